@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every chain with every exec: the whole dance, looked at from inside and from outside.
+
+One boot a case: it reaches the prompt, shows the processes and translators of the seed (bootstrap.txt), reads files that the host
+made and writes files that the host then reads, halts, boots again from the same disk, reboots; e2fsck agrees after each."""
+
+import functools
+import hashlib
+import os
+import random
+import re
+
+from image import BUILD, Image
+from machine import Failure, Machine
+
+SIZES = [0, 1, 511, 512, 4095, 4096, 4097, 65536, 1_000_003, 13_000_000, 64 << 20]
+KERNELS = ["gnumach"]
+CHAINS = {"4": ["pci-arbiter", "rumpdisk", "ext2fs", "exec"], "3": ["rumpdisk", "ext2fs", "exec"]}
+CORE = ["startup", "proc", "auth"]
+ACTIVE = {"4": ["/servers/exec", "/servers/startup", "/servers/bus/pci", "/dev/disk"],
+          "3": ["/servers/exec", "/servers/startup", "/dev/disk"]}
+
+
+def host_files(folder, image):
+    """Files of every size in SIZES, in /tests of the image; gives path → sha256."""
+    image.mkdir("/tests")
+    sums = {}
+    for size in SIZES:
+        data = random.Random(size).randbytes(size)
+        path = os.path.join(folder, f"f{size}")
+        with open(path, "wb") as out:
+            out.write(data)
+        image.put(path, f"/tests/f{size}")
+        sums[f"/tests/f{size}"] = hashlib.sha256(data).hexdigest()
+        os.unlink(path)
+    image.put(os.path.join(BUILD, "tests", "inside", "transinfo"), "/tests/transinfo", 0o100755)
+    return sums
+
+
+def check_processes(machine, chain):
+    table = machine.run("ps -e -o pid,command")
+    lines = dict((int(line.split(None, 1)[0]), line.split(None, 1)[1]) for line in table.splitlines()[1:] if line.strip())
+    for pid, word in ((1, ""), (2, "startup"), (3, ""), (4, "proc")):
+        if pid not in lines or word not in lines[pid]:
+            machine.fail(f"pid {pid} should be {word or 'there'}:\n{table}")
+    for server in CHAINS[chain] + CORE:
+        if not any(server in command for command in lines.values()):
+            machine.fail(f"no process {server}:\n{table}")
+
+
+def check_translators(machine, chain):
+    output = machine.run("/tests/transinfo " + " ".join(ACTIVE[chain]))
+    for path in ACTIVE[chain]:
+        if f"{path}: active" not in output:
+            machine.fail(f"{path} has no active translator:\n{output}")
+
+
+def check_reading(machine, sums):
+    output = machine.run("sha256sum " + " ".join(sums), limit=240)
+    got = {match[2]: match[1] for match in re.finditer(r"^([0-9a-f]{64})  (\S+)$", output, re.M)}
+    for path, digest in sums.items():
+        if got.get(path) != digest:
+            machine.fail(f"{path} reads wrong: {got.get(path)}, the host wrote {digest}")
+
+
+def write_inside(machine):
+    machine.run("mkdir /root/made && cd /root/made && seq 1 200000 > numbers && cp /tests/f1000003 copy && ln copy hard && ln -s copy soft")
+    machine.run("printf 'to be cut' > cut && truncate -s 5 cut && echo more >> cut && mv numbers renamed && cd /")
+
+
+def check_written(image):
+    wanted = "".join(f"{n}\n" for n in range(1, 200001)).encode()
+    if image.get("/root/made/renamed") != wanted:
+        raise Failure("/root/made/renamed is not what was written")
+    for name in ("copy", "hard"):
+        if image.get(f"/root/made/{name}") != random.Random(1_000_003).randbytes(1_000_003):
+            raise Failure(f"/root/made/{name} is not what was copied")
+    if image.get("/root/made/cut") != b"to bemore\n":
+        raise Failure(f"/root/made/cut is {image.get('/root/made/cut')!r}")
+
+
+def check_clean(image, when):
+    problem = image.check()
+    if problem:
+        raise Failure(f"e2fsck -fn after {when}:\n{problem}")
+    if image.state() != "clean":
+        raise Failure(f"the file system is marked {image.state()!r} after {when}")
+
+
+def boot(folder, kernel, chain, exec_kind):
+    image = Image(folder)
+    sums = host_files(folder, image)
+    options = ["--kernel", kernel, "--chain", chain, "--exec", exec_kind]
+    with Machine(os.path.join(folder, "first.log"), *options, disk=image.path) as machine:
+        machine.prompt()
+        check_processes(machine, chain)
+        check_translators(machine, chain)
+        check_reading(machine, sums)
+        write_inside(machine)
+        machine.halt()
+    check_clean(image, "halt")
+    check_written(image)
+    with Machine(os.path.join(folder, "second.log"), *options, disk=image.path) as machine:
+        machine.prompt()
+        machine.run("cmp /root/made/copy /tests/f1000003 && rm -r /root/made && sync")
+        machine.send("reboot\n")
+        machine.ended()
+    check_clean(image, "reboot")
+
+
+CASES = [(f"{kernel}-chain{chain}-{exec_kind}", functools.partial(boot, kernel=kernel, chain=chain, exec_kind=exec_kind))
+         for kernel in KERNELS for chain in CHAINS for exec_kind in ("static", "ldso")]

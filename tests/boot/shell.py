@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a person at the prompt expects of a shell on a terminal: editing, job control, scripts, redirection."""
+
+import os
+
+from image import Image
+from machine import PROMPT, Machine
+
+
+def test_shell(folder):
+    image = Image(folder)
+    with Machine(os.path.join(folder, "serial.log"), disk=image.path) as machine:
+        machine.prompt()
+        dynamic_program(machine)
+        script(machine)
+        background_job(machine)
+        interrupt(machine)
+        stop_and_continue(machine)
+        line_editing(machine)
+        raw_mode(machine)
+        devices(machine)
+        errors(machine)
+        exit_and_again(machine)
+        machine.halt()
+
+
+def wanted(machine, got, text, what):
+    if text not in got:
+        machine.fail(f"{what}: {text!r} is not in {got!r}")
+
+
+def dynamic_program(machine):
+    wanted(machine, machine.run("ls /lib/ld-x86-64.so.1 && uname -s"), "GNU", "uname, a dynamic program")
+
+
+def script(machine):
+    machine.run("printf '#!/bin/sh\\necho args: $0 \"$@\"\\nexit 3\\n' > /tmp/script && chmod +x /tmp/script")
+    status, output = machine.run("/tmp/script one 'two three'", status=None)
+    wanted(machine, output, "args: /tmp/script one two three", "a script with #!")
+    if status != 3:
+        machine.fail(f"the script's exit status was {status}, wanted 3")
+
+
+def background_job(machine):
+    machine.run("sleep 2 & echo started; wait $!", limit=30)
+    wanted(machine, machine.run("sleep 300 & kill $!; wait $!; echo status $?"), "status 143", "kill of a background job")
+
+
+def interrupt(machine):
+    machine.send("sleep 1000; echo ended $?\n")
+    machine.expect("sleep 1000")
+    machine.pause(1.5)
+    machine.send("\x03")
+    machine.expect(PROMPT)
+    wanted(machine, machine.run("echo alive"), "alive", "the shell after ^C")
+
+
+def stop_and_continue(machine):
+    machine.send("sleep 3\n")
+    machine.expect("sleep 3")
+    machine.pause(1)
+    machine.send("\x1a")
+    machine.expect(PROMPT)
+    wanted(machine, machine.run("jobs"), "Stopped", "^Z")
+    machine.run("fg", limit=30)
+
+
+def line_editing(machine):
+    machine.send("echo wrogn\x7f\x7fng; echo @@$?@@\n")
+    machine.expect(r"^wrong\n")
+    machine.expect(PROMPT)
+    machine.send("echo all of this goes\x15echo only this\n")
+    machine.expect(r"^only this\n")
+    machine.expect(PROMPT)
+
+
+def raw_mode(machine):
+    machine.send("stty -icanon -echo min 1; dd bs=1 count=3 2>/dev/null | od -An -c; stty sane\n")
+    machine.pause(2)
+    machine.send("a\tb")
+    machine.expect(r"a\s+\\t\s+b")
+    machine.expect(PROMPT)
+
+
+def devices(machine):
+    wanted(machine, machine.run("head -c 8 /dev/zero | od -An -x"), "0000 0000 0000 0000", "/dev/zero")
+    machine.run("cp /dev/null /tmp/empty && test ! -s /tmp/empty")
+    status, output = machine.run("echo x > /dev/full", status=None)
+    if status == 0 or "No space" not in output:
+        machine.fail(f"/dev/full: status {status}, {output!r}")
+    machine.run('test "$(head -c 16 /dev/random | od -An -x)" != "$(head -c 16 /dev/random | od -An -x)"')
+
+
+def errors(machine):
+    for command, text in (("cat /nowhere", "No such file"), ("cd /etc/passwd", ""), ("/etc/passwd", "ermission denied"),
+                          ("rmdir /etc", "not empty")):
+        status, output = machine.run(command, status=None)
+        if status == 0 or text not in output:
+            machine.fail(f"{command}: status {status}, {output!r}")
+
+
+def exit_and_again(machine):
+    machine.send("exit\n")
+    machine.expect(PROMPT, 30)
+    wanted(machine, machine.run("echo again"), "again", "the shell after the shell")
