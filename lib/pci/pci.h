@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* pci: configuration space for drivers and for the arbiter.
+
+   pci_open finds a way to the bus in this order (running_rump_for_slash.txt, change 1): the task's bootstrap port, then
+   /servers/bus/pci, then the hardware itself (configuration mechanism 1, ports 0xcf8 to 0xcff).  What lies behind is a
+   `struct pci_bus` with an operations table; everything else here works on any of them, so it runs in unit tests on a
+   configuration space made of bytes.
+
+   Source of the register layout: PCI Local Bus Specification 3.0, chapter 6, and PCI-to-PCI Bridge 1.2, chapter 3.
+   Left out: the memory-mapped configuration space of PCI Express beyond 256 bytes and more than one domain on the
+   hardware back end; assigning addresses or bus numbers (the firmware has done that).
+
+   Threads: a bus may be used by several threads; back ends that need it lock themselves.  */
+
+#ifndef PCI_PCI_H
+#define PCI_PCI_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Registers of configuration space. */
+#define PCI_VENDOR_ID 0x00
+#define PCI_DEVICE_ID 0x02
+#define PCI_COMMAND 0x04
+#define PCI_COMMAND_IO 0x0001
+#define PCI_COMMAND_MEMORY 0x0002
+#define PCI_COMMAND_MASTER 0x0004
+#define PCI_COMMAND_INTX_DISABLE 0x0400
+#define PCI_STATUS 0x06
+#define PCI_STATUS_CAPABILITIES 0x0010
+#define PCI_REVISION 0x08 /* below the three bytes of the class code */
+#define PCI_HEADER_TYPE 0x0e
+#define PCI_HEADER_MULTI 0x80
+#define PCI_BAR0 0x10
+#define PCI_SECONDARY_BUS 0x19
+#define PCI_CAPABILITIES 0x34
+#define PCI_ROM 0x30
+#define PCI_ROM_BRIDGE 0x38
+#define PCI_INTERRUPT_LINE 0x3c
+#define PCI_INTERRUPT_PIN 0x3d
+#define PCI_CONFIG_SIZE 256u
+
+/* Class codes (base class and subclass). */
+#define PCI_CLASS_SATA 0x0106
+#define PCI_CLASS_BRIDGE_PCI 0x0604
+
+#define PCI_BARS 6
+
+struct pci_address {
+    uint16_t domain;
+    uint8_t bus;
+    uint8_t device;   /* 0 to 31 */
+    uint8_t function; /* 0 to 7 */
+};
+
+/* One base address register; size 0: not there (or the upper half of the one before). */
+struct pci_region {
+    uint64_t base; /* bus address, or the first I/O port */
+    uint64_t size; /* bytes */
+    bool is_io;
+    bool is_prefetchable;
+    bool is_64;
+};
+
+/* A function that answers: what the scan has read of it. */
+struct pci_function {
+    struct pci_address address;
+    uint16_t vendor_id;
+    uint16_t device_id;
+    uint32_t class_code;  /* class, subclass, programming interface: 24 bits */
+    uint8_t revision;
+    uint8_t header_type;  /* without the multi-function bit: 0 device, 1 bridge to PCI, 2 to CardBus */
+    uint8_t secondary;    /* the bus behind a bridge */
+    uint8_t irq_line;     /* as the firmware routed it; 0xff: none */
+    uint8_t irq_pin;      /* 0: uses none, 1 to 4: INTA to INTD */
+    struct pci_region regions[PCI_BARS];
+    uint64_t rom_base, rom_size;  /* expansion ROM; size 0: none */
+};
+
+struct pci_bus;
+
+/* Called for each function; any other result than 0 ends the walk and is its result.  FUNCTION is the walk's own. */
+typedef error_t (*pci_visit_t)(struct pci_bus *bus, const struct pci_function *function, void *arg);
+
+/* What a way to the bus must be able to do. Constant, one per back end. */
+struct pci_bus_ops {
+    const char *name; /* for messages to people */
+    /* SIZE (1, 2 or 4) bytes at register REG, aligned to SIZE and inside 256 bytes: the callers below see to that.
+       A function that is not there reads as ones and ignores writes.  EIO, or the error of the server behind. */
+    error_t (*read)(struct pci_bus *bus, struct pci_address address, unsigned int reg, uint32_t *value,
+                    unsigned int size);
+    error_t (*write)(struct pci_bus *bus, struct pci_address address, unsigned int reg, uint32_t value,
+                     unsigned int size);
+    /* Walks all functions. NULL: by looking for them in configuration space. */
+    error_t (*walk)(struct pci_bus *bus, pci_visit_t visit, void *arg);
+    /* Fills regions and ROM place of FUNCTION. NULL: by sizing the registers, which disturbs a device in use, so only
+       the one who owns the bus does it. */
+    error_t (*regions)(struct pci_bus *bus, struct pci_function *function);
+    /* Contents of the expansion ROM, malloc'd. NULL: by mapping it. */
+    error_t (*rom)(struct pci_bus *bus, const struct pci_function *function, void **data, size_t *size);
+    void (*destroy)(struct pci_bus *bus);
+};
+
+/* First member of every back end's own structure. */
+struct pci_bus {
+    const struct pci_bus_ops *ops;
+};
+
+/* ---- the bus and its functions (pci_scan.c: no system call, any back end) ------- */
+
+/* Configuration space: SIZE 1, 2 or 4, REG aligned to it; else EINVAL.  Values are in the processor's byte order. */
+error_t pci_config_read(struct pci_bus *bus, struct pci_address address, unsigned int reg, uint32_t *value,
+                        unsigned int size);
+error_t pci_config_write(struct pci_bus *bus, struct pci_address address, unsigned int reg, uint32_t value,
+                         unsigned int size);
+
+/* The same for LENGTH bytes at any REG as one string of bytes, in the largest aligned accesses that fit.  EINVAL when it
+   is not inside the 256 bytes. */
+error_t pci_config_read_bytes(struct pci_bus *bus, struct pci_address address, unsigned int reg, void *data,
+                              size_t length);
+error_t pci_config_write_bytes(struct pci_bus *bus, struct pci_address address, unsigned int reg, const void *data,
+                               size_t length);
+
+/* Walks all functions in the order of their addresses, bridges before what is behind them.  Each bus is entered once,
+   whatever numbers the bridges claim. The visitor's result, or an error of the back end. Regions are not filled. */
+error_t pci_bus_walk(struct pci_bus *bus, pci_visit_t visit, void *arg);
+
+/* Reads the header of the function at ADDRESS. ENXIO when nothing answers there. */
+error_t pci_function_probe(struct pci_bus *bus, struct pci_address address, struct pci_function *function);
+
+/* Fills regions, rom_base and rom_size. */
+error_t pci_function_regions(struct pci_bus *bus, struct pci_function *function);
+
+/* Register of the capability with ID, 0 if there is none. A list that loops ends. */
+unsigned int pci_function_capability(struct pci_bus *bus, const struct pci_function *function, uint8_t id);
+
+/* Changes the command register: sets SET, then clears CLEAR. */
+error_t pci_function_command(struct pci_bus *bus, const struct pci_function *function, uint16_t set, uint16_t clear);
+
+void pci_bus_destroy(struct pci_bus *bus);
+
+#ifdef __MACH__
+#include <mach.h>
+
+/* ---- ways to the bus -------------------------------------------------------------- */
+
+struct pci_open_options {
+    mach_port_t bootstrap;     /* asked first, unless null; not consumed */
+    bool have_filesystem;      /* /servers/bus/pci may be looked up */
+    mach_port_t device_master; /* for the hardware itself, unless null; not consumed, must stay valid */
+};
+
+/* The first way that works, in the order above, in *BUS.  ENODEV when there is none, or the error of the last one
+   tried. */
+error_t pci_open(const struct pci_open_options *options, struct pci_bus **bus);
+
+/* The three of them by themselves. ROOT is the arbiter's tree (a send right, consumed on success). */
+error_t pci_hardware_open(mach_port_t device_master, struct pci_bus **bus);
+error_t pci_remote_open(mach_port_t root, struct pci_bus **bus);
+
+/* Maps SIZE bytes of physical memory from ADDRESS (any, also unaligned) with PROT into the task, through the kernel's
+   "mem" device.  *WHERE is ADDRESS's place; vm_deallocate of the pages around it undoes it. The kernel's error. */
+error_t pci_map_physical(mach_port_t device_master, uint64_t address, size_t size, vm_prot_t prot, void **where);
+
+/* Maps a memory region of FUNCTION; EINVAL for I/O ports, ENXIO if there is no such region. */
+error_t pci_function_map(const struct pci_function *function, mach_port_t device_master, unsigned int region,
+                         void **where);
+
+/* Contents of the expansion ROM, malloc'd, in *DATA; ENOENT when the function has none. DEVICE_MASTER for back ends
+   that map it. */
+error_t pci_function_rom(struct pci_bus *bus, const struct pci_function *function, mach_port_t device_master,
+                         void **data, size_t *size);
+#endif
+
+#endif /* PCI_PCI_H */
