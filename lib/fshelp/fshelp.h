@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fshelp: what every file system needs and none should write twice: users and permissions, translators (starting, linking,
+   dropping), path names, advisory locks, options.
+
+   Nothing here knows of a particular kind of node; trivfs and diskfs build on it.  Functions marked [pure] make no system
+   call and run in unit tests on the host.  */
+
+#ifndef FSHELP_FSHELP_H
+#define FSHELP_FSHELP_H
+
+#include <errno.h>
+#include <mach.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <hurd/hurd_types.h>
+
+/* ---- users: who stands behind a port --------------------------------------- */
+
+/* The effective ids that an auth server vouched for. Constant after creation; shared by reference count.  */
+struct fshelp_user {
+    atomic_uint refs;
+    unsigned int nuids, ngids;
+    uid_t *uids;
+    gid_t *gids;
+};
+
+/* A user with copies of the id vectors, one reference; NULL without memory.  The empty user (no ids: may do what `others`
+   of nobody may) and root are ordinary values.  [pure] */
+struct fshelp_user *fshelp_user_create(const uid_t *uids, unsigned int nuids, const gid_t *gids, unsigned int ngids);
+struct fshelp_user *fshelp_user_create_root(void);
+void fshelp_user_ref(struct fshelp_user *user);
+void fshelp_user_deref(struct fshelp_user *user);
+bool fshelp_user_has_uid(const struct fshelp_user *user, uid_t uid);  /* [pure] */
+bool fshelp_user_has_gid(const struct fshelp_user *user, gid_t gid);  /* [pure] */
+bool fshelp_user_is_root(const struct fshelp_user *user);             /* has uid 0 [pure] */
+/* The ids of USER that are in the vectors too (io_restrict_auth); root may take on any.  NULL without memory. [pure] */
+struct fshelp_user *fshelp_user_restrict(const struct fshelp_user *user, const uid_t *uids, unsigned int nuids,
+                                         const gid_t *gids, unsigned int ngids);
+/* The server's half of io_reauthenticate: asks our auth server (getauth()) who is at the other end of RENDEZVOUS (a send right, not
+   consumed), handing NEWPORT (a name of one of our receive rights; a send right is made) over to him.  The user in *USER, one
+   reference; on any failure of the auth server a user without ids, so that the port is useless but answers.  */
+error_t fshelp_user_authenticate(mach_port_t rendezvous, mach_port_t newport, struct fshelp_user **user);
+
+/* ---- permissions, on plain stat buffers [all pure] ------------------------- */
+
+/* 0 if USER may access the node: OP is an or of S_IREAD, S_IWRITE, S_IEXEC; EACCES otherwise.  Root may read and write all, and
+   execute what anybody may execute and search all directories. Honours the Hurd's S_IUSEUNK/S_IUNKNOWN bits for users without ids. */
+error_t fshelp_access(const struct stat *node, int op, const struct fshelp_user *user);
+/* 0 if USER owns the node or is root; EPERM otherwise.  */
+error_t fshelp_check_owner(const struct stat *node, const struct fshelp_user *user);
+/* May USER add an entry to DIR, or remove or replace the one that names NODE (NULL: no such node yet)? The sticky bit counts.
+   EACCES, EPERM. */
+error_t fshelp_check_dir_modify(const struct stat *dir, const struct stat *node, const struct fshelp_user *user);
+/* Which of O_READ, O_WRITE, O_EXEC USER may open the node for: what file_check_access answers. */
+int fshelp_allowed(const struct stat *node, const struct fshelp_user *user);
+/* Rights to change: the caller may chown to OWNER/GROUP (-1: leave), chmod to MODE; gives EPERM or the mode with what must be cleared.  */
+error_t fshelp_check_chown(const struct stat *node, uid_t owner, gid_t group, const struct fshelp_user *user);
+error_t fshelp_check_chmod(const struct stat *node, mode_t mode, const struct fshelp_user *user, mode_t *result);
+
+/* ---- paths [pure] ----------------------------------------------------------- */
+
+/* Splits off the first component of *PATH (leading slashes skipped) into NAME (NAME_MAX+1 bytes) and moves *PATH behind it and
+   the slashes that follow.  *LAST: nothing follows. *MUST_BE_DIR: trailing slashes followed the last one. ENAMETOOLONG; ENOENT when
+   *PATH is empty.  */
+error_t fshelp_path_step(const char **path, char *name, bool *last, bool *must_be_dir);
+
+/* ---- translators ------------------------------------------------------------ */
+
+/* The active translator of one node.  Embedded in the node; protected by the node's own lock, which the callers hold unless
+   said otherwise.  Starting one drops the lock and marks the box, so that others wait and exactly one start happens.  */
+struct fshelp_transbox {
+    mach_port_t active;      /* send right of the control port, or MACH_PORT_NULL; node lock */
+    bool starting;           /* node lock */
+    unsigned int waiters;    /* node lock */
+    pthread_cond_t wakeup;   /* a start has ended */
+};
+void fshelp_transbox_init(struct fshelp_transbox *box);
+void fshelp_transbox_destroy(struct fshelp_transbox *box);
+static inline bool fshelp_translated(const struct fshelp_transbox *box) { return box->active != MACH_PORT_NULL; }
+
+/* How fetch_root gets at what starting a translator needs.  */
+struct fshelp_transbox_ops {
+    /* A send right to the underlying node opened with FLAGS for the translator, and the ids it shall run as.  Node lock not held. */
+    error_t (*underlying)(void *node, int flags, mach_port_t *port);
+    /* The argument vector of the passive translator (argz in malloc'd memory), ENOENT if none.  Node lock held. */
+    error_t (*argv)(void *node, char **argz, size_t *length);
+};
+
+/* Gives the root of the node's translator: starts the passive one if none is active (drops and takes NODE_LOCK again meanwhile), then
+   asks fsys_getroot of it with DOTDOT (send right, not consumed), USER, FLAGS; result as of dir_lookup (RETRY, RETRY_NAME, *ROOT a send
+   right for the caller).  A control port that turns out dead is dropped and the passive translator is started anew, once. ENOENT when the node has
+   no translator at all (any more): the caller goes on with the node itself. */
+error_t fshelp_transbox_root(struct fshelp_transbox *box, const struct fshelp_transbox_ops *ops, void *node,
+                             pthread_mutex_t *node_lock, mach_port_t dotdot, const struct fshelp_user *user, int flags,
+                             retry_type *retry, char *retry_name, mach_port_t *root);
+/* Sets CONTROL (send right, consumed on success) as active translator; MACH_PORT_NULL clears. EBUSY while one is active and EXCL. The old one is given in
+   *OLD, the caller's to ask to go away. */
+error_t fshelp_transbox_set(struct fshelp_transbox *box, mach_port_t control, bool excl, pthread_mutex_t *node_lock, mach_port_t *old);
+
+/* Starts the program ARGZ (argv[0] is a path) as a translator: a new task through file_exec with our own auth narrowed to owner ids, cwd, root, the given
+   stdio ports, its bootstrap port ours; waits for fsys_startup (at most TIMEOUT_MS), answers it with UNDERLYING(cookie, flags) and gives the child's
+   control port in *CONTROL.  Errors of exec as they are, EDIED when the child died before, ETIMEDOUT.  */
+error_t fshelp_translator_start(const char *argz, size_t length, uid_t uid, gid_t gid, int timeout_ms,
+                                error_t (*underlying)(void *cookie, int flags, mach_port_t *port), void *cookie,
+                                mach_port_t *control);
+
+/* ---- advisory locks ----------------------------------------------------------- */
+
+/* All locks of one node: flock's and fcntl's records, in one ordered list of ranges with owners. Node lock protects it.
+   An owner is the address of a peropen: closing drops its locks. */
+struct fshelp_lockbox { struct fshelp_lock *records; pthread_cond_t wakeup; };
+void fshelp_lockbox_init(struct fshelp_lockbox *box);
+void fshelp_lockbox_destroy(struct fshelp_lockbox *box);
+/* flock (file_lock): FLAGS of LOCK_SH, LOCK_EX, LOCK_UN, LOCK_NB. Blocks interruptibly. EWOULDBLOCK, EINTR, ENOLCK. */
+error_t fshelp_lock_whole(struct fshelp_lockbox *box, pthread_mutex_t *node_lock, void *owner, int flags);
+/* What OWNER holds and what others hold (LOCK_UN, LOCK_SH, LOCK_EX): file_lock_stat. */
+void fshelp_lock_status(struct fshelp_lockbox *box, void *owner, int *mine, int *others);
+/* fcntl (file_record_lock): CMD F_GETLK64, F_SETLK64, F_SETLKW64; l_start already absolute. EAGAIN, EINTR, EDEADLK, ENOLCK. */
+error_t fshelp_lock_record(struct fshelp_lockbox *box, pthread_mutex_t *node_lock, void *owner, pid_t pid, int cmd, struct flock64 *lock);
+void fshelp_lock_drop(struct fshelp_lockbox *box, void *owner);
+
+/* ---- options ------------------------------------------------------------------- */
+
+/* Common startup of a bootstrap translator's ports: gets the root of the file system behind CONTROL (fsys_getroot), makes AUTH, PROC and that root our
+   own (setauth, setproc by _hurd_port_set, setcrdir, setcwdir): the seed's "It gets the root node of ext2fs, sets all common ports".  */
+error_t fshelp_adopt_common_ports(mach_port_t control, mach_port_t auth, mach_port_t proc);
+
+/* Attaches CONTROL (send right, not consumed) as active translator at PATH (FS_TRANS_SET on the active side) under root directory DIR.
+   What `install as translator` means in the seed. */
+error_t fshelp_install_translator(mach_port_t dir, const char *path, mach_port_t control);
+
+#endif /* FSHELP_FSHELP_H */

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One message, from the kernel's hands to its stub and back.  This is the hot path: one lock and one unlock before
+   the stub, the same after it.  */
+
+#include "ports-internal.h"
+
+#include <hurd.h>
+#include <mach/mig_errors.h>
+#include <mach/notify.h>
+
+/* interrupt_operation's id (interrupt.defs); the message is a bare header. */
+enum { INTERRUPT_OPERATION = 33000 };
+
+#define unlikely(X) __builtin_expect(!!(X), 0)
+
+static __thread thread_t self_thread;
+
+static thread_t self_thread_port(void)
+{
+    if (unlikely(self_thread == MACH_PORT_NULL))
+        self_thread = mach_thread_self();
+    return self_thread;
+}
+
+/* Fills REPLY as an answer to REQUEST without a result yet. */
+static void reply_prepare(const mach_msg_header_t *request, mig_reply_header_t *reply)
+{
+    static const mach_msg_type_t code_type = {
+        .msgt_name = MACH_MSG_TYPE_INTEGER_32, .msgt_size = 32, .msgt_number = 1, .msgt_inline = TRUE};
+
+    reply->Head.msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_REMOTE(request->msgh_bits), 0);
+    reply->Head.msgh_size = sizeof *reply;
+    reply->Head.msgh_remote_port = request->msgh_remote_port;
+    reply->Head.msgh_local_port = MACH_PORT_NULL;
+    reply->Head.msgh_seqno = 0;
+    reply->Head.msgh_id = request->msgh_id + 100;
+    reply->RetCodeType = code_type;
+}
+
+/* The object that REQUEST was sent to, NULL if it is no more, or if it is the notify port (*NOTIFY).  Lock held. */
+static struct ports_object *bucket_find(struct ports_bucket *bucket, const mach_msg_header_t *request, bool *notify)
+{
+    struct ports_object *object = NULL;
+    struct ports_link *link;
+    if (MACH_MSGH_BITS_LOCAL(request->msgh_bits) == MACH_MSG_TYPE_PROTECTED_PAYLOAD) {
+        *notify = request->msgh_protected_payload == PAYLOAD_NOTIFY;
+        link = ports_table_find(&bucket->by_serial, request->msgh_protected_payload);
+        if (link != NULL)
+            object = PORTS_LINK_OWNER(link, struct ports_object, by_serial);
+    } else {
+        *notify = request->msgh_local_port == bucket->notify;
+        link = ports_table_find(&bucket->by_name, request->msgh_local_port);
+        if (link != NULL)
+            object = PORTS_LINK_OWNER(link, struct ports_object, by_name);
+    }
+    return object != NULL && object_tryref(object) ? object : NULL;
+}
+
+/* Counts a message of OBJECT in.  Lock held. */
+static void rpc_begin(struct ports_object *object, struct ports_rpc *rpc, const mach_msg_header_t *request)
+{
+    bool late = false;
+    object->begun++;
+    if (unlikely(object->interrupt_late)) {
+        late = (mach_port_delta_t)(request->msgh_seqno - object->interrupt_seqno) < 0;
+        object->interrupt_late = (mach_port_delta_t)(object->begun - (object->interrupt_seqno + 1)) < 0;
+    }
+    rpc->object = object;
+    rpc->seqno = request->msgh_seqno;
+    rpc->reply = request->msgh_remote_port;
+    atomic_init(&rpc->interrupted, late);
+    rpc->cancelling = false;
+    rpc->watched = false;
+    rpc->next = object->rpcs;
+    rpc->prevp = &object->rpcs;
+    if (rpc->next != NULL)
+        rpc->next->prevp = &rpc->next;
+    object->rpcs = rpc;
+}
+
+/* Counts it out.  Lock held, dropped while somebody is still waking this thread. */
+static void rpc_end(struct ports_bucket *bucket, struct ports_rpc *rpc)
+{
+    while (unlikely(rpc->cancelling))
+        pthread_cond_wait(&bucket->cancelled, &bucket->lock);
+    *rpc->prevp = rpc->next;
+    if (rpc->next != NULL)
+        rpc->next->prevp = rpc->prevp;
+    if (unlikely(rpc->watched))
+        notify_forget_reply(bucket, rpc);
+}
+
+/* The stub for REQUEST, or NULL. */
+static mig_routine_t class_routine(const struct ports_class *class, const mach_msg_header_t *request)
+{
+    const ports_interface_t *interface = class->ops->interfaces;
+    mig_routine_t routine = NULL;
+    if (interface != NULL)
+        while (*interface != NULL && routine == NULL)
+            routine = (*interface++)(request);
+    return routine;
+}
+
+/* What every object understands. The result goes into the reply. */
+static kern_return_t object_message(struct ports_object *object, const mach_msg_header_t *request)
+{
+    switch (request->msgh_id) {
+    case INTERRUPT_OPERATION:
+        if (request->msgh_size != sizeof *request)
+            return MIG_BAD_ARGUMENTS;
+        rpc_interrupt_before(object, request->msgh_seqno);
+        return KERN_SUCCESS;
+    case MACH_NOTIFY_NO_SENDERS:
+        notify_check_senders(object);
+        return KERN_SUCCESS;
+    case MACH_NOTIFY_SEND_ONCE: /* a notification request that was taken back */
+        return KERN_SUCCESS;
+    default:
+        return MIG_BAD_ID;
+    }
+}
+
+/* Hands REQUEST to whoever understands it. */
+static void object_handle(struct ports_object *object, mach_msg_header_t *request, mig_reply_header_t *reply)
+{
+    struct ports_class *class = object->class;
+    mig_routine_t routine = class_routine(class, request);
+    if (unlikely(routine == NULL)) {
+        reply->RetCode = object_message(object, request);
+        return;
+    }
+    request->msgh_bits = (request->msgh_bits & ~MACH_MSGH_BITS_LOCAL_MASK)
+                         | MACH_MSGH_BITS(0, MACH_MSG_TYPE_PROTECTED_PAYLOAD);
+    request->msgh_protected_payload = (uintptr_t)object;
+    class_enter(class);
+    routine(request, &reply->Head);
+    class_leave(class);
+}
+
+/* Settles what becomes of REQUEST and REPLY.  True if REPLY is to be sent. */
+static bool reply_settle(mach_msg_header_t *request, mig_reply_header_t *reply)
+{
+    if (unlikely(reply->RetCode != KERN_SUCCESS)) {
+        if (reply->RetCode == MIG_NO_REPLY)
+            return false;
+        ports_message_destroy(request, reply->RetCode == MIG_DESTROY_REQUEST);
+        if (reply->RetCode == MIG_DESTROY_REQUEST)
+            return false;
+        reply->Head.msgh_bits &= ~MACH_MSGH_BITS_COMPLEX;
+    }
+    if (unlikely(!MACH_PORT_VALID(reply->Head.msgh_remote_port))) {
+        if (reply->Head.msgh_bits & MACH_MSGH_BITS_COMPLEX)
+            ports_message_destroy(&reply->Head, false);
+        return false;
+    }
+    return true;
+}
+
+/* After the rpc: what could not be done while it ran. */
+static void turn_finish(struct ports_object *object, struct ports_rpc *rpc, bool recheck)
+{
+    ports_current = rpc->outer;
+    if (unlikely(atomic_load_explicit(&rpc->interrupted, memory_order_relaxed)))
+        hurd_check_cancel(); /* the next rpc is not meant */
+    if (unlikely(recheck))
+        notify_check_senders(object);
+    ports_object_deref(object);
+}
+
+bool dispatch_turn(struct ports_bucket *bucket, struct ports_turn *turn, mach_msg_header_t *request,
+                   mig_reply_header_t *reply)
+{
+    struct ports_rpc rpc = {.thread = self_thread_port(), .outer = ports_current};
+    bool notify, spawn = false, recheck = false;
+
+    bucket_lock(bucket);
+    struct ports_object *object = bucket_find(bucket, request, &notify);
+    if (object != NULL)
+        rpc_begin(object, &rpc, request);
+    if (turn->pool != NULL)
+        spawn = ports_pool_take(turn->pool);
+    bucket_unlock(bucket);
+
+    if (unlikely(spawn) && turn->spawn(turn->arg) != 0) {
+        bucket_lock(bucket);
+        ports_pool_failed(turn->pool);
+        bucket_unlock(bucket);
+    }
+
+    reply_prepare(request, reply);
+    if (object != NULL) {
+        ports_current = &rpc;
+        object_handle(object, request, reply);
+    } else if (notify) {
+        notify_message(bucket, request);
+        reply->RetCode = MIG_NO_REPLY;
+    } else {
+        reply->RetCode = MIG_SERVER_DIED; /* what a client hears whose message was still in the queue */
+    }
+
+    bucket_lock(bucket);
+    if (object != NULL) {
+        rpc_end(bucket, &rpc);
+        recheck = object->recheck;
+    }
+    if (turn->pool != NULL)
+        turn->next = ports_pool_give(turn->pool, turn->first);
+    bucket_unlock(bucket);
+
+    if (object != NULL)
+        turn_finish(object, &rpc, recheck);
+    return reply_settle(request, reply);
+}
+
+bool ports_bucket_dispatch(struct ports_bucket *bucket, mach_msg_header_t *request, mig_reply_header_t *reply)
+{
+    struct ports_turn turn = {.pool = NULL};
+    return dispatch_turn(bucket, &turn, request, reply);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Releasing what a message carries.  Lengths are computed in 64 bits: a client may send a gigabyte out of line. */
+
+#include "ports-internal.h"
+
+/* Releases one right as its TYPE says: held by us (moved), or about to be made by the kernel when the message is sent.
+   The latter are made and released, so that make-send counts stay true and no-senders notifications come. */
+static void right_release(mach_port_t name, mach_msg_type_name_t type)
+{
+    if (!MACH_PORT_VALID(name))
+        return;
+    switch (type) {
+    case MACH_MSG_TYPE_MOVE_SEND:
+    case MACH_MSG_TYPE_MOVE_SEND_ONCE:
+        mach_port_deallocate(mach_task_self(), name);
+        break;
+    case MACH_MSG_TYPE_MOVE_RECEIVE:
+        mach_port_mod_refs(mach_task_self(), name, MACH_PORT_RIGHT_RECEIVE, -1);
+        break;
+    case MACH_MSG_TYPE_MAKE_SEND:
+        if (mach_port_insert_right(mach_task_self(), name, name, MACH_MSG_TYPE_MAKE_SEND) == 0)
+            mach_port_deallocate(mach_task_self(), name);
+        break;
+    default: /* COPY_SEND, MAKE_SEND_ONCE: nothing is owed */
+        break;
+    }
+}
+
+static void rights_release(const mach_msg_type_t *type, const void *data)
+{
+    const mach_port_name_inlined_t *inlined = data;
+    const mach_port_t *names = data;
+    for (mach_msg_type_number_t i = 0; i < type->msgt_number; i++)
+        right_release(type->msgt_inline ? inlined[i].name : names[i], type->msgt_name);
+}
+
+void ports_message_destroy(mach_msg_header_t *message, bool with_remote)
+{
+    if (with_remote)
+        right_release(message->msgh_remote_port, MACH_MSGH_BITS_REMOTE(message->msgh_bits));
+    if (!(message->msgh_bits & MACH_MSGH_BITS_COMPLEX))
+        return;
+
+    char *at = (char *)(message + 1), *end = (char *)message + message->msgh_size;
+    while (at + sizeof(mach_msg_type_t) <= end) {
+        mach_msg_type_t *type = (void *)at;
+        uint64_t bytes = ((uint64_t)type->msgt_number * type->msgt_size + 7) / 8;
+        at += sizeof *type; /* the long form has the same size */
+        void *data = type->msgt_inline ? at : *(void **)at;
+        if (MACH_MSG_TYPE_PORT_ANY(type->msgt_name))
+            rights_release(type, data);
+        if (!type->msgt_inline && bytes != 0)
+            vm_deallocate(mach_task_self(), (vm_address_t)data, bytes);
+        at += type->msgt_inline ? (bytes + 7) & ~7ULL : sizeof data;
+    }
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of lib/ports share.  Lock order: class lock, bucket lock.  */
+
+#ifndef PORTS_INTERNAL_H
+#define PORTS_INTERNAL_H
+
+#include "pool.h"
+#include "ports.h"
+#include "table.h"
+
+#include <mach/notify.h>
+
+/* Payloads: small numbers are the library's own, objects start at PAYLOAD_OBJECT. */
+enum { PAYLOAD_NOTIFY = 1, PAYLOAD_OBJECT = 16 };
+
+enum { SPARES_MAX = 16 };
+
+/* A receive right in the port set that nobody can send to: no rights, no messages, none being handled.  The next object
+   takes it as it is, serial included, which saves making and destroying ports on every open and close. */
+struct ports_spare {
+    mach_port_t receive;
+    uint64_t serial;
+    mach_port_mscount_t mscount;
+    mach_port_seqno_t begun;
+};
+
+struct ports_bucket {
+    mach_port_t set;           /* constant */
+    mach_port_t notify;        /* constant: where dead-name notifications come in; nobody else can send to it */
+    struct ports_bucket *next; /* constant: all buckets */
+    pthread_mutex_t lock;      /* all below */
+    pthread_cond_t cancelled;  /* some rpc's `cancelling` went */
+    uint64_t next_serial;
+    struct ports_table by_serial, by_name;
+    struct ports_table watches; /* struct ports_watch by name */
+    struct ports_object *objects;
+    struct ports_spare spares[SPARES_MAX];
+    unsigned int spare_count;
+};
+
+/* A message being handled; lives on the handling thread's stack. */
+struct ports_rpc {
+    struct ports_object *object;    /* constant; referenced */
+    thread_t thread;                /* constant */
+    mach_port_seqno_t seqno;        /* constant */
+    mach_port_t reply;              /* constant: where the answer goes, or MACH_PORT_NULL */
+    struct ports_rpc *outer;        /* constant: what the same thread was handling around it */
+    atomic_bool interrupted;        /* bucket lock to set */
+    bool cancelling;                /* somebody is about to wake the thread: it must not go on; bucket lock */
+    bool watched;                   /* `reply` is in the watches; bucket lock */
+    struct ports_rpc *next, **prevp; /* rpcs of the object; bucket lock */
+};
+
+/* A name whose death somebody wants to hear of.  For each request that the kernel has taken and not given back comes
+   exactly one message, dead-name or port-deleted; those still on their way for an older life of the name are counted in
+   `stale`, so that they are not mistaken for the present one.  All fields: bucket lock. */
+struct ports_watch {
+    struct ports_link link;      /* key: name */
+    struct ports_object *object; /* to be told, counted in its `watches`; or NULL */
+    struct ports_rpc *rpc;       /* to be interrupted; or NULL */
+    unsigned int stale;
+    bool armed;                  /* the kernel has a request, or its message has not been seen yet */
+};
+
+/* The rpc that this thread handles, innermost first. */
+extern __thread struct ports_rpc *ports_current;
+
+/* Every bucket ever made, linked by `next`. */
+extern struct ports_bucket *_Atomic ports_buckets;
+
+static inline void bucket_lock(struct ports_bucket *bucket) { pthread_mutex_lock(&bucket->lock); }
+static inline void bucket_unlock(struct ports_bucket *bucket) { pthread_mutex_unlock(&bucket->lock); }
+
+/* A reference unless the last has gone. */
+static inline bool object_tryref(struct ports_object *object)
+{
+    unsigned int refs = atomic_load_explicit(&object->refs, memory_order_relaxed);
+    while (refs != 0)
+        if (atomic_compare_exchange_weak_explicit(&object->refs, &refs, refs + 1, memory_order_relaxed,
+                                                  memory_order_relaxed))
+            return true;
+    return false;
+}
+
+/* ---- right.c; bucket lock held ---- */
+
+/* Gives OBJECT a receive right of its own (a spare one if there is), unless it has one. */
+error_t right_make(struct ports_object *object);
+/* Enters RECEIVE, which is ours, as OBJECT's right. */
+error_t right_adopt(struct ports_object *object, mach_port_t receive);
+/* Takes the right out of the tables; the name stays with the caller, who also gives up the library's reference if
+   the result is true. */
+bool right_leave(struct ports_object *object, mach_port_t *receive);
+/* At the end of an object: keeps its right as a spare if nobody can send to it, or destroys it. */
+void right_retire(struct ports_object *object);
+/* Asks the kernel to tell when the senders have gone. */
+void right_expect_no_senders(struct ports_object *object);
+
+/* ---- notify.c ---- */
+
+/* Handles a message on the bucket's notify port. */
+void notify_message(struct ports_bucket *bucket, mach_msg_header_t *message);
+/* Checks with the kernel whether OBJECT has senders, and acts if not. Lock not held; a reference held. */
+void notify_check_senders(struct ports_object *object);
+/* Drops what OBJECT, which is dying, still watches.  Bucket lock held. */
+void notify_forget_object(struct ports_object *object);
+/* Interrupts RPC when its reply port dies.  Bucket lock held. */
+void notify_watch_reply(struct ports_bucket *bucket, struct ports_rpc *rpc);
+void notify_forget_reply(struct ports_bucket *bucket, struct ports_rpc *rpc);
+
+/* ---- rpc.c ---- */
+
+/* Takes RPC's interrupt flag to its thread.  Bucket lock held, dropped meanwhile. */
+void rpc_cancel(struct ports_bucket *bucket, struct ports_rpc *rpc);
+/* Interrupts what was received for OBJECT before SEQNO, the caller's own rpc excepted.  */
+void rpc_interrupt_before(struct ports_object *object, mach_port_seqno_t seqno);
+/* Counts a message to CLASS in and out; waits while the class is inhibited. */
+void class_enter(struct ports_class *class);
+void class_leave(struct ports_class *class);
+
+/* ---- dispatch.c ---- */
+
+/* What a loop tells the dispatcher and hears from it. */
+struct ports_turn {
+    struct ports_pool *pool;      /* bucket lock; NULL: none to count in */
+    bool first;                   /* the thread is the loop's first */
+    error_t (*spawn)(void *arg);  /* makes another thread; called without lock */
+    void *arg;
+    enum ports_pool_next next;    /* what the thread does next */
+};
+bool dispatch_turn(struct ports_bucket *bucket, struct ports_turn *turn, mach_msg_header_t *request,
+                   mig_reply_header_t *reply);
+
+#endif /* PORTS_INTERNAL_H */

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ports: receive rights as objects, and the loop that serves them.
+
+   Everything that a server offers (an open file, a process, a control port, a
+   pager) is an *object*: a structure of the server's whose first member is a
+   `struct ports_object`.  An object belongs to one *class*, which says what
+   messages it understands and how it dies, and to one *bucket*, the port set
+   that a loop of threads (ports_bucket_serve) receives from.
+
+       struct clock { struct ports_object port; int ticks; };
+
+       static const struct ports_class_ops clock_ops = {
+           .name = "clock", .size = sizeof(struct clock),
+           .interfaces = clock_interfaces,        // { io_server_routine, NULL }
+           .destroy = clock_destroy,
+       };
+       static struct ports_class clock_class = PORTS_CLASS(clock_ops);
+
+   Life of an object.  It is born by ports_object_create with one reference,
+   the caller's.  As long as send rights to it exist, the library holds one
+   reference more, and gives it up when the kernel says that there are no
+   senders left.  Threads that handle a message for it hold one too.  When the
+   last goes, `destroy` runs and the receive right and the memory are freed.
+   Code that keeps a pointer keeps a reference.
+
+   A message finds its object by the protected payload of the port, a serial
+   number that is never used again, so a message that arrives late never finds
+   another object than the one it was sent to.
+
+   In MIG server stubs the objects arrive as arguments.  For each interface a
+   library or server defines, with mig's -D options, hooks such as
+       FILE_INTRAN=protid_t begin_using_protid(mach_port_t)
+       FILE_INTRAN_PAYLOAD=protid_t begin_using_protid_payload
+       FILE_DESTRUCTOR=end_using_protid(protid_t)
+   and defines them with PORTS_MIG_HOOKS below.  A hook gives NULL for a port
+   that is not of the class: every routine checks that first (EOPNOTSUPP).
+
+   Lock order: class lock, bucket lock.  No callback is called with a lock of
+   the library held; callbacks may call every function here.  */
+
+#ifndef PORTS_PORTS_H
+#define PORTS_PORTS_H
+
+#include <errno.h>
+#include <mach.h>
+#include <mach/mig_errors.h>
+#include <mach/mig_support.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "table.h"
+
+struct ports_bucket;
+struct ports_class;
+struct ports_rpc;
+
+/* Gives the server stub for a message's id, NULL if the interface has no such
+   id: the `X_server_routine` that MIG writes into each server header.  */
+typedef mig_routine_t (*ports_interface_t)(const mach_msg_header_t *);
+
+struct ports_object {
+    struct ports_class *class;   /* constant */
+    struct ports_bucket *bucket; /* constant; holds a reference-less pointer: buckets live forever */
+    mach_port_t receive;         /* our name of the receive right; MACH_PORT_NULL once it is gone (or not made yet).
+                                    bucket lock to change, read freely by holders of a reference */
+    atomic_uint refs;
+    /* All below: bucket lock. */
+    mach_port_mscount_t mscount; /* make-send count of which we know, replies in flight included */
+    mach_port_seqno_t begun;     /* messages of `receive` whose handling has begun */
+    mach_port_seqno_t interrupt_seqno; /* with interrupt_late: messages before this one start out interrupted */
+    bool has_senders;            /* the library holds a reference for send rights */
+    bool clean;                  /* nobody can have sent to `receive` since it was seen without senders and messages */
+    bool interrupt_late;         /* see interrupt_seqno */
+    bool gone;                   /* the right was taken away: none is made any more */
+    unsigned int watches;        /* names whose death it is to be told of */
+    bool recheck;                /* look for senders again when the next message has been handled */
+    struct ports_rpc *rpcs;      /* messages being handled for it */
+    struct ports_link by_serial; /* key: the payload of `receive` */
+    struct ports_link by_name;   /* key: `receive` */
+    struct ports_object *next, **prevp; /* objects of the bucket */
+};
+
+/* What a class is.  Constant, one per class.  */
+struct ports_class_ops {
+    const char *name;                       /* for messages to people */
+    size_t size;                            /* bytes of an object, at least sizeof(struct ports_object) */
+    const ports_interface_t *interfaces;    /* NULL-terminated; tried in order; most used first.
+                                               notify (no senders, dead names) and interrupt_operation
+                                               are served by the library itself after these */
+    void (*destroy)(struct ports_object *); /* the last reference has gone: release what the object owns,
+                                               not the object; may be NULL */
+    void (*no_senders)(struct ports_object *);  /* the last send right has gone, the library's reference
+                                                   not yet; may be NULL */
+    void (*dead_name)(struct ports_object *, mach_port_t name); /* `name`, of ports_object_notify_dead,
+                                               has died.  The reference to the dead name that came with
+                                               the notification is already released; may be NULL */
+};
+
+struct ports_class {
+    const struct ports_class_ops *ops;
+    atomic_uint count;              /* objects alive */
+    atomic_uint active;             /* RPCs being handled */
+    atomic_bool inhibited;          /* changed under class_lock, as is what waits on class_idle */
+    pthread_mutex_t class_lock;
+    pthread_cond_t class_idle;
+};
+#define PORTS_CLASS(OPS) \
+    { .ops = &(OPS), .class_lock = PTHREAD_MUTEX_INITIALIZER, .class_idle = PTHREAD_COND_INITIALIZER }
+
+/* ---- buckets ------------------------------------------------------------ */
+
+/* A new bucket with an empty port set, in *BUCKET.  ENOMEM, or the kernel's error.  It lives as long as the task.  */
+error_t ports_bucket_create(struct ports_bucket **bucket);
+
+/* How many objects with a receive right the bucket has.  */
+unsigned int ports_bucket_count(struct ports_bucket *bucket);
+
+/* How ports_bucket_serve works; zeroes are sensible.  */
+struct ports_serve_options {
+    unsigned int idle_ms;     /* a surplus thread ends when it had nothing to do that long; 0: 60 s */
+    unsigned int exit_ms;     /* the loop returns when no message came that long and no RPC runs; 0: never */
+    bool single;              /* one thread only: messages are handled strictly one after the other */
+};
+
+/* Receives the messages of the bucket's objects and handles them; the calling thread is the first of the pool, and a
+   new thread is made whenever all are busy, so that one slow request never holds up others (mach manual: msg server
+   loops).  Returns 0 only when `exit_ms` passed, or the error with which receiving failed.  A request that no
+   interface of its class knows is answered MIG_BAD_ID.  */
+error_t ports_bucket_serve(struct ports_bucket *bucket, const struct ports_serve_options *options);
+
+/* The same in a thread of its own; returns at once.  */
+error_t ports_bucket_serve_detached(struct ports_bucket *bucket, const struct ports_serve_options *options);
+
+/* Handles one message that the caller has received by itself from the bucket's port set (ports_bucket_receive_name), and
+   fills REPLY, which has room for PORTS_REPLY_MAX bytes.  True if a reply is to be sent; what a failed request carried is
+   destroyed already. For servers with a loop of their own.  */
+bool ports_bucket_dispatch(struct ports_bucket *bucket, mach_msg_header_t *request, mig_reply_header_t *reply);
+
+/* The port set, for mach_msg. */
+mach_port_t ports_bucket_receive_name(struct ports_bucket *bucket);
+
+/* No reply of a MIG stub is longer: variable arrays inline are 2048 bytes each at most, and no routine has more than
+   six of them, strings (1024) and fixed structures (below 1 KiB) counted.  Requests may have any size. */
+enum { PORTS_REPLY_MAX = 16384 };
+
+/* Releases the rights and the out-of-line memory that MESSAGE carries, as received or as about to be sent, but not the
+   right in msgh_remote_port unless WITH_REMOTE. */
+void ports_message_destroy(mach_msg_header_t *message, bool with_remote);
+
+/* Runs FN(obj, ARG) for each object of the bucket (CLASS NULL) or of CLASS in it, each with a reference held, no lock
+   held; stops at the first non-zero result and returns it.  Objects made meanwhile may be left out.  */
+error_t ports_bucket_iterate(struct ports_bucket *bucket, struct ports_class *class,
+                             error_t (*fn)(struct ports_object *, void *), void *arg);
+
+/* ---- objects ------------------------------------------------------------ */
+
+/* A new object of CLASS in *OBJECT: ops->size bytes, zeroed behind the header, with a new receive right in BUCKET and one
+   reference, the caller's.  ENOMEM, or the kernel's error; *OBJECT is then untouched. */
+error_t ports_object_create(struct ports_class *class, struct ports_bucket *bucket, void *object);
+
+/* The same with an existing receive right, which is consumed on success only. */
+error_t ports_object_import(struct ports_class *class, struct ports_bucket *bucket, mach_port_t receive, void *object);
+
+/* The same without a receive right: made by the first ports_object_make_send_name, _send_right or _receive_name. For
+   objects of which most are never given away.  */
+error_t ports_object_create_quiet(struct ports_class *class, struct ports_bucket *bucket, void *object);
+
+void ports_object_ref(void *object);
+/* Gives up a reference; the object may be gone afterwards. */
+void ports_object_deref(void *object);
+
+/* The name of the receive right, for a reply argument with MACH_MSG_TYPE_MAKE_SEND; the library takes note that a send
+   right will exist, so the object stays alive until the kernel reports no senders. MACH_PORT_NULL if the right was destroyed
+   or could not be made.  Call it once for each time that the name goes out with MAKE_SEND, when nothing can fail any
+   more: an object whose name was asked for but never sent waits for ever for that send right to come and go. */
+mach_port_t ports_object_make_send_name(void *object);
+
+/* The name of the receive right, made if there is none yet, for MACH_MSG_TYPE_MAKE_SEND_ONCE (reply ports, notifications):
+   no send right is expected of it.  MACH_PORT_NULL as above.  */
+mach_port_t ports_object_receive_name(void *object);
+
+/* A new send right to the object, the caller's to deallocate. MACH_PORT_NULL as above.  */
+mach_port_t ports_object_send_right(void *object);
+
+/* Destroys the receive right: senders see a dead name from now on, messages waiting are lost; the object lives on as long as it is
+   referenced.  */
+void ports_object_destroy_right(void *object);
+
+/* Gives the object a new receive right, destroying the old one (whoever holds the old send rights has lost the object). Used
+   where a port's holder must change (proc_reauthenticate, exec of a set-id program).  */
+error_t ports_object_renew_right(void *object);
+
+/* Takes the receive right away from the object without destroying it; the caller owns it. */
+mach_port_t ports_object_detach_right(void *object);
+
+/* The object behind PORT (a name in our space), with a new reference; NULL if PORT is not a receive right of the bucket (any bucket, if
+   NULL) or its class is not CLASS (any class, if NULL).  Does not consume PORT.  */
+void *ports_object_lookup(struct ports_bucket *bucket, mach_port_t port, struct ports_class *class);
+
+/* The object with the payload that the dispatcher put into the message it hands to a stub; new reference; NULL if not of CLASS. */
+void *ports_payload_lookup(unsigned long payload, struct ports_class *class);
+
+/* Asks the kernel to tell the class's dead_name callback when NAME dies; the callback comes at once if it has already.
+   Asking twice for the same name replaces the first request.  ports_object_cancel_dead takes it back.  */
+error_t ports_object_notify_dead(void *object, mach_port_t name);
+void ports_object_cancel_dead(void *object, mach_port_t name);
+
+/* ---- requests in progress ----------------------------------------------- */
+
+/* True in a thread that handles an RPC which was interrupted (interrupt_operation), whose client died, or that
+   ports_object_interrupt hit: it should give up with EINTR.  Blocking waits in handlers use ports_cond_wait. */
+bool ports_self_interrupted(void);
+
+/* pthread_cond_wait for handlers: 0, or EINTR as soon as the RPC is interrupted (also while waiting: built on
+   pthread_hurd_cond_wait_np and hurd_thread_cancel).  The mutex is held on return either way.  */
+error_t ports_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex);
+/* The same until absolute CLOCK_REALTIME time: ETIMEDOUT. */
+error_t ports_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until);
+
+/* For a handler that is about to block: interrupts it when REPLY (the request's reply port) dies, i.e. when the client
+   stops waiting.  The request is taken back by itself when the handler returns.  */
+error_t ports_self_watch_reply(mach_port_t reply);
+
+/* Interrupts the RPCs being handled for OBJECT, the caller's own excepted.  */
+void ports_object_interrupt(void *object);
+
+/* Waits until no RPC is being handled for an object of CLASS (the caller's own excepted) and holds new ones back until
+   ports_class_resume. EBUSY if somebody else inhibits it already. Interrupts those in progress if INTERRUPT.  */
+error_t ports_class_inhibit(struct ports_class *class, bool interrupt);
+void ports_class_resume(struct ports_class *class);
+/* Objects of the class alive. */
+unsigned int ports_class_count(struct ports_class *class);
+
+/* ---- hooks for MIG stubs -------------------------------------------------- */
+
+/* Defines the three functions that MIG's intran, intranpayload and destructor options name, for objects `TYPE *` of CLASS:
+   begin_using_NAME(port), begin_using_NAME_payload(payload), end_using_NAME(object).  Stubs hold a reference for the time of the
+   call.  (intran borrows the port; MIG's stub still owns the send right that came in a message argument.)  */
+#define PORTS_MIG_HOOKS(NAME, TYPE, CLASS)                                                       \
+    __attribute__((unused)) static inline TYPE *begin_using_##NAME(mach_port_t port)            \
+    { return ports_object_lookup(NULL, port, CLASS); }                                           \
+    __attribute__((unused)) static inline TYPE *begin_using_##NAME##_payload(unsigned long payload)  \
+    { return ports_payload_lookup(payload, CLASS); }                                             \
+    __attribute__((unused)) static inline void end_using_##NAME(TYPE *object)                   \
+    { if (object) ports_object_deref(object); }
+
+#endif /* PORTS_PORTS_H */

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Requests in progress: interrupting them, waiting inside them, and holding a class back.
+
+   An interrupted rpc carries a flag that its handler can see, and its thread is woken from whatever it waits for by
+   hurd_thread_cancel.  That may take a message to another server, so it is done without the lock; `cancelling` keeps the
+   rpc from ending meanwhile, so the wake-up never hits the next one.  */
+
+#include "ports-internal.h"
+
+#include <hurd.h>
+#include <hurd/signal.h>
+
+__thread struct ports_rpc *ports_current;
+
+void rpc_cancel(struct ports_bucket *bucket, struct ports_rpc *rpc)
+{
+    if (atomic_load(&rpc->interrupted))
+        return;
+    atomic_store(&rpc->interrupted, true);
+    rpc->cancelling = true;
+    bucket_unlock(bucket);
+    hurd_thread_cancel(rpc->thread);
+    bucket_lock(bucket);
+    rpc->cancelling = false;
+    pthread_cond_broadcast(&bucket->cancelled);
+}
+
+/* True if this thread is inside RPC, at any depth. */
+static bool rpc_is_own(const struct ports_rpc *rpc)
+{
+    for (const struct ports_rpc *own = ports_current; own != NULL; own = own->outer)
+        if (own == rpc)
+            return true;
+    return false;
+}
+
+/* Interrupts the rpcs of OBJECT that were received before SEQNO, or all.  Bucket lock held. */
+static void object_cancel(struct ports_object *object, bool all, mach_port_seqno_t seqno)
+{
+    for (;;) {
+        struct ports_rpc *rpc = object->rpcs;
+        while (rpc != NULL
+               && (atomic_load(&rpc->interrupted) || rpc_is_own(rpc)
+                   || (!all && (mach_port_delta_t)(rpc->seqno - seqno) >= 0)))
+            rpc = rpc->next;
+        if (rpc == NULL)
+            return;
+        rpc_cancel(object->bucket, rpc); /* drops the lock: begin again */
+    }
+}
+
+void rpc_interrupt_before(struct ports_object *object, mach_port_seqno_t seqno)
+{
+    bucket_lock(object->bucket);
+    /* Another thread may have received one of them and not have come to us yet. The caller's message is counted in. */
+    if ((mach_port_delta_t)(object->begun - (seqno + 1)) < 0) {
+        object->interrupt_late = true;
+        object->interrupt_seqno = seqno;
+    }
+    object_cancel(object, false, seqno);
+    bucket_unlock(object->bucket);
+}
+
+void ports_object_interrupt(void *object)
+{
+    struct ports_object *o = object;
+    bucket_lock(o->bucket);
+    object_cancel(o, true, 0);
+    bucket_unlock(o->bucket);
+}
+
+bool ports_self_interrupted(void)
+{
+    return ports_current != NULL && atomic_load(&ports_current->interrupted);
+}
+
+/* Before the first wait of an rpc: from now on the client's death ends it. */
+static void rpc_watch_client(struct ports_rpc *rpc)
+{
+    struct ports_bucket *bucket = rpc->object->bucket;
+    if (!MACH_PORT_VALID(rpc->reply))
+        return;
+    bucket_lock(bucket);
+    if (!rpc->watched)
+        notify_watch_reply(bucket, rpc);
+    bucket_unlock(bucket);
+}
+
+static error_t rpc_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
+{
+    struct ports_rpc *rpc = ports_current;
+    if (rpc != NULL) {
+        rpc_watch_client(rpc);
+        if (atomic_load(&rpc->interrupted))
+            return EINTR;
+    }
+    return until != NULL ? pthread_hurd_cond_timedwait_np(cond, mutex, until) : pthread_hurd_cond_wait_np(cond, mutex);
+}
+
+error_t ports_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
+{
+    return rpc_wait(cond, mutex, NULL);
+}
+
+error_t ports_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
+{
+    return rpc_wait(cond, mutex, until);
+}
+
+/* ---- classes ---------------------------------------------------------------- */
+
+void class_enter(struct ports_class *class)
+{
+    /* Each side writes its own variable first and then reads the other's, so at least one of them sees the other. */
+    atomic_fetch_add(&class->active, 1);
+    if (__builtin_expect(!atomic_load(&class->inhibited), 1))
+        return;
+    class_leave(class);
+    pthread_mutex_lock(&class->class_lock);
+    while (atomic_load(&class->inhibited))
+        pthread_cond_wait(&class->class_idle, &class->class_lock);
+    atomic_fetch_add(&class->active, 1);
+    pthread_mutex_unlock(&class->class_lock);
+}
+
+void class_leave(struct ports_class *class)
+{
+    atomic_fetch_sub(&class->active, 1);
+    if (__builtin_expect(atomic_load(&class->inhibited), 0)) {
+        pthread_mutex_lock(&class->class_lock);
+        pthread_cond_broadcast(&class->class_idle);
+        pthread_mutex_unlock(&class->class_lock);
+    }
+}
+
+/* How many rpcs of CLASS this thread is in. */
+static unsigned int class_own(const struct ports_class *class)
+{
+    unsigned int own = 0;
+    for (const struct ports_rpc *rpc = ports_current; rpc != NULL; rpc = rpc->outer)
+        if (rpc->object->class == class)
+            own++;
+    return own;
+}
+
+static error_t class_interrupt_one(struct ports_object *object, void *arg)
+{
+    (void)arg;
+    ports_object_interrupt(object);
+    return 0;
+}
+
+error_t ports_class_inhibit(struct ports_class *class, bool interrupt)
+{
+    pthread_mutex_lock(&class->class_lock);
+    if (atomic_load(&class->inhibited)) {
+        pthread_mutex_unlock(&class->class_lock);
+        return EBUSY;
+    }
+    atomic_store(&class->inhibited, true);
+    pthread_mutex_unlock(&class->class_lock);
+
+    if (interrupt)
+        for (struct ports_bucket *b = atomic_load(&ports_buckets); b != NULL; b = b->next)
+            ports_bucket_iterate(b, class, class_interrupt_one, NULL);
+
+    unsigned int own = class_own(class);
+    pthread_mutex_lock(&class->class_lock);
+    while (atomic_load(&class->active) > own)
+        pthread_cond_wait(&class->class_idle, &class->class_lock);
+    pthread_mutex_unlock(&class->class_lock);
+    return 0;
+}
+
+void ports_class_resume(struct ports_class *class)
+{
+    pthread_mutex_lock(&class->class_lock);
+    atomic_store(&class->inhibited, false);
+    pthread_cond_broadcast(&class->class_idle);
+    pthread_mutex_unlock(&class->class_lock);
+}

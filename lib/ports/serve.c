@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The loop: threads that receive, dispatch and answer, with one system call a message.
+
+   Sending never blocks: answers normally go to send-once rights, which take a message always; to a client that gave a
+   send right whose queue is full the answer is lost (MACH_SEND_TIMEOUT with no time), because a server does not wait for
+   its clients.  */
+
+#include "ports-internal.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+enum {
+    BUFFER_SIZE = PORTS_REPLY_MAX, /* first size of the two message buffers of a thread; untouched pages cost nothing */
+    STACK_SIZE = 256 * 1024,
+    IDLE_MS_DEFAULT = 60000,
+};
+
+/* One ports_bucket_serve.  Lives as long as the task: surplus threads may outlast the call. */
+struct ports_loop {
+    struct ports_bucket *bucket; /* constant */
+    unsigned int idle_ms;        /* constant */
+    unsigned int exit_ms;        /* constant */
+    struct ports_pool pool;      /* bucket lock */
+};
+
+/* A thread of a loop. */
+struct ports_worker {
+    struct ports_loop *loop;
+    struct ports_turn turn;
+    mach_msg_header_t *request;   /* received into */
+    mach_msg_header_t *reply;     /* answered from; the two change places with every answer */
+    mach_msg_size_t size;         /* bytes of each */
+    unsigned long quiet_since;    /* pool.rounds when the wait began */
+};
+
+static void *worker_main(void *arg);
+
+static error_t worker_spawn(void *arg)
+{
+    pthread_t thread;
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, STACK_SIZE);
+    error_t err = pthread_create(&thread, &attr, worker_main, arg);
+    pthread_attr_destroy(&attr);
+    return err;
+}
+
+/* Gives the worker buffers of SIZE bytes each, freeing the ones it has. */
+static error_t worker_buffers(struct ports_worker *worker, mach_msg_size_t size)
+{
+    vm_address_t memory = 0;
+    size = (size + vm_page_size - 1) & ~(vm_page_size - 1);
+    error_t err = vm_allocate(mach_task_self(), &memory, 2 * (vm_size_t)size, TRUE);
+    if (err)
+        return err;
+    if (worker->size != 0) {
+        vm_address_t old = (vm_address_t)(worker->request < worker->reply ? worker->request : worker->reply);
+        vm_deallocate(mach_task_self(), old, 2 * (vm_size_t)worker->size);
+    }
+    worker->request = (void *)memory;
+    worker->reply = (void *)(memory + size);
+    worker->size = size;
+    return 0;
+}
+
+static void worker_release(struct ports_worker *worker)
+{
+    vm_address_t old = (vm_address_t)(worker->request < worker->reply ? worker->request : worker->reply);
+    if (worker->size != 0)
+        vm_deallocate(mach_task_self(), old, 2 * (vm_size_t)worker->size);
+    worker->size = 0;
+}
+
+static void worker_swap(struct ports_worker *worker)
+{
+    mach_msg_header_t *tmp = worker->request;
+    worker->request = worker->reply;
+    worker->reply = tmp;
+}
+
+/* How long the next receive may take, 0 for ever. */
+static unsigned int worker_limit(struct ports_worker *worker)
+{
+    if (worker->turn.first)
+        return worker->loop->exit_ms;
+    return worker->turn.next == POOL_WAIT_TIMED ? worker->loop->idle_ms : 0;
+}
+
+/* Sends the answer in `request` (after the swap) without receiving. */
+static void worker_send(struct ports_worker *worker)
+{
+    mach_msg_return_t err = mach_msg(worker->request, MACH_SEND_MSG | MACH_SEND_TIMEOUT, worker->request->msgh_size, 0,
+                                     MACH_PORT_NULL, 0, MACH_PORT_NULL);
+    if (err)
+        ports_message_destroy(worker->request, true);
+}
+
+/* True if an error of mach_msg concerns the message that was to be sent. */
+static bool error_is_send(mach_msg_return_t err)
+{
+    return (err & ~MACH_MSG_MASK) >= MACH_SEND_IN_PROGRESS && (err & ~MACH_MSG_MASK) <= MACH_SEND_INVALID_HEADER;
+}
+
+/* Answers, if ANSWER, and receives the next message, in one call where possible. */
+static mach_msg_return_t worker_receive(struct ports_worker *worker, bool answer)
+{
+    unsigned int limit = worker_limit(worker);
+    mach_msg_option_t option = MACH_RCV_MSG | MACH_RCV_LARGE;
+    mach_msg_size_t size = 0;
+
+    if (limit != 0) {
+        option |= MACH_RCV_TIMEOUT;
+        bucket_lock(worker->loop->bucket);
+        worker->quiet_since = worker->loop->pool.rounds;
+        bucket_unlock(worker->loop->bucket);
+    }
+    if (answer) {
+        mach_msg_bits_t type = MACH_MSGH_BITS_REMOTE(worker->request->msgh_bits);
+        if (limit != 0 && type != MACH_MSG_TYPE_MOVE_SEND_ONCE) {
+            worker_send(worker); /* the two time limits differ, and a call has but one */
+        } else {
+            option |= type == MACH_MSG_TYPE_MOVE_SEND_ONCE ? MACH_SEND_MSG : MACH_SEND_MSG | MACH_SEND_TIMEOUT;
+            size = worker->request->msgh_size;
+        }
+    }
+    mach_msg_return_t err = mach_msg(worker->request, option, size, worker->size, worker->loop->bucket->set, limit,
+                                     MACH_PORT_NULL);
+    if (err != 0 && size != 0 && error_is_send(err)) {
+        ports_message_destroy(worker->request, true);
+        err = mach_msg(worker->request, option & ~(MACH_SEND_MSG | MACH_SEND_TIMEOUT), 0, worker->size,
+                       worker->loop->bucket->set, limit, MACH_PORT_NULL);
+    }
+    return err;
+}
+
+/* Nothing came in time.  True if the thread is to leave the loop. */
+static bool worker_timed_out(struct ports_worker *worker)
+{
+    struct ports_loop *loop = worker->loop;
+    bucket_lock(loop->bucket);
+    bool leave = worker->turn.first
+                     ? ports_pool_quiet(&loop->pool) && loop->pool.rounds == worker->quiet_since
+                     : ports_pool_idle(&loop->pool, false);
+    bucket_unlock(loop->bucket);
+    if (!worker->turn.first)
+        worker->turn.next = POOL_WAIT;
+    return leave;
+}
+
+/* Serves until the thread is surplus (0), the loop is to end (0) or receiving fails. */
+static error_t worker_serve(struct ports_worker *worker)
+{
+    bool answer = false;
+    for (;;) {
+        mach_msg_return_t err = worker_receive(worker, answer);
+        answer = false;
+        switch (err) {
+        case MACH_MSG_SUCCESS:
+            answer = dispatch_turn(worker->loop->bucket, &worker->turn, worker->request, (void *)worker->reply);
+            if (answer)
+                worker_swap(worker);
+            if (__builtin_expect(worker->turn.next != POOL_RETIRE, 1))
+                break;
+            if (answer)
+                worker_send(worker);
+            return 0;
+        case MACH_RCV_TOO_LARGE: /* still in the queue; the header says how large */
+            err = worker->request->msgh_size > INT_MAX / 2 ? ENOMEM
+                                                           : worker_buffers(worker, worker->request->msgh_size);
+            if (err)
+                return err;
+            break;
+        case MACH_RCV_TIMED_OUT:
+            if (worker_timed_out(worker))
+                return 0;
+            break;
+        default:
+            if ((err & ~MACH_MSG_MASK) == MACH_RCV_BODY_ERROR) {
+                ports_message_destroy(worker->request, true); /* no memory for what it carries: it cannot be handled */
+                break;
+            }
+            if ((err & ~MACH_MSG_MASK) == MACH_RCV_HEADER_ERROR)
+                break; /* the kernel has destroyed the message */
+            return err;
+        }
+    }
+}
+
+static error_t worker_run(struct ports_loop *loop, bool first)
+{
+    struct ports_worker worker = {
+        .loop = loop,
+        .turn = {.pool = &loop->pool, .first = first, .spawn = worker_spawn, .arg = loop, .next = POOL_WAIT},
+    };
+    error_t err = worker_buffers(&worker, BUFFER_SIZE);
+    if (err == 0)
+        err = worker_serve(&worker);
+    worker_release(&worker);
+    return err;
+}
+
+static void *worker_main(void *arg)
+{
+    struct ports_loop *loop = arg;
+    error_t err = worker_run(loop, false);
+    if (err) {
+        bucket_lock(loop->bucket);
+        ports_pool_failed(&loop->pool);
+        bucket_unlock(loop->bucket);
+    }
+    return NULL;
+}
+
+static error_t loop_create(struct ports_bucket *bucket, const struct ports_serve_options *options,
+                           struct ports_loop **result)
+{
+    static const struct ports_serve_options sensible = {0};
+    if (options == NULL)
+        options = &sensible;
+    struct ports_loop *loop = calloc(1, sizeof *loop);
+    if (loop == NULL)
+        return ENOMEM;
+    loop->bucket = bucket;
+    loop->idle_ms = options->idle_ms != 0 ? options->idle_ms : IDLE_MS_DEFAULT;
+    loop->exit_ms = options->exit_ms;
+    ports_pool_init(&loop->pool, options->single);
+    *result = loop;
+    return 0;
+}
+
+error_t ports_bucket_serve(struct ports_bucket *bucket, const struct ports_serve_options *options)
+{
+    struct ports_loop *loop;
+    error_t err = loop_create(bucket, options, &loop);
+    return err ? err : worker_run(loop, true);
+}
+
+static void *detached_main(void *arg)
+{
+    worker_run(arg, true);
+    return NULL;
+}
+
+error_t ports_bucket_serve_detached(struct ports_bucket *bucket, const struct ports_serve_options *options)
+{
+    struct ports_loop *loop;
+    error_t err = loop_create(bucket, options, &loop);
+    if (err)
+        return err;
+
+    pthread_t thread;
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, STACK_SIZE);
+    err = pthread_create(&thread, &attr, detached_main, loop);
+    pthread_attr_destroy(&attr);
+    if (err)
+        free(loop);
+    return err;
+}
