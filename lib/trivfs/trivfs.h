@@ -42,6 +42,9 @@ struct trivfs_protid {
     struct trivfs_peropen *peropen;   /* referenced */
     struct fshelp_user *user;         /* referenced */
     mach_port_t realnode;             /* send right to the underlying node with this user's rights, or MACH_PORT_NULL */
+    uint64_t tag;                     /* the server's own, 0 after an open; protids made from this one (io_duplicate, io_reauthenticate,
+                                         io_restrict_auth, trivfs_protid_duplicate) begin with the same.  term: the controlling process.  Constant
+                                         once the port has been given away */
 };
 
 /* Where a read puts its bytes: DATA has room for CAPACITY bytes inside the reply; trivfs_buffer_reserve makes more.  The library
@@ -119,6 +122,10 @@ void trivfs_control_set_underlying(struct trivfs_control *control, mach_port_t u
 
 /* Opens the node for USER (referenced by the result on its own) with FLAGS: one protid in *PROTID, one reference for the caller. */
 error_t trivfs_open(struct trivfs_control *control, struct fshelp_user *user, int flags, struct trivfs_protid **protid);
+
+/* A second protid for the same peropen, user and underlying node as PROTID, with its tag (which the caller may change before he gives the port
+   away): in *DUPLICATE, one reference for the caller. ENOMEM, or the kernel's error.  */
+error_t trivfs_protid_duplicate(struct trivfs_protid *protid, struct trivfs_protid **duplicate);
 
 /* A whole ordinary translator's main, after it has parsed its options: bucket, bootstrap port (error line and exit status 1 when there is
    none), trivfs_startup, serve until asked to go away or, with IDLE_MS not 0, nobody has used it that long. */
