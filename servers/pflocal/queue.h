@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* queue: bytes, control data and port rights on their way from one socket to another.  No locks, no messages: the caller holds
+   the lock of the pipe that the queue is in.
+
+   A queue is a list of packets.  In a stream packets only carry: small writes are gathered in the last packet while it has room, and a
+   read takes from as many as it likes, but never beyond one with rights or control data, which go out with the first of its bytes.  Otherwise a
+   packet is a record: a read takes exactly one and drops what did not fit. */
+
+#ifndef PFLOCAL_QUEUE_H
+#define PFLOCAL_QUEUE_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct addr;
+
+/* What goes with the bytes.  The queue owns copies of everything: RIGHTS are send rights, CONTROL malloc'd, FROM referenced by the caller's hooks. */
+struct extras {
+    unsigned int *rights; /* names of send rights: mach_port_t */
+    unsigned int nrights;
+    char *control;
+    size_t control_length;
+    struct addr *from;
+};
+static inline bool extras_any(const struct extras *extras) { return extras->nrights || extras->control_length || extras->from; }
+
+struct packet {
+    struct packet *next;
+    size_t start, end, room; /* bytes [start, end) of data[room] are there */
+    struct extras extras;
+    char data[];
+};
+
+struct queue {
+    struct packet *first, *last;
+    struct packet *spare;    /* one empty packet of the usual size, so that small transfers allocate nothing */
+    size_t bytes;            /* data bytes in all packets */
+    size_t packets;
+    bool records;
+};
+
+void queue_init(struct queue *queue, bool records);
+/* Frees all packets; DROP, if not null, is told of the extras of each packet so that it gives up rights and references. */
+void queue_clear(struct queue *queue, void (*drop)(struct extras *extras));
+/* Appends LENGTH bytes and EXTRAS, which the queue then owns.  ENOMEM: nothing has changed. */
+error_t queue_put(struct queue *queue, const void *data, size_t length, const struct extras *extras);
+/* How many bytes a queue_get of AMOUNT would give. */
+size_t queue_available(const struct queue *queue, size_t amount);
+/* Takes at most AMOUNT bytes into DATA; how many is the result.  *EXTRAS becomes the caller's (all zero if there were none); null: the extras
+   are given to DROP.  *TRUNCATED, if not null: a record was longer than AMOUNT.  With PEEK nothing is removed and no extras are given. */
+size_t queue_get(struct queue *queue, void *data, size_t amount, struct extras *extras, bool peek, bool *truncated,
+                 void (*drop)(struct extras *extras));
+
+#endif /* PFLOCAL_QUEUE_H */
