@@ -94,7 +94,9 @@ static error_t rpc_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, const stru
         if (atomic_load(&rpc->interrupted))
             return EINTR;
     }
-    return until != NULL ? pthread_hurd_cond_timedwait_np(cond, mutex, until) : pthread_hurd_cond_wait_np(cond, mutex);
+    if (until != NULL)
+        return pthread_hurd_cond_timedwait_np(cond, mutex, until);
+    return pthread_hurd_cond_wait_np(cond, mutex) != 0 ? EINTR : 0; /* it only says whether */
 }
 
 error_t ports_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)

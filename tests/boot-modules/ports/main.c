@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Boot module: lib/ports on a running Mach, its only task.  A server's loop runs in threads of this task and clients in
+   others.  Prints a line a failed check, instruction (or time stamp) counts, and `N passed, N failed`.  */
+
+#include <errno.h>
+#include <hurd/interrupt.h>
+#include <mach.h>
+#include <mach/gnumach.h>
+#include <device/device.h>
+#include <mach/notify.h>
+#include <ports/ports.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "probe.h"
+#include "probe_S.h"
+#include "probe_U.h"
+
+static mach_port_t console;
+static unsigned int passed, failed;
+
+static void say(const char *format, ...)
+{
+    char line[256];
+    va_list args;
+    va_start(args, format);
+    int length = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    for (int done = 0; done < length;) {
+        int wrote = 0;
+        if (device_write_inband(console, 0, 0, line + done, length - done > 120 ? 120 : length - done, &wrote) || wrote <= 0)
+            break;
+        done += wrote;
+    }
+}
+
+#define CHECK(COND) \
+    do { \
+        if (COND) \
+            passed++; \
+        else { \
+            failed++; \
+            say("%s:%d: failed: %s\n", __FILE__, __LINE__, #COND); \
+        } \
+    } while (0)
+
+static unsigned long stamp(void)
+{
+    unsigned int low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (unsigned long)high << 32 | low;
+}
+
+/* ---- the server ------------------------------------------------------------- */
+
+static const ports_interface_t probe_interfaces[] = {probe_server_routine, NULL};
+static atomic_uint no_senders_seen, destroyed_seen;
+static mach_port_t dead_seen;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+static unsigned int waiters, wakes;
+
+static void probe_no_senders(struct ports_object *object)
+{
+    (void)object;
+    atomic_fetch_add(&no_senders_seen, 1);
+}
+
+static void probe_destroy(struct ports_object *object)
+{
+    (void)object;
+    atomic_fetch_add(&destroyed_seen, 1);
+}
+
+static void probe_dead_name(struct ports_object *object, mach_port_t name)
+{
+    (void)object;
+    dead_seen = name;
+}
+
+static const struct ports_class_ops probe_ops = {
+    .name = "probe", .size = sizeof(struct probe), .interfaces = probe_interfaces,
+    .no_senders = probe_no_senders, .destroy = probe_destroy, .dead_name = probe_dead_name,
+};
+struct ports_class probe_class = PORTS_CLASS(probe_ops);
+static struct ports_bucket *bucket;
+static struct probe *root;
+
+kern_return_t S_probe_null(probe_object_t probe)
+{
+    return probe != NULL ? 0 : EOPNOTSUPP;
+}
+
+kern_return_t S_probe_echo(probe_object_t probe, const probe_data_t data, mach_msg_type_number_t length,
+                           probe_data_t back, mach_msg_type_number_t *back_length)
+{
+    if (probe == NULL)
+        return EOPNOTSUPP;
+    memcpy(back, data, length);
+    *back_length = length;
+    return 0;
+}
+
+kern_return_t S_probe_large(probe_object_t probe, const probe_large_t data, int *sum)
+{
+    if (probe == NULL)
+        return EOPNOTSUPP;
+    *sum = 0;
+    for (int i = 0; i < 65536; i++)
+        *sum += data[i];
+    return 0;
+}
+
+kern_return_t S_probe_wait(probe_object_t probe)
+{
+    error_t err = 0;
+    if (probe == NULL)
+        return EOPNOTSUPP;
+    pthread_mutex_lock(&lock);
+    unsigned int seen = wakes;
+    waiters++;
+    while (seen == wakes && err == 0)
+        err = ports_cond_wait(&cond, &lock);
+    waiters--;
+    pthread_mutex_unlock(&lock);
+    return err;
+}
+
+kern_return_t S_probe_wake(probe_object_t probe, int *count)
+{
+    if (probe == NULL)
+        return EOPNOTSUPP;
+    pthread_mutex_lock(&lock);
+    *count = waiters;
+    wakes++;
+    pthread_cond_broadcast(&cond);
+    pthread_mutex_unlock(&lock);
+    return 0;
+}
+
+kern_return_t S_probe_open(probe_object_t probe, mach_port_t *port)
+{
+    struct probe *new;
+    if (probe == NULL)
+        return EOPNOTSUPP;
+    error_t err = ports_object_create(&probe_class, bucket, &new);
+    if (err)
+        return err;
+    *port = ports_object_make_send_name(new);
+    ports_object_deref(new);
+    return 0;
+}
+
+kern_return_t S_probe_fail(probe_object_t probe, mach_port_t right, probe_mem_t memory, mach_msg_type_number_t length)
+{
+    (void)probe, (void)right, (void)memory, (void)length;
+    return EIO;
+}
+
+kern_return_t S_probe_watch(probe_object_t probe, mach_port_t right)
+{
+    return probe != NULL ? ports_object_notify_dead(probe, right) : EOPNOTSUPP;
+}
+
+/* ---- the checks ------------------------------------------------------------- */
+
+static unsigned int waiting_now(void)
+{
+    pthread_mutex_lock(&lock);
+    unsigned int n = waiters;
+    pthread_mutex_unlock(&lock);
+    return n;
+}
+
+static void pause_ms(unsigned int ms)
+{
+    mach_port_t set;
+    mach_msg_header_t message;
+    mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_PORT_SET, &set);
+    mach_msg(&message, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof message, set, ms, MACH_PORT_NULL);
+    mach_port_mod_refs(mach_task_self(), set, MACH_PORT_RIGHT_PORT_SET, -1);
+}
+
+static void until(atomic_uint *counter, unsigned int value)
+{
+    for (int i = 0; i < 100 && atomic_load(counter) < value; i++)
+        pause_ms(10);
+}
+
+struct caller {
+    pthread_t thread;
+    mach_port_t port;
+    kern_return_t result;
+};
+
+static void *call_wait(void *arg)
+{
+    struct caller *caller = arg;
+    caller->result = probe_wait(caller->port);
+    return NULL;
+}
+
+static void check_calls(mach_port_t port)
+{
+    char data[2048] = "hello", back[2048];
+    mach_msg_type_number_t length = sizeof back;
+    static char large[65536];
+    int sum = 0, bad = 0;
+
+    enum { ROUNDS = 20000 };
+    unsigned long begin = stamp();
+    for (int i = 0; i < ROUNDS; i++)
+        bad += probe_null(port) != 0;
+    unsigned long end = stamp();
+    CHECK(bad == 0);
+    say("null rpc: %lu per call\n", (end - begin) / ROUNDS);
+
+    CHECK(probe_echo(port, data, 6, back, &length) == 0);
+    CHECK(length == 6 && memcmp(back, "hello", 6) == 0);
+
+    memset(large, 1, sizeof large);
+    CHECK(probe_large(port, large, &sum) == 0);
+    CHECK(sum == 65536);
+    CHECK(probe_null(port) == 0);
+}
+
+static void check_unknown(mach_port_t port)
+{
+    struct { mach_msg_header_t head; char room[256]; } message = {0};
+    mach_port_t reply = mig_get_reply_port();
+    message.head.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE);
+    message.head.msgh_remote_port = port;
+    message.head.msgh_local_port = reply;
+    message.head.msgh_id = 9099;
+    kern_return_t err = mach_msg(&message.head, MACH_SEND_MSG | MACH_RCV_MSG, sizeof message.head, sizeof message, reply,
+                                 0, MACH_PORT_NULL);
+    CHECK(err == 0);
+    CHECK(((mig_reply_header_t *)&message)->RetCode == MIG_BAD_ID);
+
+    /* A forged no-senders notification: nothing may happen. */
+    mach_no_senders_notification_t note = {0};
+    unsigned int before = atomic_load(&no_senders_seen);
+    note.not_header.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0);
+    note.not_header.msgh_remote_port = port;
+    note.not_header.msgh_id = MACH_NOTIFY_NO_SENDERS;
+    CHECK(mach_msg(&note.not_header, MACH_SEND_MSG, sizeof note, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL) == 0);
+    CHECK(probe_null(port) == 0);
+    CHECK(atomic_load(&no_senders_seen) == before);
+}
+
+static unsigned int names_now(void)
+{
+    mach_port_t *names;
+    mach_port_type_t *types;
+    mach_msg_type_number_t count = 0, type_count = 0;
+    mach_port_names(mach_task_self(), &names, &count, &types, &type_count);
+    vm_deallocate(mach_task_self(), (vm_address_t)names, count * sizeof *names);
+    vm_deallocate(mach_task_self(), (vm_address_t)types, type_count * sizeof *types);
+    return count;
+}
+
+static void check_no_senders(mach_port_t port)
+{
+    enum { OPENS = 2000 };
+    mach_port_t new;
+    unsigned int no_senders = atomic_load(&no_senders_seen), destroyed = atomic_load(&destroyed_seen);
+    int bad = 0;
+
+    unsigned int names = 0;
+    unsigned long begin = 0;
+    for (int i = 0; i < OPENS + 50; i++) {
+        if (i == 50) { /* warm: spare rights and reply ports are there */
+            until(&destroyed_seen, destroyed + 50);
+            names = names_now();
+            begin = stamp();
+        }
+        bad += probe_open(port, &new) != 0 || probe_null(new) != 0;
+        bad += mach_port_deallocate(mach_task_self(), new) != 0;
+    }
+    unsigned long end = stamp();
+    until(&destroyed_seen, destroyed + OPENS + 50);
+    CHECK(bad == 0);
+    CHECK(atomic_load(&no_senders_seen) == no_senders + OPENS + 50);
+    CHECK(atomic_load(&destroyed_seen) == destroyed + OPENS + 50);
+    say("open, null, close: %lu\n", (end - begin) / OPENS);
+    pause_ms(50);
+    CHECK(names_now() <= names + 2);
+
+    /* A large request to an object, then its last right: the count of messages must still come out even. */
+    static char large[65536];
+    int sum;
+    CHECK(probe_open(port, &new) == 0 && probe_large(new, large, &sum) == 0);
+    mach_port_deallocate(mach_task_self(), new);
+    until(&destroyed_seen, destroyed + OPENS + 51);
+    CHECK(atomic_load(&destroyed_seen) == destroyed + OPENS + 51);
+    CHECK(ports_class_count(&probe_class) == 1);
+}
+
+static void check_dead_names(mach_port_t port)
+{
+    mach_port_t other;
+    mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &other);
+    mach_port_insert_right(mach_task_self(), other, other, MACH_MSG_TYPE_MAKE_SEND);
+    dead_seen = MACH_PORT_NULL;
+    CHECK(probe_watch(port, other) == 0);
+    CHECK(probe_watch(port, other) == 0); /* again: replaces the first */
+    mach_port_mod_refs(mach_task_self(), other, MACH_PORT_RIGHT_RECEIVE, -1);
+    for (int i = 0; i < 100 && dead_seen == MACH_PORT_NULL; i++)
+        pause_ms(10);
+    CHECK(dead_seen == other);
+    dead_seen = MACH_PORT_NULL;
+    CHECK(ports_object_notify_dead(root, other) == 0); /* dead already: at once */
+    for (int i = 0; i < 100 && dead_seen == MACH_PORT_NULL; i++)
+        pause_ms(10);
+    CHECK(dead_seen == other);
+    mach_port_mod_refs(mach_task_self(), other, MACH_PORT_RIGHT_DEAD_NAME, -4);
+}
+
+static void check_pool_and_interrupt(mach_port_t port)
+{
+    enum { CALLERS = 12 };
+    struct caller callers[CALLERS];
+    int count = 0;
+
+    /* All of them wait in the server, and it still answers. */
+    for (int i = 0; i < CALLERS; i++) {
+        callers[i] = (struct caller){.port = port, .result = -1};
+        pthread_create(&callers[i].thread, NULL, call_wait, &callers[i]);
+    }
+    for (int i = 0; i < 200 && waiting_now() != CALLERS; i++)
+        pause_ms(10);
+    CHECK(waiting_now() == CALLERS);
+    CHECK(probe_null(port) == 0);
+    CHECK(probe_wake(port, &count) == 0);
+    CHECK(count == CALLERS);
+    for (int i = 0; i < CALLERS; i++) {
+        pthread_join(callers[i].thread, NULL);
+        CHECK(callers[i].result == 0);
+    }
+
+    /* The same, ended by interrupt_operation. */
+    for (int i = 0; i < CALLERS; i++) {
+        callers[i].result = -1;
+        pthread_create(&callers[i].thread, NULL, call_wait, &callers[i]);
+    }
+    for (int i = 0; i < 200 && waiting_now() != CALLERS; i++)
+        pause_ms(10);
+    CHECK(interrupt_operation(port, 2000) == 0);
+    for (int i = 0; i < CALLERS; i++) {
+        pthread_join(callers[i].thread, NULL);
+        CHECK(callers[i].result == EINTR);
+    }
+    say("interrupted: %#x\n", callers[0].result);
+    CHECK(waiting_now() == 0);
+    CHECK(probe_null(port) == 0);
+}
+
+/* A client that dies while it waits. */
+static void check_client_death(mach_port_t port)
+{
+    mach_port_t reply;
+    mach_msg_header_t message = {0};
+    mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &reply);
+    message.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE);
+    message.msgh_remote_port = port;
+    message.msgh_local_port = reply;
+    message.msgh_id = 9003;
+    CHECK(mach_msg(&message, MACH_SEND_MSG, sizeof message, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL) == 0);
+    for (int i = 0; i < 100 && waiting_now() != 1; i++)
+        pause_ms(10);
+    CHECK(waiting_now() == 1);
+    mach_port_mod_refs(mach_task_self(), reply, MACH_PORT_RIGHT_RECEIVE, -1);
+    for (int i = 0; i < 100 && waiting_now() != 0; i++)
+        pause_ms(10);
+    CHECK(waiting_now() == 0);
+}
+
+static void check_failed_request(mach_port_t port)
+{
+    vm_statistics_data_t stats;
+    (void)stats;
+    for (int i = 0; i < 30; i++) {
+        mach_port_t other;
+        vm_address_t memory = 0;
+        mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &other);
+        mach_port_insert_right(mach_task_self(), other, other, MACH_MSG_TYPE_MAKE_SEND);
+        vm_allocate(mach_task_self(), &memory, 65536, TRUE);
+        if (probe_fail(port, other, (char *)memory, 65536) != EIO)
+            CHECK(!"probe_fail");
+        vm_deallocate(mach_task_self(), memory, 65536);
+        mach_port_urefs_t refs = 0;
+        mach_port_get_refs(mach_task_self(), other, MACH_PORT_RIGHT_SEND, &refs);
+        if (i == 29)
+            CHECK(refs == 1);
+        mach_port_mod_refs(mach_task_self(), other, MACH_PORT_RIGHT_RECEIVE, -1);
+        mach_port_deallocate(mach_task_self(), other);
+    }
+}
+
+static void check_inhibit(mach_port_t port)
+{
+    struct caller caller = {.port = port, .result = -1};
+    pthread_create(&caller.thread, NULL, call_wait, &caller);
+    for (int i = 0; i < 100 && waiting_now() != 1; i++)
+        pause_ms(10);
+    CHECK(ports_class_inhibit(&probe_class, true) == 0);
+    CHECK(ports_class_inhibit(&probe_class, false) == EBUSY);
+    CHECK(waiting_now() == 0);
+    ports_class_resume(&probe_class);
+    pthread_join(caller.thread, NULL);
+    CHECK(caller.result == EINTR);
+    CHECK(probe_null(port) == 0);
+}
+
+static void check_renew(void)
+{
+    struct probe *object;
+    CHECK(ports_object_create_quiet(&probe_class, bucket, &object) == 0);
+    mach_port_t old = ports_object_send_right(object);
+    CHECK(old != MACH_PORT_NULL && probe_null(old) == 0);
+    CHECK(ports_object_renew_right(object) == 0);
+    CHECK(probe_null(old) == MACH_SEND_INVALID_DEST);
+    mach_port_deallocate(mach_task_self(), old);
+    mach_port_t new = ports_object_send_right(object);
+    CHECK(probe_null(new) == 0);
+    CHECK(ports_object_lookup(NULL, new, &probe_class) == object);
+    ports_object_deref(object);
+    ports_object_destroy_right(object);
+    CHECK(ports_object_make_send_name(object) == MACH_PORT_NULL);
+    mach_port_deallocate(mach_task_self(), new);
+    ports_object_deref(object);
+    CHECK(ports_class_count(&probe_class) == 1);
+}
+
+int main(int argc, char **argv)
+{
+    mach_port_t host = 1, device = 2;
+    for (int i = 1; i < argc; i++) {
+        sscanf(argv[i], "--host-priv-port=%u", &host);
+        sscanf(argv[i], "--device-master-port=%u", &device);
+    }
+    device_open(device, D_READ | D_WRITE, "console", &console);
+
+    CHECK(ports_bucket_create(&bucket) == 0);
+    CHECK(ports_bucket_serve_detached(bucket, NULL) == 0);
+    CHECK(ports_object_create(&probe_class, bucket, &root) == 0);
+    mach_port_t port = ports_object_send_right(root);
+    CHECK(port != MACH_PORT_NULL);
+
+    say("ports: calls\n");
+    check_calls(port);
+    say("ports: unknown ids\n");
+    check_unknown(port);
+    say("ports: no senders\n");
+    check_no_senders(port);
+    say("ports: dead names\n");
+    check_dead_names(port);
+    say("ports: failed requests\n");
+    check_failed_request(port);
+    say("ports: pool, interrupt\n");
+    check_pool_and_interrupt(port);
+    say("ports: death of a client\n");
+    check_client_death(port);
+    say("ports: inhibit\n");
+    check_inhibit(port);
+    say("ports: renew\n");
+    check_renew();
+    say("%u passed, %u failed\n", passed, failed);
+    pause_ms(100);
+    host_reboot(host, 0);
+    for (;;)
+        pause_ms(100000);
+}
