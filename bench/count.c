@@ -6,6 +6,7 @@
    FILE gets one line for each event:
        user KERNEL USER            the first instruction of the first user program
        mark NUMBER KERNEL USER     a mark (mark.h) was executed
+       idle KERNEL USER            the processor went to sleep after a piece of work (not after a mere clock tick)
        end KERNEL USER             the machine stopped
    KERNEL and USER are the instructions executed so far at addresses of the upper and of the lower half.  Time that the processor spends
    halted counts nothing, so the figures mean the same whether the disk was fast or slow.  A kernel starts in the lower half: what runs
@@ -34,6 +35,7 @@ typedef void (*qemu_plugin_vcpu_udata_cb_t)(unsigned int vcpu, void *data);
 extern void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, struct qemu_plugin_tb *));
 extern void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, qemu_plugin_vcpu_udata_cb_t, enum qemu_plugin_cb_flags, void *);
 extern void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *, qemu_plugin_vcpu_udata_cb_t, enum qemu_plugin_cb_flags, void *);
+extern void qemu_plugin_register_vcpu_idle_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, unsigned int));
 extern void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, void *), void *);
 extern size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 extern uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *);
@@ -48,7 +50,7 @@ extern size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
 __attribute__((visibility("default"))) int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t, const void *, int, char **);
 
-enum { MARK_SIZE = 7, MARK_NUMBER = 3 };
+enum { MARK_SIZE = 7, MARK_NUMBER = 3, CLOCK_TICK_MAX = 20000 };
 static const uint8_t mark_head[] = { 0x0f, 0x1f, 0x80 };
 static const uint8_t mark_tail[] = { 0x52, 0x44, 0x51 };
 
@@ -84,6 +86,19 @@ static void on_mark(unsigned int vcpu, void *data)
     (void) vcpu;
     fprintf(out, "mark %u %" PRIu64 " %" PRIu64 "\n", (unsigned) (uintptr_t) data, kernel_count, user_count);
     fflush(out);
+}
+
+static void on_idle(qemu_plugin_id_t id, unsigned int vcpu)
+{
+    static uint64_t last;
+
+    (void) id;
+    (void) vcpu;
+    if (kernel_count + user_count - last > CLOCK_TICK_MAX) {
+        fprintf(out, "idle %" PRIu64 " %" PRIu64 "\n", kernel_count, user_count);
+        fflush(out);
+    }
+    last = kernel_count + user_count;
 }
 
 static bool insn_is_mark(const struct qemu_plugin_insn *insn, uintptr_t *number)
@@ -142,6 +157,7 @@ int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **
         }
     }
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
+    qemu_plugin_register_vcpu_idle_cb(id, on_idle);
     qemu_plugin_register_atexit_cb(id, on_exit_qemu, NULL);
     return 0;
 }
