@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* boot: arguments and ports of a program, kept until its C library asks for them on its bootstrap port. */
+
+#include "hooks.h"
+#include "exec_startup_S.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void boot_destroy(struct ports_object *object);
+
+static const ports_interface_t boot_interfaces[] = { exec_startup_server_routine, NULL };
+static const struct ports_class_ops boot_ops = {
+    .name = "boot", .size = sizeof(struct exec_boot), .interfaces = boot_interfaces, .destroy = boot_destroy,
+};
+struct ports_class exec_boot_class = PORTS_CLASS(boot_ops);
+
+void exec_data_free(struct exec_data *data)
+{
+    if (data->kind == EXEC_DATA_MALLOC)
+        free(data->bytes);
+    else if (data->kind == EXEC_DATA_VM && data->length > 0)
+        vm_deallocate(mach_task_self(), (vm_address_t) data->bytes, data->length);
+    *data = (struct exec_data) { 0 };
+}
+
+error_t exec_data_settle(struct exec_data *data, const char *bytes, size_t length, int kind)
+{
+    vm_address_t pages;
+
+    *data = (struct exec_data) { (char *) bytes, length, kind };
+    if (kind == EXEC_DATA_VM || (kind == EXEC_DATA_MALLOC && length <= EXEC_DATA_INLINE_MAX))
+        return 0;
+    if (length <= EXEC_DATA_INLINE_MAX) {
+        data->kind = EXEC_DATA_MALLOC;
+        data->bytes = malloc(length + 1);
+        if (data->bytes == NULL)
+            return ENOMEM;
+    } else {
+        data->kind = EXEC_DATA_VM;
+        if (vm_allocate(mach_task_self(), &pages, length, TRUE))
+            return ENOMEM;
+        data->bytes = (char *) pages;
+    }
+    memcpy(data->bytes, bytes, length);
+    if (kind == EXEC_DATA_MALLOC)
+        free((char *) bytes);
+    return 0;
+}
+
+static void boot_drop_rights(const mach_port_t *ports, unsigned int count)
+{
+    for (unsigned int i = 0; i < count; i++)
+        if (MACH_PORT_VALID(ports[i]))
+            mach_port_deallocate(mach_task_self(), ports[i]);
+}
+
+static void boot_destroy(struct ports_object *object)
+{
+    struct exec_boot *boot = (struct exec_boot *) object;
+
+    if (boot->filled) {
+        boot_drop_rights(boot->dtable, boot->dtable_count);
+        boot_drop_rights(boot->portarray, boot->portarray_count);
+        exec_data_free(&boot->argv);
+        exec_data_free(&boot->envp);
+    }
+    free(boot->dtable);
+    pthread_mutex_destroy(&boot->lock);
+}
+
+error_t exec_boot_create(const struct exec_request *request, unsigned int dtable_count, unsigned int portarray_count,
+                         unsigned int intarray_count, struct exec_boot **result)
+{
+    size_t ports = (size_t) dtable_count + portarray_count;
+    mach_port_t *block = calloc(1, ports * sizeof *block + intarray_count * sizeof(int) + 1);
+    struct exec_boot *boot;
+    error_t err;
+
+    if (block == NULL)
+        return ENOMEM;
+    err = ports_object_create(&exec_boot_class, exec_bucket, &boot);
+    if (err) {
+        free(block);
+        return err;
+    }
+    pthread_mutex_init(&boot->lock, NULL);
+    boot->dtable = block;
+    boot->portarray = block + dtable_count;
+    boot->intarray = (int *) (block + ports);
+    boot->dtable_count = dtable_count;
+    boot->portarray_count = portarray_count;
+    boot->intarray_count = intarray_count;
+    memcpy(boot->dtable, request->dtable, request->dtable_count * sizeof *block);
+    memcpy(boot->portarray, request->portarray, request->portarray_count * sizeof *block);
+    memcpy(boot->intarray, request->intarray, request->intarray_count * sizeof(int));
+    *result = boot;
+    return 0;
+}
+
+void exec_boot_commit(struct exec_boot *boot)
+{
+    pthread_mutex_lock(&boot->lock);
+    boot->filled = true;
+    pthread_mutex_unlock(&boot->lock);
+}
+
+void exec_boot_revoke(struct exec_boot *boot)
+{
+    pthread_mutex_lock(&boot->lock);
+    boot->filled = false;
+    pthread_mutex_unlock(&boot->lock);
+}
+
+/* Moves DATA into a reply argument *BYTES with room for *LENGTH bytes. The stub sends what is not in its own room out of line and
+   deallocates it; exec_data_settle has seen to it that long data are of that kind. */
+static void reply_data(struct exec_data *data, data_t *bytes, mach_msg_type_number_t *length)
+{
+    if (data->kind == EXEC_DATA_VM && data->length > *length)
+        *bytes = data->bytes;
+    else
+        memcpy(*bytes, data->bytes, data->length);
+    *length = (mach_msg_type_number_t) data->length;
+    if (*bytes == data->bytes)
+        *data = (struct exec_data) { 0 };
+    exec_data_free(data);
+}
+
+/* Arrays that have no room in the reply get memory of their own, which the stub deallocates. */
+static error_t reply_room(void **array, mach_msg_type_number_t room, unsigned int count, size_t size)
+{
+    vm_address_t pages;
+    error_t err;
+
+    if (count <= room)
+        return 0;
+    err = vm_allocate(mach_task_self(), &pages, count * size, TRUE);
+    if (!err)
+        *array = (void *) pages;
+    return err ? ENOMEM : 0;
+}
+
+kern_return_t S_exec_startup_get_info(struct exec_boot *boot, vm_address_t *user_entry, vm_address_t *phdr_data, vm_size_t *phdr_size,
+                                      vm_address_t *stack_base, vm_size_t *stack_size, int *flags, data_t *argv,
+                                      mach_msg_type_number_t *argv_length, data_t *envp, mach_msg_type_number_t *envp_length,
+                                      portarray_t *dtable, mach_msg_type_name_t *dtable_type, mach_msg_type_number_t *dtable_count,
+                                      portarray_t *portarray, mach_msg_type_name_t *portarray_type,
+                                      mach_msg_type_number_t *portarray_count, intarray_t *intarray,
+                                      mach_msg_type_number_t *intarray_count)
+{
+    void *descriptors = *dtable, *ports = *portarray, *ints = *intarray;
+    error_t err;
+
+    if (boot == NULL)
+        return EOPNOTSUPP;
+    pthread_mutex_lock(&boot->lock);
+    err = boot->filled ? 0 : EALREADY;
+    if (!err)
+        err = reply_room(&descriptors, *dtable_count, boot->dtable_count, sizeof(mach_port_t));
+    if (!err)
+        err = reply_room(&ports, *portarray_count, boot->portarray_count, sizeof(mach_port_t));
+    if (!err)
+        err = reply_room(&ints, *intarray_count, boot->intarray_count, sizeof(int));
+    if (err) {
+        if (descriptors != *dtable)
+            vm_deallocate(mach_task_self(), (vm_address_t) descriptors, boot->dtable_count * sizeof(mach_port_t));
+        if (ports != *portarray)
+            vm_deallocate(mach_task_self(), (vm_address_t) ports, boot->portarray_count * sizeof(mach_port_t));
+        pthread_mutex_unlock(&boot->lock);
+        return err;
+    }
+    *dtable = memcpy(descriptors, boot->dtable, boot->dtable_count * sizeof(mach_port_t));
+    *portarray = memcpy(ports, boot->portarray, boot->portarray_count * sizeof(mach_port_t));
+    *intarray = memcpy(ints, boot->intarray, boot->intarray_count * sizeof(int));
+    *dtable_count = boot->dtable_count;
+    *portarray_count = boot->portarray_count;
+    *intarray_count = boot->intarray_count;
+    *dtable_type = *portarray_type = MACH_MSG_TYPE_MOVE_SEND;
+    reply_data(&boot->argv, argv, argv_length);
+    reply_data(&boot->envp, envp, envp_length);
+    *user_entry = boot->user_entry;
+    *phdr_data = boot->phdr_address;
+    *phdr_size = boot->phdr_size;
+    *stack_base = boot->stack_base;
+    *stack_size = boot->stack_size;
+    *flags = boot->flags;
+    boot->filled = false;
+    pthread_mutex_unlock(&boot->lock);
+    return 0;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* exec: the server that makes tasks run programs; translator of /servers/exec.
+
+   Started twice over by the chains of bootstrap.txt: as a boot module (exec.static, or the dynamic loader with /hurd/exec), and never
+   after that.  Its numbered steps are those of docs/bootstrap.md, "exec bootstrap" and "exec getting initialized". */
+
+#include "exec.h"
+#include "exec_S.h"
+
+#include <hurd.h>
+#include <stdio.h>
+#include <string.h>
+#include <trivfs/trivfs.h>
+
+struct ports_bucket *exec_bucket;
+struct ports_class *exec_control_class, *exec_protid_class;
+char **exec_arguments;
+
+/* The system cannot do without; only force ends it. */
+static error_t exec_goaway(struct trivfs_control *control, int flags)
+{
+    (void) control;
+    return flags & FSYS_GOAWAY_FORCE ? 0 : EBUSY;
+}
+
+static const ports_interface_t exec_interfaces[] = { exec_server_routine, NULL };
+
+static const struct trivfs_ops exec_ops = {
+    .name = "exec",
+    .fstype = FSTYPE_MISC,
+    .modes = 0,
+    .goaway = exec_goaway,
+    .node_interfaces = exec_interfaces,
+    .control_interfaces = exec_interfaces,
+};
+
+static int fail(const char *step, error_t err)
+{
+    fprintf(stderr, "exec: %s: %s\n", step, strerror(err));
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    struct trivfs_control *control;
+    mach_port_t bootstrap;
+    error_t err;
+
+    (void) argc;
+    exec_arguments = argv;
+    /* 1. The bootstrap port; the port to proc is still null. */
+    err = task_get_bootstrap_port(mach_task_self(), &bootstrap);
+    if (err || bootstrap == MACH_PORT_NULL)
+        return fail("bootstrap port", err ? err : EDESTADDRREQ);
+    /* 2. The trivfs library. */
+    err = ports_bucket_create(&exec_bucket);
+    if (!err)
+        err = trivfs_classes_create(&exec_ops, &exec_control_class, &exec_protid_class);
+    if (err)
+        return fail("initialisation", err);
+    /* 3. fsys_startup on the bootstrap port: our control port for the node of /servers/exec. */
+    err = trivfs_startup(&exec_ops, exec_bucket, bootstrap, 0, NULL, &control);
+    if (err)
+        return fail("fsys_startup", err);
+    mach_port_deallocate(mach_task_self(), bootstrap);
+    /* 4. exec_exec for /hurd/startup comes, and later exec_init (init.c). */
+    err = ports_bucket_serve(exec_bucket, &(struct ports_serve_options) { 0 });
+    return fail("receiving", err);
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* run: one exec from beginning to end.  Until the old task is cleared everything can still be taken back; after that the only way out of
+   an error is the end of the task. */
+
+#include "exec.h"
+
+#include <hurd.h>
+#include <hurd/auth.h>
+#include <hurd/fs.h>
+#include <hurd/process.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tell_U.h"
+
+/* Execs that wait at the same time for another file system to do them: a script whose interpreter only its file system can run. Such
+   a chain has no end of its own when the interpreter is such a script again. */
+#define DELEGATED_MAX 16
+static atomic_int delegated;
+
+/* An exec under way. */
+struct run {
+    const struct exec_request *request;
+    struct exec_program program;
+    struct exec_boot *boot;
+    bool new_task;             /* `task` was made by us */
+    task_t task;               /* where the program will run; owned if new_task */
+    thread_t thread;           /* its first thread, suspended */
+    mach_port_t proc;          /* a right that proc gave for the new task, in the boot object; MACH_PORT_NULL: the request's stays */
+};
+
+static unsigned int max_count(unsigned int a, unsigned int b)
+{
+    return a > b ? a : b;
+}
+
+/* Puts the right PORT, which is ours, into the new program's ports. What was there before is still the request's. */
+static void run_set_port(struct run *run, unsigned int index, mach_port_t port)
+{
+    if (port == MACH_PORT_NULL)
+        return;
+    if (index < run->request->portarray_count && run->request->portarray[index] == port)
+        mach_port_deallocate(mach_task_self(), port);
+    else
+        run->boot->portarray[index] = port;
+}
+
+/* Standard ports and integers for what the request lacks (EXEC_DEFAULTS), or must not choose itself (EXEC_SECURE). */
+static void run_set_defaults(struct run *run)
+{
+    int flags = run->request->flags;
+    struct exec_boot *boot = run->boot;
+
+    if (!(flags & (EXEC_DEFAULTS | EXEC_SECURE)))
+        return;
+    for (unsigned int i = 0; i < INIT_PORT_MAX; i++)
+        if (i != INIT_PORT_PROC && i != INIT_PORT_BOOTSTRAP
+            && (boot->portarray[i] == MACH_PORT_NULL || (i == INIT_PORT_CRDIR && (flags & EXEC_SECURE))))
+            run_set_port(run, i, exec_defaults_port(i));
+    if (run->request->intarray_count <= INIT_UMASK || (flags & EXEC_SECURE))
+        boot->intarray[INIT_UMASK] = exec_defaults_int(INIT_UMASK, 022);
+    if (flags & EXEC_SECURE)
+        boot->intarray[INIT_TRACEMASK] = 0;
+}
+
+/* A traced program is stopped by its own C library, which has a message port by then, unless only the flag asks for it. */
+static bool run_stops_itself(const struct run *run)
+{
+    return run->boot->intarray_count > INIT_TRACEMASK && run->boot->intarray[INIT_TRACEMASK] != 0;
+}
+
+static error_t run_prepare_boot(struct run *run, int argv_kind, int envp_kind)
+{
+    const struct exec_request *request = run->request;
+    struct exec_program *program = &run->program;
+    bool complete = (request->flags & (EXEC_DEFAULTS | EXEC_SECURE)) != 0;
+    unsigned int descriptors = max_count(request->dtable_count, program->script ? program->script_fd + 1 : 0);
+    error_t err = exec_boot_create(request, descriptors, max_count(request->portarray_count, complete ? INIT_PORT_MAX : 0),
+                                   max_count(request->intarray_count, complete ? INIT_INT_MAX : 0), &run->boot);
+
+    if (err)
+        return err;
+    if (program->script != MACH_PORT_NULL) {
+        err = mach_port_mod_refs(mach_task_self(), program->script, MACH_PORT_RIGHT_SEND, 1);
+        if (err)
+            return EBADF;
+        run->boot->dtable[program->script_fd] = program->script;
+    }
+    run_set_defaults(run);
+    if (program->argv != NULL)
+        err = exec_data_settle(&run->boot->argv, program->argv, program->argv_length, EXEC_DATA_MALLOC);
+    else
+        err = exec_data_settle(&run->boot->argv, request->argv, request->argv_length, argv_kind);
+    if (err)
+        return err;
+    program->argv = NULL;
+    return exec_data_settle(&run->boot->envp, request->envp, request->envp_length, envp_kind);
+}
+
+/* Undoes run_prepare_boot: gives back what is ours, leaves what is the message's. */
+static void run_drop_boot(struct run *run, int argv_kind, int envp_kind)
+{
+    struct exec_boot *boot = run->boot;
+
+    if (boot == NULL)
+        return;
+    for (unsigned int i = 0; i < boot->portarray_count; i++)
+        if (boot->portarray[i] != MACH_PORT_NULL
+            && (i >= run->request->portarray_count || run->request->portarray[i] != boot->portarray[i]))
+            mach_port_deallocate(mach_task_self(), boot->portarray[i]);
+    if (run->program.script != MACH_PORT_NULL && run->program.script_fd < boot->dtable_count
+        && boot->dtable[run->program.script_fd] == run->program.script)
+        mach_port_deallocate(mach_task_self(), run->program.script);
+    if (boot->argv.kind == EXEC_DATA_MALLOC || argv_kind != EXEC_DATA_VM || boot->argv.bytes != run->request->argv)
+        exec_data_free(&boot->argv);
+    if (boot->envp.kind == EXEC_DATA_MALLOC || envp_kind != EXEC_DATA_VM || boot->envp.bytes != run->request->envp)
+        exec_data_free(&boot->envp);
+    ports_object_deref(boot);
+}
+
+/* After success: of the request's rights those are left over that were replaced. */
+static void run_drop_replaced(struct run *run)
+{
+    for (unsigned int i = 0; i < run->request->portarray_count; i++)
+        if (run->boot->portarray[i] != run->request->portarray[i] && MACH_PORT_VALID(run->request->portarray[i]))
+            mach_port_deallocate(mach_task_self(), run->request->portarray[i]);
+}
+
+/* Everything that goes into the task: memory, stack, bootstrap port, first thread. */
+static error_t run_fill_task(struct run *run)
+{
+    struct exec_boot *boot = run->boot;
+    const struct exec_image *main = &run->program.main, *interpreter = &run->program.interpreter;
+    const struct exec_image *first = interpreter->plan ? interpreter : main;
+    error_t err = exec_target_map(run->task, main);
+
+    if (!err && interpreter->plan != NULL)
+        err = exec_target_map(run->task, interpreter);
+    if (!err)
+        err = exec_target_stack(run->task, main->plan->stack_size, main->plan->executable_stack, &boot->stack_base, &boot->stack_size);
+    if (err)
+        return err;
+    boot->user_entry = main->plan->entry + main->base;
+    boot->phdr_address = main->plan->headers_address ? main->plan->headers_address + main->base : 0;
+    boot->phdr_size = main->plan->headers_address ? main->plan->headers_size : 0;
+    boot->flags = run->request->flags & ~(EXEC_STACK_ARGS | (run_stops_itself(run) ? EXEC_SIGTRAP : 0));
+
+    mach_port_t right = ports_object_send_right(boot);
+    if (right == MACH_PORT_NULL)
+        return ENOMEM;
+    err = exec_kernel_error(task_set_special_port(run->task, TASK_BOOTSTRAP_PORT, right));
+    mach_port_deallocate(mach_task_self(), right);
+    return err ? err : exec_target_thread(run->task, first->plan->entry + first->base, boot->stack_base + boot->stack_size, &run->thread);
+}
+
+/* The process goes on in the new task; with more rights than before it also gets a new process port, so that those who hold the old one
+   have lost it.  The C library does the same dance. */
+static error_t run_reassign(struct run *run)
+{
+    const struct exec_request *request = run->request;
+    mach_port_t proc = request->portarray_count > INIT_PORT_PROC ? request->portarray[INIT_PORT_PROC] : MACH_PORT_NULL;
+    mach_port_t rendezvous, newproc;
+    error_t err;
+
+    if (!MACH_PORT_VALID(proc) || !MACH_PORT_VALID(request->oldtask))
+        return 0;
+    if (!(request->flags & EXEC_SECURE) || !MACH_PORT_VALID(run->boot->portarray[INIT_PORT_AUTH]))
+        return proc_reassign(proc, run->task);
+    rendezvous = mach_reply_port();
+    err = proc_reauthenticate_reassign(proc, rendezvous, MACH_MSG_TYPE_MAKE_SEND, run->task);
+    if (!err)
+        err = auth_user_authenticate(run->boot->portarray[INIT_PORT_AUTH], rendezvous, MACH_MSG_TYPE_MAKE_SEND, &newproc);
+    mach_port_destroy(mach_task_self(), rendezvous);
+    if (!err && MACH_PORT_VALID(newproc)) {
+        run_set_port(run, INIT_PORT_PROC, newproc);
+        err = proc_reauthenticate_complete(newproc);
+    }
+    return err;
+}
+
+/* Tells proc. What it answers would not change anything, so nobody waits for it; messages to one port keep their order. */
+static void run_tell_proc(struct run *run)
+{
+    struct exec_boot *boot = run->boot;
+    const char *path = run->request->abspath;
+
+    if (boot->portarray_count <= INIT_PORT_PROC || !MACH_PORT_VALID(boot->portarray[INIT_PORT_PROC]))
+        return;
+    mach_port_t proc = boot->portarray[INIT_PORT_PROC];
+    if (path[0] == '/')
+        tell_set_exe(proc, path);
+    tell_set_entry(proc, boot->user_entry);
+    tell_mark_exec(proc);
+}
+
+/* Lets the program run. The one that only its flag makes stop stays suspended, and its parent is told. */
+static error_t run_start(struct run *run)
+{
+    bool stop = (run->boot->flags & EXEC_SIGTRAP) != 0;
+    error_t err;
+
+    exec_boot_commit(run->boot);
+    if (stop)
+        task_suspend(run->task);
+    err = exec_kernel_error(thread_resume(run->thread));
+    if (err)
+        exec_boot_revoke(run->boot);
+    else if (stop && run->boot->portarray_count > INIT_PORT_PROC)
+        proc_mark_stop(run->boot->portarray[INIT_PORT_PROC], SIGTRAP, 0);
+    return err;
+}
+
+/* The task: a fresh one, from which nobody else has inherited anything, or the old one, emptied. */
+static error_t run_make_task(struct run *run)
+{
+    error_t err;
+
+    if (!run->new_task) {
+        run->task = run->request->oldtask;
+        return exec_target_clear(run->task, run->request);
+    }
+    err = exec_kernel_error(task_create(mach_task_self(), FALSE, &run->task));
+    if (!err)
+        err = exec_kernel_error(task_set_special_port(run->task, TASK_EXCEPTION_PORT, MACH_PORT_NULL));
+    return err;
+}
+
+/* A program that asked for standard ports and has no process port gets that of its task. */
+static error_t run_find_proc(struct run *run)
+{
+    mach_port_t server, proc = MACH_PORT_NULL;
+    error_t err = 0;
+
+    if (!(run->request->flags & (EXEC_DEFAULTS | EXEC_SECURE)) || run->boot->portarray[INIT_PORT_PROC] != MACH_PORT_NULL)
+        return 0;
+    server = getproc();
+    if (server == MACH_PORT_NULL)
+        return 0;
+    err = proc_task2proc(server, run->task, &proc);
+    mach_port_deallocate(mach_task_self(), server);
+    if (!err)
+        run_set_port(run, INIT_PORT_PROC, proc);
+    return err;
+}
+
+static error_t run_in_task(struct run *run)
+{
+    error_t err = run_make_task(run);
+
+    if (!err)
+        err = run_fill_task(run);
+    if (!err && run->new_task)
+        err = run_reassign(run);
+    if (!err)
+        err = run_find_proc(run);
+    if (!err) {
+        run_tell_proc(run);
+        err = run_start(run);
+    }
+    if (run->thread != MACH_PORT_NULL)
+        mach_port_deallocate(mach_task_self(), run->thread);
+    if (run->new_task && run->task != MACH_PORT_NULL) {
+        task_t loser = err ? run->task : run->request->oldtask;
+        if (MACH_PORT_VALID(loser))
+            task_terminate(loser);
+        mach_port_deallocate(mach_task_self(), run->task);
+    } else if (err && run->task != MACH_PORT_NULL)
+        task_terminate(run->task);
+    return err;
+}
+
+/* Lets the file's own server do it: it knows what we may not see. */
+static error_t run_delegate(struct run *run)
+{
+    const struct exec_request *request = run->request;
+    const struct exec_program *program = &run->program;
+    unsigned int count = max_count(request->dtable_count, program->script ? program->script_fd + 1 : 0);
+    mach_port_t *dtable = calloc(count + 1, sizeof *dtable);
+    error_t err;
+
+    if (dtable == NULL)
+        return ENOMEM;
+    memcpy(dtable, request->dtable, request->dtable_count * sizeof *dtable);
+    if (program->script != MACH_PORT_NULL)
+        dtable[program->script_fd] = program->script;
+    if (atomic_fetch_add(&delegated, 1) >= DELEGATED_MAX)
+        err = ELOOP;
+    else
+        err = file_exec_paths(program->delegate, request->oldtask, request->flags, program->delegate_name, program->delegate_name,
+                              program->argv, (mach_msg_type_number_t) program->argv_length, request->envp,
+                              (mach_msg_type_number_t) request->envp_length, dtable, MACH_MSG_TYPE_COPY_SEND, count,
+                              request->portarray, MACH_MSG_TYPE_COPY_SEND, request->portarray_count, request->intarray,
+                              request->intarray_count, request->deallocnames, request->deallocnames_count,
+                              request->destroynames, request->destroynames_count);
+    atomic_fetch_sub(&delegated, 1);
+    free(dtable);
+    if (err)
+        return err;
+    for (unsigned int i = 0; i < request->dtable_count; i++)
+        if (MACH_PORT_VALID(request->dtable[i]))
+            mach_port_deallocate(mach_task_self(), request->dtable[i]);
+    for (unsigned int i = 0; i < request->portarray_count; i++)
+        if (MACH_PORT_VALID(request->portarray[i]))
+            mach_port_deallocate(mach_task_self(), request->portarray[i]);
+    return 0;
+}
+
+error_t exec_run(const struct exec_request *request, int argv_kind, int envp_kind)
+{
+    struct run run = { .request = request };
+    error_t err = exec_program_load(request, &run.program);
+
+    if (err)
+        return err;
+    run.new_task = (request->flags & EXEC_NEWTASK) || !MACH_PORT_VALID(request->oldtask);
+    if (run.program.delegate != MACH_PORT_NULL) {
+        err = run_delegate(&run);
+        if (!err) {
+            exec_data_free(&(struct exec_data) { (char *) request->argv, request->argv_length, argv_kind });
+            exec_data_free(&(struct exec_data) { (char *) request->envp, request->envp_length, envp_kind });
+        }
+    } else {
+        bool script = run.program.argv != NULL;
+        err = run_prepare_boot(&run, argv_kind, envp_kind);
+        if (!err)
+            err = run_in_task(&run);
+        if (err)
+            run_drop_boot(&run, argv_kind, envp_kind);
+        else {
+            run_drop_replaced(&run);
+            if (script)
+                exec_data_free(&(struct exec_data) { (char *) request->argv, request->argv_length, argv_kind });
+            ports_object_deref(run.boot);
+        }
+    }
+    exec_program_release(&run.program);
+    return err;
+}
