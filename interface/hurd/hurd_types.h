@@ -160,16 +160,35 @@ enum file_storage_class {
 
 /* ---- io_stat's st_fstype, statfs's f_type ---- */
 
-#define FSTYPE_TERM   14
-#define FSTYPE_DEV    15
-#define FSTYPE_PROC   16
-#define FSTYPE_IFSOCK 17
-#define FSTYPE_SOCKET 21
-#define FSTYPE_MISC   22
-#define FSTYPE_EXT2FS 23
-#define FSTYPE_MEMFS  25
-#define FSTYPE_PCI    27
-#define FSTYPE_ACPI   28
+#define FSTYPE_UFS     0
+#define FSTYPE_NFS     1
+#define FSTYPE_GFS     2
+#define FSTYPE_LFS     3
+#define FSTYPE_SYSV    4
+#define FSTYPE_FTP     5
+#define FSTYPE_TAR     6
+#define FSTYPE_AR      7
+#define FSTYPE_CPIO    8
+#define FSTYPE_MSLOSS  9
+#define FSTYPE_CPM     10
+#define FSTYPE_HFS     11
+#define FSTYPE_DTFS    12
+#define FSTYPE_GRFS    13
+#define FSTYPE_TERM    14
+#define FSTYPE_DEV     15
+#define FSTYPE_PROC    16
+#define FSTYPE_IFSOCK  17
+#define FSTYPE_AFS     18
+#define FSTYPE_DFS     19
+#define FSTYPE_PROC9   20
+#define FSTYPE_SOCKET  21
+#define FSTYPE_MISC    22
+#define FSTYPE_EXT2FS  23
+#define FSTYPE_HTTP    24
+#define FSTYPE_MEMFS   25
+#define FSTYPE_ISO9660 26
+#define FSTYPE_PCI     27
+#define FSTYPE_ACPI    28
 
 /* ---- proc ---- */
 
