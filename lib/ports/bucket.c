@@ -34,8 +34,6 @@ error_t ports_bucket_create(struct ports_bucket **result)
     if (err)
         goto fail_notify;
 
-    pthread_mutex_init(&bucket->lock, NULL);
-    pthread_cond_init(&bucket->cancelled, NULL);
     bucket->next_serial = PAYLOAD_OBJECT;
     bucket->next = atomic_load(&ports_buckets);
     while (!atomic_compare_exchange_weak(&ports_buckets, &bucket->next, bucket))

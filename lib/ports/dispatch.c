@@ -66,10 +66,12 @@ static void rpc_begin(struct ports_object *object, struct ports_rpc *rpc, const 
         object->interrupt_late = (mach_port_delta_t)(object->begun - (object->interrupt_seqno + 1)) < 0;
     }
     rpc->object = object;
+    rpc->thread = self_thread_port();
+    rpc->outer = ports_current;
     rpc->seqno = request->msgh_seqno;
     rpc->reply = request->msgh_remote_port;
     atomic_init(&rpc->interrupted, late);
-    rpc->cancelling = false;
+    atomic_init(&rpc->cancelling, 0);
     rpc->watched = false;
     rpc->next = object->rpcs;
     rpc->prevp = &object->rpcs;
@@ -81,8 +83,11 @@ static void rpc_begin(struct ports_object *object, struct ports_rpc *rpc, const 
 /* Counts it out.  Lock held, dropped while somebody is still waking this thread. */
 static void rpc_end(struct ports_bucket *bucket, struct ports_rpc *rpc)
 {
-    while (unlikely(rpc->cancelling))
-        pthread_cond_wait(&bucket->cancelled, &bucket->lock);
+    while (unlikely(atomic_load_explicit(&rpc->cancelling, memory_order_relaxed))) {
+        bucket_unlock(bucket);
+        gsync_wait(mach_task_self(), (vm_address_t)&rpc->cancelling, 1, 0, 0, 0);
+        bucket_lock(bucket);
+    }
     *rpc->prevp = rpc->next;
     if (rpc->next != NULL)
         rpc->next->prevp = rpc->prevp;
@@ -170,7 +175,7 @@ static void turn_finish(struct ports_object *object, struct ports_rpc *rpc, bool
 bool dispatch_turn(struct ports_bucket *bucket, struct ports_turn *turn, mach_msg_header_t *request,
                    mig_reply_header_t *reply)
 {
-    struct ports_rpc rpc = {.thread = self_thread_port(), .outer = ports_current};
+    struct ports_rpc rpc;
     bool notify, spawn = false, recheck = false;
 
     bucket_lock(bucket);
@@ -210,6 +215,23 @@ bool dispatch_turn(struct ports_bucket *bucket, struct ports_turn *turn, mach_ms
     if (object != NULL)
         turn_finish(object, &rpc, recheck);
     return reply_settle(request, reply);
+}
+
+void dispatch_lost(struct ports_bucket *bucket, const mach_msg_header_t *header)
+{
+    bool notify, recheck = false;
+    bucket_lock(bucket);
+    struct ports_object *object = bucket_find(bucket, header, &notify);
+    if (object != NULL) {
+        object->begun++;
+        recheck = object->recheck;
+    }
+    bucket_unlock(bucket);
+    if (object == NULL)
+        return;
+    if (recheck)
+        notify_check_senders(object);
+    ports_object_deref(object);
 }
 
 bool ports_bucket_dispatch(struct ports_bucket *bucket, mach_msg_header_t *request, mig_reply_header_t *reply)

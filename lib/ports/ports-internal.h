@@ -4,6 +4,7 @@
 #ifndef PORTS_INTERNAL_H
 #define PORTS_INTERNAL_H
 
+#include "lock.h"
 #include "pool.h"
 #include "ports.h"
 #include "table.h"
@@ -28,8 +29,7 @@ struct ports_bucket {
     mach_port_t set;           /* constant */
     mach_port_t notify;        /* constant: where dead-name notifications come in; nobody else can send to it */
     struct ports_bucket *next; /* constant: all buckets */
-    pthread_mutex_t lock;      /* all below */
-    pthread_cond_t cancelled;  /* some rpc's `cancelling` went */
+    struct ports_lock lock;    /* all below */
     uint64_t next_serial;
     struct ports_table by_serial, by_name;
     struct ports_table watches; /* struct ports_watch by name */
@@ -46,7 +46,7 @@ struct ports_rpc {
     mach_port_t reply;              /* constant: where the answer goes, or MACH_PORT_NULL */
     struct ports_rpc *outer;        /* constant: what the same thread was handling around it */
     atomic_bool interrupted;        /* bucket lock to set */
-    bool cancelling;                /* somebody is about to wake the thread: it must not go on; bucket lock */
+    atomic_uint cancelling;         /* 1: somebody is about to wake the thread: it must not go on; bucket lock */
     bool watched;                   /* `reply` is in the watches; bucket lock */
     struct ports_rpc *next, **prevp; /* rpcs of the object; bucket lock */
 };
@@ -68,8 +68,8 @@ extern __thread struct ports_rpc *ports_current;
 /* Every bucket ever made, linked by `next`. */
 extern struct ports_bucket *_Atomic ports_buckets;
 
-static inline void bucket_lock(struct ports_bucket *bucket) { pthread_mutex_lock(&bucket->lock); }
-static inline void bucket_unlock(struct ports_bucket *bucket) { pthread_mutex_unlock(&bucket->lock); }
+static inline void bucket_lock(struct ports_bucket *bucket) { ports_lock_acquire(&bucket->lock); }
+static inline void bucket_unlock(struct ports_bucket *bucket) { ports_lock_release(&bucket->lock); }
 
 /* A reference unless the last has gone. */
 static inline bool object_tryref(struct ports_object *object)
@@ -114,9 +114,24 @@ void notify_forget_reply(struct ports_bucket *bucket, struct ports_rpc *rpc);
 void rpc_cancel(struct ports_bucket *bucket, struct ports_rpc *rpc);
 /* Interrupts what was received for OBJECT before SEQNO, the caller's own rpc excepted.  */
 void rpc_interrupt_before(struct ports_object *object, mach_port_seqno_t seqno);
-/* Counts a message to CLASS in and out; waits while the class is inhibited. */
-void class_enter(struct ports_class *class);
-void class_leave(struct ports_class *class);
+/* Counts a message to CLASS in and out; waits while the class is inhibited.  Each side writes its own variable first and
+   then reads the other's, so at least one of them sees the other. */
+void class_enter_slowly(struct ports_class *class);
+void class_leave_slowly(struct ports_class *class);
+
+static inline void class_leave(struct ports_class *class)
+{
+    atomic_fetch_sub(&class->active, 1);
+    if (__builtin_expect(atomic_load(&class->inhibited), 0))
+        class_leave_slowly(class);
+}
+
+static inline void class_enter(struct ports_class *class)
+{
+    atomic_fetch_add(&class->active, 1);
+    if (__builtin_expect(atomic_load(&class->inhibited), 0))
+        class_enter_slowly(class);
+}
 
 /* ---- dispatch.c ---- */
 
@@ -130,5 +145,7 @@ struct ports_turn {
 };
 bool dispatch_turn(struct ports_bucket *bucket, struct ports_turn *turn, mach_msg_header_t *request,
                    mig_reply_header_t *reply);
+/* Takes note of a message of which only the header could be received. */
+void dispatch_lost(struct ports_bucket *bucket, const mach_msg_header_t *header);
 
 #endif /* PORTS_INTERNAL_H */

@@ -121,6 +121,10 @@ unsigned int ports_bucket_count(struct ports_bucket *bucket);
 struct ports_serve_options {
     unsigned int idle_ms;     /* a surplus thread ends when it had nothing to do that long; 0: 60 s */
     unsigned int exit_ms;     /* the loop returns when no message came that long and no RPC runs; 0: never */
+    unsigned int request_max; /* bytes of the largest request; 0: 64 KiB, more than any routine of the Hurd's or Mach's
+                                 interfaces can have inline.  The kernel throws a longer message away (its sender hears
+                                 MIG_SERVER_DIED): room for any size would cost 760 instructions a message, because
+                                 MACH_RCV_LARGE keeps GNU Mach from its fast path */
     bool single;              /* one thread only: messages are handled strictly one after the other */
 };
 
@@ -142,7 +146,7 @@ bool ports_bucket_dispatch(struct ports_bucket *bucket, mach_msg_header_t *reque
 mach_port_t ports_bucket_receive_name(struct ports_bucket *bucket);
 
 /* No reply of a MIG stub is longer: variable arrays inline are 2048 bytes each at most, and no routine has more than
-   six of them, strings (1024) and fixed structures (below 1 KiB) counted.  Requests may have any size. */
+   six of them, strings (1024) and fixed structures (below 1 KiB) counted. */
 enum { PORTS_REPLY_MAX = 16384 };
 
 /* Releases the rights and the out-of-line memory that MESSAGE carries, as received or as about to be sent, but not the

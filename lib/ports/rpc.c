@@ -17,12 +17,12 @@ void rpc_cancel(struct ports_bucket *bucket, struct ports_rpc *rpc)
     if (atomic_load(&rpc->interrupted))
         return;
     atomic_store(&rpc->interrupted, true);
-    rpc->cancelling = true;
+    atomic_store(&rpc->cancelling, 1);
     bucket_unlock(bucket);
     hurd_thread_cancel(rpc->thread);
     bucket_lock(bucket);
-    rpc->cancelling = false;
-    pthread_cond_broadcast(&bucket->cancelled);
+    atomic_store(&rpc->cancelling, 0);
+    gsync_wake(mach_task_self(), (vm_address_t)&rpc->cancelling, 0, 0); /* before the lock goes, and the rpc with it */
 }
 
 /* True if this thread is inside RPC, at any depth. */
@@ -111,12 +111,8 @@ error_t ports_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const
 
 /* ---- classes ---------------------------------------------------------------- */
 
-void class_enter(struct ports_class *class)
+void class_enter_slowly(struct ports_class *class)
 {
-    /* Each side writes its own variable first and then reads the other's, so at least one of them sees the other. */
-    atomic_fetch_add(&class->active, 1);
-    if (__builtin_expect(!atomic_load(&class->inhibited), 1))
-        return;
     class_leave(class);
     pthread_mutex_lock(&class->class_lock);
     while (atomic_load(&class->inhibited))
@@ -125,14 +121,11 @@ void class_enter(struct ports_class *class)
     pthread_mutex_unlock(&class->class_lock);
 }
 
-void class_leave(struct ports_class *class)
+void class_leave_slowly(struct ports_class *class)
 {
-    atomic_fetch_sub(&class->active, 1);
-    if (__builtin_expect(atomic_load(&class->inhibited), 0)) {
-        pthread_mutex_lock(&class->class_lock);
-        pthread_cond_broadcast(&class->class_idle);
-        pthread_mutex_unlock(&class->class_lock);
-    }
+    pthread_mutex_lock(&class->class_lock);
+    pthread_cond_broadcast(&class->class_idle);
+    pthread_mutex_unlock(&class->class_lock);
 }
 
 /* How many rpcs of CLASS this thread is in. */

@@ -7,11 +7,10 @@
 
 #include "ports-internal.h"
 
-#include <limits.h>
 #include <stdlib.h>
 
 enum {
-    BUFFER_SIZE = PORTS_REPLY_MAX, /* first size of the two message buffers of a thread; untouched pages cost nothing */
+    REQUEST_MAX_DEFAULT = 64 * 1024, /* of each of a thread's two buffers; untouched pages cost nothing */
     STACK_SIZE = 256 * 1024,
     IDLE_MS_DEFAULT = 60000,
 };
@@ -21,6 +20,7 @@ struct ports_loop {
     struct ports_bucket *bucket; /* constant */
     unsigned int idle_ms;        /* constant */
     unsigned int exit_ms;        /* constant */
+    mach_msg_size_t size;        /* constant: bytes of a message buffer */
     struct ports_pool pool;      /* bucket lock */
 };
 
@@ -30,7 +30,6 @@ struct ports_worker {
     struct ports_turn turn;
     mach_msg_header_t *request;   /* received into */
     mach_msg_header_t *reply;     /* answered from; the two change places with every answer */
-    mach_msg_size_t size;         /* bytes of each */
     unsigned long quiet_since;    /* pool.rounds when the wait began */
 };
 
@@ -48,30 +47,19 @@ static error_t worker_spawn(void *arg)
     return err;
 }
 
-/* Gives the worker buffers of SIZE bytes each, freeing the ones it has. */
-static error_t worker_buffers(struct ports_worker *worker, mach_msg_size_t size)
+static error_t worker_acquire(struct ports_worker *worker)
 {
     vm_address_t memory = 0;
-    size = (size + vm_page_size - 1) & ~(vm_page_size - 1);
-    error_t err = vm_allocate(mach_task_self(), &memory, 2 * (vm_size_t)size, TRUE);
-    if (err)
-        return err;
-    if (worker->size != 0) {
-        vm_address_t old = (vm_address_t)(worker->request < worker->reply ? worker->request : worker->reply);
-        vm_deallocate(mach_task_self(), old, 2 * (vm_size_t)worker->size);
-    }
+    error_t err = vm_allocate(mach_task_self(), &memory, 2 * (vm_size_t)worker->loop->size, TRUE);
     worker->request = (void *)memory;
-    worker->reply = (void *)(memory + size);
-    worker->size = size;
-    return 0;
+    worker->reply = (void *)(memory + worker->loop->size);
+    return err;
 }
 
 static void worker_release(struct ports_worker *worker)
 {
-    vm_address_t old = (vm_address_t)(worker->request < worker->reply ? worker->request : worker->reply);
-    if (worker->size != 0)
-        vm_deallocate(mach_task_self(), old, 2 * (vm_size_t)worker->size);
-    worker->size = 0;
+    mach_msg_header_t *first = worker->request < worker->reply ? worker->request : worker->reply;
+    vm_deallocate(mach_task_self(), (vm_address_t)first, 2 * (vm_size_t)worker->loop->size);
 }
 
 static void worker_swap(struct ports_worker *worker)
@@ -108,7 +96,7 @@ static bool error_is_send(mach_msg_return_t err)
 static mach_msg_return_t worker_receive(struct ports_worker *worker, bool answer)
 {
     unsigned int limit = worker_limit(worker);
-    mach_msg_option_t option = MACH_RCV_MSG | MACH_RCV_LARGE;
+    mach_msg_option_t option = MACH_RCV_MSG;
     mach_msg_size_t size = 0;
 
     if (limit != 0) {
@@ -126,11 +114,11 @@ static mach_msg_return_t worker_receive(struct ports_worker *worker, bool answer
             size = worker->request->msgh_size;
         }
     }
-    mach_msg_return_t err = mach_msg(worker->request, option, size, worker->size, worker->loop->bucket->set, limit,
+    mach_msg_return_t err = mach_msg(worker->request, option, size, worker->loop->size, worker->loop->bucket->set, limit,
                                      MACH_PORT_NULL);
     if (err != 0 && size != 0 && error_is_send(err)) {
         ports_message_destroy(worker->request, true);
-        err = mach_msg(worker->request, option & ~(MACH_SEND_MSG | MACH_SEND_TIMEOUT), 0, worker->size,
+        err = mach_msg(worker->request, option & ~(MACH_SEND_MSG | MACH_SEND_TIMEOUT), 0, worker->loop->size,
                        worker->loop->bucket->set, limit, MACH_PORT_NULL);
     }
     return err;
@@ -167,19 +155,17 @@ static error_t worker_serve(struct ports_worker *worker)
             if (answer)
                 worker_send(worker);
             return 0;
-        case MACH_RCV_TOO_LARGE: /* still in the queue; the header says how large */
-            err = worker->request->msgh_size > INT_MAX / 2 ? ENOMEM
-                                                           : worker_buffers(worker, worker->request->msgh_size);
-            if (err)
-                return err;
+        case MACH_RCV_TOO_LARGE: /* thrown away, but for the header */
+            dispatch_lost(worker->loop->bucket, worker->request);
             break;
         case MACH_RCV_TIMED_OUT:
             if (worker_timed_out(worker))
                 return 0;
             break;
         default:
-            if ((err & ~MACH_MSG_MASK) == MACH_RCV_BODY_ERROR) {
-                ports_message_destroy(worker->request, true); /* no memory for what it carries: it cannot be handled */
+            if ((err & ~MACH_MSG_MASK) == MACH_RCV_BODY_ERROR) { /* no room for what it carries */
+                dispatch_lost(worker->loop->bucket, worker->request);
+                ports_message_destroy(worker->request, true);
                 break;
             }
             if ((err & ~MACH_MSG_MASK) == MACH_RCV_HEADER_ERROR)
@@ -195,9 +181,10 @@ static error_t worker_run(struct ports_loop *loop, bool first)
         .loop = loop,
         .turn = {.pool = &loop->pool, .first = first, .spawn = worker_spawn, .arg = loop, .next = POOL_WAIT},
     };
-    error_t err = worker_buffers(&worker, BUFFER_SIZE);
-    if (err == 0)
-        err = worker_serve(&worker);
+    error_t err = worker_acquire(&worker);
+    if (err)
+        return err;
+    err = worker_serve(&worker);
     worker_release(&worker);
     return err;
 }
@@ -226,6 +213,10 @@ static error_t loop_create(struct ports_bucket *bucket, const struct ports_serve
     loop->bucket = bucket;
     loop->idle_ms = options->idle_ms != 0 ? options->idle_ms : IDLE_MS_DEFAULT;
     loop->exit_ms = options->exit_ms;
+    loop->size = options->request_max != 0 ? options->request_max : REQUEST_MAX_DEFAULT;
+    if (loop->size < PORTS_REPLY_MAX)
+        loop->size = PORTS_REPLY_MAX;
+    loop->size = (loop->size + vm_page_size - 1) & ~(vm_page_size - 1);
     ports_pool_init(&loop->pool, options->single);
     *result = loop;
     return 0;

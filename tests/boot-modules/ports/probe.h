@@ -12,7 +12,7 @@ struct probe {
 };
 typedef struct probe *probe_object_t;
 typedef char probe_data_t[2048];
-typedef char probe_large_t[65536];
+typedef char probe_large_t[32768];
 typedef char *probe_mem_t;
 typedef const char *const_probe_mem_t;
 typedef mach_port_t probe_t;
