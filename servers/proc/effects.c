@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* effects.c: telling clients: signals, changed ids, answers to those who wait.
+
+   Nothing here may block, for a client need not receive.  Answers go to send-once rights, which never do.  Signals and ids go
+   to message ports with a time limit of nothing; when the queue is full, a thread of its own tries for some seconds.  */
+
+#include <mach/mig_errors.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "effects.h"
+#include "server.h"
+
+/* msg_sig_post and msg_proc_newids as the wire has them. */
+enum { MSG_SIG_POST = 23000, MSG_PROC_NEWIDS = 23001 };
+
+struct word {
+    mach_msg_type_t type;
+    int value;
+    int pad;
+};
+struct sig_post {
+    mach_msg_header_t head;
+    struct word signal, sigcode;
+    mach_msg_type_t port_type;
+    mach_port_name_inlined_t port;
+};
+struct newids {
+    mach_msg_header_t head;
+    mach_msg_type_t port_type;
+    mach_port_name_inlined_t port;
+    struct word ppid, pgrp, orphaned;
+};
+union notice {
+    mach_msg_header_t head;
+    struct sig_post sig_post;
+    struct newids newids;
+};
+
+static const mach_msg_type_t int_type = {
+    .msgt_name = MACH_MSG_TYPE_INTEGER_32, .msgt_size = 32, .msgt_number = 1, .msgt_inline = 1};
+static const mach_msg_type_t port_type = {
+    .msgt_name = MACH_MSG_TYPE_COPY_SEND, .msgt_size = 64, .msgt_number = 1, .msgt_inline = 1};
+
+/* How long, and how many at once, late notices are tried. */
+enum { LATE_MS = 10000, LATE_MAX = 64 };
+static unsigned late;  /* threads at it; proc_lock */
+
+static void *notice_late(void *arg)
+{
+    union notice *notice = arg;
+    mach_msg(&notice->head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, notice->head.msgh_size, 0, MACH_PORT_NULL, LATE_MS,
+             MACH_PORT_NULL);
+    mach_port_deallocate(mach_task_self(), notice->head.msgh_remote_port);
+    mach_port_deallocate(mach_task_self(), notice->head.msgh_id == MSG_SIG_POST
+                                               ? notice->sig_post.port.name : notice->newids.port.name);
+    free(notice);
+    pthread_mutex_lock(&proc_lock);
+    late--;
+    pthread_mutex_unlock(&proc_lock);
+    return NULL;
+}
+
+/* The receiver's queue is full: leave the message, with references of its own, to a thread. */
+static void notice_defer(const union notice *notice, mach_port_t task)
+{
+    pthread_t thread;
+    union notice *copy;
+    if (late >= LATE_MAX || !(copy = malloc(sizeof *copy)))
+        return;
+    *copy = *notice;
+    if (mach_port_mod_refs(mach_task_self(), task, MACH_PORT_RIGHT_SEND, 1))
+        goto no_task;
+    if (mach_port_mod_refs(mach_task_self(), notice->head.msgh_remote_port, MACH_PORT_RIGHT_SEND, 1))
+        goto no_port;
+    if (pthread_create(&thread, NULL, notice_late, copy))
+        goto no_thread;
+    pthread_detach(thread);
+    late++;
+    return;
+no_thread:
+    mach_port_deallocate(mach_task_self(), notice->head.msgh_remote_port);
+no_port:
+    mach_port_deallocate(mach_task_self(), task);
+no_task:
+    free(copy);
+}
+
+/* Sends NOTICE to P's message port. False: the port is dead, and P has none now. */
+static bool notice_send(struct process *p, union notice *notice, mach_msg_id_t id, size_t size)
+{
+    notice->head = (mach_msg_header_t){
+        .msgh_bits = MACH_MSGH_BITS_COMPLEX | MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0),
+        .msgh_size = size,
+        .msgh_remote_port = p->msgport,
+        .msgh_id = id,
+    };
+    mach_msg_return_t err = mach_msg(&notice->head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, size, 0, MACH_PORT_NULL, 0,
+                                     MACH_PORT_NULL);
+    if (err == MACH_SEND_TIMED_OUT)
+        notice_defer(notice, p->task);
+    if (err != MACH_SEND_INVALID_DEST)
+        return true;
+    mach_port_deallocate(mach_task_self(), p->msgport);
+    p->msgport = MACH_PORT_NULL;
+    return false;
+}
+
+void effect_signal(struct process *p, int signo, int sigcode)
+{
+    union notice notice = {.sig_post = {
+        .signal = {int_type, signo, 0},
+        .sigcode = {int_type, sigcode, 0},
+        .port_type = port_type,
+        .port = {.name = p->task},
+    }};
+    if (p->dead)
+        return;
+    if (!p->task || !p->msgport || !notice_send(p, &notice, MSG_SIG_POST, sizeof notice.sig_post))
+        p->pending_signals |= 1ull << (signo - 1);
+}
+
+void effect_newids_always(struct process *p)
+{
+    union notice notice = {.newids = {
+        .port_type = port_type,
+        .port = {.name = p->task},
+        .ppid = {int_type, p->parent ? p->parent->pid : p->pid, 0},
+        .pgrp = {int_type, p->pgrp->pgid, 0},
+        .orphaned = {int_type, pgrp_orphaned(p->pgrp), 0},
+    }};
+    if (!p->dead && p->task && p->msgport)
+        notice_send(p, &notice, MSG_PROC_NEWIDS, sizeof notice.newids);
+}
+
+void effect_newids(struct process *p)
+{
+    if (p->told_ids)
+        effect_newids_always(p);
+}
+
+/* Answers a request of which only the reply port is left with ERROR. */
+static void reply_error(const struct waiter *waiter, mach_msg_id_t id, error_t error)
+{
+    mig_reply_header_t reply = {
+        .Head = {
+            .msgh_bits = MACH_MSGH_BITS(waiter->reply_type, 0),
+            .msgh_size = sizeof reply,
+            .msgh_remote_port = waiter->reply,
+            .msgh_id = id,
+        },
+        .RetCodeType = int_type,
+        .RetCode = error,
+    };
+    if (mach_msg(&reply.Head, MACH_SEND_MSG, sizeof reply, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL))
+        mach_port_deallocate(mach_task_self(), waiter->reply);
+}
+
+enum { PROC_GETMSGPORT_REPLY = 24119, PROC_WAIT_REPLY = 24120, PROC_WAITID_REPLY = 24162 };
+
+/* The answer to proc_wait and proc_waitid. */
+struct wait_reply {
+    mach_msg_header_t head;
+    struct word error, status, sigcode;
+    mach_msg_type_t usage_type;
+    struct rusage usage;
+    struct word pid;
+};
+static const mach_msg_type_t usage_type = {
+    .msgt_name = MACH_MSG_TYPE_INTEGER_64, .msgt_size = 64, .msgt_number = sizeof(struct rusage) / 8, .msgt_inline = 1};
+
+void effect_wait_reply(struct waiter *w, error_t error, const struct wait_result *result)
+{
+    mach_msg_id_t id = w->waitid ? PROC_WAITID_REPLY : PROC_WAIT_REPLY;
+    if (error) {
+        reply_error(w, id, error);
+        return;
+    }
+    struct wait_reply reply = {
+        .head = {
+            .msgh_bits = MACH_MSGH_BITS(w->reply_type, 0),
+            .msgh_size = sizeof reply,
+            .msgh_remote_port = w->reply,
+            .msgh_id = id,
+        },
+        .error = {int_type, 0, 0},
+        .status = {int_type, result->status, 0},
+        .sigcode = {int_type, result->sigcode, 0},
+        .usage_type = usage_type,
+        .usage = result->usage,
+        .pid = {int_type, result->pid, 0},
+    };
+    if (mach_msg(&reply.head, MACH_SEND_MSG, sizeof reply, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL))
+        mach_port_deallocate(mach_task_self(), w->reply);
+}
+
+void effect_msgport_reply(struct waiter *w, error_t error, port_name_t port)
+{
+    if (error) {
+        reply_error(w, PROC_GETMSGPORT_REPLY, error);
+        return;
+    }
+    struct {
+        mach_msg_header_t head;
+        struct word error;
+        mach_msg_type_t port_type;
+        mach_port_name_inlined_t port;
+    } reply = {
+        .head = {
+            .msgh_bits = MACH_MSGH_BITS_COMPLEX | MACH_MSGH_BITS(w->reply_type, 0),
+            .msgh_size = sizeof reply,
+            .msgh_remote_port = w->reply,
+            .msgh_id = PROC_GETMSGPORT_REPLY,
+        },
+        .error = {int_type, 0, 0},
+        .port_type = port_type,
+        .port = {.name = port},
+    };
+    if (mach_msg(&reply.head, MACH_SEND_MSG, sizeof reply, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL))
+        mach_port_deallocate(mach_task_self(), w->reply);
+}
+
+void effect_release(struct process *p)
+{
+    struct proc_port *port = p->port;
+    if (port) {
+        p->port = NULL;
+        port->process = NULL;
+        ports_object_destroy_right(port);
+        ports_object_deref(port);
+    }
+    reauth_release(p);
+    exceptions_release(p);
+    if (p->msgport)
+        mach_port_deallocate(mach_task_self(), p->msgport);
+    if (p->task_namespace)
+        mach_port_deallocate(mach_task_self(), p->task_namespace);
+    p->msgport = p->task_namespace = MACH_PORT_NULL;
+}
+
+void effect_session_gone(struct session *session)
+{
+    if (session->port)
+        mach_port_mod_refs(mach_task_self(), session->port, MACH_PORT_RIGHT_RECEIVE, -1);
+}

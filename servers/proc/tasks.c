@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* tasks.c: the kernel's tasks, how we hear of them and of their end, and the ports that stand for processes.
+
+   The kernel tells of each new task with its parent (register_new_task_notification) and, by a dead name, of its death.  A
+   client may name a task before the kernel's notice is handled; whoever comes first makes the process.
+
+   Rights to task ports come in with many requests.  They are not given back one by one: their number is kept
+   (task_urefs) and they go all at once, when the task is dead or they have become many.  */
+
+#include <mach/mach4.h>
+#include <mach/gnumach.h>
+#include <stdlib.h>
+
+#include "server.h"
+#include "task_notify_S.h"
+#include "task_notify_U.h"
+
+enum { UREFS_MANY = 8192 };
+
+static void tasks_dead_name(struct ports_object *object, mach_port_t name);
+
+static const ports_interface_t tasks_interfaces[] = {task_notify_server_routine, NULL};
+const struct ports_class_ops tasks_class_ops = {
+    .name = "task notices",
+    .size = sizeof(struct ports_object),
+    .interfaces = tasks_interfaces,
+    .dead_name = tasks_dead_name,
+};
+struct ports_class tasks_class = PORTS_CLASS(tasks_class_ops);
+static struct ports_object *tasks_object;  /* constant after start: where the kernel's notices arrive */
+
+error_t process_equip(struct process *p)
+{
+    struct proc_port *port;
+    error_t err = ports_object_create_quiet(&proc_port_class, proc_bucket, &port);
+    if (err)
+        return err;
+    port->process = p;
+    p->port = port;
+    return 0;
+}
+
+error_t task_watch(struct process *p)
+{
+    return ports_object_notify_dead(tasks_object, p->task);
+}
+
+static void tasks_dead_name(struct ports_object *object, mach_port_t name)
+{
+    (void)object;
+    pthread_mutex_lock(&proc_lock);
+    struct process *p = process_lookup_task(name);
+    if (p) {
+        process_set_task(p, 0, 0);
+        mach_port_destroy(mach_task_self(), name);
+        process_exit(p);
+    }
+    pthread_mutex_unlock(&proc_lock);
+}
+
+/* Notes one more reference to P's task, which came in a message. */
+static void task_count_ref(struct process *p)
+{
+    if (++p->task_urefs < UREFS_MANY)
+        return;
+    if (!mach_port_mod_refs(mach_task_self(), p->task, MACH_PORT_RIGHT_SEND, -(UREFS_MANY - 1)))
+        p->task_urefs = 1;
+}
+
+error_t task_lookup(mach_port_t task, struct process **process)
+{
+    *process = MACH_PORT_VALID(task) ? process_lookup_task(task) : NULL;
+    if (!*process)
+        return ESRCH;
+    task_count_ref(*process);
+    return 0;
+}
+
+/* A client may show us any port: a new one is a task's only if the kernel says so. */
+static bool task_is_one(mach_port_t port)
+{
+    struct task_basic_info info;
+    mach_msg_type_number_t count = TASK_BASIC_INFO_COUNT;
+    return !task_info(port, TASK_BASIC_INFO, (task_info_t)&info, &count);
+}
+
+static error_t task_enroll(mach_port_t task, pid_t pid, struct process **process)
+{
+    error_t err = process_create(pid, task, process);
+    if (err)
+        return err;
+    err = process_equip(*process);
+    if (!err)
+        err = task_watch(*process);
+    if (!err)
+        return 0;
+    process_set_task(*process, 0, 0);  /* the right stays the caller's */
+    effect_release(*process);
+    process_free(*process);
+    return err;
+}
+
+error_t task_find(mach_port_t task, struct process **process)
+{
+    if (!task_lookup(task, process))
+        return 0;
+    if (!MACH_PORT_VALID(task) || !task_is_one(task))
+        return ESRCH;
+    return task_enroll(task, 0, process);
+}
+
+mach_port_t task_ref(struct process *p)
+{
+    if (!p->task || mach_port_mod_refs(mach_task_self(), p->task, MACH_PORT_RIGHT_SEND, 1))
+        return MACH_PORT_NULL;
+    return p->task;
+}
+
+void task_forget(struct process *p)
+{
+    mach_port_t task = p->task;
+    if (!task)
+        return;
+    ports_object_cancel_dead(tasks_object, task);
+    process_set_task(p, 0, 0);
+    mach_port_destroy(mach_task_self(), task);
+}
+
+void process_reassign(struct process *p, struct process *stub)
+{
+    struct proc_port *old = p->port, *new = stub->port;
+    /* Whoever holds the port of the new task speaks for P from now on, and nobody else. */
+    p->port = new;
+    stub->port = old;
+    new->process = p;
+    if (old)
+        old->process = stub;
+    exceptions_release(p);
+    if (p->msgport)
+        mach_port_deallocate(mach_task_self(), p->msgport);
+    p->msgport = MACH_PORT_NULL;
+    process_waits_cancel(p, EINTR);
+    process_take_over(p, stub);
+}
+
+/* The kernel: TASK has been made by PARENT. The process of a task in a namespace is told to whoever keeps that. */
+kern_return_t S_mach_notify_new_task(mach_port_t notify, mach_port_t task, mach_port_t parent)
+{
+    struct process *p, *maker;
+    (void)notify;
+    pthread_mutex_lock(&proc_lock);
+    maker = process_lookup_task(parent);
+    if (maker)
+        task_count_ref(maker);
+    error_t err = task_lookup(task, &p);
+    if (err)
+        err = task_enroll(task, 0, &p);
+    if (!err && maker && maker->task_namespace && !p->task_namespace &&
+        !mach_port_mod_refs(mach_task_self(), maker->task_namespace, MACH_PORT_RIGHT_SEND, 1)) {
+        p->task_namespace = maker->task_namespace;
+        if (!mach_port_mod_refs(mach_task_self(), task, MACH_PORT_RIGHT_SEND, 1) &&
+            !mach_port_mod_refs(mach_task_self(), parent, MACH_PORT_RIGHT_SEND, 1))
+            mach_notify_new_task(p->task_namespace, task, parent);
+    }
+    pthread_mutex_unlock(&proc_lock);
+    if (err && MACH_PORT_VALID(task))
+        mach_port_deallocate(mach_task_self(), task);
+    if (!maker && MACH_PORT_VALID(parent))
+        mach_port_deallocate(mach_task_self(), parent);
+    return 0;
+}
+
+/* All tasks of the machine's only processor set; *TASKS is the caller's to vm_deallocate. */
+static error_t tasks_list(mach_port_t **tasks, mach_msg_type_number_t *count)
+{
+    mach_port_t set, control;
+    error_t err = processor_set_default(mach_host_self(), &set);
+    if (err)
+        return err;
+    err = host_processor_set_priv(proc_host_priv, set, &control);
+    mach_port_deallocate(mach_task_self(), set);
+    if (err)
+        return err;
+    err = processor_set_tasks(control, tasks, count);
+    mach_port_deallocate(mach_task_self(), control);
+    return err;
+}
+
+/* The number of the I-th task that the kernel lists: its own comes first. */
+static pid_t tasks_pid(unsigned i, mach_port_t task)
+{
+    if (task == mach_task_self())
+        return HURD_PID_PROC;
+    return i == 0 ? HURD_PID_KERNEL : 0;
+}
+
+error_t tasks_start(struct process *startup, mach_port_t startup_task)
+{
+    mach_port_t *tasks;
+    mach_msg_type_number_t count;
+    struct process *p;
+    error_t err = ports_object_create(&tasks_class, proc_bucket, &tasks_object);
+    if (err)
+        return err;
+    process_set_task(startup, startup_task, 1);
+    err = task_watch(startup);
+    if (!err)
+        err = tasks_list(&tasks, &count);
+    if (err)
+        return err;
+    for (unsigned i = 0; i < count; i++) {
+        if (task_lookup(tasks[i], &p) && task_enroll(tasks[i], tasks_pid(i, tasks[i]), &p)) {
+            mach_port_deallocate(mach_task_self(), tasks[i]);
+            continue;
+        }
+        p->important = i == 0 || p == startup || p->pid == HURD_PID_PROC;
+    }
+    vm_deallocate(mach_task_self(), (vm_address_t)tasks, count * sizeof *tasks);
+    mach_port_t notify = ports_object_send_right(tasks_object);
+    err = register_new_task_notification(proc_host_priv, notify, MACH_MSG_TYPE_COPY_SEND);
+    mach_port_deallocate(mach_task_self(), notify);
+    return err;
+}
