@@ -10,7 +10,7 @@
 static int class_bits(const struct stat *node, const struct fshelp_user *user)
 {
     if (user->nuids == 0 && user->ngids == 0 && (node->st_mode & S_IUSEUNK))
-        return (node->st_mode >> S_IUNKSHIFT) & 7;
+        return (node->st_mode >> (S_IUNKSHIFT + 6)) & 7; /* placed as the owner's bits, shifted */
     if (fshelp_user_has_uid(user, node->st_uid))
         return (node->st_mode >> 6) & 7;
     if (fshelp_user_has_gid(user, node->st_gid))
