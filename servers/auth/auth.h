@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* auth: handles, and the rendezvous of users with servers.
+
+   A handle is a port that stands for a set of ids.  To show a server who he is, a user hands it a rendezvous port that he made for
+   that, and both give it to us: the user with his handle (auth_user_authenticate), the server with the port that the user shall get
+   (auth_server_authenticate).  Who comes first waits, without a thread: his reply port is kept.  When the second comes, the server
+   learns the ids of the user's handle, and the user gets the port; neither can pass for another, since only the two have the port. */
+
+#ifndef AUTH_AUTH_H
+#define AUTH_AUTH_H
+
+#include <hurd/hurd_types.h>
+#include <ports/ports.h>
+
+#include "ids.h"
+
+struct auth_handle {
+    struct ports_object port;
+    struct ids ids;             /* constant */
+};
+typedef struct auth_handle *auth_handle_t;
+
+extern struct ports_bucket *auth_bucket;
+extern struct ports_class auth_handle_class;
+PORTS_MIG_HOOKS(auth_handle, struct auth_handle, &auth_handle_class)
+
+/* A handle for copies of the lists; one reference. */
+error_t auth_handle_create(const struct ids_list *euids, const struct ids_list *auids, const struct ids_list *egids,
+                           const struct ids_list *agids, struct auth_handle **handle);
+
+/* Where a side of a rendezvous may be answered later. */
+struct auth_reply {
+    mach_port_t port;
+    mach_msg_type_name_t type;
+};
+
+/* The user's half, at RENDEZVOUS (a send right).  0: the server was waiting and has its answer; *NEWPORT is a send right (or null) for the
+   user.  MIG_NO_REPLY: he will be answered at REPLY.  Both consume rendezvous and, the second, the reply right; errors (EBUSY: another user waits
+   there; ENOMEM) consume nothing. */
+kern_return_t auth_rendezvous_user(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous, mach_port_t *newport);
+
+/* The server's half, giving away NEWPORT (a send right or null), which is consumed likewise.  0: *USER is the user's handle, with a
+   reference; he has his answer.  HANDLE is only what the request was sent to. */
+kern_return_t auth_rendezvous_server(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous, mach_port_t newport,
+                                     struct auth_handle **user);
+
+/* Answers everybody who waits on a request to HANDLE with EINTR. */
+void auth_rendezvous_interrupt(struct auth_handle *handle);
+
+/* RENDEZVOUS, at which somebody waits on a request to HANDLE, has died; so nobody will come. */
+void auth_rendezvous_dead(struct auth_handle *handle, mach_port_t rendezvous);
+
+#endif

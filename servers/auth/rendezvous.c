@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* rendezvous: who waits for whom.
+
+   Lock order: waiting_lock, then what lib/ports takes.  No answer is sent with it held. */
+
+#include "auth.h"
+
+#include <hurd/auth_reply.h>
+#include <stdlib.h>
+
+#include "table.h"
+
+/* Somebody who came first. */
+struct waiter {
+    struct table_entry entry;      /* entry.name: the rendezvous port, a send right that is ours; first member */
+    struct auth_handle *handle;    /* that the request was sent to; referenced */
+    struct auth_reply reply;       /* ours */
+    bool is_server;
+    mach_port_t newport;           /* a server's: ours */
+};
+
+static pthread_mutex_t waiting_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct table waiting;       /* waiting_lock */
+
+static void right_drop(mach_port_t port)
+{
+    if (MACH_PORT_VALID(port))
+        mach_port_deallocate(mach_task_self(), port);
+}
+
+static void waiter_free(struct waiter *waiter)
+{
+    right_drop(waiter->entry.name);
+    ports_object_deref(waiter->handle);
+    free(waiter);
+}
+
+/* Sends a waiting server ERR or the ids of USER.  Who has died meanwhile gets nothing; the reply right is gone either way. */
+static error_t waiter_answer_server(struct waiter *waiter, error_t err, const struct ids *ids)
+{
+    static const struct ids nothing;
+    const struct ids *answer = ids ? ids : &nothing;
+    kern_return_t sent = auth_server_authenticate_reply(waiter->reply.port, waiter->reply.type, err, answer->euids.ids, answer->euids.count,
+                                                        answer->auids.ids, answer->auids.count, answer->egids.ids, answer->egids.count,
+                                                        answer->agids.ids, answer->agids.count);
+    if (sent)
+        right_drop(waiter->reply.port);
+    return sent ? EDIED : 0;
+}
+
+/* Sends a waiting user ERR or NEWPORT, which is consumed. */
+static void waiter_answer_user(struct waiter *waiter, error_t err, mach_port_t newport)
+{
+    if (auth_user_authenticate_reply(waiter->reply.port, waiter->reply.type, err, newport, MACH_MSG_TYPE_MOVE_SEND)) {
+        right_drop(waiter->reply.port);
+        right_drop(newport);
+    }
+}
+
+/* Ends the wait of one who has been taken out of the table, with ERR. */
+static void waiter_fail(struct waiter *waiter, error_t err)
+{
+    if (waiter->is_server) {
+        waiter_answer_server(waiter, err, NULL);
+        right_drop(waiter->newport);
+    } else
+        waiter_answer_user(waiter, err, MACH_PORT_NULL);
+    waiter_free(waiter);
+}
+
+/* Finds the partner at RENDEZVOUS and takes him out of the table, in *PARTNER; else enters a waiter (his fields as given) and leaves
+   *PARTNER null. */
+static error_t waiting_meet(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous, bool is_server,
+                            mach_port_t newport, struct waiter **partner)
+{
+    struct waiter *waiter = NULL;
+    error_t err = 0;
+
+    pthread_mutex_lock(&waiting_lock);
+    *partner = (struct waiter *) table_find(&waiting, rendezvous);
+    if (*partner != NULL && (*partner)->is_server != is_server) {
+        table_remove(&waiting, &(*partner)->entry);
+        ports_object_cancel_dead((*partner)->handle, rendezvous);
+    } else if (*partner != NULL)
+        err = EBUSY;
+    else {
+        waiter = malloc(sizeof *waiter);
+        err = waiter ? 0 : ENOMEM;
+    }
+    if (waiter != NULL) {
+        *waiter = (struct waiter) { { rendezvous, NULL }, handle, reply, is_server, newport };
+        err = table_add(&waiting, &waiter->entry);
+        /* Under the lock, lest the name be given up and mean something else before the kernel is asked. */
+        if (!err && (err = ports_object_notify_dead(handle, rendezvous)) != 0)
+            table_remove(&waiting, &waiter->entry);
+        if (err)
+            free(waiter);
+        else
+            ports_object_ref(handle);
+    }
+    pthread_mutex_unlock(&waiting_lock);
+    return err;
+}
+
+kern_return_t auth_rendezvous_user(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous, mach_port_t *newport)
+{
+    struct waiter *server;
+    error_t err;
+
+    for (;;) {
+        err = waiting_meet(handle, reply, rendezvous, false, MACH_PORT_NULL, &server);
+        if (err)
+            return err;
+        if (server == NULL)
+            return MIG_NO_REPLY;
+        if (waiter_answer_server(server, 0, &handle->ids) == 0)
+            break;
+        /* It died before we could tell it.  Another server may still come. */
+        right_drop(server->newport);
+        waiter_free(server);
+    }
+    *newport = server->newport;
+    waiter_free(server);
+    right_drop(rendezvous);
+    return 0;
+}
+
+kern_return_t auth_rendezvous_server(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous, mach_port_t newport,
+                                     struct auth_handle **user)
+{
+    struct waiter *waiter;
+    error_t err = waiting_meet(handle, reply, rendezvous, true, newport, &waiter);
+
+    if (err)
+        return err;
+    if (waiter == NULL)
+        return MIG_NO_REPLY;
+    ports_object_ref(waiter->handle);
+    *user = waiter->handle;
+    waiter_answer_user(waiter, 0, newport);
+    waiter_free(waiter);
+    right_drop(rendezvous);
+    return 0;
+}
+
+static bool waiter_is_of(struct table_entry *entry, void *handle)
+{
+    return ((struct waiter *) entry)->handle == handle;
+}
+
+void auth_rendezvous_interrupt(struct auth_handle *handle)
+{
+    pthread_mutex_lock(&waiting_lock);
+    struct table_entry *list = table_take(&waiting, waiter_is_of, handle);
+    for (struct table_entry *entry = list; entry != NULL; entry = entry->next)
+        ports_object_cancel_dead(handle, entry->name);
+    pthread_mutex_unlock(&waiting_lock);
+    while (list != NULL) {
+        struct table_entry *next = list->next;
+        waiter_fail((struct waiter *) list, EINTR);
+        list = next;
+    }
+}
+
+void auth_rendezvous_dead(struct auth_handle *handle, mach_port_t rendezvous)
+{
+    pthread_mutex_lock(&waiting_lock);
+    struct waiter *waiter = (struct waiter *) table_find(&waiting, rendezvous);
+    if (waiter != NULL && waiter->handle == handle)
+        table_remove(&waiting, &waiter->entry);
+    else
+        waiter = NULL;
+    pthread_mutex_unlock(&waiting_lock);
+    if (waiter != NULL)
+        waiter_fail(waiter, EDIED);
+}
