@@ -84,10 +84,12 @@ static inline bool fshelp_translated(const struct fshelp_transbox *box) { return
 
 /* How fetch_root gets at what starting a translator needs.  */
 struct fshelp_transbox_ops {
-    /* A send right to the underlying node opened with FLAGS for the translator, and the ids it shall run as.  Node lock not held. */
+    /* A send right to the underlying node opened with FLAGS for the translator.  Node lock not held. */
     error_t (*underlying)(void *node, int flags, mach_port_t *port);
     /* The argument vector of the passive translator (argz in malloc'd memory), ENOENT if none.  Node lock held. */
     error_t (*argv)(void *node, char **argz, size_t *length);
+    /* The ids that the translator runs with: the node's owner's.  Node lock held.  NULL: root. */
+    void (*owner)(void *node, uid_t *uid, gid_t *gid);
 };
 
 /* Gives the root of the node's translator: starts the passive one if none is active (drops and takes NODE_LOCK again meanwhile), then

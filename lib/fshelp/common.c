@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a server does with the auth server and with the root file system: see fshelp.h. */
+
+#include <fshelp/fshelp.h>
+
+#include <fcntl.h>
+#include <hurd.h>
+#include <hurd/auth.h>
+#include <hurd/fs.h>
+#include <hurd/fsys.h>
+#include <mach/mig_support.h>
+#include <unistd.h>
+
+enum { IDS_INLINE = 64 };
+
+static void release_ids(unsigned int *ids, const unsigned int *inline_ids, mach_msg_type_number_t count)
+{
+    if (ids != inline_ids)
+        vm_deallocate(mach_task_self(), (vm_address_t) ids, count * sizeof *ids);
+}
+
+error_t fshelp_user_authenticate(mach_port_t rendezvous, mach_port_t newport, struct fshelp_user **user)
+{
+    unsigned int buffers[4][IDS_INLINE], *ids[4] = { buffers[0], buffers[1], buffers[2], buffers[3] };
+    mach_msg_type_number_t counts[4] = { IDS_INLINE, IDS_INLINE, IDS_INLINE, IDS_INLINE };
+    auth_t auth = getauth();
+    error_t err = EIEIO;
+
+    if (auth != MACH_PORT_NULL) {
+        do
+            err = auth_server_authenticate(auth, rendezvous, MACH_MSG_TYPE_COPY_SEND, newport, MACH_MSG_TYPE_MAKE_SEND,
+                                           &ids[0], &counts[0], &ids[1], &counts[1], &ids[2], &counts[2], &ids[3], &counts[3]);
+        while (err == EINTR);
+        mach_port_deallocate(mach_task_self(), auth);
+    }
+    if (err) {
+        *user = fshelp_user_create(NULL, 0, NULL, 0);
+        return *user ? 0 : ENOMEM;
+    }
+    *user = fshelp_user_create(ids[0], counts[0], ids[2], counts[2]);
+    for (int i = 0; i < 4; i++)
+        release_ids(ids[i], buffers[i], counts[i]);
+    return *user ? 0 : ENOMEM;
+}
+
+error_t fshelp_adopt_common_ports(mach_port_t control, mach_port_t auth, mach_port_t proc)
+{
+    char retry_name[1024] = "";
+    retry_type retry;
+    uid_t uid = 0;
+    gid_t gid = 0;
+    file_t root;
+    error_t err = fsys_getroot(control, mig_get_reply_port(), MACH_PORT_NULL, MACH_MSG_TYPE_COPY_SEND, &uid, 1, &gid, 1,
+                               O_READ | O_EXEC, &retry, retry_name, &root);
+
+    if (err)
+        return err;
+    _hurd_port_set(&_hurd_ports[INIT_PORT_CRDIR], root); /* consumes a reference each */
+    mach_port_mod_refs(mach_task_self(), root, MACH_PORT_RIGHT_SEND, 1);
+    _hurd_port_set(&_hurd_ports[INIT_PORT_CWDIR], root);
+    mach_port_mod_refs(mach_task_self(), auth, MACH_PORT_RIGHT_SEND, 1);
+    _hurd_port_set(&_hurd_ports[INIT_PORT_AUTH], auth);
+    mach_port_mod_refs(mach_task_self(), proc, MACH_PORT_RIGHT_SEND, 1);
+    _hurd_port_set(&_hurd_ports[INIT_PORT_PROC], proc);
+    return 0;
+}
+
+error_t fshelp_install_translator(mach_port_t dir, const char *path, mach_port_t control)
+{
+    file_t node = file_name_lookup_under(dir, path, O_NOTRANS, 0);
+    error_t err;
+
+    if (node == MACH_PORT_NULL)
+        return errno;
+    err = file_set_translator(node, 0, FS_TRANS_SET, 0, NULL, 0, control, MACH_MSG_TYPE_COPY_SEND);
+    mach_port_deallocate(mach_task_self(), node);
+    return err;
+}
