@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""GRUB configurations of the boot chains (imported by image/build and tools/boot).
+
+A chain is the list of modules of seeds/bootstrap.txt, in its words and order:
+  4: pci-arbiter, rumpdisk, ext2fs, exec     3: rumpdisk, ext2fs, exec
+The first one is created and resumed by the kernel, each further one is created
+suspended, its task port stored in a variable for the module before it.
+exec is loaded as exec.static, or as ld.so.1 told to load /hurd/exec.
+"""
+
+CHAINS = (4, 3)
+EXECS = ('static', 'ldso')
+ROOT = 'part:1:device:wd0'
+PRIVILEGES = ("--host-priv-port='${host-port}' "
+              "--device-master-port='${device-port}'")
+
+
+def modules(chain, exec_kind):
+    """The module lines of a chain: (file in the image, rest of the line)."""
+    if chain not in CHAINS or exec_kind not in EXECS:
+        raise ValueError('no such chain: %s %s' % (chain, exec_kind))
+    first = "'$(task-create)' '$(task-resume)'"
+    rumpdisk = ("rumpdisk %s --fs-server-task='${fs-task}' %%s" % PRIVILEGES)
+    lines = []
+    if chain == 4:
+        lines.append(('/hurd/pci-arbiter.static',
+                      "pci-arbiter %s --disk-server-task='${disk-task}' %s"
+                      % (PRIVILEGES, first)))
+        lines.append(('/hurd/rumpdisk.static', rumpdisk % "'$(disk-task=task-create)'"))
+    else:
+        lines.append(('/hurd/rumpdisk.static', rumpdisk % first))
+    lines.append(('/hurd/ext2fs.static',
+                  "ext2fs --readonly --multiboot-command-line='${kernel-command-line}' "
+                  "%s --exec-server-task='${exec-task}' --kernel-task='${kernel-task}' "
+                  "-T typed '${root}' '$(fs-task=task-create)'" % PRIVILEGES))
+    if exec_kind == 'static':
+        lines.append(('/hurd/exec.static', "exec '$(exec-task=task-create)'"))
+    else:
+        lines.append(('/lib/ld-x86-64.so.1', "exec /hurd/exec '$(exec-task=task-create)'"))
+    return lines
+
+
+def entry(chain, exec_kind, kernel='/boot/gnumach', append='', root=ROOT, prefix='',
+          label='gnumach'):
+    """One menu entry.  PREFIX goes before each module's file name."""
+    words = ' '.join(w for w in ('root=' + root, 'console=com0', append) if w)
+    lines = ['menuentry "%s, %d modules, exec %s" --id %s-%d-%s {'
+             % (label, chain, exec_kind, label, chain, exec_kind),
+             '    multiboot %s%s %s' % (prefix, kernel, words)]
+    for path, words in modules(chain, exec_kind):
+        lines.append('    module %s%s %s' % (prefix, path, words))
+    return '\n'.join(lines + ['}', ''])
+
+
+HEADER = '''# Made by image/build; the entries are those of image/grub.py.
+serial --unit=0 --speed=115200
+terminal_input serial console
+terminal_output serial console
+set timeout=%d
+set default=%s
+'''
+
+
+def configuration(entries, default, timeout):
+    """A whole grub.cfg: entries are (chain, exec_kind) pairs."""
+    return HEADER % (timeout, default) + '\n'.join(entry(c, e) for c, e in entries)
