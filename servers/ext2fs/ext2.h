@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ext2: the format layer of ext2fs.  Works on a store and knows no message, no node and no pager, so unit tests run it on the host.
+
+   What goes through here is metadata: super block, descriptors, bitmaps, inodes, indirect blocks, directories, long symbolic links,
+   attributes.  It lives in a write-back cache of blocks (cache.c).  The contents of regular files never do: the pager moves them directly
+   between disk and memory objects, asking here only where they lie.  A block becomes metadata only by ext2_cache_zero, which does not
+   read it, so what the cache read around a block (it reads lines of 32 KiB) can never be stale when it is asked for.
+
+   Locks, in the order in which they are taken:
+     inode->map_lock   block map, size, `fresh` and reservation of one inode
+     fs->alloc_lock    bitmaps, descriptors, counts in the super block, reservations
+     cache lock        lines of the cache: a leaf
+   Contents of a directory's blocks, and of an inode's place in the inode table, belong to whoever holds the lock of the node.  */
+
+#ifndef EXT2FS_EXT2_H
+#define EXT2FS_EXT2_H
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "format.h"
+
+struct store;
+struct ext2_cache;
+
+struct ext2_fs {
+    struct store *store;               /* constant */
+    const char *name;                  /* of the store, for messages; constant */
+    struct ext2_cache *cache;          /* constant */
+
+    /* Geometry, constant since ext2_mount.  */
+    uint32_t block_size, block_log;    /* bytes, log2 */
+    uint32_t blocks, first_block;      /* all blocks lie in [first_block, blocks) */
+    uint32_t inodes, inodes_per_group, blocks_per_group, ngroups;
+    uint32_t inode_size, first_ino;
+    uint32_t addr_per_block;           /* block numbers in an indirect block */
+    uint64_t size_max;                 /* largest file */
+    bool filetype;                     /* entries carry their type */
+    bool hurd;                         /* made for the Hurd: inodes have author, translator and the mode's upper half */
+    bool must_readonly;                /* a feature that we do not know forbids writing */
+
+    pthread_mutex_t alloc_lock;
+    struct super_block super;          /* alloc_lock; what is on the disk is written by ext2_sync */
+    struct group_desc *groups;         /* ngroups; alloc_lock for the counts */
+    bool *group_dirty;                 /* per block of descriptors; alloc_lock */
+    bool super_dirty;                  /* alloc_lock */
+    bool writable;                     /* constant while anything may be written */
+    bool was_valid;                    /* was clean when writing began: only then it will be marked clean again */
+    bool damaged;                      /* damage was seen since mounting; only ever set */
+    uint32_t dir_group;                /* where the last top-level directory went; alloc_lock */
+    uint32_t reserved;                 /* blocks that inodes hold in reserve, set in the bitmaps; alloc_lock */
+    struct ext2_inode *reservers;      /* list of inodes that hold some; alloc_lock */
+    uint32_t next_generation;          /* alloc_lock */
+};
+
+/* A run of file blocks.  */
+struct ext2_range { uint64_t start, end; };
+
+/* An inode in memory.  Fields without a lock's name belong to the holder of the node's lock.  */
+struct ext2_inode {
+    uint32_t ino;                      /* constant */
+    uint16_t mode;
+    uint32_t uid, gid, author, links, flags, generation;
+    uint32_t rmajor, rminor;           /* device nodes */
+    struct timespec atime, mtime, ctime, crtime;
+    uint32_t dtime;
+    uint32_t file_acl;                 /* block of attributes or 0 */
+    uint32_t translator;               /* old Hurd translator block or 0 */
+    uint16_t extra_size;               /* bytes of the inode used behind the first 128 */
+
+    pthread_mutex_t map_lock;
+    uint64_t size;                     /* bytes; map_lock to change */
+    uint32_t block[NBLOCKS];           /* block map, or a short link's target, or a device number; map_lock */
+    uint64_t sectors;                  /* of 512 bytes, with indirect blocks; map_lock */
+    struct ext2_range *fresh;          /* blocks that were allocated and whose contents on the disk mean nothing yet; sorted; map_lock */
+    unsigned int fresh_count, fresh_room;
+
+    uint32_t reserve_start, reserve_count;   /* blocks in reserve behind the last one allocated; alloc_lock */
+    struct ext2_inode *reserver_next, **reserver_prevp;  /* alloc_lock */
+};
+
+/* ---- the whole (super.c) ----------------------------------------------------------- */
+
+/* Reads and checks super block and descriptors of STORE, which stays the caller's and must live longer.  On failure *WHY, if WHY is not
+   NULL, is a malloc'd line saying what is wrong.  Nothing may be written before ext2_set_writable.  EINVAL: no such file system or a
+   feature that we cannot read; EIO: damaged.  CACHE_BYTES: how much the cache may grow; 0: 16 MiB.  */
+error_t ext2_mount(struct store *store, size_t cache_bytes, struct ext2_fs **fs, char **why);
+/* Drops everything, dirty or not: call ext2_sync before.  */
+void ext2_unmount(struct ext2_fs *fs);
+
+/* Begins (counts the mount, marks the file system in use, on the disk at once) or ends writing; ending, the caller has synced.  EROFS: an
+   unknown feature or a read-only store forbids it.  */
+error_t ext2_set_writable(struct ext2_fs *fs, bool writable);
+
+/* Writes all dirty metadata; CLEAN: marks the file system cleanly unmounted (the mark vanishes again by ext2_sync without it).  WAIT:
+   flushes the disk's cache too.  */
+error_t ext2_sync(struct ext2_fs *fs, bool wait, bool clean);
+
+/* Forgets what is cached and reads super block and descriptors anew: somebody else (fsck) has written.  */
+error_t ext2_reload(struct ext2_fs *fs);
+
+/* Counts for statfs: blocks that files can use, free ones, free ones for everybody, inodes, free inodes.  */
+struct ext2_counts { uint64_t blocks, free, available, inodes, inodes_free; };
+void ext2_counts(struct ext2_fs *fs, struct ext2_counts *counts);
+
+/* One line of damage: "ext2fs: NAME: ...", remembers it for the super block, and gives EIO.  */
+error_t ext2_damage(struct ext2_fs *fs, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Whether BLOCK, COUNT blocks long, lies in the part of the disk that files may use.  */
+static inline bool ext2_block_valid(const struct ext2_fs *fs, uint32_t block, uint32_t count)
+{
+    return block > fs->first_block && block < fs->blocks && count <= fs->blocks - block;
+}
+
+/* ---- cache of blocks (cache.c) ----------------------------------------------------- */
+
+/* One block in use.  As long as it is not put, DATA stays.  */
+struct ext2_buf { char *data; struct ext2_line *line; uint32_t block; };
+
+error_t ext2_cache_create(struct store *store, uint32_t block_size, uint32_t blocks, size_t bytes, struct ext2_cache **cache);
+void ext2_cache_destroy(struct ext2_cache *cache);
+/* The block's contents, read if necessary.  EIO, ENOMEM; BUF is only to be put on success.  */
+error_t ext2_cache_get(struct ext2_fs *fs, uint32_t block, struct ext2_buf *buf);
+/* The block full of zeros, dirty, without reading it: a block that has just been allocated.  */
+error_t ext2_cache_zero(struct ext2_fs *fs, uint32_t block, struct ext2_buf *buf);
+/* Notes that the contents were changed.  */
+void ext2_cache_dirty(struct ext2_fs *fs, struct ext2_buf *buf);
+void ext2_cache_put(struct ext2_fs *fs, struct ext2_buf *buf);
+/* COUNT blocks from BLOCK on are free now: their contents need not be written.  On return no write of them is under way.  */
+void ext2_cache_forget(struct ext2_fs *fs, uint32_t block, uint32_t count);
+/* Writes everything dirty.  The first error, after having tried everything.  */
+error_t ext2_cache_sync(struct ext2_fs *fs);
+/* Drops everything that is not in use.  Dirty contents are lost.  */
+void ext2_cache_drop(struct ext2_fs *fs);
+/* Disk requests made and bytes held, for tests and statistics.  */
+void ext2_cache_stats(struct ext2_fs *fs, unsigned long *reads, unsigned long *writes, size_t *bytes);
+
+/* ---- allocation (balloc.c, ialloc.c) ------------------------------------------------- */
+
+/* Takes up to WANT free blocks in a row, *COUNT of them from *START on, as near behind GOAL as can be (0: anywhere).  INODE's reserve is
+   used, and renewed when RESERVE blocks more should be kept for what it will write next.  ENOSPC; EIO.  */
+error_t ext2_balloc(struct ext2_fs *fs, struct ext2_inode *inode, uint32_t goal, uint32_t want, uint32_t reserve, uint32_t *start,
+                    uint32_t *count);
+/* Frees COUNT blocks from START on.  Damage (blocks that were free, or no file's) is reported and left alone.  */
+void ext2_bfree(struct ext2_fs *fs, uint32_t start, uint32_t count);
+/* Gives INODE's reserve back / everybody's.  */
+void ext2_reserve_drop(struct ext2_fs *fs, struct ext2_inode *inode);
+void ext2_reserve_drop_all(struct ext2_fs *fs);
+/* A good first block for the contents of INODE: its group.  */
+uint32_t ext2_inode_goal(struct ext2_fs *fs, uint32_t ino);
+
+/* Takes a free inode for a new file of MODE in directory PARENT (inode number).  ENOSPC, EIO.  */
+error_t ext2_ialloc(struct ext2_fs *fs, uint32_t parent, uint16_t mode, uint32_t *ino);
+void ext2_ifree(struct ext2_fs *fs, uint32_t ino, bool directory);
+
+/* A bitmap's bit.  */
+static inline bool ext2_bit_test(const void *map, uint32_t bit)
+{
+    return ((const uint8_t *)map)[bit >> 3] >> (bit & 7) & 1;
+}
+
+/* ---- inodes (inode.c) ------------------------------------------------------------------ */
+
+/* Fills INODE (ino set; everything else zero) from the disk.  ESTALE: not in use; EIO.  */
+error_t ext2_inode_read(struct ext2_fs *fs, struct ext2_inode *inode);
+/* Puts it into the inode table (cached).  */
+error_t ext2_inode_write(struct ext2_fs *fs, struct ext2_inode *inode);
+/* Prepares INODE (ino set; everything else zero) as a new empty one of MODE, with a new generation; clears its place on the disk.  */
+error_t ext2_inode_init(struct ext2_fs *fs, struct ext2_inode *inode, uint16_t mode);
+/* Frees blocks, attributes and the inode itself; nobody uses it any more.  Damage is reported; as much as possible is freed.  */
+void ext2_inode_delete(struct ext2_fs *fs, struct ext2_inode *inode);
+/* Releases memory and reserve.  */
+void ext2_inode_forget(struct ext2_fs *fs, struct ext2_inode *inode);
+/* A symbolic link whose target lies in the inode.  */
+bool ext2_inode_is_fast_link(const struct ext2_fs *fs, const struct ext2_inode *inode);
+/* The raw inode in the cache; for attributes.  */
+error_t ext2_inode_get_raw(struct ext2_fs *fs, uint32_t ino, struct ext2_buf *buf, struct disk_inode **raw);
+
+/* ---- block map (map.c); all with map_lock held by the caller -------------------------------- */
+
+/* Where file block LBLOCK lies: *BLOCK, 0 for a hole, and in *RUN how many blocks from there on, at most MAX, lie in a row (or are holes).
+   A LBLOCK that the format cannot express is a hole.  EIO.  */
+error_t ext2_map(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t lblock, uint32_t max, uint32_t *block, uint32_t *run);
+/* Sees to it that the blocks [START, END) exist.  New ones are noted as `fresh`.  *DONE: end of the part that exists now, also in case of
+   an error.  RESERVE: as ext2_balloc.  ENOSPC, EFBIG, EIO.  */
+error_t ext2_map_alloc(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t start, uint64_t end, uint32_t reserve, uint64_t *done);
+/* Frees all blocks from file block FIRST on.  EIO (something was damaged; what could be freed was).  */
+error_t ext2_map_truncate(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t first);
+/* The metadata block of a directory or link at LBLOCK; `fresh` plays no role there.  EIO for a hole.  */
+error_t ext2_map_get(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t lblock, struct ext2_buf *buf);
+/* Appends a zeroed metadata block at LBLOCK, at the end of a directory or link.  */
+error_t ext2_map_append(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t lblock, struct ext2_buf *buf);
+
+/* The set of fresh blocks (fresh.c).  Adding may fail for want of memory; the others cannot fail but removing from the middle.  */
+error_t ext2_fresh_add(struct ext2_inode *inode, uint64_t start, uint64_t end);
+void ext2_fresh_remove(struct ext2_inode *inode, uint64_t start, uint64_t end);
+/* Whether LBLOCK is fresh; *RUN (at most MAX): how far the answer holds.  */
+bool ext2_fresh_test(const struct ext2_inode *inode, uint64_t lblock, uint32_t max, uint32_t *run);
+
+/* ---- directories (dir.c) ---------------------------------------------------------------------- */
+
+/* What a lookup found, or the room for a new entry.  */
+struct ext2_slot {
+    uint32_t block;              /* file block */
+    uint32_t offset;             /* of the entry in it (found), or of the entry with room behind it or free space */
+    uint32_t previous;           /* of the entry before it in the block; == offset for the first */
+    uint32_t found;              /* an entry was found */
+    uint32_t append;             /* no room: a block must be appended at `block` */
+};
+
+error_t ext2_dir_lookup(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t *ino, struct ext2_slot *slot);
+error_t ext2_dir_enter(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t ino, uint8_t type,
+                       const struct ext2_slot *slot);
+error_t ext2_dir_remove(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot);
+error_t ext2_dir_rewrite(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot, uint32_t ino, uint8_t type);
+error_t ext2_dir_init(struct ext2_fs *fs, struct ext2_inode *dir, uint32_t parent);
+error_t ext2_dir_check_empty(struct ext2_fs *fs, struct ext2_inode *dir);
+/* Calls EMIT with each entry in use from byte *COOKIE on, setting *COOKIE behind each that EMIT took, until EMIT says false or the end.  */
+typedef bool (*ext2_dir_emit_t)(void *arg, uint32_t ino, uint8_t type, const char *name, size_t length, uint64_t next);
+error_t ext2_dir_iterate(struct ext2_fs *fs, struct ext2_inode *dir, uint64_t *cookie, ext2_dir_emit_t emit, void *arg);
+
+/* ---- symbolic links, attributes (link.c, xattr.c) ------------------------------------------------ */
+
+error_t ext2_link_read(struct ext2_fs *fs, struct ext2_inode *inode, char *buffer);
+/* INODE is new and empty.  ENAMETOOLONG: longer than a block holds with its NUL.  */
+error_t ext2_link_write(struct ext2_fs *fs, struct ext2_inode *inode, const char *target, size_t length);
+
+/* The value of attribute NAME with name index INDEX in malloc'd memory.  ENODATA: none; EIO.  */
+error_t ext2_xattr_get(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name, char **value, size_t *length);
+/* Sets it, or removes it when VALUE is NULL (no error if there is none).  Changes inode->file_acl and sectors: write the inode afterwards.
+   ENOSPC: no room.  */
+error_t ext2_xattr_set(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name, const char *value, size_t length);
+bool ext2_xattr_exists(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name);
+/* Releases the attribute block.  */
+void ext2_xattr_free(struct ext2_fs *fs, struct ext2_inode *inode);
+
+#endif /* EXT2FS_EXT2_H */

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* super: mounting, the super block and the table of group descriptors.  */
+
+#include "ext2.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <store/store.h>
+
+error_t ext2_damage(struct ext2_fs *fs, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    fprintf(stderr, "ext2fs: %s: %s\n", fs->name, text);
+    fs->damaged = true;
+    return EIO;
+}
+
+/* ---- checking what the disk says ---------------------------------------------------------- */
+
+/* What is wrong with the super block; NULL: nothing.  *ERR: EINVAL for what we do not know, EIO for damage.  */
+static const char *super_check_kind(const struct super_block *s, error_t *err)
+{
+    *err = EINVAL;
+    if (s->magic != SUPER_MAGIC)
+        return "no ext2 file system (super block: bad magic number)";
+    if (s->rev_level > REV_DYNAMIC)
+        return "super block: unknown revision";
+    if (s->rev_level == REV_DYNAMIC && s->feature_incompat & INCOMPAT_RECOVER)
+        return "super block: has a journal that must be replayed first";
+    if (s->rev_level == REV_DYNAMIC && s->feature_incompat & ~INCOMPAT_KNOWN)
+        return "super block: has features that are not understood (feature_incompat)";
+    *err = EIO;
+    return NULL;
+}
+
+static const char *super_check_sizes(const struct super_block *s)
+{
+    uint32_t isize = s->rev_level ? s->inode_size : GOOD_OLD_INODE_SIZE;
+    if (s->log_block_size > SUPER_BLOCK_LOG_MAX)
+        return "super block: damaged (log_block_size)";
+    uint32_t bsize = 1024u << s->log_block_size;
+    if (isize < GOOD_OLD_INODE_SIZE || isize > bsize || (isize & (isize - 1)))
+        return "super block: damaged (inode_size)";
+    if (s->first_data_block != (bsize == 1024))
+        return "super block: damaged (first_data_block)";
+    if (s->blocks_per_group == 0 || s->blocks_per_group > bsize * 8 || s->blocks_per_group % 8)
+        return "super block: damaged (blocks_per_group)";
+    if (s->inodes_per_group == 0 || s->inodes_per_group > bsize * 8 || s->inodes_per_group % (bsize / isize))
+        return "super block: damaged (inodes_per_group)";
+    if (s->blocks_count <= s->first_data_block + 1)
+        return "super block: damaged (blocks_count)";
+    uint32_t groups = (s->blocks_count - s->first_data_block - 1) / s->blocks_per_group + 1;
+    if ((uint64_t)groups * s->inodes_per_group != s->inodes_count)
+        return "super block: damaged (inodes_count)";
+    if (s->free_blocks_count > s->blocks_count)
+        return "super block: damaged (free_blocks_count)";
+    if (s->free_inodes_count > s->inodes_count)
+        return "super block: damaged (free_inodes_count)";
+    if (s->rev_level && (s->first_ino < GOOD_OLD_FIRST_INO || s->first_ino > s->inodes_count))
+        return "super block: damaged (first_ino)";
+    if (s->rev_level && isize > GOOD_OLD_INODE_SIZE && s->want_extra_isize > isize - GOOD_OLD_INODE_SIZE)
+        return "super block: damaged (want_extra_isize)";
+    return NULL;
+}
+
+static void fs_set_geometry(struct ext2_fs *fs)
+{
+    const struct super_block *s = &fs->super;
+    fs->block_log = 10 + s->log_block_size;
+    fs->block_size = 1u << fs->block_log;
+    fs->blocks = s->blocks_count;
+    fs->first_block = s->first_data_block;
+    fs->inodes = s->inodes_count;
+    fs->inodes_per_group = s->inodes_per_group;
+    fs->blocks_per_group = s->blocks_per_group;
+    fs->ngroups = (fs->blocks - fs->first_block - 1) / fs->blocks_per_group + 1;
+    fs->inode_size = s->rev_level ? s->inode_size : GOOD_OLD_INODE_SIZE;
+    fs->first_ino = s->rev_level ? s->first_ino : GOOD_OLD_FIRST_INO;
+    fs->addr_per_block = fs->block_size / 4;
+    fs->filetype = s->rev_level && s->feature_incompat & INCOMPAT_FILETYPE;
+    fs->hurd = s->creator_os == OS_HURD;
+    fs->must_readonly = s->rev_level && s->feature_ro_compat & ~RO_COMPAT_KNOWN;
+    uint64_t a = fs->addr_per_block, sectors_max = (uint64_t)UINT32_MAX * 512;
+    uint64_t mapped = (NDIRECT + a + a * a + a * a * a) * fs->block_size;
+    /* The count of sectors has 32 bits; leave room there for indirect blocks.  */
+    sectors_max -= sectors_max / (a / 2);
+    fs->size_max = mapped < sectors_max ? mapped : sectors_max;
+}
+
+static error_t super_read(struct store *store, struct super_block *super, const char **what)
+{
+    void *data;
+    size_t length = store->block_size > 2048 ? store->block_size : 2048;
+    *what = "too small for a file system";
+    if (store->size < 64 * 1024)
+        return EINVAL;
+    *what = "super block: cannot be read";
+    error_t err = store_read(store, 0, length, &data);
+    if (err)
+        return err;
+    memcpy(super, (char *)data + SUPER_OFFSET, SUPER_SIZE);
+    store_free(data, length);
+    *what = super_check_kind(super, &err);
+    if (!*what)
+        *what = super_check_sizes(super);
+    if (!*what && (uint64_t)super->blocks_count << (10 + super->log_block_size) > store->size)
+        *what = "super block: the file system is larger than the store (blocks_count)";
+    if (!*what && 1024u << super->log_block_size < store->block_size)
+        *what = "super block: blocks are smaller than the store's (log_block_size)";
+    return *what ? err : 0;
+}
+
+/* ---- group descriptors ---------------------------------------------------------------------- */
+
+static bool number_is_power(uint32_t n, uint32_t base)
+{
+    while (n % base == 0)
+        n /= base;
+    return n == 1;
+}
+
+static bool group_has_super(const struct ext2_fs *fs, uint32_t group)
+{
+    if (!(fs->super.rev_level && fs->super.feature_ro_compat & RO_COMPAT_SPARSE_SUPER) || group <= 1)
+        return true;
+    return number_is_power(group, 3) || number_is_power(group, 5) || number_is_power(group, 7);
+}
+
+/* The block that holds the descriptors of groups from INDEX * (descriptors per block) on.  */
+static uint32_t desc_block(const struct ext2_fs *fs, uint32_t index)
+{
+    if (!(fs->super.rev_level && fs->super.feature_incompat & INCOMPAT_META_BG) || index < fs->super.first_meta_bg)
+        return fs->first_block + 1 + index;
+    uint32_t group = index * (fs->block_size / (uint32_t)sizeof(struct group_desc));
+    return fs->first_block + group * fs->blocks_per_group + group_has_super(fs, group);
+}
+
+static error_t group_check(struct ext2_fs *fs, uint32_t g)
+{
+    const struct group_desc *d = &fs->groups[g];
+    uint32_t table = fs->inodes_per_group / (fs->block_size / fs->inode_size);
+    if (!ext2_block_valid(fs, d->block_bitmap, 1))
+        return ext2_damage(fs, "group descriptor %u: damaged (block_bitmap %u)", g, d->block_bitmap);
+    if (!ext2_block_valid(fs, d->inode_bitmap, 1))
+        return ext2_damage(fs, "group descriptor %u: damaged (inode_bitmap %u)", g, d->inode_bitmap);
+    if (!ext2_block_valid(fs, d->inode_table, table))
+        return ext2_damage(fs, "group descriptor %u: damaged (inode_table %u)", g, d->inode_table);
+    return 0;
+}
+
+static error_t groups_read(struct ext2_fs *fs)
+{
+    uint32_t per_block = fs->block_size / (uint32_t)sizeof(struct group_desc);
+    for (uint32_t g = 0; g < fs->ngroups; g += per_block) {
+        struct ext2_buf buf;
+        error_t err = ext2_cache_get(fs, desc_block(fs, g / per_block), &buf);
+        if (err)
+            return err;
+        uint32_t n = fs->ngroups - g < per_block ? fs->ngroups - g : per_block;
+        memcpy(&fs->groups[g], buf.data, n * sizeof(struct group_desc));
+        ext2_cache_put(fs, &buf);
+    }
+    for (uint32_t g = 0; g < fs->ngroups; g++) {
+        error_t err = group_check(fs, g);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+/* Puts changed descriptors into the cache.  alloc_lock held.  */
+static error_t groups_write(struct ext2_fs *fs)
+{
+    uint32_t per_block = fs->block_size / (uint32_t)sizeof(struct group_desc);
+    error_t err = 0;
+    for (uint32_t g = 0; g < fs->ngroups; g += per_block) {
+        struct ext2_buf buf;
+        if (!fs->group_dirty[g / per_block])
+            continue;
+        error_t e = ext2_cache_get(fs, desc_block(fs, g / per_block), &buf);
+        if (e) {
+            err = e;
+            continue;
+        }
+        uint32_t n = fs->ngroups - g < per_block ? fs->ngroups - g : per_block;
+        memcpy(buf.data, &fs->groups[g], n * sizeof(struct group_desc));
+        ext2_cache_dirty(fs, &buf);
+        ext2_cache_put(fs, &buf);
+        fs->group_dirty[g / per_block] = false;
+    }
+    return err;
+}
+
+/* ---- mounting -------------------------------------------------------------------------------- */
+
+static uint32_t random_seed(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint32_t)(now.tv_nsec * 2654435761u ^ now.tv_sec);
+}
+
+error_t ext2_mount(struct store *store, size_t cache_bytes, struct ext2_fs **result, char **why)
+{
+    struct ext2_fs *fs = calloc(1, sizeof *fs);
+    if (!fs)
+        return store_fail(why, ENOMEM, "%s: out of memory", store->name);
+    fs->store = store;
+    fs->name = store->name;
+    pthread_mutex_init(&fs->alloc_lock, NULL);
+    const char *what;
+    error_t err = super_read(store, &fs->super, &what);
+    if (err) {
+        free(fs);
+        return store_fail(why, err, "%s: %s", store->name, what);
+    }
+    fs_set_geometry(fs);
+    fs->next_generation = random_seed();
+    uint32_t per_block = fs->block_size / (uint32_t)sizeof(struct group_desc);
+    fs->groups = calloc(fs->ngroups, sizeof *fs->groups);
+    fs->group_dirty = calloc(fs->ngroups / per_block + 1, sizeof *fs->group_dirty);
+    err = fs->groups && fs->group_dirty ? 0 : ENOMEM;
+    if (!err)
+        err = ext2_cache_create(store, fs->block_size, fs->blocks, cache_bytes, &fs->cache);
+    if (!err)
+        err = groups_read(fs);
+    if (err) {
+        ext2_unmount(fs);
+        return store_fail(why, err, "%s: group descriptors: %s", store->name, strerror(err));
+    }
+    *result = fs;
+    return 0;
+}
+
+void ext2_unmount(struct ext2_fs *fs)
+{
+    if (fs->cache)
+        ext2_cache_destroy(fs->cache);
+    free(fs->groups);
+    free(fs->group_dirty);
+    pthread_mutex_destroy(&fs->alloc_lock);
+    free(fs);
+}
+
+error_t ext2_reload(struct ext2_fs *fs)
+{
+    struct super_block super;
+    const char *what;
+    error_t err = super_read(fs->store, &super, &what);
+    if (err)
+        return ext2_damage(fs, "%s", what);
+    if (super.blocks_count != fs->super.blocks_count || super.log_block_size != fs->super.log_block_size ||
+        super.inodes_per_group != fs->super.inodes_per_group || super.blocks_per_group != fs->super.blocks_per_group)
+        return ext2_damage(fs, "super block: another file system than before");
+    ext2_cache_drop(fs);
+    pthread_mutex_lock(&fs->alloc_lock);
+    fs->super = super;
+    fs->super_dirty = false;
+    fs_set_geometry(fs);
+    pthread_mutex_unlock(&fs->alloc_lock);
+    return groups_read(fs);
+}
+
+/* ---- writing ------------------------------------------------------------------------------------ */
+
+/* Writes the super block.  It lies in block 1 or 0, in the cache's reach, but nobody gets it from there after mounting.  */
+static error_t super_write(struct ext2_fs *fs)
+{
+    struct ext2_buf buf;
+    error_t err = ext2_cache_get(fs, fs->first_block, &buf);
+    if (err)
+        return err;
+    memcpy(buf.data + (fs->first_block ? 0 : SUPER_OFFSET), &fs->super, SUPER_SIZE);
+    ext2_cache_dirty(fs, &buf);
+    ext2_cache_put(fs, &buf);
+    return 0;
+}
+
+error_t ext2_sync(struct ext2_fs *fs, bool wait, bool clean)
+{
+    if (!fs->writable)
+        return 0;
+    if (clean)
+        ext2_reserve_drop_all(fs);
+    pthread_mutex_lock(&fs->alloc_lock);
+    uint16_t state = (uint16_t)((clean && fs->was_valid ? STATE_VALID : 0) | (fs->super.state & STATE_ERROR) | (fs->damaged ? STATE_ERROR : 0));
+    bool mark = state != fs->super.state;
+    error_t err = groups_write(fs);
+    if (fs->super_dirty || mark)
+        fs->super.wtime = (uint32_t)time(NULL);
+    bool super = fs->super_dirty || mark;
+    fs->super_dirty = false;
+    /* The clean mark comes last, when all the rest is on the disk.  */
+    if (super && !(mark && clean)) {
+        fs->super.state = state;
+        error_t e = super_write(fs);
+        err = err ? err : e;
+    }
+    pthread_mutex_unlock(&fs->alloc_lock);
+    error_t e = ext2_cache_sync(fs);
+    err = err ? err : e;
+    if (mark && clean && !err) {
+        err = store_flush(fs->store);
+        pthread_mutex_lock(&fs->alloc_lock);
+        fs->super.state = state;
+        err = err ? err : super_write(fs);
+        pthread_mutex_unlock(&fs->alloc_lock);
+        err = err ? err : ext2_cache_sync(fs);
+    }
+    if (wait && !err)
+        err = store_flush(fs->store);
+    return err;
+}
+
+error_t ext2_set_writable(struct ext2_fs *fs, bool writable)
+{
+    if (writable == fs->writable)
+        return 0;
+    if (!writable) {
+        fs->writable = false;
+        return 0;
+    }
+    if (fs->must_readonly || fs->store->readonly)
+        return EROFS;
+    fs->was_valid = fs->super.state & STATE_VALID;
+    if (!fs->was_valid)
+        fprintf(stderr, "ext2fs: %s: was not cleanly unmounted; it should be checked (e2fsck)\n", fs->name);
+    else if (fs->super.state & STATE_ERROR)
+        fprintf(stderr, "ext2fs: %s: has errors; it should be checked (e2fsck)\n", fs->name);
+    else if ((int16_t)fs->super.max_mnt_count > 0 && fs->super.mnt_count >= fs->super.max_mnt_count)
+        fprintf(stderr, "ext2fs: %s: was mounted %u times; it should be checked (e2fsck)\n", fs->name, fs->super.mnt_count);
+    else if (fs->super.checkinterval && time(NULL) >= (time_t)fs->super.lastcheck + (time_t)fs->super.checkinterval)
+        fprintf(stderr, "ext2fs: %s: was not checked for long; it should be (e2fsck)\n", fs->name);
+    pthread_mutex_lock(&fs->alloc_lock);
+    fs->writable = true;
+    fs->super.mnt_count++;
+    fs->super.mtime = (uint32_t)time(NULL);
+    fs->super_dirty = true;
+    pthread_mutex_unlock(&fs->alloc_lock);
+    error_t err = ext2_sync(fs, true, false);
+    if (err)
+        fs->writable = false;
+    return err;
+}
+
+/* ---- statfs ---------------------------------------------------------------------------------------- */
+
+void ext2_counts(struct ext2_fs *fs, struct ext2_counts *counts)
+{
+    uint32_t tables = fs->inodes_per_group / (fs->block_size / fs->inode_size), with_super = 0;
+    uint32_t descs = (fs->ngroups * (uint32_t)sizeof(struct group_desc) + fs->block_size - 1) / fs->block_size;
+    for (uint32_t g = 0; g < fs->ngroups; g++)
+        with_super += group_has_super(fs, g);
+    uint64_t overhead = fs->first_block + (uint64_t)fs->ngroups * (tables + 2) + (uint64_t)with_super * (1 + descs);
+    pthread_mutex_lock(&fs->alloc_lock);
+    uint64_t free = (uint64_t)fs->super.free_blocks_count + fs->reserved;
+    *counts = (struct ext2_counts){ fs->blocks > overhead ? fs->blocks - overhead : 0, free,
+                                    free > fs->super.r_blocks_count ? free - fs->super.r_blocks_count : 0,
+                                    fs->inodes, fs->super.free_inodes_count };
+    pthread_mutex_unlock(&fs->alloc_lock);
+}
