@@ -9,6 +9,7 @@
 #include <hurd/fs.h>
 #include <hurd/fsys.h>
 #include <mach/mig_support.h>
+#include <ports/ports.h>
 #include <unistd.h>
 
 enum { IDS_INLINE = 64 };
@@ -30,10 +31,13 @@ error_t fshelp_user_authenticate(mach_port_t rendezvous, mach_port_t newport, st
         do
             err = auth_server_authenticate(auth, rendezvous, MACH_MSG_TYPE_COPY_SEND, newport, MACH_MSG_TYPE_MAKE_SEND,
                                            &ids[0], &counts[0], &ids[1], &counts[1], &ids[2], &counts[2], &ids[3], &counts[3]);
-        while (err == EINTR);
+        while (err == EINTR && !ports_self_interrupted());
         mach_port_deallocate(mach_task_self(), auth);
     }
     if (err) {
+        /* The message may not have gone out: make the send right that NEWPORT's object waits for, and drop it. */
+        if (mach_port_insert_right(mach_task_self(), newport, newport, MACH_MSG_TYPE_MAKE_SEND) == 0)
+            mach_port_deallocate(mach_task_self(), newport);
         *user = fshelp_user_create(NULL, 0, NULL, 0);
         return *user ? 0 : ENOMEM;
     }
@@ -41,6 +45,27 @@ error_t fshelp_user_authenticate(mach_port_t rendezvous, mach_port_t newport, st
     for (int i = 0; i < 4; i++)
         release_ids(ids[i], buffers[i], counts[i]);
     return *user ? 0 : ENOMEM;
+}
+
+/* A program that the kernel started from a GRUB module has no port table: the C library begins now as it would have if exec
+   had given it these ports (consumed; ROOT twice).  It frees the array. */
+static error_t library_begin(mach_port_t auth, mach_port_t proc, mach_port_t root)
+{
+    static char *argv[2];
+    vm_address_t memory = 0;
+    error_t err = vm_allocate(mach_task_self(), &memory, INIT_PORT_MAX * sizeof(mach_port_t), TRUE);
+
+    if (err)
+        return err;
+    mach_port_t *ports = (mach_port_t *) memory;
+    ports[INIT_PORT_AUTH] = auth;
+    ports[INIT_PORT_PROC] = proc;
+    ports[INIT_PORT_CRDIR] = root;
+    ports[INIT_PORT_CWDIR] = root;
+    argv[0] = program_invocation_name;
+    _hurd_init(0, argv, ports, INIT_PORT_MAX, NULL, 0);
+    _hurd_libc_proc_init(argv);
+    return 0;
 }
 
 error_t fshelp_adopt_common_ports(mach_port_t control, mach_port_t auth, mach_port_t proc)
@@ -55,12 +80,14 @@ error_t fshelp_adopt_common_ports(mach_port_t control, mach_port_t auth, mach_po
 
     if (err)
         return err;
-    _hurd_port_set(&_hurd_ports[INIT_PORT_CRDIR], root); /* consumes a reference each */
-    mach_port_mod_refs(mach_task_self(), root, MACH_PORT_RIGHT_SEND, 1);
-    _hurd_port_set(&_hurd_ports[INIT_PORT_CWDIR], root);
+    mach_port_mod_refs(mach_task_self(), root, MACH_PORT_RIGHT_SEND, 1); /* a reference for each place */
     mach_port_mod_refs(mach_task_self(), auth, MACH_PORT_RIGHT_SEND, 1);
-    _hurd_port_set(&_hurd_ports[INIT_PORT_AUTH], auth);
     mach_port_mod_refs(mach_task_self(), proc, MACH_PORT_RIGHT_SEND, 1);
+    if (_hurd_ports == NULL)
+        return library_begin(auth, proc, root);
+    _hurd_port_set(&_hurd_ports[INIT_PORT_CRDIR], root);
+    _hurd_port_set(&_hurd_ports[INIT_PORT_CWDIR], root);
+    _hurd_port_set(&_hurd_ports[INIT_PORT_AUTH], auth);
     _hurd_port_set(&_hurd_ports[INIT_PORT_PROC], proc);
     return 0;
 }
