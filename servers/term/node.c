@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* node.c: see node.h; trivfs's operations, each one step to the terminal. */
+
+#include <fcntl.h>
+#include <hurd/hurd_types.h>
+#include "node.h"
+#include "term_S.h"
+#include "tioctl_S.h"
+
+struct terminal node_terminal;
+struct cttyid *node_cttyid;
+
+struct caller node_caller(const struct trivfs_protid *protid)
+{
+    return (struct caller){
+        .pgrp = (pid_t)(uint32_t)protid->tag,
+        .nonblocking = protid->peropen->flags & O_NONBLOCK,
+    };
+}
+
+error_t node_check(const struct trivfs_protid *protid, int modes)
+{
+    if (!protid)
+        return EOPNOTSUPP;
+    return protid->peropen->flags & modes ? 0 : EBADF;
+}
+
+error_t node_check_change(const struct trivfs_protid *protid)
+{
+    error_t err = node_check(protid, O_READ | O_WRITE);
+
+    return err ? err : terminal_check_foreground(&node_terminal, node_caller(protid));
+}
+
+/* Opens that look at nothing (stat, settrans) need no device. */
+static bool is_for_data(int flags)
+{
+    return flags & (O_READ | O_WRITE);
+}
+
+static error_t node_open(struct trivfs_peropen *peropen, struct fshelp_user *user)
+{
+    if (!is_for_data(peropen->flags))
+        return 0;
+    error_t err = terminal_open(&node_terminal, fshelp_user_is_root(user));
+    if (!err)
+        peropen->hook = &node_terminal; /* to be closed */
+    return err;
+}
+
+static void node_close(struct trivfs_peropen *peropen)
+{
+    if (peropen->hook)
+        terminal_close(&node_terminal);
+}
+
+static void node_stat(struct trivfs_protid *protid, struct stat *st)
+{
+    (void)protid;
+    st->st_size = 0;
+    st->st_blocks = 0;
+    st->st_blksize = 4096;
+}
+
+static error_t node_read(struct trivfs_protid *protid, off_t offset, size_t amount, struct trivfs_buffer *buffer)
+{
+    size_t available;
+    error_t err;
+
+    (void)offset;
+    if (amount > buffer->capacity) {
+        available = terminal_available(&node_terminal);
+        if (available > buffer->capacity) {
+            err = trivfs_buffer_reserve(buffer, amount < available ? amount : available);
+            if (err)
+                return err;
+        }
+        if (amount > buffer->capacity)
+            amount = buffer->capacity;
+    }
+    return terminal_read(&node_terminal, node_caller(protid), buffer->data, amount, &buffer->length);
+}
+
+static error_t node_write(struct trivfs_protid *protid, off_t offset, const void *data, size_t length, size_t *amount)
+{
+    (void)offset;
+    return terminal_write(&node_terminal, node_caller(protid), data, length, amount);
+}
+
+static error_t node_readable(struct trivfs_protid *protid, size_t *amount)
+{
+    (void)protid;
+    *amount = terminal_available(&node_terminal);
+    return 0;
+}
+
+static error_t node_select(struct trivfs_protid *protid, int *type, const struct timespec *until)
+{
+    (void)protid;
+    return terminal_select(&node_terminal, type, until);
+}
+
+static const ports_interface_t node_interfaces[] = { term_server_routine, tioctl_server_routine, NULL };
+
+const struct trivfs_ops node_ops = {
+    .name = "term",
+    .fstype = FSTYPE_TERM,
+    .modes = O_READ | O_WRITE,
+    .node_type = S_IFCHR,
+    .open = node_open,
+    .close = node_close,
+    .stat = node_stat,
+    .read = node_read,
+    .write = node_write,
+    .readable = node_readable,
+    .select = node_select,
+    .node_interfaces = node_interfaces,
+};
+
+/* ---- the id port ------------------------------------------------------------------------ */
+
+static const ports_interface_t cttyid_interfaces[] = { term_server_routine, NULL };
+
+static const struct ports_class_ops cttyid_ops = {
+    .name = "terminal id",
+    .size = sizeof(struct cttyid),
+    .interfaces = cttyid_interfaces,
+};
+
+struct ports_class node_cttyid_class = PORTS_CLASS(cttyid_ops);

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* rpc_term.c: the routines of term.defs.  This terminal sits on a Mach device for life: what would put it on something else
+   answers EOPNOTSUPP. */
+
+#include <fcntl.h>
+#include <hurd/io.h>
+#include <string.h>
+#include "node.h"
+#include "term_S.h"
+
+/* What term_get_bottom_type tells. */
+enum { TERM_ON_MACHDEV = 1 };
+
+/* Hands the port of an object that the caller has just made over to the answer. */
+static error_t give_port(void *object, mach_port_t *port, mach_msg_type_name_t *type)
+{
+    *port = ports_object_make_send_name(object);
+    *type = MACH_MSG_TYPE_MAKE_SEND;
+    ports_object_deref(object);
+    return *port == MACH_PORT_NULL ? ENOMEM : 0;
+}
+
+kern_return_t S_term_getctty(trivfs_protid_t protid, mach_port_t *ctty, mach_msg_type_name_t *type)
+{
+    if (!protid)
+        return EOPNOTSUPP;
+    ports_object_ref(node_cttyid);
+    return give_port(node_cttyid, ctty, type);
+}
+
+kern_return_t S_term_open_ctty(trivfs_protid_t protid, pid_t pid, pid_t pgrp, mach_port_t *newtty, mach_msg_type_name_t *type)
+{
+    struct trivfs_protid *duplicate;
+    error_t err;
+
+    if (!protid)
+        return EOPNOTSUPP;
+    if (pid <= 0 || pgrp <= 0)
+        return EINVAL;
+    err = trivfs_protid_duplicate(protid, &duplicate);
+    if (err)
+        return err;
+    duplicate->tag = node_tag(pid, pgrp);
+    return give_port(duplicate, newtty, type);
+}
+
+kern_return_t S_termctty_open_terminal(cttyid_t ctty, int flags, mach_port_t *terminal, mach_msg_type_name_t *type)
+{
+    struct fshelp_user *nobody;
+    struct trivfs_protid *protid;
+    error_t err;
+
+    if (!ctty)
+        return EOPNOTSUPP;
+    nobody = fshelp_user_create(NULL, 0, NULL, 0);
+    if (!nobody)
+        return ENOMEM;
+    err = trivfs_open(ctty->control, nobody, flags & (O_READ | O_WRITE | O_NONBLOCK | O_APPEND | O_ASYNC), &protid);
+    fshelp_user_deref(nobody);
+    return err ? err : give_port(protid, terminal, type);
+}
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+static error_t check_owner(trivfs_protid_t protid)
+{
+    struct stat st;
+    error_t err;
+
+    if (!protid)
+        return EOPNOTSUPP;
+    if (fshelp_user_is_root(protid->user))
+        return 0;
+    if (protid->realnode == MACH_PORT_NULL)
+        return EPERM;
+    err = io_stat(protid->realnode, (io_statbuf_t *)&st);
+    return err ? err : fshelp_check_owner(&st, protid->user);
+}
+
+kern_return_t S_term_set_nodename(trivfs_protid_t protid, const_string_t name)
+{
+    error_t err = check_owner(protid);
+
+    if (err)
+        return err;
+    if (strnlen(name, sizeof node_terminal.name) == sizeof node_terminal.name)
+        return ENAMETOOLONG;
+    pthread_mutex_lock(&node_terminal.lock);
+    strcpy(node_terminal.name, name);
+    pthread_mutex_unlock(&node_terminal.lock);
+    return 0;
+}
+
+kern_return_t S_term_get_nodename(trivfs_protid_t protid, string_t name)
+{
+    if (!protid)
+        return EOPNOTSUPP;
+    pthread_mutex_lock(&node_terminal.lock);
+    strcpy(name, node_terminal.name);
+    pthread_mutex_unlock(&node_terminal.lock);
+    return *name ? 0 : ENOENT;
+}
+
+kern_return_t S_term_set_filenode(trivfs_protid_t protid, mach_port_t filenode)
+{
+    error_t err = check_owner(protid);
+
+    if (!err)
+        trivfs_control_set_underlying(protid->peropen->control, filenode);
+    return err;
+}
+
+kern_return_t S_term_get_peername(trivfs_protid_t protid, string_t name)
+{
+    (void)protid;
+    (void)name;
+    return EOPNOTSUPP;
+}
+
+/* ---- what is below ---------------------------------------------------------------------------- */
+
+kern_return_t S_term_get_bottom_type(trivfs_protid_t protid, int *type)
+{
+    *type = TERM_ON_MACHDEV;
+    return protid ? 0 : EOPNOTSUPP;
+}
+
+kern_return_t S_term_on_machdev(trivfs_protid_t protid, mach_port_t device)
+{
+    (void)protid;
+    (void)device;
+    return EOPNOTSUPP;
+}
+
+kern_return_t S_term_on_hurddev(trivfs_protid_t protid, trivfs_protid_t device)
+{
+    (void)protid;
+    (void)device;
+    return EOPNOTSUPP;
+}
+
+kern_return_t S_term_on_pty(trivfs_protid_t protid, trivfs_protid_t *master)
+{
+    (void)protid;
+    (void)master;
+    return EOPNOTSUPP;
+}
