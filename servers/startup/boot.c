@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* boot.c: startup's steps with proc, auth and the file system: running them, and telling each of the others. */
+
+#include <argz.h>
+#include <fcntl.h>
+#include <hurd.h>
+#include <hurd/auth.h>
+#include <hurd/exec.h>
+#include <hurd/fs.h>
+#include <hurd/fsys.h>
+#include <hurd/io.h>
+#include <hurd/msg.h>
+#include <hurd/paths.h>
+#include <hurd/process.h>
+#include <mach/mach_host.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "startup.h"
+#include "startup_reply_U.h"
+
+enum { UMASK = 022, STDIO = 3 };
+
+/* The Mach console, as ext2fs gave it to us. */
+static void stdio_ports(mach_port_t ports[STDIO])
+{
+    for (int fd = 0; fd < STDIO; fd++)
+        ports[fd] = getdport(fd);
+}
+
+static void ports_drop(mach_port_t *ports, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (MACH_PORT_VALID(ports[i]))
+            mach_port_deallocate(mach_task_self(), ports[i]);
+}
+
+/* The servers that have been run, to be able to name the dead; written before main waits for any. */
+static struct {
+    mach_port_t task;
+    const char *path;
+} servers[2];
+static unsigned server_count;
+
+void startup_dead_server(mach_port_t name)
+{
+    for (unsigned i = 0; i < server_count; i++)
+        if (servers[i].task == name)
+            crash(servers[i].path);
+}
+
+error_t server_run(const char *path, mach_port_t *task)
+{
+    mach_port_t ports[INIT_PORT_MAX] = {0}, stdio[STDIO];
+    static const int ints[INIT_INT_MAX] = {[INIT_UMASK] = UMASK};
+    mach_port_t file = file_name_lookup(path, O_EXEC, 0);
+    if (file == MACH_PORT_NULL)
+        return errno;
+    error_t err = task_create(mach_task_self(), 0, task);
+    if (err)
+        goto no_task;
+    stdio_ports(stdio);
+    ports[INIT_PORT_CRDIR] = getcrdir();
+    ports[INIT_PORT_CWDIR] = getcwdir();
+    ports[INIT_PORT_BOOTSTRAP] = ports_object_send_right(startup_object);
+    err = file_exec_paths(file, *task, 0, path, path, path, strlen(path) + 1, NULL, 0, stdio, MACH_MSG_TYPE_COPY_SEND,
+                          STDIO, ports, MACH_MSG_TYPE_COPY_SEND, INIT_PORT_MAX, ints, INIT_INT_MAX, NULL, 0, NULL, 0);
+    ports_drop(ports, INIT_PORT_MAX);
+    ports_drop(stdio, STDIO);
+    if (!err)
+        err = ports_object_notify_dead(startup_object, *task);
+    if (err) {
+        task_terminate(*task);
+        mach_port_deallocate(mach_task_self(), *task);
+    } else {
+        say(" %s", strrchr(path, '/') + 1);
+        servers[server_count].path = path;
+        servers[server_count++].task = *task;
+    }
+no_task:
+    mach_port_deallocate(mach_task_self(), file);
+    return err;
+}
+
+/* TASK is our child, important, and PATH is its program. Its process port in *PROC if that is wanted. */
+static void relate(mach_port_t proc, mach_port_t task, const char *path, mach_port_t *result)
+{
+    mach_port_t child;
+    error_t err = proc_child(proc, task);
+    if (err)
+        complain(err, "proc_child of %s", path);
+    err = proc_task2proc(proc, task, &child);
+    if (err)
+        give_up(err, "proc_task2proc of %s", path);
+    proc_mark_important(child);
+    proc_mark_exec(child);
+    proc_set_exe(child, path);
+    if (result)
+        *result = child;
+    else
+        mach_port_deallocate(mach_task_self(), child);
+}
+
+/* A task in which something of ours can be found by name: the message port of number 2 is our own port. */
+static void register_self(mach_port_t proc)
+{
+    mach_port_t old, port = ports_object_send_right(startup_object);
+    error_t err = proc_setmsgport(proc, port, &old);
+    if (err)
+        give_up(err, "proc_setmsgport");
+    if (MACH_PORT_VALID(old))
+        mach_port_deallocate(mach_task_self(), old);
+    mach_port_deallocate(mach_task_self(), port);
+    proc_mark_important(proc);
+    proc_mark_exec(proc);
+    proc_set_exe(proc, _HURD_STARTUP);
+    proc_set_arg_locations(proc, (vm_address_t)startup_argv, (vm_address_t)environ);
+    proc_register_version(proc, startup_host_priv, "startup", QUADRILLE_VERSION, QUADRILLE_VERSION);
+}
+
+void launch_core_servers(mach_port_t proc_task, mach_port_t auth_task)
+{
+    mach_port_t auth_proc, fs_proc;
+    pthread_mutex_lock(&startup_lock);
+    mach_port_t proc = startup_state.proc, auth = startup_state.auth;
+    struct owed_reply procinit = startup_state.procinit, authinit = startup_state.authinit;
+    startup_state.procinit.port = startup_state.authinit.port = MACH_PORT_NULL;
+    pthread_mutex_unlock(&startup_lock);
+
+    /* proc goes on, with auth. */
+    error_t err = startup_procinit_reply(procinit.port, procinit.type, 0, mach_task_self(), auth, startup_host_priv,
+                                         MACH_MSG_TYPE_COPY_SEND, startup_device_master, MACH_MSG_TYPE_COPY_SEND);
+    if (err)
+        give_up(err, "cannot answer proc");
+
+    /* proc hears that these are important, and whose children they are. */
+    register_self(proc);
+    relate(proc, startup_fs_task, "/hurd/ext2fs", &fs_proc);
+    relate(proc, proc_task, _HURD_PROC, NULL);
+    relate(proc, auth_task, _HURD_AUTH, &auth_proc);
+
+    install_as_translator();
+
+    /* auth goes on, with proc. */
+    err = startup_authinit_reply(authinit.port, authinit.type, 0, auth_proc, MACH_MSG_TYPE_MOVE_SEND);
+    if (err)
+        give_up(err, "cannot answer auth");
+
+    /* They are ours too. */
+    mach_port_mod_refs(mach_task_self(), auth, MACH_PORT_RIGHT_SEND, 1);
+    _hurd_port_set(&_hurd_ports[INIT_PORT_AUTH], auth);
+    mach_port_mod_refs(mach_task_self(), proc, MACH_PORT_RIGHT_SEND, 1);
+    _hurd_port_set(&_hurd_ports[INIT_PORT_PROC], proc);
+
+    /* And ext2fs'. */
+    err = fsys_init(startup_fs_control, fs_proc, MACH_MSG_TYPE_MOVE_SEND, auth);
+    if (err)
+        give_up(err, "fsys_init of the file system");
+}
+
+void release_core_servers(void)
+{
+    pthread_mutex_lock(&startup_lock);
+    startup_state.running = true;
+    for (struct essential *e = startup_state.essentials.first; e; e = e->next) {
+        if (e->reply && startup_essential_task_reply(e->reply, e->reply_type, 0))
+            mach_port_deallocate(mach_task_self(), e->reply);
+        e->reply = MACH_PORT_NULL;
+    }
+    pthread_mutex_unlock(&startup_lock);
+}
+
+/* What a program gets that was started without these: directories, and an auth handle, of nobody. */
+void init_stdarrays(void)
+{
+    mach_port_t ports[INIT_PORT_MAX] = {0}, nobody, dir;
+    static const int ints[INIT_INT_MAX] = {[INIT_UMASK] = UMASK};
+    error_t err = auth_makeauth(startup_state.auth, NULL, MACH_MSG_TYPE_COPY_SEND, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0,
+                                &nobody);
+    if (!err) {
+        ports[INIT_PORT_AUTH] = nobody;
+        dir = getcrdir();
+        err = io_restrict_auth(dir, &ports[INIT_PORT_CRDIR], NULL, 0, NULL, 0);
+        mach_port_deallocate(mach_task_self(), dir);
+    }
+    if (!err) {
+        dir = getcwdir();
+        err = io_restrict_auth(dir, &ports[INIT_PORT_CWDIR], NULL, 0, NULL, 0);
+        mach_port_deallocate(mach_task_self(), dir);
+    }
+    if (!err)
+        err = proc_setexecdata(startup_state.proc, ports, MACH_MSG_TYPE_COPY_SEND, INIT_PORT_MAX, ints, INIT_INT_MAX);
+    if (err)
+        complain(err, "cannot set the standard arrays");
+    ports_drop(ports, INIT_PORT_MAX);
+}
+
+/* The words that the kernel was booted with, behind its name, as an argument vector at ADDRESS: pointers first. */
+static char *kernel_arguments(char **argv, vm_address_t address, size_t *size, size_t *words)
+{
+    kernel_version_t version = "";
+    char *argz = NULL, *text;
+    size_t length = 0;
+    host_get_kernel_version(mach_host_self(), version);
+    const char *name = strncmp(version, "GNU Mach", 8) ? "quadrille" : "gnumach";
+    if (argz_add(&argz, &length, name))
+        return NULL;
+    for (char **word = argv + 1; *word; word++)
+        if (argz_add(&argz, &length, *word))
+            goto fail;
+    *words = argz_count(argz, length);
+    *size = (*words + 1) * sizeof(uint64_t) + length;
+    text = calloc(1, round_page(*size));
+    if (!text)
+        goto fail;
+    size_t offset = (*words + 1) * sizeof(uint64_t);
+    uint64_t *vector = (uint64_t *)text;
+    memcpy(text + offset, argz, length);
+    for (char *word = NULL; (word = argz_next(argz, length, word));)
+        *vector++ = address + offset + (word - argz);
+    free(argz);
+    return text;
+fail:
+    free(argz);
+    return NULL;
+}
+
+/* Writes the arguments into the kernel's task, where ps will look for them. */
+static error_t kernel_arguments_write(mach_port_t task, mach_port_t proc, char **argv)
+{
+    vm_address_t address = 0;
+    size_t size = 0, words;
+    for (char **word = argv; *word; word++)
+        size += strlen(*word) + 1 + sizeof(uint64_t);
+    size = round_page(size + 64);
+    error_t err = vm_allocate(task, &address, size, 1);
+    if (err)
+        return err;
+    size_t used;
+    char *text = kernel_arguments(argv, address, &used, &words);
+    if (!text)
+        return ENOMEM;
+    err = vm_write(task, address, (vm_offset_t)text, round_page(used));
+    free(text);
+    if (!err)
+        err = proc_set_arg_locations(proc, address, address + words * sizeof(uint64_t));
+    return err;
+}
+
+/* Puts the kernel's task into the picture: essential, important, and with its command line. */
+void frob_kernel_process(char **argv)
+{
+    mach_port_t task, proc;
+    struct essential *e;
+    bool known;
+    error_t err = proc_pid2task(startup_state.proc, HURD_PID_KERNEL, &task);
+    if (!err)
+        err = proc_task2proc(startup_state.proc, task, &proc);
+    if (err) {
+        complain(err, "cannot find the kernel's task");
+        return;
+    }
+    pthread_mutex_lock(&startup_lock);
+    err = essential_add(&startup_state.essentials, task, "kernel", &e, &known);
+    pthread_mutex_unlock(&startup_lock);
+    if (!err)
+        err = proc_child(startup_state.proc, task);
+    proc_mark_important(proc);
+    proc_mark_exec(proc);
+    if (!err)
+        err = kernel_arguments_write(task, proc, argv);
+    if (err)
+        complain(err, "cannot describe the kernel's process");
+    mach_port_deallocate(mach_task_self(), proc);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* lists.c: who is essential, and who wants to hear of the end. */
+
+#include "lists.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct essential *essential_find(struct essential_list *list, lists_port_t task)
+{
+    struct essential *e = list->first;
+    while (e && e->task != task)
+        e = e->next;
+    return e;
+}
+
+bool essential_has(const struct essential_list *list, const char *name)
+{
+    for (const struct essential *e = list->first; e; e = e->next)
+        if (!strcmp(e->name, name))
+            return true;
+    return false;
+}
+
+error_t essential_add(struct essential_list *list, lists_port_t task, const char *name, struct essential **entry, bool *known)
+{
+    char *copy = strdup(name);
+    if (!copy)
+        return ENOMEM;
+    struct essential *e = essential_find(list, task);
+    *known = e != NULL;
+    if (!e) {
+        e = calloc(1, sizeof *e);
+        if (!e) {
+            free(copy);
+            return ENOMEM;
+        }
+        e->task = task;
+        e->next = list->first;
+        list->first = e;
+    }
+    free(e->name);
+    e->name = copy;
+    *entry = e;
+    return 0;
+}
+
+error_t notify_add(struct notify_list *list, lists_port_t port, const char *name)
+{
+    struct notify *n = calloc(1, sizeof *n);
+    if (!n)
+        return ENOMEM;
+    n->name = strdup(name);
+    if (!n->name) {
+        free(n);
+        return ENOMEM;
+    }
+    n->port = port;
+    n->next = list->first;
+    list->first = n;
+    return 0;
+}
+
+struct notify *notify_take(struct notify_list *list, lists_port_t port)
+{
+    for (struct notify **prevp = &list->first; *prevp; prevp = &(*prevp)->next)
+        if ((*prevp)->port == port) {
+            struct notify *n = *prevp;
+            *prevp = n->next;
+            return n;
+        }
+    return NULL;
+}
+
+struct notify *notify_pop(struct notify_list *list)
+{
+    struct notify *n = list->first;
+    if (n)
+        list->first = n->next;
+    return n;
+}
+
+void notify_free(struct notify *n)
+{
+    free(n->name);
+    free(n);
+}

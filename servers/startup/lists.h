@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* lists.h: who is essential, and who wants to hear of the end.  No messages here: runs in unit tests on the host.
+   Callers hold the lock of the state that a list is part of. */
+
+#ifndef STARTUP_LISTS_H
+#define STARTUP_LISTS_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef uint32_t lists_port_t;  /* a port name */
+
+struct essential {
+    struct essential *next;
+    lists_port_t task;          /* send right, owned */
+    char *name;
+    lists_port_t reply;         /* a reply right that is owed, or 0 */
+    unsigned reply_type;
+};
+struct essential_list {
+    struct essential *first;
+};
+
+/* Records TASK (owned by the list on success), or gives it the new NAME if it is there (then *KNOWN, and the right
+   stays the caller's). ENOMEM. */
+error_t essential_add(struct essential_list *list, lists_port_t task, const char *name, struct essential **entry, bool *known);
+struct essential *essential_find(struct essential_list *list, lists_port_t task);
+/* Is there one of that name? */
+bool essential_has(const struct essential_list *list, const char *name);
+
+struct notify {
+    struct notify *next;
+    lists_port_t port;          /* send right, owned */
+    char *name;
+};
+struct notify_list {
+    struct notify *first;
+};
+/* The last that asks is told first: a file system before the disk it lies on. ENOMEM. */
+error_t notify_add(struct notify_list *list, lists_port_t port, const char *name);
+/* Takes PORT's request out, for the caller to free with notify_free; NULL: none. */
+struct notify *notify_take(struct notify_list *list, lists_port_t port);
+/* Takes the first out. */
+struct notify *notify_pop(struct notify_list *list);
+void notify_free(struct notify *notify);
+
+#endif
