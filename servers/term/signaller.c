@@ -53,6 +53,8 @@ struct getmsgport_reply {
     mach_port_name_inlined_t port;
 };
 
+_Static_assert(sizeof(struct getmsgport_reply) == 64, "as MIG lays it out");
+
 /* The answer to proc_getmsgport, within the time limit. A late one must not be taken for the next: the reply port goes with it. */
 static error_t receive_msgport(struct signaller *signaller, mach_port_t *msgport)
 {
@@ -89,18 +91,21 @@ static error_t process_msgport(struct signaller *signaller, mach_port_t proc, pi
     return err ? err : receive_msgport(signaller, msgport);
 }
 
-/* msg_sig_post to a message port, which is consumed; no answer is wanted. */
+struct sig_post_request {
+    mach_msg_header_t head;
+    mach_msg_type_t signal_type;
+    int signal;
+    mach_msg_type_t code_type __attribute__((aligned(8)));
+    int code;
+    mach_msg_type_t reference_type __attribute__((aligned(8)));
+    mach_port_name_inlined_t reference;
+};
+_Static_assert(sizeof(struct sig_post_request) == 80, "as MIG lays it out");
+
+/* msg_sig_post to a message port; no answer is wanted. */
 static void sig_post(struct signaller *signaller, mach_port_t msgport, int signal)
 {
-    struct {
-        mach_msg_header_t head;
-        mach_msg_type_t signal_type;
-        int signal __attribute__((aligned(8)));
-        mach_msg_type_t code_type __attribute__((aligned(8)));
-        int code __attribute__((aligned(8)));
-        mach_msg_type_t reference_type __attribute__((aligned(8)));
-        mach_port_name_inlined_t reference;
-    } message;
+    struct sig_post_request message;
     kern_return_t err;
 
     memset(&message, 0, sizeof message);
