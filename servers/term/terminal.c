@@ -131,7 +131,7 @@ static void patience_begin(struct patience *patience, const struct modes *modes,
     size_t minimum = modes->cc[CC_MIN];
 
     patience->limited = time > 0 && (minimum == 0 || there > 0);
-    patience->minimum = minimum > 0 && time == 0 ? minimum : minimum > 0 ? minimum : time > 0 ? 1 : 0;
+    patience->minimum = minimum > 0 ? minimum : time > 0;
     if (patience->minimum > size)
         patience->minimum = size;
     if (patience->limited) {
