@@ -17,6 +17,13 @@ void line_destroy(struct line *line)
     bytes_destroy(&line->output);
 }
 
+void line_reset(struct line *line)
+{
+    line_flush_input(line);
+    line->modes = modes_default;
+    line->stopped = line->sender_stopped = line->edit_lost = false;
+}
+
 static bool is_canonical(const struct line *line)
 {
     return line->modes.lflag & L_ICANON;

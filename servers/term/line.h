@@ -57,6 +57,10 @@ struct line_events {
 void line_create(struct line *line);
 void line_destroy(struct line *line);
 
+/* As new, but that what waits in `output' still shall go: nobody has the terminal open any more, and whoever opens it next
+   shall not find the modes of a program that died. */
+void line_reset(struct line *line);
+
 /* SIZE bytes have come from the device. */
 void line_input(struct line *line, const uint8_t *bytes, size_t size, struct line_events *events);
 

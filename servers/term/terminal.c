@@ -102,7 +102,7 @@ void terminal_close(struct terminal *terminal)
         terminal->foreground = 0;
         terminal->exclusive = false;
         terminal->hung_up = false;
-        line_flush_input(&terminal->line);
+        line_reset(&terminal->line);
     }
     pthread_mutex_unlock(&terminal->lock);
 }

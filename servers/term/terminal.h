@@ -57,7 +57,7 @@ void terminal_input(struct terminal *terminal, const uint8_t *bytes, size_t size
 void terminal_hang_up(struct terminal *terminal);
 
 /* One more, one less open file. EBUSY: somebody has it exclusively (PRIVILEGED may all the same). The device is opened at the
-   first; its errors. A terminal hung up lives again after its last close. */
+   first; its errors. After the last close the terminal is as new: no foreground group, default modes, no more hung up. */
 error_t terminal_open(struct terminal *terminal, bool privileged);
 void terminal_close(struct terminal *terminal);
 
