@@ -166,9 +166,7 @@ static error_t reauth_reassign(struct process *p, struct reauth *r)
     struct process *stub = process_lookup_task(r->new_task);
     if (!stub || stub == p || stub->adopted || stub->important)
         return EINVAL;
-    if (p->task)
-        task_terminate(p->task);
-    task_forget(p);
+    task_end(p);
     process_reassign(p, stub);
     return 0;
 }

@@ -159,10 +159,7 @@ kern_return_t S_proc_reassign(pcall_t call, mach_port_t task)
     if (!stub || stub == p || stub->adopted || stub->important || !stub->port)
         return call_leave(stub ? EINVAL : ESRCH);
     task_lookup(task, &stub);
-    mach_port_t old = p->task;
-    if (old)
-        task_terminate(old);
-    task_forget(p);
+    task_end(p);
     process_reassign(p, stub);
     return call_leave(0);
 }

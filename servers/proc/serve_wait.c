@@ -10,10 +10,6 @@
 #include "process_S.h"
 #include "server.h"
 
-#ifndef WEXITED
-#define WEXITED 4
-#endif
-
 static kern_return_t wait_serve(pcall_t call, mach_port_t reply, mach_msg_type_name_t reply_type, bool waitid, pid_t pid,
                                 int options, struct wait_result *result)
 {
@@ -53,7 +49,7 @@ kern_return_t S_proc_waitid(pcall_t call, mach_port_t reply, mach_msg_type_name_
                             int *status, int *sigcode, rusage_t *usage, pid_t *pid_status)
 {
     struct wait_result result;
-    if (!(options & (WEXITED | WUNTRACED | 8 /* WCONTINUED */)))
+    if (!(options & (WEXITED | WUNTRACED | WCONTINUED)))
         return EINVAL;
     kern_return_t err = wait_serve(call, reply, reply_type, true, pid, options, &result);
     if (!err) {

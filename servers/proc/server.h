@@ -76,9 +76,9 @@ error_t task_lookup(mach_port_t task, struct process **process);
 error_t process_equip(struct process *process);
 /* Notices of PROCESS's task's death are wanted. */
 error_t task_watch(struct process *process);
-/* Takes PROCESS's task from it and destroys our rights to it, without waiting for its death. */
-void task_forget(struct process *process);
-/* PROCESS, with its old task terminated and forgotten, gets STUB's task and port; STUB is gone. */
+/* Ends PROCESS's task and takes it from it, without waiting for its death. */
+void task_end(struct process *process);
+/* PROCESS, whose old task has been ended, gets STUB's task and port; STUB is gone. */
 void process_reassign(struct process *process, struct process *stub);
 
 /* reauth.c */

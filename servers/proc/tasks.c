@@ -116,14 +116,18 @@ mach_port_t task_ref(struct process *p)
     return p->task;
 }
 
-void task_forget(struct process *p)
+void task_end(struct process *p)
 {
     mach_port_t task = p->task;
+    unsigned urefs = p->task_urefs;
     if (!task)
         return;
     ports_object_cancel_dead(tasks_object, task);
     process_set_task(p, 0, 0);
-    mach_port_destroy(mach_task_self(), task);
+    task_terminate(task);
+    /* If it had died before, a notice is on its way, with a reference to the name: take only ours. */
+    if (mach_port_mod_refs(mach_task_self(), task, MACH_PORT_RIGHT_DEAD_NAME, -(int)urefs))
+        mach_port_mod_refs(mach_task_self(), task, MACH_PORT_RIGHT_SEND, -(int)urefs);
 }
 
 void process_reassign(struct process *p, struct process *stub)

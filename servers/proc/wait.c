@@ -12,15 +12,6 @@
 #include "effects.h"
 #include "process.h"
 
-#ifndef WNOWAIT
-#define WNOWAIT 0x01000000
-#endif
-#ifndef WCONTINUED
-#define WCONTINUED 8
-#endif
-#ifndef WEXITED
-#define WEXITED 4
-#endif
 /* The status of a continued child. */
 enum { STATUS_CONTINUED = 0xffff };
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/reboot.h>
 
 #include "startup.h"
 
@@ -58,21 +59,18 @@ void say(const char *format, ...)
     console_write(text);
 }
 
-static void complain_list(error_t err, const char *format, va_list ap)
+static void complain_list(const char *prefix, error_t err, const char *format, va_list ap)
 {
     char text[1024];
     vsnprintf(text, sizeof text, format, ap);
-    if (err)
-        say("startup: %s: %s\n", text, strerror(err));
-    else
-        say("startup: %s\n", text);
+    say("startup: %s%s%s%s\n", prefix, text, err ? ": " : "", err ? strerror(err) : "");
 }
 
 void complain(error_t err, const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
-    complain_list(err, format, ap);
+    complain_list("", err, format, ap);
     va_end(ap);
 }
 
@@ -80,9 +78,9 @@ void give_up(error_t err, const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
-    complain_list(err, format, ap);
+    complain_list("boot failed: ", err, format, ap);
     va_end(ap);
-    shut_down(8 /* RB_HALT */);
+    shut_down(RB_HALT);
     for (;;)
         task_suspend(mach_task_self());
 }

@@ -98,7 +98,7 @@ void crash(const char *name)
     startup_state.going_down = true;
     pthread_mutex_unlock(&startup_lock);
     if (!again) {
-        complain(0, "%s died: the system cannot go on", name);
+        say("\npanic: startup: %s died: the system cannot go on\n", name);
         host_reboot(startup_host_priv, RB_HALT);
     }
     for (;;)
