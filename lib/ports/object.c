@@ -85,6 +85,15 @@ error_t ports_object_import(struct ports_class *class, struct ports_bucket *buck
     return object_birth(class, bucket, false, receive, object);
 }
 
+error_t ports_object_adopt_right(void *object, mach_port_t receive)
+{
+    struct ports_object *o = object;
+    bucket_lock(o->bucket);
+    error_t err = o->receive != MACH_PORT_NULL || o->gone ? EBUSY : right_adopt(o, receive);
+    bucket_unlock(o->bucket);
+    return err;
+}
+
 void ports_object_ref(void *object)
 {
     struct ports_object *o = object;

@@ -171,6 +171,10 @@ error_t ports_object_import(struct ports_class *class, struct ports_bucket *buck
    objects of which most are never given away.  */
 error_t ports_object_create_quiet(struct ports_class *class, struct ports_bucket *bucket, void *object);
 
+/* Gives a quiet object its receive right: RECEIVE, consumed on success only.  Messages that wait in it are handled from now on.
+   If its send rights have gone already, the object lives as long as it is referenced otherwise. */
+error_t ports_object_adopt_right(void *object, mach_port_t receive);
+
 void ports_object_ref(void *object);
 /* Gives up a reference; the object may be gone afterwards. */
 void ports_object_deref(void *object);
@@ -212,6 +216,10 @@ error_t ports_object_notify_dead(void *object, mach_port_t name);
 void ports_object_cancel_dead(void *object, mach_port_t name);
 
 /* ---- requests in progress ----------------------------------------------- */
+
+/* The object whose message this thread is handling, without a reference of its own; NULL outside, or if not of CLASS (any, if NULL). For
+   routines that MIG gives a plain port name (fsys_startup): under the library that argument means nothing. */
+void *ports_self_object(struct ports_class *class);
 
 /* True in a thread that handles an RPC which was interrupted (interrupt_operation), whose client died, or that
    ports_object_interrupt hit: it should give up with EINTR.  Blocking waits in handlers use ports_cond_wait. */

@@ -69,6 +69,13 @@ void ports_object_interrupt(void *object)
     bucket_unlock(o->bucket);
 }
 
+void *ports_self_object(struct ports_class *class)
+{
+    if (ports_current == NULL || (class != NULL && ports_current->object->class != class))
+        return NULL;
+    return ports_current->object;
+}
+
 bool ports_self_interrupted(void)
 {
     return ports_current != NULL && atomic_load(&ports_current->interrupted);

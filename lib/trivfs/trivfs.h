@@ -27,6 +27,9 @@ struct trivfs_control {
     pthread_mutex_t lock;
     struct stat stat;                 /* attributes where there is no underlying node; lock */
     unsigned int peropens;            /* lock */
+    mach_port_t identity, fs_identity; /* what io_identity shows: receive rights made on first use; lock */
+    struct fshelp_lockbox locks;      /* advisory locks, owners are peropens; lock */
+    bool orphan;                      /* nobody has the control port any more; lock */
 };
 
 struct trivfs_peropen {
@@ -41,7 +44,8 @@ struct trivfs_protid {
     struct ports_object port;
     struct trivfs_peropen *peropen;   /* referenced */
     struct fshelp_user *user;         /* referenced */
-    mach_port_t realnode;             /* send right to the underlying node with this user's rights, or MACH_PORT_NULL */
+    mach_port_t realnode;             /* send right to the underlying node with this user's rights, got by trivfs_protid_realnode on first
+                                         use, or MACH_PORT_NULL; lock of control */
     uint64_t tag;                     /* the server's own, 0 after an open; protids made from this one (io_duplicate, io_reauthenticate,
                                          io_restrict_auth, trivfs_protid_duplicate) begin with the same.  term: the controlling process.  Constant
                                          once the port has been given away */
@@ -117,7 +121,7 @@ error_t trivfs_control_create(const struct trivfs_ops *ops, struct ports_bucket 
    underlying one (seed, "exec bootstrap"). FLAGS: O_* for that node. */
 error_t trivfs_startup(const struct trivfs_ops *ops, struct ports_bucket *bucket, mach_port_t bootstrap, int flags, void *hook, struct trivfs_control **control);
 
-/* Sets the underlying node later on (consumes the right on success). */
+/* Sets the underlying node later on (consumes the right).  An older one is not released: calls may be using it. */
 void trivfs_control_set_underlying(struct trivfs_control *control, mach_port_t underlying);
 
 /* Opens the node for USER (referenced by the result on its own) with FLAGS: one protid in *PROTID, one reference for the caller. */
@@ -126,6 +130,12 @@ error_t trivfs_open(struct trivfs_control *control, struct fshelp_user *user, in
 /* A second protid for the same peropen, user and underlying node as PROTID, with its tag (which the caller may change before he gives the port
    away): in *DUPLICATE, one reference for the caller. ENOMEM, or the kernel's error.  */
 error_t trivfs_protid_duplicate(struct trivfs_protid *protid, struct trivfs_protid **duplicate);
+
+/* The underlying node as PROTID's user may use it, owned by PROTID; MACH_PORT_NULL where there is none. */
+error_t trivfs_protid_realnode(struct trivfs_protid *protid, mach_port_t *realnode);
+
+/* The node's attributes as io_stat shows them. */
+error_t trivfs_protid_stat(struct trivfs_protid *protid, struct stat *st);
 
 /* A whole ordinary translator's main, after it has parsed its options: bucket, bootstrap port (error line and exit status 1 when there is
    none), trivfs_startup, serve until asked to go away or, with IDLE_MS not 0, nobody has used it that long. */

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fs.defs on a node: attributes, which live on the underlying node, locks, and opening it once more.  */
+
+#include "trivfs-internal.h"
+
+#include "fs_S.h"
+
+#include <argz.h>
+#include <hurd/fs.h>
+#include <hurd/io.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+
+/* ---- attributes ------------------------------------------------------------------- */
+
+/* The underlying node for a change by PROTID's user, MACH_PORT_NULL if the attributes are ours.  */
+static error_t node_for_change(struct trivfs_protid *protid, mach_port_t *node)
+{
+    return protid != NULL ? trivfs_protid_realnode(protid, node) : EOPNOTSUPP;
+}
+
+kern_return_t S_file_chown(trivfs_protid_t protid, uid_t owner, gid_t group)
+{
+    mach_port_t node;
+    error_t err = node_for_change(protid, &node);
+    if (err || node != MACH_PORT_NULL)
+        return err ? err : file_chown(node, owner, group);
+    struct trivfs_control *control = protid->peropen->control;
+    pthread_mutex_lock(&control->lock);
+    err = fshelp_check_chown(&control->stat, owner, group, protid->user);
+    if (err == 0 && owner != (uid_t)-1)
+        control->stat.st_uid = owner;
+    if (err == 0 && group != (gid_t)-1)
+        control->stat.st_gid = group;
+    pthread_mutex_unlock(&control->lock);
+    return err;
+}
+
+kern_return_t S_file_chauthor(trivfs_protid_t protid, uid_t author)
+{
+    mach_port_t node;
+    error_t err = node_for_change(protid, &node);
+    if (err || node != MACH_PORT_NULL)
+        return err ? err : file_chauthor(node, author);
+    struct trivfs_control *control = protid->peropen->control;
+    pthread_mutex_lock(&control->lock);
+    err = fshelp_check_owner(&control->stat, protid->user);
+    if (err == 0)
+        control->stat.st_author = author;
+    pthread_mutex_unlock(&control->lock);
+    return err;
+}
+
+kern_return_t S_file_chmod(trivfs_protid_t protid, mode_t mode)
+{
+    mach_port_t node;
+    error_t err = node_for_change(protid, &node);
+    if (err || node != MACH_PORT_NULL)
+        return err ? err : file_chmod(node, mode);
+    struct trivfs_control *control = protid->peropen->control;
+    pthread_mutex_lock(&control->lock);
+    err = fshelp_check_chmod(&control->stat, mode, protid->user, &mode);
+    if (err == 0)
+        control->stat.st_mode = mode;
+    pthread_mutex_unlock(&control->lock);
+    return err;
+}
+
+kern_return_t S_file_chflags(trivfs_protid_t protid, int flags)
+{
+    mach_port_t node;
+    error_t err = node_for_change(protid, &node);
+    if (err || node != MACH_PORT_NULL)
+        return err ? err : file_chflags(node, flags);
+    struct trivfs_control *control = protid->peropen->control;
+    pthread_mutex_lock(&control->lock);
+    err = fshelp_check_owner(&control->stat, protid->user);
+    if (err == 0)
+        control->stat.st_flags = flags;
+    pthread_mutex_unlock(&control->lock);
+    return err;
+}
+
+static void time_apply(struct timespec *place, struct timespec new)
+{
+    if (new.tv_nsec == UTIME_OMIT)
+        return;
+    if (new.tv_nsec == UTIME_NOW)
+        clock_gettime(CLOCK_REALTIME, place);
+    else
+        *place = new;
+}
+
+kern_return_t S_file_utimens(trivfs_protid_t protid, timespec_t atime, timespec_t mtime)
+{
+    mach_port_t node;
+    error_t err = node_for_change(protid, &node);
+    if (err || node != MACH_PORT_NULL)
+        return err ? err : file_utimens(node, atime, mtime);
+    struct trivfs_control *control = protid->peropen->control;
+    pthread_mutex_lock(&control->lock);
+    err = fshelp_check_owner(&control->stat, protid->user);
+    if (err == 0) {
+        time_apply(&control->stat.st_atim, atime);
+        time_apply(&control->stat.st_mtim, mtime);
+    }
+    pthread_mutex_unlock(&control->lock);
+    return err;
+}
+
+static struct timespec time_convert(time_value_t old)
+{
+    if (old.microseconds == -1)
+        return (struct timespec){.tv_nsec = UTIME_NOW};
+    return (struct timespec){.tv_sec = old.seconds, .tv_nsec = old.microseconds * 1000};
+}
+
+kern_return_t S_file_utimes(trivfs_protid_t protid, time_value_t atime, time_value_t mtime)
+{
+    return S_file_utimens(protid, time_convert(atime), time_convert(mtime));
+}
+
+kern_return_t S_file_set_size(trivfs_protid_t protid, loff_t size)
+{
+    if (protid == NULL)
+        return EOPNOTSUPP;
+    const struct trivfs_ops *ops = protid->peropen->control->ops;
+    if (!(protid->peropen->flags & O_WRITE))
+        return EBADF;
+    if (size < 0)
+        return EINVAL;
+    return ops->set_size != NULL ? ops->set_size(protid, size) : 0;
+}
+
+kern_return_t S_file_statfs(trivfs_protid_t protid, fsys_statfsbuf_t *info)
+{
+    struct stat st;
+    if (protid == NULL)
+        return EOPNOTSUPP;
+    error_t err = trivfs_protid_stat(protid, &st);
+    if (err)
+        return err;
+    memset(info, 0, sizeof *info);
+    info->f_type = st.st_fstype;
+    info->f_fsid = st.st_fsid;
+    info->f_bsize = info->f_frsize = vm_page_size;
+    info->f_namelen = 255;
+    return 0;
+}
+
+/* ---- access ---------------------------------------------------------------------------- */
+
+kern_return_t S_file_check_access(trivfs_protid_t protid, int *allowed)
+{
+    struct stat st;
+    if (protid == NULL)
+        return EOPNOTSUPP;
+    error_t err = control_stat(protid->peropen->control, &st);
+    if (err)
+        return err;
+    *allowed = fshelp_allowed(&st, protid->user) & protid->peropen->control->ops->modes;
+    return 0;
+}
+
+kern_return_t S_dir_lookup(trivfs_protid_t protid, const_string_t name, int flags, mode_t mode, retry_type *retry,
+                           string_t retry_name, mach_port_t *result, mach_msg_type_name_t *result_type)
+{
+    (void)mode;
+    if (protid == NULL)
+        return EOPNOTSUPP;
+    if (name[0] != '\0' || (flags & O_DIRECTORY)) /* there is nothing below a single node */
+        return ENOTDIR;
+    struct trivfs_control *control = protid->peropen->control;
+    error_t err = control_open_name(control, protid->user, flags, result);
+    if (err)
+        return err;
+    *result_type = MACH_MSG_TYPE_MAKE_SEND;
+    *retry = FS_RETRY_NORMAL;
+    retry_name[0] = '\0';
+    return 0;
+}
+
+kern_return_t S_file_getcontrol(trivfs_protid_t protid, mach_port_t *control, mach_msg_type_name_t *type)
+{
+    if (protid == NULL)
+        return EOPNOTSUPP;
+    struct stat st;
+    error_t err = control_stat(protid->peropen->control, &st);
+    if (err == 0)
+        err = fshelp_check_owner(&st, protid->user);
+    if (err)
+        return err;
+    *control = ports_object_make_send_name(protid->peropen->control);
+    *type = MACH_MSG_TYPE_MAKE_SEND;
+    return 0;
+}
+
+kern_return_t S_file_getlinknode(trivfs_protid_t protid, mach_port_t *node, mach_msg_type_name_t *type)
+{
+    error_t err = node_for_change(protid, node);
+    *type = MACH_MSG_TYPE_COPY_SEND;
+    return err == 0 && *node == MACH_PORT_NULL ? EOPNOTSUPP : err;
+}
+
+/* ---- locks ---------------------------------------------------------------------------------- */
+
+kern_return_t S_file_lock(trivfs_protid_t protid, int flags)
+{
+    if (protid == NULL)
+        return EOPNOTSUPP;
+    struct trivfs_control *control = protid->peropen->control;
+    pthread_mutex_lock(&control->lock);
+    error_t err = fshelp_lock_whole(&control->locks, &control->lock, protid->peropen, flags);
+    pthread_mutex_unlock(&control->lock);
+    return err;
+}
+
+kern_return_t S_file_lock_stat(trivfs_protid_t protid, int *mine, int *others)
+{
+    if (protid == NULL)
+        return EOPNOTSUPP;
+    struct trivfs_control *control = protid->peropen->control;
+    pthread_mutex_lock(&control->lock);
+    fshelp_lock_status(&control->locks, protid->peropen, mine, others);
+    pthread_mutex_unlock(&control->lock);
+    return 0;
+}
+
+kern_return_t S_file_record_lock(trivfs_protid_t protid, int cmd, flock_t *lock, mach_port_t rendezvous)
+{
+    if (protid == NULL)
+        return EOPNOTSUPP;
+    struct trivfs_control *control = protid->peropen->control;
+    if (lock->l_whence != SEEK_SET || rendezvous != MACH_PORT_NULL)
+        return EINVAL;
+    pthread_mutex_lock(&control->lock);
+    error_t err = fshelp_lock_record(&control->locks, &control->lock, protid->peropen, 0, cmd, lock);
+    pthread_mutex_unlock(&control->lock);
+    return err;
+}
+
+/* ---- the translator ---------------------------------------------------------------------------- */
+
+static error_t node_sync(struct trivfs_protid *protid, int wait)
+{
+    if (protid == NULL)
+        return EOPNOTSUPP;
+    struct trivfs_control *control = protid->peropen->control;
+    return control->ops->sync != NULL ? control->ops->sync(control, wait) : 0;
+}
+
+kern_return_t S_file_sync(trivfs_protid_t protid, int wait, int omit_metadata)
+{
+    (void)omit_metadata;
+    return node_sync(protid, wait);
+}
+
+kern_return_t S_file_syncfs(trivfs_protid_t protid, int wait, int do_children)
+{
+    (void)do_children;
+    return node_sync(protid, wait);
+}
+
+kern_return_t S_file_get_fs_options(trivfs_protid_t protid, data_t *data, mach_msg_type_number_t *count)
+{
+    return protid != NULL ? options_return(protid->peropen->control, data, count) : EOPNOTSUPP;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fsys.defs on the control port: what the parent file system and the translator's owner ask of it.  */
+
+#include "trivfs-internal.h"
+
+#include "fsys_S.h"
+
+#include <argz.h>
+#include <hurd/fsys.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FSYS_GOAWAY_REPLY = 22101 };
+
+kern_return_t S_fsys_getroot(trivfs_control_t control, mach_port_t reply, mach_msg_type_name_t reply_type,
+                             mach_port_t dotdot, const_idarray_t uids, mach_msg_type_number_t nuids,
+                             const_idarray_t gids, mach_msg_type_number_t ngids, int flags, retry_type *retry,
+                             string_t retry_name, mach_port_t *root, mach_msg_type_name_t *root_type)
+{
+    (void)reply, (void)reply_type;
+    if (control == NULL)
+        return EOPNOTSUPP;
+    struct fshelp_user *user = fshelp_user_create(uids, nuids, gids, ngids);
+    if (user == NULL)
+        return ENOMEM;
+
+    error_t err;
+    *retry = FS_RETRY_NORMAL;
+    retry_name[0] = '\0';
+    if (control->ops->getroot != NULL) {
+        err = control->ops->getroot(control, user, flags, retry, retry_name, root);
+        *root_type = MACH_MSG_TYPE_MOVE_SEND;
+    } else {
+        err = control_open_name(control, user, flags, root);
+        *root_type = MACH_MSG_TYPE_MAKE_SEND;
+    }
+    fshelp_user_deref(user);
+    if (err == 0 && MACH_PORT_VALID(dotdot))
+        mach_port_deallocate(mach_task_self(), dotdot);
+    return err;
+}
+
+/* ---- going away -------------------------------------------------------------------- */
+
+/* 0 if nobody uses the node any more or FORCE; new opens are held back from then on. */
+static error_t control_close_down(struct trivfs_control *control, bool force)
+{
+    error_t err = ports_class_inhibit(control->protid_class, force);
+    if (err)
+        return err;
+    pthread_mutex_lock(&control->lock);
+    bool used = control->peropens != 0;
+    pthread_mutex_unlock(&control->lock);
+    if (used && !force) {
+        ports_class_resume(control->protid_class);
+        return EBUSY;
+    }
+    return 0;
+}
+
+/* Answers fsys_goaway and ends the program. */
+static void control_exit(mach_port_t reply, mach_msg_type_name_t reply_type) __attribute__((noreturn));
+static void control_exit(mach_port_t reply, mach_msg_type_name_t reply_type)
+{
+    mig_reply_header_t message = {
+        .Head = {.msgh_bits = MACH_MSGH_BITS(reply_type, 0), .msgh_size = sizeof message, .msgh_id = FSYS_GOAWAY_REPLY},
+        .RetCodeType = {.msgt_name = MACH_MSG_TYPE_INTEGER_32, .msgt_size = 32, .msgt_number = 1, .msgt_inline = TRUE},
+    };
+    message.Head.msgh_remote_port = reply;
+    if (MACH_PORT_VALID(reply))
+        mach_msg(&message.Head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+    exit(0);
+}
+
+kern_return_t S_fsys_goaway(trivfs_control_t control, mach_port_t reply, mach_msg_type_name_t reply_type, int flags)
+{
+    if (control == NULL)
+        return EOPNOTSUPP;
+    const struct trivfs_ops *ops = control->ops;
+    error_t err = 0;
+    if (!(flags & FSYS_GOAWAY_NOSYNC) && ops->sync != NULL)
+        err = ops->sync(control, !(flags & FSYS_GOAWAY_NOWAIT));
+    if (err && !(flags & FSYS_GOAWAY_FORCE))
+        return err;
+    if (flags & FSYS_GOAWAY_UNLINK)
+        return 0; /* the node will be cut off; the program ends with its last user */
+    err = ops->goaway != NULL ? ops->goaway(control, flags)
+                              : control_close_down(control, flags & FSYS_GOAWAY_FORCE);
+    if (err)
+        return err;
+    control_exit(reply, reply_type);
+}
+
+/* ---- options ------------------------------------------------------------------------- */
+
+error_t options_return(struct trivfs_control *control, data_t *data, mach_msg_type_number_t *count)
+{
+    char *argz = NULL;
+    size_t length = 0;
+    error_t err = argz_add(&argz, &length, program_invocation_name);
+    if (err == 0 && control->ops->get_options != NULL)
+        err = control->ops->get_options(control, &argz, &length);
+    if (err) {
+        free(argz);
+        return err;
+    }
+    return data_return(argz, length, data, count);
+}
+
+kern_return_t S_fsys_get_options(trivfs_control_t control, mach_port_t reply, mach_msg_type_name_t reply_type,
+                                 data_t *data, mach_msg_type_number_t *count)
+{
+    (void)reply, (void)reply_type;
+    return control != NULL ? options_return(control, data, count) : EOPNOTSUPP;
+}
+
+kern_return_t S_fsys_set_options(trivfs_control_t control, mach_port_t reply, mach_msg_type_name_t reply_type,
+                                 const_data_t options, mach_msg_type_number_t length, int do_children)
+{
+    (void)reply, (void)reply_type, (void)do_children;
+    if (control == NULL)
+        return EOPNOTSUPP;
+    if (length == 0)
+        return 0;
+    if (options[length - 1] != '\0' || control->ops->set_options == NULL)
+        return EINVAL;
+    return control->ops->set_options(control, options, length);
+}
+
+kern_return_t S_fsys_syncfs(trivfs_control_t control, mach_port_t reply, mach_msg_type_name_t reply_type, int wait,
+                            int do_children)
+{
+    (void)reply, (void)reply_type, (void)do_children;
+    if (control == NULL)
+        return EOPNOTSUPP;
+    return control->ops->sync != NULL ? control->ops->sync(control, wait) : 0;
+}
+
+/* ---- the boot ---------------------------------------------------------------------------- */
+
+kern_return_t S_fsys_startup(mach_port_t bootstrap, mach_port_t reply, mach_msg_type_name_t reply_type, int flags,
+                             mach_port_t child, mach_port_t *realnode, mach_msg_type_name_t *realnode_type)
+{
+    (void)bootstrap; /* the object is known to the dispatcher only */
+    struct trivfs_control *control = control_self();
+    if (control == NULL || control->ops->fsys_startup == NULL)
+        return EOPNOTSUPP;
+    *realnode = MACH_PORT_NULL;
+    *realnode_type = MACH_MSG_TYPE_MOVE_SEND;
+    return control->ops->fsys_startup(control, reply, reply_type, flags, child, realnode);
+}
+
+kern_return_t S_fsys_init(trivfs_control_t control, mach_port_t reply, mach_msg_type_name_t reply_type,
+                          mach_port_t proc, mach_port_t auth)
+{
+    if (control == NULL || control->ops->fsys_init == NULL)
+        return EOPNOTSUPP;
+    return control->ops->fsys_init(control, reply, reply_type, proc, auth);
+}
+
+kern_return_t S_fsys_getpriv(trivfs_control_t control, mach_port_t reply, mach_msg_type_name_t reply_type,
+                             mach_port_t *host_priv, mach_msg_type_name_t *host_priv_type, mach_port_t *device_master,
+                             mach_msg_type_name_t *device_master_type, mach_port_t *fstask,
+                             mach_msg_type_name_t *fstask_type)
+{
+    (void)reply, (void)reply_type;
+    if (control == NULL || control->ops->fsys_getpriv == NULL)
+        return EOPNOTSUPP;
+    *host_priv_type = *device_master_type = *fstask_type = MACH_MSG_TYPE_COPY_SEND;
+    return control->ops->fsys_getpriv(control, host_priv, device_master, fstask);
+}
+
+/* ---- what single nodes do not have ----------------------------------------------------------- */
+
+kern_return_t S_fsys_getfile(trivfs_control_t control, mach_port_t reply, mach_msg_type_name_t reply_type,
+                             const_idarray_t uids, mach_msg_type_number_t nuids, const_idarray_t gids,
+                             mach_msg_type_number_t ngids, const_data_t handle, mach_msg_type_number_t length,
+                             mach_port_t *file, mach_msg_type_name_t *file_type)
+{
+    (void)control, (void)reply, (void)reply_type, (void)uids, (void)nuids, (void)gids, (void)ngids;
+    (void)handle, (void)length, (void)file, (void)file_type;
+    return EOPNOTSUPP;
+}
+
+kern_return_t S_fsys_forward(mach_port_t server, mach_port_t reply, mach_msg_type_name_t reply_type,
+                             mach_port_t requestor, const_data_t argv, mach_msg_type_number_t length)
+{
+    (void)server, (void)reply, (void)reply_type, (void)requestor, (void)argv, (void)length;
+    return EOPNOTSUPP;
+}
+
+kern_return_t S_fsys_get_children(trivfs_control_t control, mach_port_t reply, mach_msg_type_name_t reply_type,
+                                  data_t *names, mach_msg_type_number_t *names_count, portarray_t *controls,
+                                  mach_msg_type_name_t *controls_type, mach_msg_type_number_t *controls_count)
+{
+    (void)control, (void)reply, (void)reply_type, (void)names, (void)names_count, (void)controls;
+    (void)controls_type, (void)controls_count;
+    return EOPNOTSUPP;
+}
+
+kern_return_t S_fsys_get_source(trivfs_control_t control, mach_port_t reply, mach_msg_type_name_t reply_type,
+                                string_t source)
+{
+    (void)control, (void)reply, (void)reply_type, (void)source;
+    return EOPNOTSUPP;
+}
