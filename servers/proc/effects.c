@@ -227,7 +227,8 @@ void effect_release(struct process *p)
     if (port) {
         p->port = NULL;
         port->process = NULL;
-        ports_object_destroy_right(port);
+        /* Whoever still has a right to it is told ESRCH.  The right is not destroyed: when there are no senders any more,
+           as is usual for a process that has ended, the library can use it again for the next. */
         ports_object_deref(port);
     }
     reauth_release(p);
