@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <hurd.h>
 #include <mach.h>
+#include <mach_error.h>
 #include <string.h>
 
 #include "store_device.h"

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* bits: a growing map of bits, one a page.  Bits beyond the map's end are clear.  */
+#ifndef PAGER_BITS_H
+#define PAGER_BITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct bits { uint64_t *words; uint64_t count; /* words */ };
+
+static inline bool bits_test(const struct bits *b, uint64_t i)
+{
+    return i / 64 < b->count && b->words[i / 64] >> (i % 64) & 1;
+}
+
+/* Makes room for bits up to END.  False: no memory.  */
+static inline bool bits_grow(struct bits *b, uint64_t end)
+{
+    uint64_t count = (end + 63) / 64;
+    if (count <= b->count)
+        return true;
+    if (count < b->count * 2)
+        count = b->count * 2;
+    uint64_t *words = realloc(b->words, count * sizeof *words);
+    if (!words)
+        return false;
+    memset(words + b->count, 0, (count - b->count) * sizeof *words);
+    b->words = words;
+    b->count = count;
+    return true;
+}
+
+/* The bits of [START, END) in the word that holds START.  */
+static inline uint64_t bits_mask(uint64_t start, uint64_t end)
+{
+    uint64_t mask = ~0ull << (start % 64);
+    return end / 64 == start / 64 ? mask & ~(~0ull << (end % 64)) : mask;
+}
+
+/* Sets [START, END); room must be there.  */
+static inline void bits_set(struct bits *b, uint64_t start, uint64_t end)
+{
+    for (; start < end; start = (start / 64 + 1) * 64)
+        b->words[start / 64] |= bits_mask(start, end);
+}
+
+static inline void bits_clear(struct bits *b, uint64_t start, uint64_t end)
+{
+    if (end > b->count * 64)
+        end = b->count * 64;
+    for (; start < end; start = (start / 64 + 1) * 64)
+        b->words[start / 64] &= ~bits_mask(start, end);
+}
+
+static inline bool bits_any(const struct bits *b, uint64_t start, uint64_t end)
+{
+    if (end > b->count * 64)
+        end = b->count * 64;
+    for (; start < end; start = (start / 64 + 1) * 64)
+        if (b->words[start / 64] & bits_mask(start, end))
+            return true;
+    return false;
+}
+
+#endif /* PAGER_BITS_H */

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of lib/pager share.  */
+#ifndef PAGER_INTERNAL_H
+#define PAGER_INTERNAL_H
+
+#include "bits.h"
+#include "pager.h"
+
+/* A window maps one piece of WINDOW_MAX bytes, or the beginning of it.  */
+#define WINDOW_MAX ((uint64_t)64 << 20)
+#define WINDOW_MIN ((uint64_t)64 << 10)
+struct window { vm_address_t address; uint64_t length; };
+
+struct pager {
+    struct ports_object port;
+    const struct pager_ops *ops;       /* constant */
+    void *hook;                        /* constant */
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed;            /* lock_done, serving */
+    mach_port_t control;               /* send rights; null while the kernel does not have the object; lock */
+    unsigned int control_refs;         /* how many send rights came in messages; lock */
+    bool acquired;                     /* somebody has send rights; lock */
+    bool uncached;                     /* the kernel was told not to keep it; lock */
+    bool serving;                      /* a request of the kernel's is being handled; lock */
+    uint64_t lock_sent, lock_done;     /* lock requests whose completion was asked for, and has come; lock */
+    struct bits hot;                   /* pages that were handed out writable and may be dirty; lock */
+    struct bits present;               /* pages that the kernel may hold; lock */
+
+    /* What the server itself is doing through a window, in [start, end); lock.  */
+    uint64_t own_start, own_end;
+    bool own_write;
+    error_t own_error;                 /* of the first page that failed */
+    uint64_t failed_start, failed_end; /* pages that stand for failed ones */
+
+    /* Reading in order: only its bucket's thread.  */
+    uint64_t next_fetch;
+    size_t ahead;
+
+    /* Windows, by piece; only whoever holds the file's lock.  */
+    struct window *windows;
+    uint64_t nwindows;
+};
+
+extern struct ports_class pager_class;
+PORTS_MIG_HOOKS(pager, struct pager, &pager_class)
+
+/* Sends a lock request for [OFFSET, OFFSET + LENGTH) and, if WAIT, waits until everything that the kernel gave back for it has been handled.  */
+kern_return_t pager_lock_request(struct pager *pager, uint64_t offset, uint64_t length, memory_object_return_t give_back, bool flush,
+                                 vm_prot_t prot, bool wait);
+/* Unmaps all windows.  */
+void pager_windows_drop(struct pager *pager);
+
+#endif /* PAGER_INTERNAL_H */

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* serve: the kernel's messages to a memory object.  For one pager they come one after the other (pager.h).
+
+   Each message brings a send right to the control port; they are the same name, and are given back many at a time.  */
+
+#include "internal.h"
+
+#include <mach.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+#include "memory_object_S.h"
+
+/* Bytes fetched at once: around a page that is asked for out of order, and at most when the pages are asked for in order.  */
+#define AHEAD_MIN ((size_t)64 << 10)
+#define AHEAD_MAX ((size_t)512 << 10)
+#define CONTROL_REFS_MAX 4096
+
+static atomic_ulong stat_fetches, stat_bytes;
+
+void pager_stats(unsigned long *fetches, unsigned long *bytes)
+{
+    *fetches = atomic_load(&stat_fetches);
+    *bytes = atomic_load(&stat_bytes);
+}
+
+/* Takes note of the send right that came with a message.  Lock held.  */
+static void control_count(struct pager *p, mach_port_t control)
+{
+    if (control != p->control) {
+        mach_port_deallocate(mach_task_self(), control);
+    } else if (++p->control_refs >= CONTROL_REFS_MAX) {
+        mach_port_mod_refs(mach_task_self(), control, MACH_PORT_RIGHT_SEND, -(mach_port_delta_t)(p->control_refs - 1));
+        p->control_refs = 1;
+    }
+}
+
+static void serving_begin(struct pager *p, mach_port_t control)
+{
+    pthread_mutex_lock(&p->lock);
+    p->serving = true;
+    control_count(p, control);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void serving_end(struct pager *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->serving = false;
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* ---- beginning and end ------------------------------------------------------------------------ */
+
+kern_return_t S_memory_object_init(struct pager *p, mach_port_t control, mach_port_t name, vm_size_t page_size)
+{
+    if (!p)
+        return EOPNOTSUPP;
+    mach_port_deallocate(mach_task_self(), name);
+    if (page_size != vm_page_size) {
+        memory_object_destroy(control, KERN_INVALID_ARGUMENT);
+        mach_port_deallocate(mach_task_self(), control);
+        return 0;
+    }
+    pthread_mutex_lock(&p->lock);
+    if (p->control != MACH_PORT_NULL) {             /* a second kernel, or somebody who pretends to be one */
+        memory_object_destroy(control, KERN_RESOURCE_SHORTAGE);
+        mach_port_deallocate(mach_task_self(), control);
+    } else {
+        p->control = control;
+        p->control_refs = 1;
+        memory_object_ready(control, !p->uncached, MEMORY_OBJECT_COPY_DELAY);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return 0;
+}
+
+kern_return_t S_memory_object_terminate(struct pager *p, mach_port_t control, mach_port_t name)
+{
+    if (!p)
+        return EOPNOTSUPP;
+    pthread_mutex_lock(&p->lock);
+    if (control == p->control) {
+        p->control = MACH_PORT_NULL;
+        bits_clear(&p->hot, 0, UINT64_MAX);
+        bits_clear(&p->present, 0, UINT64_MAX);
+        p->lock_done = p->lock_sent;
+        pthread_cond_broadcast(&p->changed);
+    }
+    pthread_mutex_unlock(&p->lock);
+    mach_port_destroy(mach_task_self(), control);
+    mach_port_destroy(mach_task_self(), name);
+    return 0;
+}
+
+/* ---- pages to the kernel ------------------------------------------------------------------------- */
+
+/* What to fetch for PAGE.  Lock held.  */
+static void fetch_plan(struct pager *p, uint64_t offset, bool write, struct pager_fetch *f)
+{
+    uint64_t page = offset / vm_page_size, start = page, end = page + 1;
+    bool own = offset >= p->own_start && offset < p->own_end;
+    if (write) {
+        if (own && p->own_write)
+            end = (p->own_end + vm_page_size - 1) / vm_page_size;
+        if (end > page + AHEAD_MAX / vm_page_size)
+            end = page + AHEAD_MAX / vm_page_size;
+        if (p->own_write && own)                     /* a row of pages that will all be written */
+            for (uint64_t i = page + 1; i < end; i++)
+                if (bits_test(&p->present, i))
+                    end = i;
+    } else {
+        bool in_order = offset == p->next_fetch;
+        p->ahead = !in_order ? AHEAD_MIN : p->ahead * 2 > AHEAD_MAX ? AHEAD_MAX : p->ahead * 2 < AHEAD_MIN ? AHEAD_MIN : p->ahead * 2;
+        uint64_t cluster = AHEAD_MIN / vm_page_size, first = in_order ? page : page / cluster * cluster;
+        while (start > first && !bits_test(&p->present, start - 1) && !bits_test(&p->hot, start - 1))
+            start--;
+        uint64_t limit = in_order ? page + p->ahead / vm_page_size : (page / cluster + 1) * cluster;
+        while (end < limit && !bits_test(&p->present, end) && !bits_test(&p->hot, end))
+            end++;
+    }
+    *f = (struct pager_fetch){ start * vm_page_size, end * vm_page_size, page * vm_page_size, write, NULL };
+}
+
+/* Hands what was fetched to the kernel.  */
+static void fetch_supply(struct pager *p, mach_port_t control, struct pager_fetch *f)
+{
+    uint64_t first = f->start / vm_page_size, end = f->end / vm_page_size;
+    size_t length = f->end - f->start;
+    pthread_mutex_lock(&p->lock);
+    bool noted = bits_grow(&p->present, end) && (!f->write || bits_grow(&p->hot, end));
+    if (noted) {
+        bits_set(&p->present, first, end);
+        if (f->write)
+            bits_set(&p->hot, first, end);
+    }
+    pthread_mutex_unlock(&p->lock);
+    if (!f->buffer && noted)
+        f->buffer = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (!noted || f->buffer == MAP_FAILED) {
+        memory_object_data_error(control, f->page, vm_page_size, KERN_RESOURCE_SHORTAGE);
+        return;
+    }
+    memory_object_data_supply(control, f->start, (vm_address_t)f->buffer, length, true, f->write ? VM_PROT_NONE : VM_PROT_WRITE, false,
+                              MACH_PORT_NULL);
+    p->next_fetch = f->end;
+}
+
+/* The page at OFFSET, which the server itself is using, failed with ERR.  Lock held.  */
+static void own_fail(struct pager *p, uint64_t offset, error_t err)
+{
+    if (!p->own_error) {
+        p->own_error = err;
+        p->failed_start = offset;
+    }
+    if (offset < p->failed_start)
+        p->failed_start = offset;
+    if (offset + vm_page_size > p->failed_end)
+        p->failed_end = offset + vm_page_size;
+}
+
+/* A page cannot be had.  */
+static void fetch_fail(struct pager *p, mach_port_t control, uint64_t offset, bool write, error_t err)
+{
+    pthread_mutex_lock(&p->lock);
+    bool own = offset >= p->own_start && offset < p->own_end;
+    if (own)
+        own_fail(p, offset, err);
+    pthread_mutex_unlock(&p->lock);
+    void *zeros = own ? mmap(NULL, vm_page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
+    if (zeros != MAP_FAILED)
+        memory_object_data_supply(control, offset, (vm_address_t)zeros, vm_page_size, true, write ? VM_PROT_NONE : VM_PROT_WRITE, false,
+                                  MACH_PORT_NULL);
+    else
+        memory_object_data_error(control, offset, vm_page_size, KERN_MEMORY_ERROR);
+}
+
+/* A write to [OFFSET, OFFSET + LENGTH) is announced.  */
+static error_t unlock_prepare(struct pager *p, uint64_t offset, size_t length)
+{
+    pthread_mutex_lock(&p->lock);
+    bool own = p->own_write && offset >= p->own_start && offset < p->own_end;
+    pthread_mutex_unlock(&p->lock);
+    return p->ops->unlock(p->hook, offset, length, own);
+}
+
+kern_return_t S_memory_object_data_request(struct pager *p, mach_port_t control, vm_offset_t offset, vm_size_t length, vm_prot_t access)
+{
+    if (!p)
+        return EOPNOTSUPP;
+    bool write = access & VM_PROT_WRITE;
+    serving_begin(p, control);
+    for (uint64_t page = offset, end = offset + length; page < end && !(page % vm_page_size);) {
+        struct pager_fetch f;
+        pthread_mutex_lock(&p->lock);
+        fetch_plan(p, page, write, &f);
+        pthread_mutex_unlock(&p->lock);
+        error_t err = write ? unlock_prepare(p, f.start, f.end - f.start) : 0;
+        if (!err)
+            err = p->ops->fetch(p->hook, &f);
+        if (err) {
+            fetch_fail(p, control, page, write, err);
+            page += vm_page_size;
+            continue;
+        }
+        atomic_fetch_add_explicit(&stat_fetches, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&stat_bytes, f.end - f.start, memory_order_relaxed);
+        fetch_supply(p, control, &f);
+        page = f.end;
+    }
+    serving_end(p);
+    return 0;
+}
+
+kern_return_t S_memory_object_data_unlock(struct pager *p, mach_port_t control, vm_offset_t offset, vm_size_t length, vm_prot_t access)
+{
+    if (!p)
+        return EOPNOTSUPP;
+    serving_begin(p, control);
+    pthread_mutex_lock(&p->lock);
+    uint64_t end = offset + length;
+    if (p->own_write && offset >= p->own_start && end < p->own_end)      /* the row that is being written, at once */
+        end = (p->own_end + vm_page_size - 1) / vm_page_size * vm_page_size;
+    pthread_mutex_unlock(&p->lock);
+    error_t err = access & VM_PROT_WRITE ? unlock_prepare(p, offset, end - offset) : 0;
+    pthread_mutex_lock(&p->lock);
+    if (!err && !bits_grow(&p->hot, end / vm_page_size))
+        err = ENOMEM;
+    bool own_failed = err && p->own_write && offset >= p->own_start && offset < p->own_end;
+    if (!err)
+        bits_set(&p->hot, offset / vm_page_size, end / vm_page_size);
+    else if (own_failed)
+        own_fail(p, offset, err);
+    pthread_mutex_unlock(&p->lock);
+    /* A writer that cannot have the page: it is thrown out, so that the writer asks for it again, and gets the error then.  Our own gets
+       it, to be thrown out by itself.  */
+    bool flush = err && !own_failed;
+    memory_object_lock_request(control, offset, err ? length : end - offset, MEMORY_OBJECT_RETURN_NONE, flush,
+                               flush ? VM_PROT_NO_CHANGE : VM_PROT_NONE, MACH_PORT_NULL);
+    serving_end(p);
+    return 0;
+}
+
+/* ---- pages from the kernel ---------------------------------------------------------------------------- */
+
+kern_return_t S_memory_object_data_return(struct pager *p, mach_port_t control, vm_offset_t offset, pointer_t data,
+                                          mach_msg_type_number_t length, boolean_t dirty, boolean_t kernel_copy)
+{
+    if (!p)
+        return EOPNOTSUPP;
+    serving_begin(p, control);
+    if (dirty && !(offset % vm_page_size) && !(length % vm_page_size))
+        (void)p->ops->write(p->hook, offset, (const void *)data, length);
+    vm_deallocate(mach_task_self(), (vm_address_t)data, length);
+    if (!kernel_copy) {
+        pthread_mutex_lock(&p->lock);
+        bits_clear(&p->hot, offset / vm_page_size, (offset + length) / vm_page_size);
+        bits_clear(&p->present, offset / vm_page_size, (offset + length) / vm_page_size);
+        pthread_mutex_unlock(&p->lock);
+    }
+    serving_end(p);
+    return 0;
+}
+
+/* ---- acknowledgements ------------------------------------------------------------------------------------ */
+
+kern_return_t S_memory_object_lock_completed(struct pager *p, mach_port_t control, vm_offset_t offset, vm_size_t length)
+{
+    (void)offset, (void)length;
+    if (!p)
+        return EOPNOTSUPP;
+    pthread_mutex_lock(&p->lock);
+    control_count(p, control);
+    if (p->lock_done < p->lock_sent)
+        p->lock_done++;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+    return 0;
+}
+
+kern_return_t S_memory_object_supply_completed(struct pager *p, mach_port_t control, vm_offset_t offset, vm_size_t length,
+                                               kern_return_t result, vm_offset_t error_offset)
+{
+    (void)offset, (void)length, (void)result, (void)error_offset;
+    if (!p)
+        return EOPNOTSUPP;
+    mach_port_deallocate(mach_task_self(), control);
+    return 0;
+}
+
+kern_return_t S_memory_object_change_completed(struct pager *p, boolean_t may_cache, memory_object_copy_strategy_t strategy)
+{
+    (void)may_cache, (void)strategy;
+    return p ? 0 : EOPNOTSUPP;
+}
+
+/* Only for MEMORY_OBJECT_COPY_CALL, which we never ask for.  */
+kern_return_t S_memory_object_copy(struct pager *p, mach_port_t control, vm_offset_t offset, vm_size_t length, mach_port_t object)
+{
+    (void)p, (void)control, (void)offset, (void)length, (void)object;
+    return EOPNOTSUPP;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* window: the server's own reads and writes of a file, through maps of its memory object.
+
+   A file is mapped in pieces of 64 MiB, the last one as far as it reaches, rounded to a power of two so that a growing file is not mapped
+   anew too often.  Windows stay until the file goes idle: what was read once costs no fault the next time.  */
+
+#include "internal.h"
+
+#include <mach.h>
+#include <string.h>
+
+void pager_windows_drop(struct pager *p)
+{
+    for (uint64_t i = 0; i < p->nwindows; i++)
+        if (p->windows[i].length)
+            vm_deallocate(mach_task_self(), p->windows[i].address, p->windows[i].length);
+    free(p->windows);
+    p->windows = NULL;
+    p->nwindows = 0;
+}
+
+static error_t windows_grow(struct pager *p, uint64_t count)
+{
+    struct window *windows = realloc(p->windows, count * sizeof *windows);
+    if (!windows)
+        return ENOMEM;
+    memset(windows + p->nwindows, 0, (count - p->nwindows) * sizeof *windows);
+    p->windows = windows;
+    p->nwindows = count;
+    return 0;
+}
+
+/* Maps piece INDEX so that it reaches at least NEED bytes, better up to the end of a file of SIZE bytes.  */
+static error_t window_map(struct pager *p, uint64_t index, uint64_t need, uint64_t size)
+{
+    struct window *w = &p->windows[index];
+    uint64_t base = index * WINDOW_MAX, length = WINDOW_MIN;
+    uint64_t wanted = size > base && size - base > need ? size - base : need;
+    while (length < wanted && length < WINDOW_MAX)
+        length *= 2;
+    mach_port_t object = pager_object(p);
+    if (object == MACH_PORT_NULL)
+        return ENOMEM;
+    vm_address_t address = 0;
+    kern_return_t kr = vm_map(mach_task_self(), &address, length, 0, true, object, base, false, VM_PROT_READ | VM_PROT_WRITE,
+                              VM_PROT_READ | VM_PROT_WRITE, VM_INHERIT_NONE);
+    mach_port_deallocate(mach_task_self(), object);
+    if (kr)
+        return kr == KERN_NO_SPACE || kr == KERN_RESOURCE_SHORTAGE ? ENOMEM : EIO;
+    if (w->length)
+        vm_deallocate(mach_task_self(), w->address, w->length);
+    *w = (struct window){ address, length };
+    return 0;
+}
+
+/* The address of OFFSET, good for *LENGTH bytes (shortened to what the piece has).  */
+static error_t window_get(struct pager *p, uint64_t offset, size_t *length, uint64_t size, char **address)
+{
+    uint64_t index = offset / WINDOW_MAX, inside = offset % WINDOW_MAX;
+    if (*length > WINDOW_MAX - inside)
+        *length = WINDOW_MAX - inside;
+    error_t err = index < p->nwindows ? 0 : windows_grow(p, index + 1);
+    if (!err && p->windows[index].length < inside + *length)
+        err = window_map(p, index, inside + *length, size);
+    if (!err)
+        *address = (char *)p->windows[index].address + inside;
+    return err;
+}
+
+static void own_begin(struct pager *p, uint64_t offset, size_t length, bool write)
+{
+    pthread_mutex_lock(&p->lock);
+    p->own_start = offset / vm_page_size * vm_page_size;
+    p->own_end = offset + length;
+    p->own_write = write;
+    p->own_error = 0;
+    p->failed_start = p->failed_end = 0;
+    pthread_mutex_unlock(&p->lock);
+}
+
+static error_t own_end(struct pager *p)
+{
+    pthread_mutex_lock(&p->lock);
+    error_t err = p->own_error;
+    uint64_t start = p->failed_start, end = p->failed_end;
+    p->own_end = 0;
+    p->own_write = false;
+    p->own_error = 0;
+    pthread_mutex_unlock(&p->lock);
+    if (err)
+        pager_lock_request(p, start, end - start, MEMORY_OBJECT_RETURN_NONE, true, VM_PROT_NO_CHANGE, true);
+    return err;
+}
+
+error_t pager_read(struct pager *p, uint64_t offset, void *data, size_t length, uint64_t size)
+{
+    error_t err = 0;
+    own_begin(p, offset, length, false);
+    for (size_t done = 0, n; done < length && !err; done += n) {
+        char *window;
+        n = length - done;
+        err = window_get(p, offset + done, &n, size, &window);
+        if (!err)
+            memcpy((char *)data + done, window, n);
+    }
+    error_t own = own_end(p);
+    return err ? err : own;
+}
+
+error_t pager_write(struct pager *p, uint64_t offset, const void *data, size_t length, uint64_t size)
+{
+    error_t err = 0;
+    own_begin(p, offset, length, true);
+    for (size_t done = 0, n; done < length && !err; done += n) {
+        char *window;
+        n = length - done;
+        err = window_get(p, offset + done, &n, size, &window);
+        if (!err && data)
+            memcpy(window, (const char *)data + done, n);
+        else if (!err)
+            memset(window, 0, n);
+    }
+    error_t own = own_end(p);
+    return err ? err : own;
+}
