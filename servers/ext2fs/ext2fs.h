@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ext2fs: between lib/diskfs and the format layer (ext2.h).  Everything here may know nodes and pagers; nothing in the format layer does.  */
+
+#ifndef EXT2FS_EXT2FS_H
+#define EXT2FS_EXT2FS_H
+
+#include <diskfs/diskfs.h>
+#include <pager/pager.h>
+#include <store/store.h>
+
+#include "ext2.h"
+
+struct ext2_node {
+    struct diskfs_node dn;
+    struct ext2_inode inode;
+    struct pager *pager;           /* regular files once they were read, written or mapped; node lock to set */
+    bool client_mapped;            /* a client was given the memory object since it was last released; node lock */
+};
+
+/* The one file system that this server serves.  Set by main.  */
+extern struct ext2_fs *ext2fs;
+
+extern const struct diskfs_ops ext2fs_ops;
+
+static inline struct ext2_node *ext2_node(struct diskfs_node *node)
+{
+    return (struct ext2_node *)node;
+}
+
+/* node.c */
+error_t ext2fs_node_read(struct diskfs_node *node);
+error_t ext2fs_node_write(struct diskfs_node *node, bool wait);
+error_t ext2fs_node_alloc(struct diskfs_node *dir, mode_t mode, ino_t *ino);
+error_t ext2fs_node_create(struct diskfs_node *node, mode_t mode);
+void ext2fs_node_unalloc(ino_t ino, mode_t mode);
+void ext2fs_node_delete(struct diskfs_node *node);
+void ext2fs_node_forget(struct diskfs_node *node);
+error_t ext2fs_link_read(struct diskfs_node *node, char *buffer);
+error_t ext2fs_link_write(struct diskfs_node *node, const char *target, size_t length);
+error_t ext2fs_rdev_check(struct diskfs_node *node, dev_t rdev);
+error_t ext2fs_translator_get(struct diskfs_node *node, char **argz, size_t *length);
+error_t ext2fs_translator_set(struct diskfs_node *node, const char *argz, size_t length);
+
+/* file.c */
+error_t ext2fs_read(struct diskfs_node *node, off_t offset, size_t amount, struct diskfs_stream *stream, struct diskfs_buffer *buffer);
+error_t ext2fs_write(struct diskfs_node *node, off_t offset, const void *data, size_t length, size_t *amount);
+error_t ext2fs_set_size(struct diskfs_node *node, off_t size);
+error_t ext2fs_map(struct diskfs_node *node, vm_prot_t prot, memory_object_t *object);
+error_t ext2fs_node_sync(struct diskfs_node *node, bool wait, bool data_only);
+void ext2fs_node_idle_drop(struct diskfs_node *node);
+
+/* filepager.c: what the pager asks for.  HOOK is the ext2_node.  */
+extern const struct pager_ops ext2fs_pager_ops;
+
+/* entry.c */
+error_t ext2fs_dir_lookup(struct diskfs_node *dir, const char *name, size_t length, ino_t *ino, struct diskfs_slot *slot);
+error_t ext2fs_dir_enter(struct diskfs_node *dir, const char *name, size_t length, ino_t ino, int type, struct diskfs_slot *slot);
+error_t ext2fs_dir_remove(struct diskfs_node *dir, struct diskfs_slot *slot);
+error_t ext2fs_dir_rewrite(struct diskfs_node *dir, struct diskfs_slot *slot, ino_t ino, int type);
+error_t ext2fs_dir_init(struct diskfs_node *dir, ino_t parent);
+error_t ext2fs_dir_check_empty(struct diskfs_node *dir);
+error_t ext2fs_dir_iterate(struct diskfs_node *dir, struct diskfs_cursor *cursor, diskfs_emit_t emit, void *arg);
+
+#endif /* EXT2FS_EXT2FS_H */
