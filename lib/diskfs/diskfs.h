@@ -24,7 +24,8 @@
      2. node->lock                      a directory before what it names; `..` never with its child locked; two unrelated ones
                                         only by rename, which takes the lower inode number first after having checked ancestry
      3. the backend's locks             allocation maps, block cache, per-node block map
-     4. cache_lock, names_lock, peropen->lock (library)   leaves: nothing is taken below them
+     4. cache_lock, names_lock (library) leaves: nothing is taken below them
+   and before 2: peropen->lock (library), held over a read or write that uses the peropen's offset and stream.
    The backend's pager threads NEVER take node->lock (a thread that holds it may be faulting on the very page): the block
    map and the size that the pager sees are protected by a lock of the backend's (order 3).
 
@@ -44,6 +45,7 @@
 #include <fshelp/fshelp.h>
 #include <hurd/hurd_types.h>
 #include <ports/ports.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -63,7 +65,8 @@ struct diskfs_node {
     bool has_passive;              /* a passive translator is kept on disk (gnu.translator). node lock */
     bool dirty;                    /* stat or the backend's part differs from the disk; cache_lock */
     bool atime_due, mtime_due, ctime_due; /* set to "now" at the next settle; node lock */
-    bool loaded;                   /* node_read or node_create has succeeded; node lock */
+    atomic_bool touched;           /* diskfs_node_touched was called; no lock */
+    atomic_bool loaded;            /* node_read or node_create has succeeded; set under the node lock */
     error_t load_error;            /* what node_read said, when it failed; node lock */
     struct fshelp_transbox transbox;   /* active translator; node lock */
     struct fshelp_lockbox lockbox;     /* advisory locks; node lock */
@@ -71,7 +74,9 @@ struct diskfs_node {
     unsigned int change_tick;          /* node lock */
     char *link;                    /* target of a symbolic link once read, NUL-terminated; node lock */
     uint64_t dir_generation;       /* directories: changes whenever entries change; node lock */
-    struct diskfs_stream *stream_last; /* unused by the library; for the backend. node lock */
+
+    bool held;                     /* the library holds a reference because of transbox or notify; node lock */
+    struct ports_object *identity; /* the port that io_identity gives while somebody has it; identity_lock (io-identity.c), a leaf */
 
     /* the node cache's own; cache_lock */
     unsigned int refs, weak;
@@ -199,7 +204,7 @@ struct diskfs_ops {
 
     /* --- directories --- */
 
-    /* Finds NAME (not "." nor "..", unless to change them) in DIR: *INO and SLOT for removing or rewriting; ENOENT, then SLOT says where it could be
+    /* Finds NAME (".." too, never ".") in DIR: *INO and SLOT for removing or rewriting; ENOENT, then SLOT says where it could be
        entered. SLOT may be NULL: a look only. EIO. The library has the name cache in front of this. */
     error_t (*dir_lookup)(struct diskfs_node *dir, const char *name, size_t length, ino_t *ino, struct diskfs_slot *slot);
     /* Enters NAME → INO of file type TYPE (DT_*) at SLOT of a dir_lookup that said ENOENT. ENOSPC. Directory link counts are the library's business; st_size the

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fs.defs on single files: attributes, size, locks, handles, status of the file system.  */
+
+#include "diskfs-internal.h"
+#include "mig-hooks.h"
+#include "fs_S.h"
+
+#include <sys/file.h>
+#include <unistd.h>
+
+#define ROOT_FLAGS 0xffff0000u  /* st_flags that only root may change */
+
+/* Locks CRED's node if the file may be changed by its owner or root; the node, or NULL with *ERR. */
+static struct diskfs_node *owned_node(struct diskfs_protid *cred, error_t *err)
+{
+    if (cred == NULL) {
+        *err = EOPNOTSUPP;
+        return NULL;
+    }
+    struct diskfs_node *node = cred->po->node;
+    pthread_mutex_lock(&node->lock);
+    *err = diskfs_unwritable() ? EROFS : fshelp_check_owner(&node->stat, cred->user);
+    if (!*err)
+        return node;
+    pthread_mutex_unlock(&node->lock);
+    return NULL;
+}
+
+/* NODE's attributes were changed: notes it, unlocks it. */
+static error_t changed_unlock(struct diskfs_node *node)
+{
+    error_t err = diskfs_node_changed(node);
+    if (node->notify != NULL && !S_ISDIR(node->stat.st_mode))
+        diskfs_notice_file(node, FILE_CHANGED_META, 0, 0);
+    pthread_mutex_unlock(&node->lock);
+    return err;
+}
+
+kern_return_t diskfs_S_file_chown(diskfs_protid_t cred, uid_t owner, gid_t group)
+{
+    if (cred == NULL)
+        return EOPNOTSUPP;
+    struct diskfs_node *node = cred->po->node;
+    pthread_mutex_lock(&node->lock);
+    error_t err = diskfs_unwritable() ? EROFS : fshelp_check_chown(&node->stat, owner, group, cred->user);
+    if (err) {
+        pthread_mutex_unlock(&node->lock);
+        return err;
+    }
+    if (owner != (uid_t) -1) {
+        if (node->stat.st_author == node->stat.st_uid)
+            node->stat.st_author = owner;
+        node->stat.st_uid = owner;
+    }
+    if (group != (gid_t) -1)
+        node->stat.st_gid = group;
+    if (!S_ISDIR(node->stat.st_mode) && !fshelp_user_is_root(cred->user))
+        node->stat.st_mode &= ~(mode_t) (S_ISUID | S_ISGID);
+    return changed_unlock(node);
+}
+
+kern_return_t diskfs_S_file_chauthor(diskfs_protid_t cred, uid_t author)
+{
+    error_t err;
+    struct diskfs_node *node = owned_node(cred, &err);
+    if (node == NULL)
+        return err;
+    node->stat.st_author = author;
+    return changed_unlock(node);
+}
+
+kern_return_t diskfs_S_file_chmod(diskfs_protid_t cred, mode_t mode)
+{
+    mode_t result;
+    if (cred == NULL)
+        return EOPNOTSUPP;
+    struct diskfs_node *node = cred->po->node;
+    pthread_mutex_lock(&node->lock);
+    error_t err = diskfs_unwritable() ? EROFS : fshelp_check_chmod(&node->stat, mode, cred->user, &result);
+    if (err) {
+        pthread_mutex_unlock(&node->lock);
+        return err;
+    }
+    node->stat.st_mode = (node->stat.st_mode & S_IFMT) | (result & ~(mode_t) (S_IFMT | S_IPTRANS | S_IATRANS));
+    return changed_unlock(node);
+}
+
+kern_return_t diskfs_S_file_chflags(diskfs_protid_t cred, int flags)
+{
+    error_t err;
+    struct diskfs_node *node = owned_node(cred, &err);
+    if (node == NULL)
+        return err;
+    if ((((unsigned int) flags ^ node->stat.st_flags) & ROOT_FLAGS) && !fshelp_user_is_root(cred->user)) {
+        pthread_mutex_unlock(&node->lock);
+        return EPERM;
+    }
+    node->stat.st_flags = (unsigned int) flags;
+    return changed_unlock(node);
+}
+
+/* True if T is a special value or a proper time. */
+static bool time_proper(const struct timespec *t)
+{
+    return t->tv_nsec == UTIME_NOW || t->tv_nsec == UTIME_OMIT || (t->tv_nsec >= 0 && t->tv_nsec < 1000000000);
+}
+
+kern_return_t diskfs_S_file_utimens(diskfs_protid_t cred, timespec_t atime, timespec_t mtime)
+{
+    if (cred == NULL)
+        return EOPNOTSUPP;
+    if (!time_proper(&atime) || !time_proper(&mtime))
+        return EINVAL;
+    struct diskfs_node *node = cred->po->node;
+    bool touch = atime.tv_nsec == UTIME_NOW && mtime.tv_nsec == UTIME_NOW;
+    pthread_mutex_lock(&node->lock);
+    error_t err = diskfs_unwritable() ? EROFS : fshelp_check_owner(&node->stat, cred->user);
+    /* "Now" is what a mere write could do, too. (O_TRUNC asks so with the access time left out.) */
+    bool now_only = (touch || (atime.tv_nsec == UTIME_OMIT && mtime.tv_nsec == UTIME_NOW)
+                     || (atime.tv_nsec == UTIME_NOW && mtime.tv_nsec == UTIME_OMIT));
+    if (err == EPERM && now_only)
+        err = (atomic_load(&cred->po->flags) & O_WRITE) ? 0 : fshelp_access(&node->stat, S_IWRITE, cred->user);
+    if (err) {
+        pthread_mutex_unlock(&node->lock);
+        return err;
+    }
+    diskfs_node_settle_times(node);
+    if (atime.tv_nsec == UTIME_NOW)
+        node->atime_due = true;
+    else if (atime.tv_nsec != UTIME_OMIT)
+        node->stat.st_atim = atime;
+    if (mtime.tv_nsec == UTIME_NOW)
+        node->mtime_due = true;
+    else if (mtime.tv_nsec != UTIME_OMIT)
+        node->stat.st_mtim = mtime;
+    return changed_unlock(node);
+}
+
+/* file_utimes: microseconds; -1 means now. */
+static timespec_t time_from_value(time_value_t value)
+{
+    timespec_t t = { .tv_sec = value.seconds, .tv_nsec = (long) value.microseconds * 1000 };
+    if (value.microseconds == -1)
+        t = (timespec_t) { 0, UTIME_NOW };
+    else if (value.microseconds == -2)
+        t = (timespec_t) { 0, UTIME_OMIT };
+    return t;
+}
+
+kern_return_t diskfs_S_file_utimes(diskfs_protid_t cred, time_value_t atime, time_value_t mtime)
+{
+    return diskfs_S_file_utimens(cred, time_from_value(atime), time_from_value(mtime));
+}
+
+kern_return_t diskfs_S_file_set_size(diskfs_protid_t cred, loff_t size)
+{
+    if (cred == NULL)
+        return EOPNOTSUPP;
+    struct diskfs_node *node = cred->po->node;
+    if (size < 0)
+        return EINVAL;
+    if (!(atomic_load(&cred->po->flags) & O_WRITE))
+        return EINVAL;
+    pthread_mutex_lock(&node->lock);
+    off_t old = node->stat.st_size;
+    error_t err = S_ISDIR(node->stat.st_mode) ? EISDIR : !S_ISREG(node->stat.st_mode) ? EINVAL
+                  : diskfs_unwritable() ? EROFS : size > diskfs_ops->size_max ? EFBIG : 0;
+    if (!err && size != old)
+        err = diskfs_ops->set_size(node, size);
+    if (err) {
+        pthread_mutex_unlock(&node->lock);
+        return err;
+    }
+    node->mtime_due = node->ctime_due = true;
+    diskfs_node_mark_dirty(node);
+    if (node->notify != NULL && size != old)
+        diskfs_notice_file(node, size < old ? FILE_CHANGED_TRUNCATE : FILE_CHANGED_EXTEND, 0, size);
+    if (diskfs_synchronous)
+        err = diskfs_ops->node_sync(node, true, false);
+    pthread_mutex_unlock(&node->lock);
+    return err;
+}
+
+kern_return_t diskfs_S_file_check_access(diskfs_protid_t cred, int *allowed)
+{
+    if (cred == NULL)
+        return EOPNOTSUPP;
+    struct diskfs_node *node = cred->po->node;
+    pthread_mutex_lock(&node->lock);
+    *allowed = fshelp_allowed(&node->stat, cred->user);
+    pthread_mutex_unlock(&node->lock);
+    return 0;
+}
+
+/* ---- advisory locks --------------------------------------------------------------- */
+
+kern_return_t diskfs_S_file_lock(diskfs_protid_t cred, int flags)
+{
+    if (cred == NULL)
+        return EOPNOTSUPP;
+    struct diskfs_peropen *po = cred->po;
+    struct diskfs_node *node = po->node;
+    pthread_mutex_lock(&node->lock);
+    error_t err = fshelp_lock_whole(&node->lockbox, &node->lock, po, flags);
+    if (!err)
+        po->locks = true;
+    pthread_mutex_unlock(&node->lock);
+    return err;
+}
+
+kern_return_t diskfs_S_file_lock_stat(diskfs_protid_t cred, int *mine, int *others)
+{
+    if (cred == NULL)
+        return EOPNOTSUPP;
+    struct diskfs_node *node = cred->po->node;
+    pthread_mutex_lock(&node->lock);
+    fshelp_lock_status(&node->lockbox, cred->po, mine, others);
+    pthread_mutex_unlock(&node->lock);
+    return 0;
+}
+
+/* l_start becomes absolute; whence SEEK_SET. PO and its node locked. */
+static error_t lock_absolute(struct diskfs_peropen *po, off_t offset, flock_t *lock)
+{
+    loff_t base;
+    switch (lock->l_whence) {
+    case SEEK_SET: base = 0; break;
+    case SEEK_CUR: base = offset; break;
+    case SEEK_END: base = po->node->stat.st_size; break;
+    default: return EINVAL;
+    }
+    if (__builtin_add_overflow(base, lock->l_start, &lock->l_start))
+        return EOVERFLOW;
+    if (lock->l_len < 0) {      /* the range before l_start */
+        if (__builtin_add_overflow(lock->l_start, lock->l_len, &lock->l_start))
+            return EINVAL;
+        lock->l_len = -lock->l_len;
+    }
+    lock->l_whence = SEEK_SET;
+    return lock->l_start < 0 ? EINVAL : 0;
+}
+
+kern_return_t diskfs_S_file_record_lock(diskfs_protid_t cred, int cmd, flock_t *lock, mach_port_t rendezvous)
+{
+    if (cred == NULL)
+        return EOPNOTSUPP;
+    struct diskfs_peropen *po = cred->po;
+    struct diskfs_node *node = po->node;
+    int modes = atomic_load(&po->flags);
+    bool setting = cmd == F_SETLK64 || cmd == F_SETLKW64;
+
+    if (!setting && cmd != F_GETLK64)
+        return EINVAL;
+    if (setting && ((lock->l_type == F_RDLCK && !(modes & O_READ)) || (lock->l_type == F_WRLCK && !(modes & O_WRITE))))
+        return EBADF;
+    pthread_mutex_lock(&po->lock);
+    off_t offset = po->offset;
+    pid_t owner = po->owner;
+    pthread_mutex_unlock(&po->lock);
+
+    pthread_mutex_lock(&node->lock);
+    error_t err = lock_absolute(po, offset, lock);
+    if (!err)
+        err = fshelp_lock_record(&node->lockbox, &node->lock, po, owner, cmd, lock);
+    if (!err && setting)
+        po->locks = true;
+    pthread_mutex_unlock(&node->lock);
+    if (!err && MACH_PORT_VALID(rendezvous))
+        mach_port_deallocate(mach_task_self(), rendezvous);
+    return err;
+}
+
+/* ---- the disk ------------------------------------------------------------------------- */
+
+kern_return_t diskfs_S_file_statfs(diskfs_protid_t cred, fsys_statfsbuf_t *info)
+{
+    if (cred == NULL)
+        return EOPNOTSUPP;
+    memset(info, 0, sizeof *info);
+    error_t err = diskfs_ops->statfs(info);
+    info->f_type = (unsigned int) diskfs_ops->fstype;
+    info->f_fsid = diskfs_fsid;
+    if (info->f_namelen == 0)
+        info->f_namelen = diskfs_ops->name_max;
+    if (diskfs_readonly)
+        info->f_flag |= 1;      /* ST_RDONLY */
+    return err;
+}
+
+kern_return_t diskfs_S_file_sync(diskfs_protid_t cred, int wait, int omit_metadata)
+{
+    if (cred == NULL)
+        return EOPNOTSUPP;
+    struct diskfs_node *node = cred->po->node;
+    pthread_mutex_lock(&node->lock);
+    diskfs_node_settle_times(node);
+    error_t err = diskfs_readonly ? 0 : diskfs_ops->node_sync(node, wait, omit_metadata);
+    pthread_mutex_unlock(&node->lock);
+    return err;
+}
+
+kern_return_t diskfs_S_file_syncfs(diskfs_protid_t cred, int wait, int do_children)
+{
+    return cred ? diskfs_syncfs(wait, do_children) : EOPNOTSUPP;
+}
+
+/* ---- other names for files ---------------------------------------------------------------- */
+
+kern_return_t diskfs_S_file_getlinknode(diskfs_protid_t cred, mach_port_t *port, mach_msg_type_name_t *portPoly)
+{
+    if (cred == NULL)
+        return EOPNOTSUPP;
+    /* What dir_link wants is a port to the file on this file system: the same one. */
+    *port = ports_object_make_send_name(cred);
+    *portPoly = MACH_MSG_TYPE_MAKE_SEND;
+    return *port == MACH_PORT_NULL ? ENOMEM : 0;
+}
+
+/* A file handle: enough to find the file again, and to notice that its inode serves another. Little endian as the machine. */
+struct handle { uint64_t ino; uint32_t generation; uint32_t magic; };
+#define HANDLE_MAGIC 0x51644648u
+
+kern_return_t diskfs_S_file_getfh(diskfs_protid_t cred, data_t *data, mach_msg_type_number_t *dataCnt)
+{
+    if (cred == NULL)
+        return EOPNOTSUPP;
+    if (!fshelp_user_is_root(cred->user))
+        return EPERM;
+    struct diskfs_node *node = cred->po->node;
+    if (*dataCnt < sizeof(struct handle))
+        return ENOMEM;
+    pthread_mutex_lock(&node->lock);
+    struct handle handle = { node->ino, node->stat.st_gen, HANDLE_MAGIC };
+    pthread_mutex_unlock(&node->lock);
+    memcpy(*data, &handle, sizeof handle);
+    *dataCnt = sizeof handle;
+    return 0;
+}
+
+error_t diskfs_handle_lookup(const char *data, size_t length, struct diskfs_node **result)
+{
+    struct handle handle;
+    if (length != sizeof handle)
+        return EINVAL;
+    memcpy(&handle, data, sizeof handle);
+    if (handle.magic != HANDLE_MAGIC || handle.ino == 0)
+        return EINVAL;
+    error_t err = diskfs_node_lookup(handle.ino, result);
+    if (err)
+        return ESTALE;
+    pthread_mutex_lock(&(*result)->lock);
+    bool stale = (*result)->stat.st_gen != handle.generation || (*result)->stat.st_nlink == 0;
+    pthread_mutex_unlock(&(*result)->lock);
+    if (stale)
+        diskfs_node_deref(*result);
+    return stale ? ESTALE : 0;
+}
+
+/* No store: one integer for each of the fields that STORAGE_OTHER has (type, flags, block size, runs, name length, data
+   length), the name being the source. */
+static error_t storage_other(intarray_t *ints, mach_msg_type_number_t *intsCnt)
+{
+    if (*intsCnt < 6)
+        return ENOMEM;
+    (*ints)[0] = STORAGE_OTHER;
+    (*ints)[1] = 0;
+    (*ints)[2] = 1;
+    (*ints)[3] = 0;
+    (*ints)[4] = 0;
+    (*ints)[5] = 0;
+    *intsCnt = 6;
+    return 0;
+}
+
+kern_return_t diskfs_S_file_get_storage_info(diskfs_protid_t cred, portarray_t *ports, mach_msg_type_name_t *portsPoly,
+                                             mach_msg_type_number_t *portsCnt, intarray_t *ints,
+                                             mach_msg_type_number_t *intsCnt, off_array_t *offsets,
+                                             mach_msg_type_number_t *offsetsCnt, data_t *data,
+                                             mach_msg_type_number_t *dataCnt)
+{
+    if (cred == NULL)
+        return EOPNOTSUPP;
+    struct diskfs_node *node = cred->po->node;
+    error_t err = EOPNOTSUPP;
+    *portsPoly = MACH_MSG_TYPE_MOVE_SEND;
+    /* The device's port lets one write past all permissions: only root sees it. */
+    if (diskfs_ops->storage && fshelp_user_is_root(cred->user)) {
+        pthread_mutex_lock(&node->lock);
+        err = diskfs_ops->storage(node, ports, portsCnt, ints, intsCnt, offsets, offsetsCnt, data, dataCnt);
+        pthread_mutex_unlock(&node->lock);
+    }
+    if (err == EOPNOTSUPP) {
+        *portsCnt = *offsetsCnt = *dataCnt = 0;
+        err = storage_other(ints, intsCnt);
+    }
+    return err;
+}
