@@ -83,23 +83,43 @@ no_task:
     return err;
 }
 
-/* TASK is our child, important, and PATH is its program. Its process port in *PROC if that is wanted. */
+/* TASK is our child, important, and PATH (if not NULL) is its program. Its process port in *RESULT if that is wanted. */
 static void relate(mach_port_t proc, mach_port_t task, const char *path, mach_port_t *result)
 {
     mach_port_t child;
     error_t err = proc_child(proc, task);
-    if (err)
-        complain(err, "proc_child of %s", path);
+    if (err && err != EBUSY)
+        complain(err, "proc_child of %s", path ? path : "a boot module");
     err = proc_task2proc(proc, task, &child);
     if (err)
-        give_up(err, "proc_task2proc of %s", path);
+        give_up(err, "proc_task2proc of %s", path ? path : "a boot module");
     proc_mark_important(child);
     proc_mark_exec(child);
-    proc_set_exe(child, path);
+    if (path)
+        proc_set_exe(child, path);
     if (result)
         *result = child;
     else
         mach_port_deallocate(mach_task_self(), child);
+}
+
+/* The tasks that exist by now are those of the boot: pci-arbiter, rumpdisk, ext2fs, exec. */
+static void relate_modules(mach_port_t proc)
+{
+    pid_t some[32], *pids = some;
+    mach_msg_type_number_t count = sizeof some / sizeof *some;
+    mach_port_t task;
+    error_t err = proc_getallpids(proc, &pids, &count);
+    if (err)
+        give_up(err, "proc_getallpids");
+    for (mach_msg_type_number_t i = 0; i < count; i++) {
+        if (pids[i] <= HURD_PID_PROC || proc_pid2task(proc, pids[i], &task) || !MACH_PORT_VALID(task))
+            continue;
+        relate(proc, task, NULL, NULL);
+        mach_port_deallocate(mach_task_self(), task);
+    }
+    if (pids != some)
+        vm_deallocate(mach_task_self(), (vm_address_t)pids, count * sizeof *pids);
 }
 
 /* A task in which something of ours can be found by name: the message port of number 2 is our own port. */
@@ -139,6 +159,7 @@ void launch_core_servers(mach_port_t proc_task, mach_port_t auth_task)
     relate(proc, startup_fs_task, "/hurd/ext2fs", &fs_proc);
     relate(proc, proc_task, _HURD_PROC, NULL);
     relate(proc, auth_task, _HURD_AUTH, &auth_proc);
+    relate_modules(proc);
 
     install_as_translator();
 
