@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The two commands most people need are `make run` and `make test`; `make help`
+# lists all.  Meson builds our own programs, toolchain/ and userland/ the rest,
+# image/build the disk image; what they need they fetch themselves.
+
+BUILD := build
+OBJ := $(BUILD)/obj
+CROSS := $(BUILD)/x86_64-gnu.ini
+IMAGE := $(BUILD)/quadrille.img
+
+# Words for tools/boot, e.g. make run BOOT="--chain 3 --exec ldso"
+BOOT ?=
+# Words for tests/run, e.g. make test TESTS="boot/chain-4"
+TESTS ?=
+
+all: $(IMAGE)
+
+help:
+	@echo 'make         everything, with the disk image $(IMAGE)'
+	@echo 'make run     boots it, the console on this terminal; BOOT="--chain 3" etc.'
+	@echo '             (tools/boot --help; Ctrl-A X ends it)'
+	@echo 'make test    all tests; TESTS="NAME..." for some of them'
+	@echo 'make bench   measures, beside the figures of the real Hurd'
+	@echo 'make trace   boots with each server telling its steps (--trace-boot)'
+	@echo 'make fuzz    hostile messages and damaged disks for an hour'
+	@echo 'make soak    the system at work for an hour, checked for leaks'
+	@echo 'make clean   removes build/ (the cache with glibc stays)'
+
+setup:
+	@toolchain/setup
+
+# Meson starts over when the sysroot is another one: it does not know that
+# every object depends on it.
+programs: setup
+	@if [ "$$(cat $(OBJ)/.sysroot 2>/dev/null)" != "$$(readlink $(BUILD)/sysroot)" ]; then \
+	    rm -rf $(OBJ) && \
+	    meson setup $(OBJ) --cross-file $(CROSS) >$(BUILD)/meson.log 2>&1 || \
+	    { tail -n 20 $(BUILD)/meson.log >&2; exit 1; }; \
+	    readlink $(BUILD)/sysroot >$(OBJ)/.sysroot; \
+	fi
+	@ninja -C $(OBJ) --quiet
+
+userland: setup
+	@userland/build
+
+$(IMAGE): programs userland
+	@image/build
+
+run: $(IMAGE)
+	@tools/boot $(BOOT)
+
+test: $(IMAGE)
+	@tests/run $(TESTS)
+
+bench: $(IMAGE)
+	@bench/run
+
+trace: $(IMAGE)
+	@tools/boot --append trace-boot $(BOOT)
+
+fuzz: $(IMAGE)
+	@tests/fuzz/run
+
+soak: $(IMAGE)
+	@tests/soak/run
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all help setup programs userland run test bench trace fuzz soak clean $(IMAGE)
