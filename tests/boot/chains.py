@@ -10,7 +10,7 @@ import os
 import random
 import re
 
-from image import BUILD, Image
+from image import OBJ, Image
 from machine import Failure, Machine
 
 SIZES = [0, 1, 511, 512, 4095, 4096, 4097, 65536, 1_000_003, 13_000_000, 64 << 20]
@@ -33,7 +33,7 @@ def host_files(folder, image):
         image.put(path, f"/tests/f{size}")
         sums[f"/tests/f{size}"] = hashlib.sha256(data).hexdigest()
         os.unlink(path)
-    image.put(os.path.join(BUILD, "tests", "inside", "transinfo"), "/tests/transinfo", 0o100755)
+    image.put(os.path.join(OBJ, "tests", "inside", "transinfo"), "/tests/transinfo", 0o100755)
     return sums
 
 

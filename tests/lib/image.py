@@ -9,6 +9,7 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("QUADRILLE_BUILD", os.path.join(ROOT, "build"))
+OBJ = os.path.join(BUILD, "obj")
 PATH = os.environ["PATH"] + ":/sbin:/usr/sbin"
 SECTOR = 512
 
