@@ -17,19 +17,19 @@ def expect_line(folder, pattern, *options, disk=None):
 
 def test_no_disk(folder):
     """No disk behind the controller: ext2fs says that it cannot open its store."""
-    expect_line(folder, r"ext2fs: .*wd0.*: .*(no such device|No such device)", "--no-disk")
+    expect_line(folder, r"ext2fs: .*wd0.*: .*(no such device|No such device)", disk="none")
 
 
 def test_no_such_partition(folder):
-    expect_line(folder, r"ext2fs: .*part:7:device:wd0.*: .*no such partition", "--append", "root=part:7:device:wd0", disk=Image(folder).path)
+    expect_line(folder, r"ext2fs: .*part:7:device:wd0.*: .*no such partition", "--root", "part:7:device:wd0", disk=Image(folder).path)
 
 
 def test_no_such_device(folder):
-    expect_line(folder, r"ext2fs: .*device:wd9.*: .*[Nn]o such device", "--append", "root=device:wd9", disk=Image(folder).path)
+    expect_line(folder, r"ext2fs: .*device:wd9.*: .*[Nn]o such device", "--root", "device:wd9", disk=Image(folder).path)
 
 
 def test_bad_store_name(folder):
-    expect_line(folder, r"ext2fs: .*rubbish:.*", "--append", "root=rubbish:wd0", disk=Image(folder).path)
+    expect_line(folder, r"ext2fs: .*rubbish:.*", "--root", "rubbish:wd0", disk=Image(folder).path)
 
 
 def test_damaged_superblock(folder):
@@ -67,7 +67,7 @@ def test_missing_runsystem_gives_a_shell(folder):
 
 
 def test_no_exec_module(folder):
-    expect_line(folder, r"ext2fs: .*exec.*", "--omit-module", "exec", disk=Image(folder).path)
+    expect_line(folder, r"ext2fs: .*exec.*", "--omit", "exec.static", disk=Image(folder).path)
 
 
 def test_wrong_option(folder):
