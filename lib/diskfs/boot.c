@@ -307,6 +307,8 @@ static void run_startup(void)
     if (err)
         diskfs_die("cannot make a task for %s: %s", program, strerror(err));
 
+    printf(" startup");
+    fflush(stdout);
     mach_port_t control = make_startup_control();
     mach_port_t ports[INIT_PORT_MAX] = {
         [INIT_PORT_CRDIR] = root_port, [INIT_PORT_CWDIR] = root_port, [INIT_PORT_BOOTSTRAP] = control,

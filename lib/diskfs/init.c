@@ -30,12 +30,15 @@ bool diskfs_is_boot(void)
 
 /* ---- words ------------------------------------------------------------------------------ */
 
-static void say(const char *format, va_list args)
+/* WHAT: what is up, between our name and that of the disk; may be empty. */
+static void say(const char *what, const char *format, va_list args)
 {
     char line[512];
     const char *source = diskfs_arguments.nstores > 0 ? diskfs_arguments.stores[0] : NULL;
-    int n = snprintf(line, sizeof line, "%s: %s%s", diskfs_ops ? diskfs_ops->name : "diskfs", source ? source : "",
-                     source ? ": " : "");
+    int n = snprintf(line, sizeof line, "%s: %s%s%s", diskfs_ops ? diskfs_ops->name : "diskfs", what,
+                     source ? source : "", source ? ": " : "");
+    if (n >= (int) sizeof line - 1)
+        n = sizeof line - 2;
     vsnprintf(line + n, sizeof line - (size_t) n - 1, format, args);
     fprintf(stderr, "%s\n", line);
     fflush(stderr);
@@ -45,7 +48,7 @@ void diskfs_warn(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    say(format, args);
+    say("", format, args);
     va_end(args);
 }
 
@@ -53,7 +56,7 @@ void diskfs_die(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    say(format, args);
+    say(diskfs_is_boot() && !startup_complete ? "boot failed: " : "", format, args);
     va_end(args);
     /* Without a root file system there is nothing to go on with: the machine stops here, with the reason on the screen. */
     if (diskfs_is_boot() && !startup_complete && diskfs_arguments.host_priv != MACH_PORT_NULL)
