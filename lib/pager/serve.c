@@ -100,16 +100,13 @@ static void fetch_plan(struct pager *p, uint64_t offset, bool write, struct page
 {
     uint64_t page = offset / vm_page_size, start = page, end = page + 1;
     bool own = offset >= p->own_start && offset < p->own_end;
-    if (write) {
-        if (own && p->own_write)
-            end = (p->own_end + vm_page_size - 1) / vm_page_size;
-        if (end > page + AHEAD_MAX / vm_page_size)
-            end = page + AHEAD_MAX / vm_page_size;
-        if (p->own_write && own)                     /* a row of pages that will all be written */
-            for (uint64_t i = page + 1; i < end; i++)
-                if (bits_test(&p->present, i))
-                    end = i;
-    } else {
+    if (write && own && p->own_write) {              /* all of the row that will be written: copies may run backwards */
+        uint64_t first = p->own_start / vm_page_size, limit = (p->own_end + vm_page_size - 1) / vm_page_size, most = AHEAD_MAX / vm_page_size;
+        while (start > first && page - start < most && !bits_test(&p->present, start - 1))
+            start--;
+        while (end < limit && end - page < most && !bits_test(&p->present, end))
+            end++;
+    } else if (!write) {
         bool in_order = offset == p->next_fetch;
         p->ahead = !in_order ? AHEAD_MIN : p->ahead * 2 > AHEAD_MAX ? AHEAD_MAX : p->ahead * 2 < AHEAD_MIN ? AHEAD_MIN : p->ahead * 2;
         uint64_t cluster = AHEAD_MIN / vm_page_size, first = in_order ? page : page / cluster * cluster;
@@ -218,24 +215,26 @@ kern_return_t S_memory_object_data_unlock(struct pager *p, mach_port_t control, 
         return EOPNOTSUPP;
     serving_begin(p, control);
     pthread_mutex_lock(&p->lock);
-    uint64_t end = offset + length;
-    if (p->own_write && offset >= p->own_start && end < p->own_end)      /* the row that is being written, at once */
+    uint64_t start = offset, end = offset + length;
+    if (p->own_write && offset >= p->own_start && offset < p->own_end) {      /* the row that is being written, at once */
+        start = p->own_start;
         end = (p->own_end + vm_page_size - 1) / vm_page_size * vm_page_size;
+    }
     pthread_mutex_unlock(&p->lock);
-    error_t err = access & VM_PROT_WRITE ? unlock_prepare(p, offset, end - offset) : 0;
+    error_t err = access & VM_PROT_WRITE ? unlock_prepare(p, start, end - start) : 0;
     pthread_mutex_lock(&p->lock);
     if (!err && !bits_grow(&p->hot, end / vm_page_size))
         err = ENOMEM;
     bool own_failed = err && p->own_write && offset >= p->own_start && offset < p->own_end;
     if (!err)
-        bits_set(&p->hot, offset / vm_page_size, end / vm_page_size);
+        bits_set(&p->hot, start / vm_page_size, end / vm_page_size);
     else if (own_failed)
         own_fail(p, offset, err);
     pthread_mutex_unlock(&p->lock);
     /* A writer that cannot have the page: it is thrown out, so that the writer asks for it again, and gets the error then.  Our own gets
        it, to be thrown out by itself.  */
     bool flush = err && !own_failed;
-    memory_object_lock_request(control, offset, err ? length : end - offset, MEMORY_OBJECT_RETURN_NONE, flush,
+    memory_object_lock_request(control, err ? offset : start, err ? length : end - start, MEMORY_OBJECT_RETURN_NONE, flush,
                                flush ? VM_PROT_NO_CHANGE : VM_PROT_NONE, MACH_PORT_NULL);
     serving_end(p);
     return 0;

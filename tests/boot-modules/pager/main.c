@@ -78,8 +78,8 @@ static error_t put(void *hook, uint64_t offset, const void *data, size_t length)
 
 static error_t unlock_pages(void *hook, uint64_t offset, size_t length, bool own)
 {
-    (void)hook;
-    unlocks++; if (unlocks < 40) say("unlock %llx %zx own %d\n", (unsigned long long)offset, length, own);
+    (void)hook, (void)length, (void)own;
+    unlocks++;
     return offset >= full_from ? ENOSPC : 0;
 }
 
