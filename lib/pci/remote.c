@@ -107,7 +107,7 @@ static error_t remote_write(struct pci_bus *bus, struct pci_address address, uns
     error_t err = function_port((struct remote *)bus, address, &port);
     if (err)
         return err == ENOENT ? 0 : err;
-    mach_msg_type_number_t amount;
+    vm_size_t amount;
     err = pci_conf_write(port, reg, (char *)&value, size, &amount);
     return err ? err : amount == size ? 0 : EIO;
 }

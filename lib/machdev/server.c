@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A machdev server: its ports, its start, its loop. */
+
+#include "internal.h"
+
+#include <fcntl.h>
+#include <hurd.h>
+#include <hurd/fsys.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device_S.h"
+
+static struct machdev the_machdev = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* FIRST and what the server adds, as one list. */
+static const ports_interface_t *interfaces_join(const ports_interface_t *first, const ports_interface_t *more)
+{
+    size_t count = 0, extra = 0;
+    while (first[count])
+        count++;
+    while (more && more[extra])
+        extra++;
+    ports_interface_t *list = calloc(count + extra + 1, sizeof *list);
+    if (list) {
+        memcpy(list, first, count * sizeof *list);
+        if (extra > 0)
+            memcpy(list + count, more, extra * sizeof *list);
+    }
+    return list;
+}
+
+static error_t node_sync(struct trivfs_control *control, bool wait)
+{
+    struct machdev *machdev = control->hook;
+    (void)wait;
+    const struct machdev_driver *driver = machdev->options.driver;
+    return driver && driver->sync ? driver->sync() : 0;
+}
+
+/* The disk under the root file system never goes away. */
+static error_t node_goaway(struct trivfs_control *control, int flags)
+{
+    (void)control;
+    (void)flags;
+    return EBUSY;
+}
+
+static error_t ops_fill(struct machdev *machdev)
+{
+    static const ports_interface_t list[] = {device_server_routine, NULL};
+    const struct machdev_options *options = &machdev->options;
+    machdev->ops = (struct trivfs_ops){
+        .name = options->name,
+        .fstype = options->fstype,
+        .modes = O_READ | O_WRITE,
+        .node_type = options->node_type,
+        .sync = node_sync,
+        .goaway = node_goaway,
+        .fsys_init = machdev_boot_fsys_init,
+        .fsys_startup = machdev_boot_fsys_startup,
+        .fsys_getpriv = machdev_boot_fsys_getpriv,
+        .getroot = options->getroot,
+        .control_interfaces = interfaces_join(list, options->control_interfaces),
+        .node_interfaces = interfaces_join(list, options->node_interfaces),
+    };
+    return machdev->ops.control_interfaces && machdev->ops.node_interfaces ? 0 : ENOMEM;
+}
+
+/* The ports of the command line are names in our space that GRUB's line brought; what is missing the parent has. */
+static error_t privileged_ports(struct machdev *machdev)
+{
+    machdev->host_priv = machdev->options.host_priv;
+    machdev->device_master = machdev->options.device_master;
+    if (machdev->host_priv != MACH_PORT_NULL && machdev->device_master != MACH_PORT_NULL)
+        goto known;
+    mach_port_t host_priv, device_master, task = MACH_PORT_NULL;
+    error_t err = EPERM;
+    if (machdev->bootstrap != MACH_PORT_NULL)
+        err = fsys_getpriv(machdev->bootstrap, &host_priv, &device_master, &task);
+    if (err)
+        err = get_privileged_ports(&host_priv, &device_master);
+    if (err)
+        return err;
+    if (MACH_PORT_VALID(task))
+        mach_port_deallocate(mach_task_self(), task);
+    if (machdev->host_priv == MACH_PORT_NULL)
+        machdev->host_priv = host_priv;
+    if (machdev->device_master == MACH_PORT_NULL)
+        machdev->device_master = device_master;
+known:
+    _hurd_host_priv = machdev->host_priv;
+    _hurd_device_master = machdev->device_master;
+    return 0;
+}
+
+error_t machdev_create(const struct machdev_options *options, struct machdev **result)
+{
+    struct machdev *machdev = &the_machdev;
+    machdev->options = *options;
+    error_t err = task_get_bootstrap_port(mach_task_self(), &machdev->bootstrap);
+    if (!err)
+        err = privileged_ports(machdev);
+    if (err)
+        return err; /* there is not even a console to say it on */
+    err = machdev_console_open(machdev->device_master);
+    if (err)
+        return err;
+    machdev_only = machdev;
+    err = ports_bucket_create(&machdev->bucket);
+    if (!err)
+        err = ops_fill(machdev);
+    if (!err)
+        err = trivfs_control_create(&machdev->ops, machdev->bucket, MACH_PORT_NULL, machdev, &machdev->control);
+    if (err) {
+        fprintf(stderr, "%s: creating the control port: %s\n", options->name, strerror(err));
+        return err;
+    }
+    machdev_trace("%s", machdev->bootstrap ? "started by a bootstrap parent" : "first of the boot");
+    *result = machdev;
+    return 0;
+}
+
+bool machdev_has_filesystem(void)
+{
+    return _hurd_ports != NULL;
+}
+
+error_t machdev_start(struct machdev *machdev, mach_port_t child)
+{
+    if (child == MACH_PORT_NULL)
+        return 0;
+    const char *step = "making our port";
+    mach_port_t control = ports_object_send_right(machdev->control);
+    error_t err = control == MACH_PORT_NULL ? ENOMEM : 0;
+    if (!err) {
+        step = "setting the bootstrap port of the next task";
+        err = task_set_bootstrap_port(child, control);
+        mach_port_deallocate(mach_task_self(), control);
+    }
+    if (!err) {
+        step = "resuming the next task";
+        err = task_resume(child);
+    }
+    if (err)
+        fprintf(stderr, "%s: %s: %s\n", machdev->options.name, step, strerror(err));
+    else
+        machdev_trace("the next task runs");
+    return err;
+}
+
+void machdev_serve(struct machdev *machdev)
+{
+    error_t err = ports_bucket_serve(machdev->bucket, &(struct ports_serve_options){0});
+    fprintf(stderr, "%s: receiving requests: %s\n", machdev->options.name, strerror(err));
+    exit(1);
+}

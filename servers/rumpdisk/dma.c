@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Memory for transfers; see dma.h. */
+
+#include "dma.h"
+
+#include <mach/gnumach.h>
+#include <string.h>
+
+/* Up to here copying a write costs less than wiring its pages (about 5,000 instructions). */
+#define COPY_MAX 4096u
+
+/* The kernel keeps no longer runs of free pages, and GNU Mach stops when it is asked for one. */
+#define CONTIGUOUS_MAX (4u << 20)
+
+static kern_return_t contiguous(const struct dma_limits *limits, size_t length, struct dma *dma)
+{
+    vm_address_t address;
+    rpc_phys_addr_t physical;
+    size_t size = round_page(length);
+    if (size > CONTIGUOUS_MAX)
+        return KERN_RESOURCE_SHORTAGE;
+    kern_return_t err = vm_allocate_contiguous(limits->host_priv, mach_task_self(), &address, &physical, size, 0,
+                                               limits->end, vm_page_size);
+    if (err)
+        return err;
+    *dma = (struct dma){
+        .address = (void *)address,
+        .length = length,
+        .memory = {.base = physical},
+        .wired = address,
+        .wired_end = address + size,
+    };
+    return 0;
+}
+
+/* Wires LENGTH bytes at ADDRESS with PROT and finds out where they are.  KERN_INVALID_ADDRESS when some are out of the
+   adapter's reach. */
+static kern_return_t wire(const struct dma_limits *limits, vm_address_t address, size_t length, vm_prot_t prot,
+                          struct dma *dma)
+{
+    vm_address_t first = trunc_page(address), end = round_page(address + length);
+    rpc_phys_addr_t *pages = NULL;
+    mach_msg_type_number_t count = 0;
+    kern_return_t err = vm_wire(limits->host_priv, mach_task_self(), first, end - first, prot);
+    if (err)
+        return err;
+    err = vm_pages_phys(limits->host_priv, mach_task_self(), first, end - first, &pages, &count);
+    if (!err) {
+        *dma = (struct dma){
+            .address = (void *)address,
+            .length = length,
+            .memory = {.pages = (const uint64_t *)pages, .offset = address - first},
+            .wired = first,
+            .wired_end = end,
+            .pages = (vm_address_t)pages,
+            .pages_end = (vm_address_t)(pages + count),
+        };
+        if (count < (end - first) / vm_page_size)
+            err = KERN_INVALID_ADDRESS;
+        for (mach_msg_type_number_t i = 0; i < count; i++)
+            if (pages[i] == 0 || pages[i] == (rpc_phys_addr_t)-1 || pages[i] >= limits->end)
+                err = KERN_INVALID_ADDRESS;
+        if (!err)
+            return 0;
+        vm_deallocate(mach_task_self(), dma->pages, dma->pages_end - dma->pages);
+    }
+    vm_wire(limits->host_priv, mach_task_self(), first, end - first, VM_PROT_NONE);
+    return err;
+}
+
+static void release(const struct dma_limits *limits, struct dma *dma)
+{
+    if (dma->wired_end > dma->wired)
+        vm_wire(limits->host_priv, mach_task_self(), dma->wired, dma->wired_end - dma->wired, VM_PROT_NONE);
+    if (dma->pages_end > dma->pages)
+        vm_deallocate(mach_task_self(), dma->pages, dma->pages_end - dma->pages);
+    if (dma->own_end > dma->own)
+        vm_deallocate(mach_task_self(), dma->own, dma->own_end - dma->own);
+}
+
+kern_return_t dma_read_begin(const struct dma_limits *limits, size_t length, struct dma *dma)
+{
+    kern_return_t err = contiguous(limits, length, dma);
+    if (!err)
+        return 0;
+    vm_address_t address = 0;
+    err = vm_allocate(mach_task_self(), &address, round_page(length), TRUE);
+    if (err)
+        return err;
+    err = wire(limits, address, length, VM_PROT_READ | VM_PROT_WRITE, dma);
+    if (err)
+        vm_deallocate(mach_task_self(), address, round_page(length));
+    return err;
+}
+
+void dma_read_end(const struct dma_limits *limits, struct dma *dma)
+{
+    release(limits, dma);
+}
+
+void dma_read_cancel(const struct dma_limits *limits, struct dma *dma)
+{
+    release(limits, dma);
+    vm_deallocate(mach_task_self(), trunc_page((vm_address_t)dma->address), round_page(dma->length));
+}
+
+kern_return_t dma_write_begin(const struct dma_limits *limits, void *data, size_t length, struct dma *dma)
+{
+    vm_address_t address = (vm_address_t)data;
+    /* The hardware wants even addresses. */
+    if (length > COPY_MAX && address % 2 == 0) {
+        kern_return_t err = wire(limits, address, length, VM_PROT_READ, dma);
+        if (err != KERN_INVALID_ADDRESS)
+            return err;
+    }
+    kern_return_t err = contiguous(limits, length, dma);
+    if (err)
+        return err;
+    memcpy(dma->address, data, length);
+    dma->own = dma->wired;
+    dma->own_end = dma->wired_end;
+    return 0;
+}
+
+void dma_write_end(const struct dma_limits *limits, struct dma *dma)
+{
+    release(limits, dma);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Memory that the disk reads from or writes into, without copying it where that can be.
+
+   Measured on GNU Mach 1.8 (instructions): vm_allocate_contiguous of 4 KiB / 64 KiB / 1 MiB 3,700 / 15,000 / 197,000, because it
+   does not clear the pages; vm_allocate, vm_wire and vm_pages_phys 10,500 / 97,000 / 1,520,000.  So reads go into contiguous memory, of which the
+   pages are then moved to the client; where none is left, into pages wired one by one.  Writes go out of the client's pages,
+   wired where they are, unless they are so small, so badly aligned or so high in memory that copying is better. */
+
+#ifndef RUMPDISK_DMA_H
+#define RUMPDISK_DMA_H
+
+#include <mach.h>
+
+#include "ahci_command.h"
+
+struct dma {
+    void *address;             /* where the transfer's first byte is for the processor */
+    size_t length;             /* bytes of the transfer */
+    struct ahci_memory memory; /* where it is for the disk */
+    vm_address_t wired, wired_end; /* pages to unwire when it is over */
+    vm_address_t pages, pages_end; /* memory that holds memory.pages, or nothing */
+    vm_address_t own, own_end;     /* pages of ours to deallocate when it is over, or nothing */
+};
+
+/* What the adapter can address, and by whose right memory is wired. Constant after start-up. */
+struct dma_limits {
+    mach_port_t host_priv;
+    uint64_t end;              /* first address that is out of reach; UINT64_MAX: none */
+};
+
+/* Memory to read LENGTH bytes into.  Its contents are whatever was there. KERN_RESOURCE_SHORTAGE and the like. */
+kern_return_t dma_read_begin(const struct dma_limits *limits, size_t length, struct dma *dma);
+/* The data is there: what was wired is not any more.  DMA->address is vm_deallocate'able memory, the caller's. */
+void dma_read_end(const struct dma_limits *limits, struct dma *dma);
+
+/* Makes LENGTH bytes at DATA (a multiple of 512) readable for the disk. */
+kern_return_t dma_write_begin(const struct dma_limits *limits, void *data, size_t length, struct dma *dma);
+/* Undoes that. DATA stays. */
+void dma_write_end(const struct dma_limits *limits, struct dma *dma);
+
+/* Gives up the memory of a read that failed. */
+void dma_read_cancel(const struct dma_limits *limits, struct dma *dma);
+
+#endif
