@@ -17,7 +17,7 @@ EPOCH = int(os.environ.get('SOURCE_DATE_EPOCH', 1767225600))
 # mke2fs.conf changes nothing.
 FEATURES = 'none,ext_attr,resize_inode,dir_index,filetype,sparse_super,large_file'
 GRUB_MODULES = ('biosdisk part_msdos ext2 multiboot normal configfile serial terminal '
-                'echo test ls boot halt reboot').split()
+                'echo test sleep ls boot halt reboot').split()
 
 
 class DiskError(Exception):

@@ -40,16 +40,24 @@ def modules(chain, exec_kind):
     return lines
 
 
-def entry(chain, exec_kind, kernel='/boot/gnumach', append='', root=ROOT, prefix='',
-          label='gnumach'):
-    """One menu entry.  PREFIX goes before each module's file name."""
+def entry(chain, exec_kind, kernel='/boot/gnumach', append='', root=ROOT,
+          label='gnumach', omit=()):
+    """One menu entry; OMIT names modules to leave out."""
     words = ' '.join(w for w in ('root=' + root, 'console=com0', append) if w)
+    loads = [('multiboot', kernel, words)]
+    loads += [('module', path, rest) for path, rest in modules(chain, exec_kind)
+              if path.rsplit('/', 1)[-1] not in omit]
     lines = ['menuentry "%s, %d modules, exec %s" --id %s-%d-%s {'
-             % (label, chain, exec_kind, label, chain, exec_kind),
-             '    multiboot %s%s %s' % (prefix, kernel, words)]
-    for path, words in modules(chain, exec_kind):
-        lines.append('    module %s%s %s' % (prefix, path, words))
-    return '\n'.join(lines + ['}', ''])
+             % (label, chain, exec_kind, label, chain, exec_kind), '    set missing=']
+    # GRUB by itself would boot without a module that is not there, and the
+    # kernel would wait for it for ever.
+    lines += ['    if [ ! -f %s ]; then set missing="$missing %s"; fi' % (path, path)
+              for kind, path, rest in loads]
+    lines += ['    if [ -n "$missing" ]; then',
+              '        echo "boot failed: GRUB does not find$missing"',
+              '        sleep --interruptible 10', '    else']
+    lines += ['        %s %s %s' % load for load in loads]
+    return '\n'.join(lines + ['        boot', '    fi', '}', ''])
 
 
 HEADER = '''# Made by image/build; the entries are those of image/grub.py.
