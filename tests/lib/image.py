@@ -55,7 +55,7 @@ class Image:
     def put(self, host_path, path, mode=0o100644):
         """Writes a host file into the image."""
         folder, name = os.path.split(path)
-        out = self.debugfs(f"cd {folder}", f"write {host_path} {name}", f"sif {path} mode {mode:#o}",
+        out = self.debugfs(f"cd {folder}", f"write {host_path} {name}", f"sif {path} mode 0{mode:o}",
                            f"sif {path} uid 0", f"sif {path} gid 0", write=True)
         if "No free" in out or "not found" in out:
             raise RuntimeError(f"put {path}: {out}")
