@@ -35,7 +35,7 @@ def test_bad_store_name(folder):
 def test_damaged_superblock(folder):
     image = Image(folder)
     image.damage(1024, b"\xa5" * 1024)
-    expect_line(folder, r"ext2fs: .*superblock", disk=image.path)
+    expect_line(folder, r"ext2fs: .*super ?block", disk=image.path)
 
 
 def test_missing_startup(folder):
@@ -67,7 +67,8 @@ def test_missing_runsystem_gives_a_shell(folder):
 
 
 def test_no_exec_module(folder):
-    expect_line(folder, r"ext2fs: .*exec.*", "--omit", "exec.static", disk=Image(folder).path)
+    """GNU Mach's boot script itself misses the task; a kernel that went on would leave it to ext2fs to say so."""
+    expect_line(folder, r"exec-task|ext2fs: .*exec.*", "--omit", "exec.static", disk=Image(folder).path)
 
 
 def test_wrong_option(folder):

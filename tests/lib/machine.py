@@ -21,10 +21,10 @@ class Failure(Exception):
 
 class Machine:
     """Boots on entry of its `with` block and kills only its own emulator on exit.  Everything that the console said stays in `log`,
-    and in the file LOG_PATH."""
+    and in the file LOG_PATH.  The environment's QUADRILLE_BOOT holds more words for every boot ("--kernel quadrille")."""
 
     def __init__(self, log_path, *options, disk=None, boot_limit=120):
-        self.argv = [BOOT, *options] + (["--disk", disk] if disk else [])
+        self.argv = [BOOT, *os.environ.get("QUADRILLE_BOOT", "").split(), *options] + (["--disk", disk] if disk else [])
         self.log_path = log_path
         self.boot_limit = boot_limit
         self.log = ""
