@@ -3,6 +3,7 @@
 
 #include <fshelp/fshelp.h>
 
+#include <fcntl.h>
 #include <hurd/fsys.h>
 #include <mach/mig_support.h>
 #include <ports/ports.h>
@@ -79,6 +80,9 @@ error_t fshelp_transbox_root(struct fshelp_transbox *box, const struct fshelp_tr
     for (int attempt = 0; attempt < 2; attempt++) {
         mach_port_t control;
 
+        /* Who does not want to wait may be part of what is being waited for (the C library opens /dev/urandom so). */
+        if (box->starting && (flags & O_NONBLOCK))
+            return EWOULDBLOCK;
         err = wait_for_start(box, node_lock);
         if (!err && box->active == MACH_PORT_NULL)
             err = start_passive(box, ops, node, node_lock);

@@ -20,6 +20,10 @@ enum {
     REFRESH_BYTES = 1 << 20, /* given out between two looks at the sources */
 };
 
+/* The C library asks this of itself before it opens /dev/urandom: a program that is to serve it must not wait for it. */
+extern const char *__trivfs_server_name;
+const char *__trivfs_server_name = "random";
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct generator generator; /* lock */
 static size_t since_refresh;       /* lock */
