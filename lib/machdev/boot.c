@@ -26,20 +26,9 @@ error_t machdev_boot_fsys_getpriv(struct trivfs_control *control, mach_port_t *h
                                   mach_port_t *fstask)
 {
     struct machdev *machdev = control->hook;
-    mach_port_t ports[] = {machdev->host_priv, machdev->device_master, mach_task_self()};
-    for (unsigned int i = 0; i < 3; i++) {
-        error_t err = MACH_PORT_VALID(ports[i])
-                          ? mach_port_mod_refs(mach_task_self(), ports[i], MACH_PORT_RIGHT_SEND, 1)
-                          : 0;
-        if (err) {
-            while (i-- > 0)
-                mach_port_deallocate(mach_task_self(), ports[i]);
-            return err;
-        }
-    }
-    *host_priv = ports[0];
-    *device_master = ports[1];
-    *fstask = ports[2];
+    *host_priv = machdev->host_priv; /* copied into the answer */
+    *device_master = machdev->device_master;
+    *fstask = mach_task_self();
     return 0;
 }
 

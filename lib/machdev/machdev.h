@@ -89,11 +89,8 @@ struct machdev_options {
     const struct machdev_driver *driver;  /* NULL: every device is the kernel's */
     mach_port_t host_priv, device_master; /* from the command line, or null: fsys_getpriv on the bootstrap port */
     bool trace_boot;                      /* a line on the console for each step of the boot */
-    /* As in struct trivfs_ops: another answer to fsys_getroot, further interfaces on control port and node; or NULL. */
-    error_t (*getroot)(struct trivfs_control *control, struct fshelp_user *user, int flags, retry_type *retry,
-                       char *retry_name, mach_port_t *root);
-    const ports_interface_t *control_interfaces;
-    const ports_interface_t *node_interfaces;
+    const struct trivfs_ops *node_ops;    /* operations of the node to begin with, or NULL: those of the boot, of
+                                             devices, name and modes are filled in */
 };
 
 struct machdev {

@@ -51,20 +51,20 @@ static error_t ops_fill(struct machdev *machdev)
 {
     static const ports_interface_t list[] = {device_server_routine, NULL};
     const struct machdev_options *options = &machdev->options;
-    machdev->ops = (struct trivfs_ops){
-        .name = options->name,
-        .fstype = options->fstype,
-        .modes = O_READ | O_WRITE,
-        .node_type = options->node_type,
-        .sync = node_sync,
-        .goaway = node_goaway,
-        .fsys_init = machdev_boot_fsys_init,
-        .fsys_startup = machdev_boot_fsys_startup,
-        .fsys_getpriv = machdev_boot_fsys_getpriv,
-        .getroot = options->getroot,
-        .control_interfaces = interfaces_join(list, options->control_interfaces),
-        .node_interfaces = interfaces_join(list, options->node_interfaces),
-    };
+    struct trivfs_ops *ops = &machdev->ops;
+    if (options->node_ops)
+        *ops = *options->node_ops;
+    ops->name = options->name;
+    ops->fstype = options->fstype;
+    ops->node_type = options->node_type;
+    ops->modes = O_READ | O_WRITE;
+    ops->sync = node_sync;
+    ops->goaway = node_goaway;
+    ops->fsys_init = machdev_boot_fsys_init;
+    ops->fsys_startup = machdev_boot_fsys_startup;
+    ops->fsys_getpriv = machdev_boot_fsys_getpriv;
+    ops->control_interfaces = interfaces_join(list, ops->control_interfaces);
+    ops->node_interfaces = interfaces_join(list, ops->node_interfaces);
     return machdev->ops.control_interfaces && machdev->ops.node_interfaces ? 0 : ENOMEM;
 }
 

@@ -5,7 +5,10 @@
 
 #include <fcntl.h>
 #include <hurd.h>
+#include <hurd/fsys.h>
 #include <hurd/paths.h>
+#include <mach/mig_support.h>
+#include <stdlib.h>
 
 #ifndef _SERVERS_BUS_PCI
 #define _SERVERS_BUS_PCI _SERVERS_BUS "/pci"
@@ -20,10 +23,22 @@ static error_t open_remote(mach_port_t root, struct pci_bus **bus)
     return err;
 }
 
+/* The bootstrap port is the control port of the arbiter: its root is the tree. */
 static error_t open_bootstrap(mach_port_t bootstrap, struct pci_bus **bus)
 {
-    error_t err = mach_port_mod_refs(mach_task_self(), bootstrap, MACH_PORT_RIGHT_SEND, 1);
-    return err ? err : open_remote(bootstrap, bus);
+    uid_t uid = 0;
+    gid_t gid = 0;
+    retry_type retry;
+    mach_port_t root;
+    char *retry_name = malloc(sizeof(string_t));
+    if (!retry_name)
+        return ENOMEM;
+    error_t err = fsys_getroot(bootstrap, mig_get_reply_port(), MACH_PORT_NULL, MACH_MSG_TYPE_COPY_SEND, &uid, 1, &gid, 1,
+                               O_READ | O_WRITE, &retry, retry_name, &root);
+    free(retry_name);
+    if (err)
+        return err;
+    return root == MACH_PORT_NULL ? EGRATUITOUS : open_remote(root, bus);
 }
 
 static error_t open_translator(struct pci_bus **bus)

@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The part of fs.defs that a node without directory and program does not have.  */
+/* The part of fs.defs that a node without program and changeable directory does not have.  */
 
 #include "trivfs-internal.h"
 
 #include "fs_S.h"
-
-kern_return_t S_dir_readdir(trivfs_protid_t dir, data_t *data, mach_msg_type_number_t *dataCnt, boolean_t
-                            *dataDealloc, int entry, int nentries, vm_size_t bufsiz, int *amount)
-{
-    (void)dir, (void)data, (void)dataCnt, (void)dataDealloc, (void)entry, (void)nentries, (void)bufsiz,
-        (void)amount;
-    return ENOTDIR;
-}
 
 kern_return_t S_dir_mkdir(trivfs_protid_t directory, const_string_t name, mode_t mode)
 {

@@ -164,16 +164,30 @@ kern_return_t S_file_check_access(trivfs_protid_t protid, int *allowed)
     return 0;
 }
 
+/* Opens PATH from PROTID's node in a translator that has directories. */
+static error_t tree_open_name(struct trivfs_protid *protid, const char *path, int flags, mach_port_t *name)
+{
+    struct trivfs_protid *child;
+    error_t err = protid->peropen->control->ops->lookup(protid, path, flags, &child);
+    if (err)
+        return err;
+    *name = ports_object_make_send_name(child);
+    ports_object_deref(child);
+    return 0;
+}
+
 kern_return_t S_dir_lookup(trivfs_protid_t protid, const_string_t name, int flags, mode_t mode, retry_type *retry,
                            string_t retry_name, mach_port_t *result, mach_msg_type_name_t *result_type)
 {
     (void)mode;
     if (protid == NULL)
         return EOPNOTSUPP;
-    if (name[0] != '\0' || (flags & O_DIRECTORY)) /* there is nothing below a single node */
-        return ENOTDIR;
     struct trivfs_control *control = protid->peropen->control;
-    error_t err = control_open_name(control, protid->user, flags, result);
+    bool tree = control->ops->lookup != NULL;
+    if (!tree && (name[0] != '\0' || (flags & O_DIRECTORY))) /* there is nothing below a single node */
+        return ENOTDIR;
+    error_t err = tree ? tree_open_name(protid, name, flags, result)
+                       : control_open_name(control, protid->user, flags, result);
     if (err)
         return err;
     *result_type = MACH_MSG_TYPE_MAKE_SEND;

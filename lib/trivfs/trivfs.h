@@ -104,6 +104,13 @@ struct trivfs_ops {
     /* Replaces trivfs's own answer to fsys_getroot where the node is not a trivfs protid (startup gives its own port). NULL: protid. */
     error_t (*getroot)(struct trivfs_control *control, struct fshelp_user *user, int flags, retry_type *retry, char *retry_name, mach_port_t *root);
 
+    /* Directories, for a translator that shows a small tree (pci-arbiter): peropens of all its nodes belong to the one control, and
+       `hook` says which node. Opens PATH (may be empty: the node itself) from PROTID's node with FLAGS for PROTID's user: *RESULT, one reference
+       for the caller. NULL: ENOTDIR for anything but the node itself. */
+    error_t (*lookup)(struct trivfs_protid *protid, const char *path, int flags, struct trivfs_protid **result);
+    /* Entry number INDEX of the directory: its name (constant memory), file number and DT_* type. ENOENT behind the last. NULL: ENOTDIR. */
+    error_t (*readdir)(struct trivfs_protid *protid, unsigned int index, const char **name, ino64_t *fileno, int *type);
+
     /* More interfaces on the node's ports and on the control port, NULL-terminated or NULL; tried after fs, io, fsys.  Their stubs get protids/controls through
        the hooks of trivfs/mig-hooks.h. */
     const ports_interface_t *node_interfaces;

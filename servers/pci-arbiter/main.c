@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* pci-arbiter: the one task that touches configuration space; everybody else asks it.  First of the boot; later the translator of
+   /servers/bus/pci. */
+
+#include <argp.h>
+#include <hurd/hurd_types.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arbiter.h"
+
+struct arbiter arbiter;
+
+struct arguments {
+    mach_port_t disk_task, host_priv, device_master;
+    bool trace_boot;
+};
+
+enum { OPT_DISK_TASK = 256, OPT_HOST_PRIV, OPT_DEVICE_MASTER, OPT_TRACE_BOOT };
+
+static const struct argp_option options[] = {
+    {"disk-server-task", OPT_DISK_TASK, "PORT", 0, "Task of the disk driver that is started next", 0},
+    {"host-priv-port", OPT_HOST_PRIV, "PORT", 0, "The host's privileged port", 0},
+    {"device-master-port", OPT_DEVICE_MASTER, "PORT", 0, "The kernel's device master port", 0},
+    {"trace-boot", OPT_TRACE_BOOT, NULL, 0, "Say each step of the boot on the console", 0},
+    {0},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    switch (key) {
+    case OPT_DISK_TASK:
+        arguments->disk_task = atoi(arg);
+        return 0;
+    case OPT_HOST_PRIV:
+        arguments->host_priv = atoi(arg);
+        return 0;
+    case OPT_DEVICE_MASTER:
+        arguments->device_master = atoi(arg);
+        return 0;
+    case OPT_TRACE_BOOT:
+        arguments->trace_boot = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t function_found(struct pci_bus *bus, const struct pci_function *found, void *arg)
+{
+    struct pci_function function = *found;
+    (void)arg;
+    error_t err = pci_function_regions(bus, &function);
+    return err ? err : tree_add(&arbiter.tree, &function);
+}
+
+/* The bus by the hardware itself, and all that is on it. */
+static error_t bus_read(mach_port_t device_master)
+{
+    arbiter.device_master = device_master;
+    error_t err = tree_create(&arbiter.tree);
+    if (!err)
+        err = pci_hardware_open(device_master, &arbiter.bus);
+    if (!err)
+        err = pci_bus_walk(arbiter.bus, function_found, NULL);
+    return err;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp argp = {.options = options, .parser = parse_option, .doc = "Arbiter of the PCI bus."};
+    struct arguments arguments = {0};
+    struct machdev *machdev;
+
+    /* 1. What GRUB's line says: a disk task means that we are a bootstrap translator. */
+    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+
+    /* 2. The device library: privileged ports, console, control port. */
+    const struct machdev_options machdev_options = {
+        .name = "pci-arbiter", .node = "/servers/bus/pci", .fstype = FSTYPE_PCI, .node_type = S_IFDIR,
+        .node_ops = &arbiter_node_ops, .host_priv = arguments.host_priv, .device_master = arguments.device_master,
+        .trace_boot = arguments.trace_boot};
+    if (machdev_create(&machdev_options, &machdev))
+        return 1;
+
+    /* 3. The bus. Without one the disk driver finds nothing and says so. */
+    error_t err = bus_read(machdev->device_master);
+    if (err)
+        fprintf(stderr, "pci-arbiter: reading the PCI bus: %s\n", strerror(err));
+
+    /* 4. The disk driver's task gets our port and runs ("machdev_trivfs_init resumes the disk task"). */
+    if (machdev_start(machdev, arguments.disk_task))
+        return 1;
+
+    /* 5. fsys_getroot, the pci interface, fsys_startup, fsys_init come. */
+    machdev_serve(machdev);
+}
