@@ -88,7 +88,12 @@ kern_return_t S_proc_child(pcall_t call, mach_port_t task)
     if (!p)
         return call_refuse(call);
     child = MACH_PORT_VALID(task) ? process_lookup_task(task) : NULL;
-    error_t err = child ? process_adopt(p, child) : ESRCH;
+    if (!child) {
+        /* The caller is faster than the kernel's notice. Nothing can speak against adopting a new one. */
+        error_t err = task_find(task, &child);
+        return call_leave(err ? err : process_adopt(p, child));
+    }
+    error_t err = process_adopt(p, child);
     if (!err)
         task_lookup(task, &child);  /* the request's right is ours now */
     return call_leave(err);

@@ -217,55 +217,51 @@ void init_stdarrays(void)
     ports_drop(ports, INIT_PORT_MAX);
 }
 
-/* The words that the kernel was booted with, behind its name, as an argument vector at ADDRESS: pointers first. */
-static char *kernel_arguments(char **argv, vm_address_t address, size_t *size, size_t *words)
+/* The words that the kernel was booted with, behind its name. */
+static error_t kernel_words(char **argv, char **argz, size_t *length)
 {
     kernel_version_t version = "";
-    char *argz = NULL, *text;
-    size_t length = 0;
     host_get_kernel_version(mach_host_self(), version);
-    const char *name = strncmp(version, "GNU Mach", 8) ? "quadrille" : "gnumach";
-    if (argz_add(&argz, &length, name))
-        return NULL;
-    for (char **word = argv + 1; *word; word++)
-        if (argz_add(&argz, &length, *word))
-            goto fail;
-    *words = argz_count(argz, length);
-    *size = (*words + 1) * sizeof(uint64_t) + length;
-    text = calloc(1, round_page(*size));
-    if (!text)
-        goto fail;
-    size_t offset = (*words + 1) * sizeof(uint64_t);
-    uint64_t *vector = (uint64_t *)text;
-    memcpy(text + offset, argz, length);
+    error_t err = argz_add(argz, length, strncmp(version, "GNU Mach", 8) ? "quadrille" : "gnumach");
+    for (char **word = argv + 1; !err && *word; word++)
+        err = argz_add(argz, length, *word);
+    return err;
+}
+
+/* Puts ARGZ at ADDRESS in TASK, behind a vector of pointers to its words. SIZE: whole pages, enough for that. */
+static error_t vector_write(mach_port_t task, vm_address_t address, vm_size_t size, char *argz, size_t length)
+{
+    vm_address_t copy;
+    error_t err = vm_allocate(mach_task_self(), &copy, size, 1);
+    if (err)
+        return err;
+    uint64_t *vector = (uint64_t *)copy;
+    size_t offset = (argz_count(argz, length) + 1) * sizeof *vector;
+    memcpy((char *)copy + offset, argz, length);
     for (char *word = NULL; (word = argz_next(argz, length, word));)
         *vector++ = address + offset + (word - argz);
-    free(argz);
-    return text;
-fail:
-    free(argz);
-    return NULL;
+    err = vm_write(task, address, copy, size);
+    vm_deallocate(mach_task_self(), copy, size);
+    return err;
 }
 
 /* Writes the arguments into the kernel's task, where ps will look for them. */
 static error_t kernel_arguments_write(mach_port_t task, mach_port_t proc, char **argv)
 {
+    char *argz = NULL;
+    size_t length = 0;
     vm_address_t address = 0;
-    size_t size = 0, words;
-    for (char **word = argv; *word; word++)
-        size += strlen(*word) + 1 + sizeof(uint64_t);
-    size = round_page(size + 64);
-    error_t err = vm_allocate(task, &address, size, 1);
+    error_t err = kernel_words(argv, &argz, &length);
     if (err)
         return err;
-    size_t used;
-    char *text = kernel_arguments(argv, address, &used, &words);
-    if (!text)
-        return ENOMEM;
-    err = vm_write(task, address, (vm_offset_t)text, round_page(used));
-    free(text);
+    size_t words = argz_count(argz, length);
+    vm_size_t size = round_page((words + 1) * sizeof(uint64_t) + length);
+    err = vm_allocate(task, &address, size, 1);
+    if (!err)
+        err = vector_write(task, address, size, argz, length);
     if (!err)
         err = proc_set_arg_locations(proc, address, address + words * sizeof(uint64_t));
+    free(argz);
     return err;
 }
 
