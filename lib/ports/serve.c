@@ -7,6 +7,7 @@
 
 #include "ports-internal.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 enum {
@@ -207,6 +208,9 @@ static error_t loop_create(struct ports_bucket *bucket, const struct ports_serve
     static const struct ports_serve_options sensible = {0};
     if (options == NULL)
         options = &sensible;
+    /* One heap for all threads: each new thread would otherwise reserve 128 MiB of addresses and touch pages for one of
+       its own, and what one thread allocates another frees in a server anyhow. */
+    mallopt(M_ARENA_MAX, 1);
     struct ports_loop *loop = calloc(1, sizeof *loop);
     if (loop == NULL)
         return ENOMEM;

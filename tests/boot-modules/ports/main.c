@@ -457,6 +457,68 @@ static void check_renew(void)
     CHECK(ports_class_count(&probe_class) == 1);
 }
 
+/* A message that no buffer holds is lost, but nothing else is. */
+static void check_too_large(mach_port_t port)
+{
+    enum { SIZE = 100000 };
+    static struct { mach_msg_header_t head; mach_msg_type_t type; char data[SIZE]; } message;
+    mach_port_t new, reply = mig_get_reply_port();
+    unsigned int destroyed = atomic_load(&destroyed_seen);
+    CHECK(probe_open(port, &new) == 0);
+    message.head.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE);
+    message.head.msgh_remote_port = new;
+    message.head.msgh_local_port = reply;
+    message.head.msgh_id = 9002;
+    message.type = (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_CHAR, .msgt_size = 8, .msgt_number = SIZE, .msgt_inline = TRUE};
+    kern_return_t err = mach_msg(&message.head, MACH_SEND_MSG | MACH_RCV_MSG | MACH_RCV_TIMEOUT, sizeof message,
+                                 sizeof message, reply, 3000, MACH_PORT_NULL);
+    CHECK(err == 0 && message.head.msgh_id == MACH_NOTIFY_SEND_ONCE);
+    CHECK(probe_null(new) == 0);
+    mach_port_deallocate(mach_task_self(), new);
+    until(&destroyed_seen, destroyed + 1);
+    CHECK(atomic_load(&destroyed_seen) == destroyed + 1);
+}
+
+/* A port that others hold and have sent to becomes an object's. */
+static void *import_call(void *arg)
+{
+    struct caller *caller = arg;
+    caller->result = probe_null(caller->port);
+    return NULL;
+}
+
+static void check_adopt(void)
+{
+    struct caller caller = {.result = -1};
+    struct probe *object;
+    unsigned int destroyed = atomic_load(&destroyed_seen);
+    mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &caller.port);
+    mach_port_insert_right(mach_task_self(), caller.port, caller.port, MACH_MSG_TYPE_MAKE_SEND);
+    pthread_create(&caller.thread, NULL, import_call, &caller);
+    pause_ms(50);
+    CHECK(caller.result == -1);
+    CHECK(ports_object_create_quiet(&probe_class, bucket, &object) == 0);
+    CHECK(ports_object_adopt_right(object, caller.port) == 0);
+    CHECK(ports_object_adopt_right(object, caller.port) == EBUSY);
+    ports_object_deref(object);
+    pthread_join(caller.thread, NULL);
+    CHECK(caller.result == 0);
+    CHECK(atomic_load(&destroyed_seen) == destroyed);
+    mach_port_deallocate(mach_task_self(), caller.port);
+    until(&destroyed_seen, destroyed + 1);
+    CHECK(atomic_load(&destroyed_seen) == destroyed + 1);
+}
+
+/* A loop that ends when nothing comes. */
+static void check_exit(void)
+{
+    struct ports_bucket *other;
+    struct ports_serve_options options = {.exit_ms = 100};
+    CHECK(ports_bucket_create(&other) == 0);
+    CHECK(ports_bucket_serve(other, &options) == 0);
+    CHECK(ports_bucket_count(other) == 0);
+}
+
 int main(int argc, char **argv)
 {
     mach_port_t host = 1, device = 2;
@@ -490,6 +552,12 @@ int main(int argc, char **argv)
     check_inhibit(port);
     say("ports: renew\n");
     check_renew();
+    say("ports: too large\n");
+    check_too_large(port);
+    say("ports: adopt\n");
+    check_adopt();
+    say("ports: exit\n");
+    check_exit();
     say("%u passed, %u failed\n", passed, failed);
     pause_ms(100);
     host_reboot(host, 0);
