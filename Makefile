@@ -38,7 +38,7 @@ programs: setup
 	    { tail -n 20 $(BUILD)/meson.log >&2; exit 1; }; \
 	    readlink $(BUILD)/sysroot >$(OBJ)/.sysroot; \
 	fi
-	@ninja -C $(OBJ) --quiet
+	@ninja -C $(OBJ)
 
 userland: setup
 	@userland/build
