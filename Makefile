@@ -56,7 +56,7 @@ bench: $(IMAGE)
 	@bench/run
 
 trace: $(IMAGE)
-	@tools/boot --append trace-boot $(BOOT)
+	@tools/boot --trace $(BOOT)
 
 fuzz: $(IMAGE)
 	@tests/fuzz/run
