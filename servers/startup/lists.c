@@ -72,12 +72,20 @@ struct notify *notify_take(struct notify_list *list, lists_port_t port)
     return NULL;
 }
 
-struct notify *notify_pop(struct notify_list *list)
+static int notify_rank(const struct notify *n, const struct essential_list *essentials, const char *root_name)
 {
-    struct notify *n = list->first;
-    if (n)
-        list->first = n->next;
-    return n;
+    if (!strcmp(n->name, root_name))
+        return 1;
+    return essential_has(essentials, n->name) ? 2 : 0;
+}
+
+struct notify *notify_next(struct notify_list *list, const struct essential_list *essentials, const char *root_name)
+{
+    for (int rank = 0; rank <= 2; rank++)
+        for (struct notify *n = list->first; n; n = n->next)
+            if (notify_rank(n, essentials, root_name) == rank)
+                return notify_take(list, n->port);
+    return NULL;
 }
 
 void notify_free(struct notify *n)

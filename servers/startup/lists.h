@@ -37,12 +37,13 @@ struct notify {
 struct notify_list {
     struct notify *first;
 };
-/* The last that asks is told first: a file system before the disk it lies on. ENOMEM. */
+/* ENOMEM. */
 error_t notify_add(struct notify_list *list, lists_port_t port, const char *name);
 /* Takes PORT's request out, for the caller to free with notify_free; NULL: none. */
 struct notify *notify_take(struct notify_list *list, lists_port_t port);
-/* Takes the first out. */
-struct notify *notify_pop(struct notify_list *list);
+/* Takes out who is to be told next: first those that are not essential, the last that asked before the others; then ROOT_NAME, the
+   root file system; then the essential ones that it needs, as its disk. NULL: nobody is left. */
+struct notify *notify_next(struct notify_list *list, const struct essential_list *essentials, const char *root_name);
 void notify_free(struct notify *notify);
 
 #endif

@@ -17,7 +17,8 @@ static void notify_all(void)
 {
     for (;;) {
         pthread_mutex_lock(&startup_lock);
-        struct notify *n = notify_pop(&startup_state.notifies);
+        const struct essential *fs = essential_find(&startup_state.essentials, startup_fs_task);
+        struct notify *n = notify_next(&startup_state.notifies, &startup_state.essentials, fs ? fs->name : "");
         pthread_mutex_unlock(&startup_lock);
         if (!n)
             return;

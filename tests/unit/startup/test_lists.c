@@ -25,23 +25,37 @@ UNIT_TEST(essentials)
     }
 }
 
-UNIT_TEST(the_last_to_ask_is_told_first)
+UNIT_TEST(a_disk_is_told_after_the_file_systems)
 {
     struct notify_list list = {0};
-    CHECK_EQ(notify_add(&list, 1, "disk"), 0);
+    struct essential_list essentials = {0};
+    static const char *const order[] = {"mount 2", "mount 1", "ext2fs", "rumpdisk", "pci-arbiter"};
+    struct essential *e = NULL, *next;
+    bool known;
+    CHECK_EQ(essential_add(&essentials, 11, "pci-arbiter", &e, &known), 0);
+    CHECK_EQ(essential_add(&essentials, 12, "rumpdisk", &e, &known), 0);
+    CHECK_EQ(essential_add(&essentials, 13, "ext2fs", &e, &known), 0);
+    CHECK_EQ(notify_add(&list, 1, "pci-arbiter"), 0);
     CHECK_EQ(notify_add(&list, 2, "gone"), 0);
     CHECK_EQ(notify_add(&list, 3, "ext2fs"), 0);
+    CHECK_EQ(notify_add(&list, 4, "rumpdisk"), 0);
+    CHECK_EQ(notify_add(&list, 5, "mount 1"), 0);
+    CHECK_EQ(notify_add(&list, 6, "mount 2"), 0);
     struct notify *n = notify_take(&list, 2);
     CHECK(n && n->port == 2);
     notify_free(n);
     CHECK(notify_take(&list, 2) == NULL);
-    n = notify_pop(&list);
-    CHECK_STR(n->name, "ext2fs");
-    notify_free(n);
-    n = notify_pop(&list);
-    CHECK_STR(n->name, "disk");
-    notify_free(n);
-    CHECK(notify_pop(&list) == NULL);
+    for (unsigned i = 0; i < 5; i++) {
+        n = notify_next(&list, &essentials, "ext2fs");
+        CHECK_STR(n->name, order[i]);
+        notify_free(n);
+    }
+    CHECK(notify_next(&list, &essentials, "ext2fs") == NULL);
+    for (e = essentials.first; e; e = next) {
+        next = e->next;
+        free(e->name);
+        free(e);
+    }
 }
 
 UNIT_MAIN
