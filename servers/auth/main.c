@@ -49,7 +49,7 @@ static error_t announce(mach_port_t startup, mach_port_t proc)
     if (err)
         return err;
     mach_port_deallocate(mach_task_self(), device_master);
-    err = proc_register_version(proc, host_priv, "auth", "1", "Quadrille");
+    err = proc_register_version(proc, host_priv, "auth", "0.1", "Quadrille");
     if (err)
         fail("proc_register_version", err);
     err = startup_essential_task(startup, mach_task_self(), MACH_PORT_NULL, "auth", host_priv);

@@ -110,7 +110,7 @@ static error_t init_announce(mach_port_t proc)
     if (err)
         return err;
     mach_port_deallocate(mach_task_self(), device_master);
-    init_complain("proc_register_version", proc_register_version(proc, host_priv, "exec", "1", "Quadrille"));
+    init_complain("proc_register_version", proc_register_version(proc, host_priv, "exec", "0.1", "Quadrille"));
     err = proc_getmsgport(proc, HURD_PID_STARTUP, &startup);
     if (!err) {
         err = startup_essential_task(startup, mach_task_self(), MACH_PORT_NULL, "exec", host_priv);
