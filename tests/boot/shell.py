@@ -1,27 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a person at the prompt expects of a shell on a terminal: editing, job control, scripts, redirection."""
+"""What a person at the prompt expects of a shell on a terminal: editing, job control, scripts, pipes.  A boot each."""
 
+import functools
 import os
 
 from image import Image
-from machine import PROMPT, Machine
-
-
-def test_shell(folder):
-    image = Image(folder)
-    with Machine(os.path.join(folder, "serial.log"), disk=image.path) as machine:
-        machine.prompt()
-        dynamic_program(machine)
-        script(machine)
-        background_job(machine)
-        interrupt(machine)
-        stop_and_continue(machine)
-        line_editing(machine)
-        raw_mode(machine)
-        devices(machine)
-        errors(machine)
-        exit_and_again(machine)
-        machine.halt()
+from machine import PROMPT, Failure, Machine
 
 
 def wanted(machine, got, text, what):
@@ -85,7 +69,7 @@ def raw_mode(machine):
 def devices(machine):
     wanted(machine, machine.run("head -c 8 /dev/zero | od -An -x"), "0000 0000 0000 0000", "/dev/zero")
     machine.run("cp /dev/null /tmp/empty && test ! -s /tmp/empty")
-    status, output = machine.run("echo x > /dev/full", status=None)
+    status, output = machine.run("cat /etc/passwd > /dev/full", status=None)
     if status == 0 or "No space" not in output:
         machine.fail(f"/dev/full: status {status}, {output!r}")
     machine.run('test "$(head -c 16 /dev/random | od -An -x)" != "$(head -c 16 /dev/random | od -An -x)"')
@@ -103,3 +87,27 @@ def exit_and_again(machine):
     machine.send("exit\n")
     machine.expect(PROMPT, 30)
     wanted(machine, machine.run("echo again"), "again", "the shell after the shell")
+
+
+def pipes(machine):
+    wanted(machine, machine.run("seq 1 1000 | tail -n 1 | cat"), "1000", "a pipe")
+    wanted(machine, machine.run("dd if=/dev/zero bs=1024 count=1000 2>/dev/null | wc -c"), "1024000", "a long pipe")
+    status, _ = machine.run("yes | head -n 1; false", status=None)
+    if status != 1:
+        machine.fail("a writer whose reader has gone")
+
+
+def boot_and(check, folder):
+    image = Image(folder)
+    with Machine(os.path.join(folder, "serial.log"), disk=image.path) as machine:
+        machine.prompt()
+        check(machine)
+        machine.halt()
+    problem = image.check()
+    if problem:
+        raise Failure(f"e2fsck -fn after halt:\n{problem}")
+
+
+CASES = [(check.__name__, functools.partial(boot_and, check)) for check in (
+    dynamic_program, script, background_job, interrupt, stop_and_continue, line_editing, raw_mode, devices, errors, pipes,
+    exit_and_again)]
