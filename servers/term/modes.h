@@ -43,7 +43,7 @@ enum {
     CC_STATUS = 18,
     CC_COUNT = 20,
 };
-#define CC_DISABLED 0xff /* a control character that does not exist */
+#define CC_DISABLED 0x00 /* a control character that does not exist */
 
 struct modes {
     uint32_t iflag, oflag, cflag, lflag;
