@@ -6,9 +6,6 @@
 #include <mach/gnumach.h>
 #include <string.h>
 
-/* Up to here copying a write costs less than wiring its pages (about 5,000 instructions). */
-#define COPY_MAX 4096u
-
 /* The kernel keeps no longer runs of free pages, and GNU Mach stops when it is asked for one. */
 #define CONTIGUOUS_MAX (4u << 20)
 
@@ -41,7 +38,12 @@ static kern_return_t wire(const struct dma_limits *limits, vm_address_t address,
     vm_address_t first = trunc_page(address), end = round_page(address + length);
     rpc_phys_addr_t *pages = NULL;
     mach_msg_type_number_t count = 0;
-    kern_return_t err = vm_wire(limits->host_priv, mach_task_self(), first, end - first, prot);
+    kern_return_t err = 0;
+    /* What a client keeps a copy of would be copied page by page when it is wired while it could be written. */
+    if (!(prot & VM_PROT_WRITE))
+        err = vm_protect(mach_task_self(), first, end - first, FALSE, VM_PROT_READ);
+    if (!err)
+        err = vm_wire(limits->host_priv, mach_task_self(), first, end - first, prot);
     if (err)
         return err;
     err = vm_pages_phys(limits->host_priv, mach_task_self(), first, end - first, &pages, &count);
@@ -108,7 +110,7 @@ kern_return_t dma_write_begin(const struct dma_limits *limits, void *data, size_
 {
     vm_address_t address = (vm_address_t)data;
     /* The hardware wants even addresses. */
-    if (length > COPY_MAX && address % 2 == 0) {
+    if (address % 2 == 0) {
         kern_return_t err = wire(limits, address, length, VM_PROT_READ, dma);
         if (err != KERN_INVALID_ADDRESS)
             return err;

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Memory that the disk reads from or writes into, without copying it where that can be.
 
-   Measured on GNU Mach 1.8 (instructions): vm_allocate_contiguous of 4 KiB / 64 KiB / 1 MiB 3,700 / 15,000 / 197,000, because it
-   does not clear the pages; vm_allocate, vm_wire and vm_pages_phys 10,500 / 97,000 / 1,520,000.  So reads go into contiguous memory, of which the
-   pages are then moved to the client; where none is left, into pages wired one by one.  Writes go out of the client's pages,
-   wired where they are, unless they are so small, so badly aligned or so high in memory that copying is better. */
+   Measured on GNU Mach 1.8, in instructions for 4 KiB / 64 KiB / 1 MiB:
+     vm_allocate_contiguous, which does not clear the pages            3,700 /  15,000 /   197,000
+     vm_allocate, vm_wire, vm_pages_phys                              10,500 /  97,000 / 1,520,000
+     out-of-line data: vm_wire, vm_pages_phys                         10,400 / 120,000 / 4,200,000  (it copies the pages)
+                       the same after vm_protect for reading only      5,900 /  16,400 /   185,000
+                       copied to contiguous memory                     7,200 /  46,000 /   700,000
+   So reads go into contiguous memory, of which the pages are then moved to the client; where none is left, into pages wired one by
+   one.  Writes go out of the client's pages, made unwritable and wired where they are, unless these are badly aligned or too high
+   in memory: then they are copied. */
 
 #ifndef RUMPDISK_DMA_H
 #define RUMPDISK_DMA_H
