@@ -64,4 +64,17 @@ static inline bool bits_any(const struct bits *b, uint64_t start, uint64_t end)
     return false;
 }
 
+/* The first bit from START on that is set; END if there is none before.  */
+static inline uint64_t bits_next(const struct bits *b, uint64_t start, uint64_t end)
+{
+    uint64_t limit = end > b->count * 64 ? b->count * 64 : end;
+    while (start < limit) {
+        uint64_t word = b->words[start / 64] & bits_mask(start, limit);
+        if (word)
+            return start / 64 * 64 + (uint64_t)__builtin_ctzll(word);
+        start = (start / 64 + 1) * 64;
+    }
+    return end;
+}
+
 #endif /* PAGER_BITS_H */

@@ -25,6 +25,7 @@ struct pager {
     bool serving;                      /* a request of the kernel's is being handled; lock */
     uint64_t lock_sent, lock_done;     /* lock requests whose completion was asked for, and has come; lock */
     struct bits hot;                   /* pages that were handed out writable and may be dirty; lock */
+    struct bits syncing;               /* pages whose contents a sync has asked for and that may be on their way here; lock */
     struct bits present;               /* pages that the kernel may hold; lock */
 
     /* What the server itself is doing through a window, in [start, end); lock.  */
@@ -45,9 +46,8 @@ struct pager {
 extern struct ports_class pager_class;
 PORTS_MIG_HOOKS(pager, struct pager, &pager_class)
 
-/* Sends a lock request for [OFFSET, OFFSET + LENGTH) and, if WAIT, waits until everything that the kernel gave back for it has been handled.  */
-kern_return_t pager_lock_request(struct pager *pager, uint64_t offset, uint64_t length, memory_object_return_t give_back, bool flush,
-                                 vm_prot_t prot, bool wait);
+/* Throws the kernel's pages of [OFFSET, OFFSET + LENGTH) away, and waits until everything that the kernel sent before has been handled.  */
+kern_return_t pager_flush(struct pager *pager, uint64_t offset, uint64_t length);
 /* Unmaps all windows.  */
 void pager_windows_drop(struct pager *pager);
 

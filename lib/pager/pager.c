@@ -63,6 +63,7 @@ static void pager_gone(struct ports_object *object)
 {
     struct pager *p = (struct pager *)object;
     free(p->hot.words);
+    free(p->syncing.words);
     free(p->present.words);
     free(p->windows);
     if (p->control != MACH_PORT_NULL)
@@ -128,48 +129,98 @@ bool pager_uncache(struct pager *pager)
 
 /* ---- lock requests --------------------------------------------------------------------------- */
 
-kern_return_t pager_lock_request(struct pager *p, uint64_t offset, uint64_t length, memory_object_return_t give_back, bool flush,
-                                 vm_prot_t prot, bool wait)
+/* Sends the request; *TICKET is what lock_done reaches when it is completed.  Lock held, control there.  */
+static kern_return_t lock_request_send(struct pager *p, uint64_t offset, uint64_t length, memory_object_return_t give_back, bool flush,
+                                       vm_prot_t prot, uint64_t *ticket)
+{
+    kern_return_t kr = memory_object_lock_request(p->control, offset, length, give_back, flush, prot, p->port.receive);
+    *ticket = kr ? p->lock_sent : ++p->lock_sent;
+    return kr;
+}
+
+static void lock_request_wait(struct pager *p, uint64_t ticket)
+{
+    while (p->lock_done < ticket && p->control != MACH_PORT_NULL)
+        pthread_cond_wait(&p->changed, &p->lock);
+}
+
+kern_return_t pager_flush(struct pager *p, uint64_t offset, uint64_t length)
 {
     kern_return_t kr = 0;
+    uint64_t ticket;
     pthread_mutex_lock(&p->lock);
-    if (p->control != MACH_PORT_NULL) {
-        kr = memory_object_lock_request(p->control, offset, length, give_back, flush, prot, wait ? p->port.receive : MACH_PORT_NULL);
-        uint64_t mine = ++p->lock_sent;
-        if (!wait || kr)
-            p->lock_sent--;
-        while (wait && !kr && p->lock_done < mine && p->control != MACH_PORT_NULL)
-            pthread_cond_wait(&p->changed, &p->lock);
+    if (p->control != MACH_PORT_NULL && length) {
+        kr = lock_request_send(p, offset, length, MEMORY_OBJECT_RETURN_NONE, true, VM_PROT_NO_CHANGE, &ticket);
+        lock_request_wait(p, ticket);
     }
     pthread_mutex_unlock(&p->lock);
     return kr;
 }
 
+/* The pages of [OFFSET, OFFSET + LENGTH), as far as there are any: the kernel looks at each page of a range one by one.  Lock held.  */
+static void pages_of(const struct pager *p, uint64_t offset, uint64_t length, uint64_t *first, uint64_t *end)
+{
+    uint64_t pages = p->present.count > p->hot.count ? p->present.count * 64 : p->hot.count * 64;
+    *first = offset / vm_page_size;
+    *end = length > UINT64_MAX / 2 ? pages : (offset + length + vm_page_size - 1) / vm_page_size;
+    if (*end > pages)
+        *end = pages;
+    if (*first > *end)
+        *first = *end;
+}
+
+/* Pages of a gap between changed ones that are looked at rather than asked about separately.  */
+#define SYNC_GAP 16
+
+/* Asks for the changed pages among [FIRST, END), run by run.  What was asked for is write-locked afterwards, so that the next change is heard of
+   and a file that does not change costs the next sync nothing.  Lock held.  */
+static kern_return_t sync_send(struct pager *p, uint64_t first, uint64_t end, uint64_t *ticket)
+{
+    while ((first = bits_next(&p->hot, first, end)) < end) {
+        uint64_t stop = first + 1, next;
+        while (stop < end && (next = bits_next(&p->hot, stop, end)) < end && next - stop <= SYNC_GAP)
+            stop = next + 1;
+        if (!bits_grow(&p->syncing, stop))
+            return KERN_RESOURCE_SHORTAGE;
+        bits_set(&p->syncing, first, stop);
+        bits_clear(&p->hot, first, stop);
+        kern_return_t kr = lock_request_send(p, first * vm_page_size, (stop - first) * vm_page_size, MEMORY_OBJECT_RETURN_DIRTY, false,
+                                             VM_PROT_WRITE, ticket);
+        if (kr)
+            return kr;
+        first = stop;
+    }
+    return 0;
+}
+
 error_t pager_sync(struct pager *pager, uint64_t offset, uint64_t length, bool wait)
 {
-    uint64_t first = offset / vm_page_size, end = (offset + length + vm_page_size - 1) / vm_page_size;
+    uint64_t first, end;
+    kern_return_t kr = 0;
     pthread_mutex_lock(&pager->lock);
-    bool any = bits_any(&pager->hot, first, end) || pager->serving;
+    pages_of(pager, offset, length, &first, &end);
+    if (pager->control != MACH_PORT_NULL) {
+        uint64_t ticket = pager->lock_sent;          /* also what others have asked for */
+        kr = sync_send(pager, first, end, &ticket);
+        if (wait)
+            lock_request_wait(pager, ticket);
+    }
     pthread_mutex_unlock(&pager->lock);
-    if (!any)
-        return 0;
-    kern_return_t kr = pager_lock_request(pager, first * vm_page_size, (end - first) * vm_page_size, MEMORY_OBJECT_RETURN_DIRTY, false,
-                                          VM_PROT_NO_CHANGE, wait);
     return kr ? EIO : 0;
 }
 
 void pager_discard(struct pager *pager, uint64_t offset, uint64_t length)
 {
-    uint64_t first = offset / vm_page_size, end = (offset + length + vm_page_size - 1) / vm_page_size;
+    uint64_t first, end;
     pthread_mutex_lock(&pager->lock);
-    bool any = bits_any(&pager->present, first, end) || pager->serving;
+    pages_of(pager, offset, length, &first, &end);
+    bool any = first < end && (bits_any(&pager->present, first, end) || pager->serving);
     pthread_mutex_unlock(&pager->lock);
     if (!any)
         return;
     /* Twice: a request that was being handled may have supplied pages after the first.  */
     for (int i = 0; i < 2; i++)
-        pager_lock_request(pager, first * vm_page_size, (end - first) * vm_page_size, MEMORY_OBJECT_RETURN_NONE, true,
-                           VM_PROT_NO_CHANGE, true);
+        pager_flush(pager, first * vm_page_size, (end - first) * vm_page_size);
     pthread_mutex_lock(&pager->lock);
     bits_clear(&pager->present, first, end);
     bits_clear(&pager->hot, first, end);

@@ -84,6 +84,7 @@ kern_return_t S_memory_object_terminate(struct pager *p, mach_port_t control, ma
         p->control = MACH_PORT_NULL;
         bits_clear(&p->hot, 0, UINT64_MAX);
         bits_clear(&p->present, 0, UINT64_MAX);
+        bits_clear(&p->syncing, 0, UINT64_MAX);
         p->lock_done = p->lock_sent;
         pthread_cond_broadcast(&p->changed);
     }
@@ -95,6 +96,13 @@ kern_return_t S_memory_object_terminate(struct pager *p, mach_port_t control, ma
 
 /* ---- pages to the kernel ------------------------------------------------------------------------- */
 
+/* Whether PAGE may be handed out without having been asked for: the kernel does not have it, as far as we know, and it cannot be dirty
+   there or on its way here.  Lock held.  */
+static bool page_may_come(const struct pager *p, uint64_t page)
+{
+    return !bits_test(&p->present, page) && !bits_test(&p->hot, page) && !bits_test(&p->syncing, page);
+}
+
 /* What to fetch for PAGE.  Lock held.  */
 static void fetch_plan(struct pager *p, uint64_t offset, bool write, struct pager_fetch *f)
 {
@@ -102,18 +110,18 @@ static void fetch_plan(struct pager *p, uint64_t offset, bool write, struct page
     bool own = offset >= p->own_start && offset < p->own_end;
     if (write && own && p->own_write) {              /* all of the row that will be written: copies may run backwards */
         uint64_t first = p->own_start / vm_page_size, limit = (p->own_end + vm_page_size - 1) / vm_page_size, most = AHEAD_MAX / vm_page_size;
-        while (start > first && page - start < most && !bits_test(&p->present, start - 1))
+        while (start > first && page - start < most && page_may_come(p, start - 1))
             start--;
-        while (end < limit && end - page < most && !bits_test(&p->present, end))
+        while (end < limit && end - page < most && page_may_come(p, end))
             end++;
     } else if (!write) {
         bool in_order = offset == p->next_fetch;
         p->ahead = !in_order ? AHEAD_MIN : p->ahead * 2 > AHEAD_MAX ? AHEAD_MAX : p->ahead * 2 < AHEAD_MIN ? AHEAD_MIN : p->ahead * 2;
         uint64_t cluster = AHEAD_MIN / vm_page_size, first = in_order ? page : page / cluster * cluster;
-        while (start > first && !bits_test(&p->present, start - 1) && !bits_test(&p->hot, start - 1))
+        while (start > first && page_may_come(p, start - 1))
             start--;
         uint64_t limit = in_order ? page + p->ahead / vm_page_size : (page / cluster + 1) * cluster;
-        while (end < limit && !bits_test(&p->present, end) && !bits_test(&p->hot, end))
+        while (end < limit && page_may_come(p, end))
             end++;
     }
     *f = (struct pager_fetch){ start * vm_page_size, end * vm_page_size, page * vm_page_size, write, NULL };
@@ -270,8 +278,8 @@ kern_return_t S_memory_object_lock_completed(struct pager *p, mach_port_t contro
         return EOPNOTSUPP;
     pthread_mutex_lock(&p->lock);
     control_count(p, control);
-    if (p->lock_done < p->lock_sent)
-        p->lock_done++;
+    if (p->lock_done < p->lock_sent && ++p->lock_done == p->lock_sent)
+        bits_clear(&p->syncing, 0, UINT64_MAX);
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->lock);
     return 0;

@@ -88,7 +88,7 @@ static error_t own_end(struct pager *p)
     p->own_error = 0;
     pthread_mutex_unlock(&p->lock);
     if (err)
-        pager_lock_request(p, start, end - start, MEMORY_OBJECT_RETURN_NONE, true, VM_PROT_NO_CHANGE, true);
+        pager_flush(p, start, end - start);
     return err;
 }
 

@@ -24,6 +24,11 @@ UNIT_TEST(bits_are_what_an_array_says)
             any |= model[j];
         same &= at == 700 || bits_test(&b, at) == model[at];
         same &= bits_any(&b, at, to) == any;
+        uint64_t next = at;
+        while (next < to && !model[next])
+            next++;
+        same &= bits_next(&b, at, to) == next;
+        same &= bits_next(&b, 699, 100000) == (model[699] ? 699 : 100000);
     }
     CHECK(same);
     free(b.words);
