@@ -329,7 +329,7 @@ static void run_startup(void)
 
 void diskfs_start_bootstrap(void)
 {
-    printf("Hurd server bootstrap: %s", diskfs_ops->name);
+    printf("Hurd server bootstrap: %s[%s]", diskfs_ops->name, diskfs_arguments.stores[0]);
     fflush(stdout);
     make_root_port();           /* 1. what everybody inherits */
     start_execserver();         /* 2. exec's bootstrap port; let it run */

@@ -21,7 +21,6 @@
 #include <hurd/auth.h>
 #include <hurd/exec.h>
 #include <hurd/io.h>
-#include <hurd/process.h>
 #include <stdlib.h>
 
 mach_port_t diskfs_exec_server;
@@ -71,19 +70,6 @@ static void reauthenticate_port(mach_port_t *port, mach_port_t auth)
         return;     /* as after a setuid: the old port, with the old rights, serves on */
     mach_port_deallocate(mach_task_self(), *port);
     *port = fresh;
-}
-
-/* The proc server learns the new ids of the process, and who owns it now. */
-static error_t reauthenticate_proc(mach_port_t proc, mach_port_t auth, uid_t owner)
-{
-    mach_port_t rendezvous = mach_reply_port(), ignore = MACH_PORT_NULL;
-    error_t err = proc_reauthenticate(proc, rendezvous, MACH_MSG_TYPE_MAKE_SEND);
-    if (!err)
-        err = auth_user_authenticate(auth, rendezvous, MACH_MSG_TYPE_MAKE_SEND, &ignore);
-    if (!err && MACH_PORT_VALID(ignore))
-        mach_port_deallocate(mach_task_self(), ignore);
-    mach_port_mod_refs(mach_task_self(), rendezvous, MACH_PORT_RIGHT_RECEIVE, -1);
-    return err ? err : proc_setowner(proc, owner, 0);
 }
 
 struct ids {
@@ -164,7 +150,8 @@ static error_t setid_auth(mach_port_t auth, uid_t uid, gid_t gid, mach_port_t *r
     return err;
 }
 
-/* The program is set-id: its ports are changed in the message. */
+/* The program is set-id: its ports are changed in the message.  The process port is left to exec, which shows the new ids to proc when it
+   hands the process over to the new task (proc_reauthenticate_reassign). */
 static error_t setid_ports(struct exec_request *r, uid_t uid, gid_t gid)
 {
     mach_port_t auth;
@@ -173,12 +160,6 @@ static error_t setid_ports(struct exec_request *r, uid_t uid, gid_t gid)
     error_t err = setid_auth(r->ports[INIT_PORT_AUTH], uid, gid, &auth);
     if (err)
         return err;
-    if (r->ports_count > INIT_PORT_PROC && MACH_PORT_VALID(r->ports[INIT_PORT_PROC]) && uid != (uid_t) -1)
-        err = reauthenticate_proc(r->ports[INIT_PORT_PROC], auth, uid);
-    if (err) {
-        mach_port_deallocate(mach_task_self(), auth);
-        return err;
-    }
     mach_port_deallocate(mach_task_self(), r->ports[INIT_PORT_AUTH]);
     r->ports[INIT_PORT_AUTH] = auth;
     if (r->ports_count > INIT_PORT_CRDIR)
