@@ -154,8 +154,8 @@ static error_t run_fill_task(struct run *run)
     return err ? err : exec_target_thread(run->task, first->plan->entry + first->base, boot->stack_base + boot->stack_size, &run->thread);
 }
 
-/* The process goes on in the new task; with more rights than before it also gets a new process port, so that those who hold the old one
-   have lost it.  The C library does the same dance. */
+/* The process goes on in the new task, and from then on has that task's process port: those who hold the old one have lost it.  One with
+   more rights than before gets a port that goes with its new ids; the C library does the same dance after a setuid. */
 static error_t run_reassign(struct run *run)
 {
     const struct exec_request *request = run->request;
@@ -165,8 +165,12 @@ static error_t run_reassign(struct run *run)
 
     if (!MACH_PORT_VALID(proc) || !MACH_PORT_VALID(request->oldtask))
         return 0;
-    if (!(request->flags & EXEC_SECURE) || !MACH_PORT_VALID(run->boot->portarray[INIT_PORT_AUTH]))
-        return proc_reassign(proc, run->task);
+    if (!(request->flags & EXEC_SECURE) || !MACH_PORT_VALID(run->boot->portarray[INIT_PORT_AUTH])) {
+        err = proc_task2proc(proc, run->task, &newproc);
+        if (!err)
+            run_set_port(run, INIT_PORT_PROC, newproc);
+        return err ? err : proc_reassign(proc, run->task);
+    }
     rendezvous = mach_reply_port();
     err = proc_reauthenticate_reassign(proc, rendezvous, MACH_MSG_TYPE_MAKE_SEND, run->task);
     if (!err)

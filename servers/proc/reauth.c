@@ -163,8 +163,13 @@ static void reauth_commit(struct process *p, struct reauth *r)
 /* P goes over to the task it named.  It gets the port of that task's stub, which reauth_commit replaces. */
 static error_t reauth_reassign(struct process *p, struct reauth *r)
 {
-    struct process *stub = process_lookup_task(r->new_task);
-    if (!stub || stub == p || stub->adopted || stub->important)
+    struct process *stub;
+    /* exec may be faster than the kernel's notice. */
+    error_t err = task_find(r->new_task, &stub);
+    if (err)
+        return err;
+    r->new_task = MACH_PORT_NULL;
+    if (stub == p || stub->adopted || stub->important)
         return EINVAL;
     task_end(p);
     process_reassign(p, stub);

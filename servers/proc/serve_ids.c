@@ -161,9 +161,17 @@ kern_return_t S_proc_reassign(pcall_t call, mach_port_t task)
     if (!p)
         return call_refuse(call);
     struct process *stub = MACH_PORT_VALID(task) ? process_lookup_task(task) : NULL;
-    if (!stub || stub == p || stub->adopted || stub->important || !stub->port)
-        return call_leave(stub ? EINVAL : ESRCH);
-    task_lookup(task, &stub);
+    bool fresh = !stub;
+    if (fresh) {
+        /* exec is faster than the kernel's notice. */
+        error_t err = task_find(task, &stub);
+        if (err)
+            return call_leave(err);
+    }
+    if (stub == p || stub->adopted || stub->important || !stub->port)
+        return call_leave(EINVAL);
+    if (!fresh)
+        task_lookup(task, &stub);
     task_end(p);
     process_reassign(p, stub);
     return call_leave(0);
