@@ -27,7 +27,7 @@ def script(machine):
 
 def background_job(machine):
     machine.run("sleep 2 & echo started; wait $!", limit=30)
-    wanted(machine, machine.run("sleep 300 & kill $!; wait $!; echo status $?"), "status 143", "kill of a background job")
+    wanted(machine, machine.run("sleep 300 & sleep 1; kill $!; wait $!; echo status $?"), "status 143", "kill of a background job")
 
 
 def interrupt(machine):
