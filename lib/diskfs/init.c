@@ -33,14 +33,12 @@ bool diskfs_is_boot(void)
 /* WHAT: what is up, between our name and that of the disk; may be empty. */
 static void say(const char *what, const char *format, va_list args)
 {
-    char line[512];
-    const char *source = diskfs_arguments.nstores > 0 ? diskfs_arguments.stores[0] : NULL;
-    int n = snprintf(line, sizeof line, "%s: %s%s%s", diskfs_ops ? diskfs_ops->name : "diskfs", what,
-                     source ? source : "", source ? ": " : "");
-    if (n >= (int) sizeof line - 1)
-        n = sizeof line - 2;
-    vsnprintf(line + n, sizeof line - (size_t) n - 1, format, args);
-    fprintf(stderr, "%s\n", line);
+    char text[512];
+    const char *source = diskfs_arguments.nstores > 0 ? diskfs_arguments.stores[0] : "";
+    vsnprintf(text, sizeof text, format, args);
+    bool named = source[0] == '\0' || strncmp(text, source, strlen(source)) == 0;  /* the store says its name itself */
+    fprintf(stderr, "%s: %s%s%s%s\n", diskfs_ops ? diskfs_ops->name : "diskfs", what, named ? "" : source,
+            named ? "" : ": ", text);
     fflush(stderr);
 }
 

@@ -136,36 +136,33 @@ kern_return_t diskfs_S_io_restrict_auth(diskfs_protid_t cred, mach_port_t *port,
     return 0;
 }
 
+/* The new port is a plain right while the auth server hands it over: the client may use it before we know who he is, and those
+   messages wait in it until the object that has his user takes the right. */
 kern_return_t diskfs_S_io_reauthenticate(diskfs_protid_t cred, mach_port_t rendezvous)
 {
     struct diskfs_protid *protid;
+    mach_port_t receive;
     if (cred == NULL)
         return EOPNOTSUPP;
-    struct fshelp_user *user = NULL;
-    error_t err = ports_object_create(&diskfs_protid_class, diskfs_bucket, &protid);
+    error_t err = ports_object_create_quiet(&diskfs_protid_class, diskfs_bucket, &protid);
     if (err)
         return err;
-    /* Nobody knows the new port before the auth server hands it over; by then its user must be in place, so it is
-       served only with what is set here first: no rights at all. */
-    protid->po = cred->po;
-    diskfs_peropen_ref(cred->po);
-    protid->user = fshelp_user_create(NULL, 0, NULL, 0);
-    if (protid->user == NULL) {
-        ports_object_deref(protid);
-        return ENOMEM;
+    err = mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &receive);
+    if (err)
+        goto out;
+    err = diskfs_authenticate(rendezvous, receive, &protid->user);
+    if (!err) {
+        protid->po = cred->po;
+        diskfs_peropen_ref(cred->po);
+        err = ports_object_adopt_right(protid, receive);
     }
-    mach_port_t name = ports_object_make_send_name(protid);
-    err = name == MACH_PORT_NULL ? ENOMEM : diskfs_authenticate(rendezvous, name, &user);
-    if (!err && user != NULL) {
-        struct fshelp_user *nobody = protid->user;
-        protid->user = user;
-        fshelp_user_deref(nobody);
-    }
+    if (err)
+        mach_port_mod_refs(mach_task_self(), receive, MACH_PORT_RIGHT_RECEIVE, -1);
+    else
+        mach_port_deallocate(mach_task_self(), rendezvous);
+out:
     ports_object_deref(protid);
-    if (err)
-        return err;
-    mach_port_deallocate(mach_task_self(), rendezvous);
-    return 0;
+    return err;
 }
 
 kern_return_t diskfs_S_file_reparent(diskfs_protid_t cred, mach_port_t parent, mach_port_t *port,

@@ -121,7 +121,7 @@ static struct diskfs_node *node_new(ino_t ino)
     node->hash_next = *bucket;
     *bucket = node;
     node_count++;
-    pthread_mutex_lock(&node->lock);
+    pthread_mutex_trylock(&node->lock);  /* nobody else has it: cannot fail, and is no matter of lock order */
     return node;
 }
 
