@@ -4,6 +4,7 @@
 #include <device/device.h>
 #include <mach.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "startup.h"
 
 static mach_port_t console;  /* MACH_PORT_NULL: not open; constant after console_open */
+static atomic_bool line_open; /* what was said last has not ended its line: the list of servers */
 
 void console_open(mach_port_t device_master)
 {
@@ -57,13 +59,14 @@ void say(const char *format, ...)
     vsnprintf(text, sizeof text, format, ap);
     va_end(ap);
     console_write(text);
+    line_open = *text && text[strlen(text) - 1] != '\n';
 }
 
 static void complain_list(const char *prefix, error_t err, const char *format, va_list ap)
 {
     char text[1024];
     vsnprintf(text, sizeof text, format, ap);
-    say("startup: %s%s%s%s\n", prefix, text, err ? ": " : "", err ? strerror(err) : "");
+    say("%sstartup: %s%s%s%s\n", line_open ? "\n" : "", prefix, text, err ? ": " : "", err ? strerror(err) : "");
 }
 
 void complain(error_t err, const char *format, ...)

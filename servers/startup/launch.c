@@ -2,7 +2,6 @@
 /* launch.c: number 1: /libexec/runsystem, and when that cannot run or comes to an end, a shell with which somebody can mend
    things. */
 
-#include <argz.h>
 #include <fcntl.h>
 #include <hurd.h>
 #include <hurd/fs.h>
@@ -16,7 +15,19 @@
 
 enum { UMASK = 022, STDIO = 3, SOON = 2 /* seconds: a program that ends sooner is not tried again */ };
 
-static const char *const programs[] = {"/libexec/runsystem", "/bin/sh", "/bin/dash", "/bin/bash"};
+/* What to try, in order: each a path and, if it is more than that, its argument vector. The bare shells have no job control. */
+#define SHELL_ON_CONSOLE "/bin/console-run\0/dev/console\0/bin/sh\0-l"
+static const struct {
+    const char *path;
+    const char *argz;
+    size_t length;
+    bool terminal;  /* its standard ports are the terminal's, for it makes none of its own */
+} programs[] = {
+    {"/libexec/runsystem", "/libexec/runsystem", sizeof "/libexec/runsystem", false},
+    {"/bin/console-run", SHELL_ON_CONSOLE, sizeof SHELL_ON_CONSOLE, false},
+    {"/bin/sh", "/bin/sh", sizeof "/bin/sh", true},
+    {"/bin/dash", "/bin/dash", sizeof "/bin/dash", true},
+};
 enum { PROGRAMS = sizeof programs / sizeof *programs };
 static const char environment[] = "PATH=/bin:/sbin:/usr/bin:/usr/sbin\0HOME=/root\0TERM=mach-gnu-color";
 
@@ -58,9 +69,10 @@ static void ports_drop(mach_port_t *ports, int count)
             mach_port_deallocate(mach_task_self(), ports[i]);
 }
 
-/* Starts PATH as number 1. */
-static error_t init_start(const char *path, bool terminal)
+/* Starts the program WHICH as number 1. */
+static error_t init_start(unsigned which)
 {
+    const char *path = programs[which].path;
     mach_port_t ports[INIT_PORT_MAX] = {0}, stdio[STDIO], task;
     static const int ints[INIT_INT_MAX] = {[INIT_UMASK] = UMASK};
     mach_port_t file = file_name_lookup(path, O_EXEC, 0);
@@ -77,8 +89,8 @@ static error_t init_start(const char *path, bool terminal)
     startup_state.init_died = false;
     pthread_mutex_unlock(&startup_lock);
     ports_object_notify_dead(startup_object, task);
-    stdio_ports(stdio, terminal);
-    err = file_exec_paths(file, task, 0, path, path, path, strlen(path) + 1, environment, sizeof environment, stdio,
+    stdio_ports(stdio, programs[which].terminal);
+    err = file_exec_paths(file, task, 0, path, path, programs[which].argz, programs[which].length, environment, sizeof environment, stdio,
                           MACH_MSG_TYPE_COPY_SEND, STDIO, ports, MACH_MSG_TYPE_COPY_SEND, INIT_PORT_MAX, ints,
                           INIT_INT_MAX, NULL, 0, NULL, 0);
     if (!err)
@@ -109,9 +121,9 @@ void init_reap(void)
     if (proc_wait(startup_state.proc, HURD_PID_INIT, 0, &status, &sigcode, &usage, &pid))
         return;
     if (WIFSIGNALED(status))
-        complain(0, "%s was killed by signal %d (%s)", programs[program], WTERMSIG(status), strsignal(WTERMSIG(status)));
+        complain(0, "%s was killed by signal %d (%s)", programs[program].path, WTERMSIG(status), strsignal(WTERMSIG(status)));
     else
-        complain(0, "%s ended with status %d", programs[program], WEXITSTATUS(status));
+        complain(0, "%s ended with status %d", programs[program].path, WEXITSTATUS(status));
     if (time(NULL) - started < SOON || program == 0)
         program++;
 }
@@ -137,11 +149,11 @@ bool launch_something(void)
 {
     for (; program < PROGRAMS; program++) {
         started = time(NULL);
-        error_t err = init_start(programs[program], program > 0);
+        error_t err = init_start(program);
         if (!err)
             return true;
         init_discard();
-        complain(err, "%s", programs[program]);
+        complain(err, "%s", programs[program].path);
     }
     return false;
 }
