@@ -8,6 +8,7 @@
 #include <hurd/auth.h>
 #include <hurd/fs.h>
 #include <hurd/process.h>
+#include <mach/thread_switch.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,9 @@
    a chain has no end of its own when the interpreter is such a script again. */
 #define DELEGATED_MAX 16
 static atomic_int delegated;
+
+/* How often, a millisecond apart, proc is asked whether a process has gone over to its new task. */
+#define REASSIGN_LOOKS_MAX 2000
 
 /* An exec under way. */
 struct run {
@@ -154,6 +158,24 @@ static error_t run_fill_task(struct run *run)
     return err ? err : exec_target_thread(run->task, first->plan->entry + first->base, boot->stack_base + boot->stack_size, &run->thread);
 }
 
+/* proc_reauthenticate_complete has no answer, and only when proc has acted on it may the old task end, else the process ends
+   with it.  Nearly always the first look finds it done. */
+static error_t run_await_reassigned(mach_port_t proc, task_t task)
+{
+    for (int look = 0; look < REASSIGN_LOOKS_MAX; look++) {
+        task_t current;
+        error_t err = proc_proc2task(proc, &current);
+        if (err)
+            return err;
+        if (MACH_PORT_VALID(current))
+            mach_port_deallocate(mach_task_self(), current);
+        if (current == task)
+            return 0;
+        thread_switch(MACH_PORT_NULL, SWITCH_OPTION_WAIT, 1);
+    }
+    return ETIMEDOUT;
+}
+
 /* The process goes on in the new task, and from then on has that task's process port: those who hold the old one have lost it.  One with
    more rights than before gets a port that goes with its new ids; the C library does the same dance after a setuid. */
 static error_t run_reassign(struct run *run)
@@ -179,6 +201,8 @@ static error_t run_reassign(struct run *run)
     if (!err && MACH_PORT_VALID(newproc)) {
         run_set_port(run, INIT_PORT_PROC, newproc);
         err = proc_reauthenticate_complete(newproc);
+        if (!err)
+            err = run_await_reassigned(newproc, run->task);
     }
     return err;
 }
