@@ -12,6 +12,7 @@
 #include <hurd/startup.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fsys_reply_U.h"
 #include "startup_notify_S.h"
@@ -168,6 +169,8 @@ static void become_ordinary(struct machdev *machdev, mach_port_t proc, mach_port
         fprintf(stderr, "%s: %s: %s\n", name, step, strerror(err));
         return;
     }
+    if (machdev->options.argv) /* for ps; of no other consequence */
+        proc_set_arg_locations(proc, (vm_address_t)machdev->options.argv, (vm_address_t)environ);
     machdev_trace("common ports are set");
     err = node_attach(machdev);
     if (err)

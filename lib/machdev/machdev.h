@@ -88,6 +88,7 @@ struct machdev_options {
     mode_t node_type;                     /* S_IFBLK, S_IFDIR, ... */
     const struct machdev_driver *driver;  /* NULL: every device is the kernel's */
     mach_port_t host_priv, device_master; /* from the command line, or null: fsys_getpriv on the bootstrap port */
+    char **argv;                          /* main's, for ps; NULL: only the name */
     bool trace_boot;                      /* a line on the console for each step of the boot */
     const struct trivfs_ops *node_ops;    /* operations of the node to begin with, or NULL: those of the boot, of
                                              devices, name and modes are filled in */

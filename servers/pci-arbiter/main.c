@@ -81,6 +81,7 @@ int main(int argc, char **argv)
     const struct machdev_options machdev_options = {
         .name = "pci-arbiter", .node = "/servers/bus/pci", .fstype = FSTYPE_PCI, .node_type = S_IFDIR,
         .node_ops = &arbiter_node_ops, .host_priv = arguments.host_priv, .device_master = arguments.device_master,
+        .argv = argv,
         .trace_boot = arguments.trace_boot};
     if (machdev_create(&machdev_options, &machdev))
         return 1;

@@ -12,11 +12,15 @@
 #include "ahci.h"
 #include "dma.h"
 
+/* More in one read is answered in part, as the interface allows: it is the server's memory. */
+#define READ_MAX (16u << 20)
+
 /* A transfer from device_read or device_write to its answer. */
 struct transfer {
     struct ahci_request ahci; /* first */
     struct machdev_request request;
     struct dma dma;
+    struct ahci_port *port;
     void *data;      /* write: the client's bytes */
     size_t bytes;    /* that the client asked for */
 };
@@ -43,10 +47,21 @@ static io_return_t disk_open(const char *name, dev_mode_t mode, void **device)
 
 /* ---- transfers ---------------------------------------------------------------------- */
 
+static void error_tell(const struct transfer *transfer, const char *what)
+{
+    unsigned int number = 0;
+    while (number + 1 < disk_count && disks[number] != transfer->port)
+        number++;
+    fprintf(stderr, "rumpdisk: wd%u: %s error in sectors %llu to %llu\n", number, what,
+            (unsigned long long)transfer->ahci.lba,
+            (unsigned long long)(transfer->ahci.lba + transfer->ahci.sectors - 1));
+}
+
 static void read_done(struct ahci_request *request, error_t err)
 {
     struct transfer *transfer = (struct transfer *)request;
     if (err) {
+        error_tell(transfer, "read");
         dma_read_cancel(&limits, &transfer->dma);
         machdev_read_done(&transfer->request, D_IO_ERROR, NULL, 0);
     } else {
@@ -63,6 +78,8 @@ static io_return_t disk_read(void *device, const struct machdev_request *request
     io_return_t result = machdev_range_check(port->identity.sectors, ATA_SECTOR, false, record, wanted, &bytes);
     if (result)
         return result;
+    if (bytes > READ_MAX)
+        bytes = READ_MAX;
     struct transfer *transfer = malloc(sizeof *transfer);
     if (!transfer)
         return D_NO_MEMORY;
@@ -74,6 +91,7 @@ static io_return_t disk_read(void *device, const struct machdev_request *request
     transfer->ahci = (struct ahci_request){
         .kind = AHCI_READ, .lba = record, .sectors = sectors, .memory = transfer->dma.memory, .done = read_done};
     transfer->request = *request;
+    transfer->port = port;
     transfer->bytes = bytes;
     ahci_submit(port, &transfer->ahci);
     return D_SUCCESS;
@@ -83,6 +101,8 @@ static void write_done(struct ahci_request *request, error_t err)
 {
     struct transfer *transfer = (struct transfer *)request;
     dma_write_end(&limits, &transfer->dma);
+    if (err)
+        error_tell(transfer, "write");
     machdev_write_done(&transfer->request, err ? D_IO_ERROR : D_SUCCESS, transfer->bytes);
     vm_address_t first = trunc_page((vm_address_t)transfer->data);
     vm_deallocate(mach_task_self(), first, round_page((vm_address_t)transfer->data + transfer->bytes) - first);
@@ -108,6 +128,7 @@ static io_return_t disk_write(void *device, const struct machdev_request *reques
                                            .memory = transfer->dma.memory, .done = write_done};
     transfer->request = *request;
     transfer->data = data;
+    transfer->port = port;
     transfer->bytes = bytes;
     ahci_submit(port, &transfer->ahci);
     return D_SUCCESS;

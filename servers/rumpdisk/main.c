@@ -62,7 +62,8 @@ int main(int argc, char **argv)
     /* 2. The device library: privileged ports, console, control port. */
     const struct machdev_options machdev_options = {
         .name = "rumpdisk", .node = "/dev/disk", .fstype = FSTYPE_DEV, .node_type = S_IFCHR, .driver = &disk_driver,
-        .host_priv = arguments.host_priv, .device_master = arguments.device_master, .trace_boot = arguments.trace_boot};
+        .host_priv = arguments.host_priv, .device_master = arguments.device_master, .argv = argv,
+        .trace_boot = arguments.trace_boot};
     if (machdev_create(&machdev_options, &machdev))
         return 1;
 
