@@ -13,13 +13,13 @@
                                                                               does not get ready: every request EIO)
 
    A request goes: submitted -> pending list -> slot (as many pieces as its memory needs, one after the other) -> done.
-   When something goes wrong the port is reset, what was in slots goes back to the head of the list and is tried once more, each
-   by itself and unqueued, so that the request that fails the second time is known for the guilty one and alone
-   gets EIO.
+   When something goes wrong the port is reset, what was in slots goes back to the head of the list and is tried again, each
+   by itself and unqueued, so that the request that fails then is known for the guilty one and alone gets EIO, after
+   the third time.
 
    Limits and their reasons: 32 slots a port (the hardware's); a piece at most AHCI_PRDS scattered runs of memory (a table
-   of one page) or 65536 sectors (the command's count); 10 s for a piece until the port is reset (a disk that spins up
-   needs up to 8); one interrupt thread an adapter.
+   of one page) or 65536 sectors (the command's count); 30 s for a piece until the port is reset (a disk that tries
+   hard to read a bad sector takes as long), 10 s for a disk to get ready (spinning up takes up to 8); one interrupt thread an adapter.
 
    Threads: ahci_submit may be called by any; `done` is called by the interrupt thread, the watchdog or the submitter, with
    no lock held. Lock order: adapter's watch lock and port locks, never two at a time.  */
@@ -34,8 +34,9 @@
 #include "ahci_command.h"
 #include "ata.h"
 
-#define AHCI_TIMEOUT_S 10
-#define AHCI_TRIES 2u
+#define AHCI_TIMEOUT_S 30
+#define AHCI_SPIN_UP_S 10
+#define AHCI_TRIES 3u
 #define AHCI_PORTS 32u
 
 enum ahci_kind { AHCI_READ, AHCI_WRITE, AHCI_FLUSH, AHCI_IDENTIFY };

@@ -65,7 +65,7 @@ static error_t port_run(struct ahci_port *port)
     ahci_write32(port->regs, PORT_SERR, ~0u);
     ahci_write32(port->regs, PORT_CMD, ahci_read32(port->regs, PORT_CMD) | PORT_CMD_FRE);
     /* A disk that spins up is busy for some seconds. */
-    error_t err = ahci_wait(port->regs, PORT_TFD, ATA_STATUS_BSY | ATA_STATUS_DRQ, 0, 1000 * AHCI_TIMEOUT_S);
+    error_t err = ahci_wait(port->regs, PORT_TFD, ATA_STATUS_BSY | ATA_STATUS_DRQ, 0, 1000 * AHCI_SPIN_UP_S);
     if (err)
         return err;
     ahci_write32(port->regs, PORT_IS, ~0u);
