@@ -184,7 +184,13 @@ kern_return_t S_dir_lookup(trivfs_protid_t protid, const_string_t name, int flag
         return EOPNOTSUPP;
     struct trivfs_control *control = protid->peropen->control;
     bool tree = control->ops->lookup != NULL;
-    if (!tree && (name[0] != '\0' || (flags & O_DIRECTORY))) /* there is nothing below a single node */
+    if (control->ops->magic != NULL && name[0] != '\0' && strcmp(name, ".") != 0) {
+        *retry = FS_RETRY_MAGICAL;
+        *result = MACH_PORT_NULL;
+        *result_type = MACH_MSG_TYPE_COPY_SEND;
+        return control->ops->magic(protid, name, retry_name);
+    }
+    if (!tree && control->ops->magic == NULL && (name[0] != '\0' || (flags & O_DIRECTORY))) /* there is nothing below a single node */
         return ENOTDIR;
     error_t err = tree ? tree_open_name(protid, name, flags, result)
                        : control_open_name(control, protid->user, flags, result);

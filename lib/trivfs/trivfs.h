@@ -108,6 +108,9 @@ struct trivfs_ops {
        `hook` says which node. Opens PATH (may be empty: the node itself) from PROTID's node with FLAGS for PROTID's user: *RESULT, one reference
        for the caller. NULL: ENOTDIR for anything but the node itself. */
     error_t (*lookup)(struct trivfs_protid *protid, const char *path, int flags, struct trivfs_protid **result);
+    /* Instead of `lookup`, for a directory whose names only the process that looks them up can resolve (magic): puts the name that it shall
+       retry with (FS_RETRY_MAGICAL) into RETRY_NAME, room for a string_t. PATH is not empty. NULL: ENOTDIR as above. */
+    error_t (*magic)(struct trivfs_protid *protid, const char *path, char *retry_name);
     /* Entry number INDEX of the directory: its name (constant memory), file number and DT_* type. ENOENT behind the last. NULL: ENOTDIR. */
     error_t (*readdir)(struct trivfs_protid *protid, unsigned int index, const char **name, ino64_t *fileno, int *type);
 
