@@ -125,8 +125,8 @@ error_t diskfs_walk(struct diskfs_walk *walk);
 error_t diskfs_walk_resume(struct diskfs_walk *walk);
 /* The target of the symbolic link NODE (locked), kept with the node. */
 error_t diskfs_link_target(struct diskfs_node *node, const char **target);
-/* True if opening NODE (locked) means asking a translator. */
-bool diskfs_node_translated(const struct diskfs_node *node);
+/* True if opening NODE (locked) with FLAGS means asking a translator. */
+bool diskfs_node_translated(const struct diskfs_node *node, int flags);
 /* The checks of an open with FLAGS of NODE (locked). EACCES, EISDIR, EROFS. */
 error_t diskfs_open_check(const struct diskfs_node *node, int flags, const struct fshelp_user *user);
 

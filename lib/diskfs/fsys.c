@@ -50,7 +50,7 @@ kern_return_t diskfs_S_fsys_getroot(diskfs_control_t control, mach_port_t reply_
     error_t err = user == NULL || origin == NULL ? ENOMEM : 0;
 
     pthread_mutex_lock(&diskfs_root->lock);
-    bool translated = !(flags & O_NOTRANS) && diskfs_node_translated(diskfs_root);
+    bool translated = !(flags & O_NOTRANS) && diskfs_node_translated(diskfs_root, flags);
     pthread_mutex_unlock(&diskfs_root->lock);
     if (!err && translated) {   /* somebody sits on our root */
         *filePoly = MACH_MSG_TYPE_MOVE_SEND;

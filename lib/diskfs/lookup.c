@@ -32,13 +32,18 @@ static error_t lookup_translator(struct diskfs_protid *cred, struct diskfs_walk 
                                   walk->rest, retry, retry_name, result);
 }
 
-/* The translator is gone since the walk saw it: the node itself is meant. */
-static bool lookup_plain_now(struct diskfs_node *node)
+/* After the translator gave ERR: is the node itself meant? So when the translator is gone since the walk saw it, and when a type's server is not
+   installed and the node shall only be looked at. */
+static bool lookup_plain_now(struct diskfs_walk *walk, error_t err)
 {
+    struct diskfs_node *node = walk->node;
     pthread_mutex_lock(&node->lock);
-    bool plain = !diskfs_node_translated(node);
+    bool kept = fshelp_translated(&node->transbox) || node->has_passive;
+    bool plain = !diskfs_node_translated(node, walk->flags);
     pthread_mutex_unlock(&node->lock);
-    return plain;
+    if (err == ENOENT)
+        return plain;
+    return err == ENXIO && !kept && walk->last && !(walk->flags & (O_READ | O_WRITE | O_EXEC));
 }
 
 /* The walk left the file system through its root. */
@@ -69,7 +74,7 @@ kern_return_t diskfs_S_dir_lookup(diskfs_protid_t cred, const_string_t file_name
     error_t err = diskfs_walk(&walk);
     while (!err && walk.outcome == WALK_TRANSLATED) {
         err = lookup_translator(cred, &walk, do_retry, retry_name, result, resultPoly);
-        if (err != ENOENT || !lookup_plain_now(walk.node)) {
+        if ((err != ENOENT && err != ENXIO) || !lookup_plain_now(&walk, err)) {
             diskfs_node_deref(walk.node);
             diskfs_node_deref(walk.dir);
             return err;

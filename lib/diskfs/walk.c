@@ -10,11 +10,13 @@
 
 #include <stdlib.h>
 
-bool diskfs_node_translated(const struct diskfs_node *node)
+bool diskfs_node_translated(const struct diskfs_node *node, int flags)
 {
     mode_t mode = node->stat.st_mode;
-    return fshelp_translated(&node->transbox) || node->has_passive || S_ISFIFO(mode) || S_ISCHR(mode)
-           || S_ISBLK(mode) || S_ISSOCK(mode);
+    if (fshelp_translated(&node->transbox) || node->has_passive || S_ISSOCK(mode))
+        return true;
+    /* The server of a fifo or device is started when somebody wants to use it, not to be looked at. */
+    return (flags & (O_READ | O_WRITE)) && (S_ISFIFO(mode) || S_ISCHR(mode) || S_ISBLK(mode));
 }
 
 error_t diskfs_link_target(struct diskfs_node *node, const char **target)
@@ -212,7 +214,7 @@ static error_t walk_from(struct diskfs_walk *walk, struct diskfs_node *dir, cons
         int final = walk->last ? walk->flags : 0;
         pthread_mutex_lock(&node->lock);
         if (!dots && !walk->created && !(final & O_NOTRANS)
-            && diskfs_node_translated(node)) {
+            && diskfs_node_translated(node, walk->last ? walk->flags : O_READ)) {
             walk->outcome = WALK_TRANSLATED;
             walk->node = node;
             walk->dir = dir;
