@@ -15,6 +15,9 @@ struct ext2_node {
     struct ext2_inode inode;
     struct pager *pager;           /* regular files once they were read, written or mapped; node lock to set */
     bool client_mapped;            /* a client was given the memory object since it was last released; node lock */
+    char *small;                   /* the whole contents of a small file that has no pager (small.c); node lock */
+    uint32_t small_room;           /* bytes there, a multiple of the block size; node lock */
+    bool small_dirty;              /* it differs from the disk; node lock */
 };
 
 /* The one file system that this server serves.  Set by main.  */
@@ -48,6 +51,18 @@ error_t ext2fs_set_size(struct diskfs_node *node, off_t size);
 error_t ext2fs_map(struct diskfs_node *node, vm_prot_t prot, memory_object_t *object);
 error_t ext2fs_node_sync(struct diskfs_node *node, bool wait, bool data_only);
 void ext2fs_node_idle_drop(struct diskfs_node *node);
+
+/* small.c: contents of small files.  Node lock held.  */
+/* Sees to it that the contents of NODE, with room up to END, are in memory; false in *USABLE: this file is not for here.  */
+error_t ext2fs_small_load(struct ext2_node *n, uint64_t end, bool *usable);
+/* Writes them to the disk if they differ.  */
+error_t ext2fs_small_flush(struct ext2_node *n);
+/* Flushes and forgets them: the pager takes over.  */
+error_t ext2fs_small_leave(struct ext2_node *n);
+/* Forgets them.  */
+void ext2fs_small_drop(struct ext2_node *n);
+/* The file ends at SIZE now: what lay behind is zeros.  */
+void ext2fs_small_truncate(struct ext2_node *n, uint64_t size);
 
 /* filepager.c: what the pager asks for.  HOOK is the ext2_node.  */
 extern const struct pager_ops ext2fs_pager_ops;

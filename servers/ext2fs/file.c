@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* file: contents of regular files.  They live in the kernel's memory object of the file; reads and writes copy through the pager's windows,
-   so they and mappings always agree.  Blocks are allocated before a write copies, so that ENOSPC is known then.  */
+   so they and mappings always agree; small files that nobody maps are held by small.c instead.  Blocks are allocated before a write copies, so that ENOSPC is known then.  */
 
 #include "ext2fs.h"
 
@@ -11,7 +11,10 @@
 
 static error_t node_pager(struct ext2_node *n)
 {
-    return n->pager ? 0 : pager_create(&ext2fs_pager_ops, n, &n->pager);
+    if (n->pager)
+        return 0;
+    error_t err = ext2fs_small_leave(n);
+    return err ? err : pager_create(&ext2fs_pager_ops, n, &n->pager);
 }
 
 static uint64_t round_up(uint64_t n, uint64_t unit)
@@ -32,7 +35,15 @@ error_t ext2fs_read(struct diskfs_node *node, off_t offset, size_t amount, struc
     }
     if (amount > size - (uint64_t)offset)
         amount = size - (uint64_t)offset;
+    bool small = false;
     error_t err = amount > buffer->capacity ? diskfs_buffer_reserve(buffer, amount) : 0;
+    if (!err)
+        err = ext2fs_small_load(n, 0, &small);
+    if (!err && small) {
+        memcpy(buffer->data, n->small + offset, amount);
+        buffer->length = amount;
+        return 0;
+    }
     if (!err)
         err = node_pager(n);
     if (!err)
@@ -109,13 +120,20 @@ error_t ext2fs_write(struct diskfs_node *node, off_t offset, const void *data, s
         return EFBIG;
     if (end > ext2fs->size_max)
         end = ext2fs->size_max;
-    error_t err = node_pager(n);
-    if (!err && start > n->inode.size)
+    bool small = false;
+    error_t err = ext2fs_small_load(n, end, &small);
+    if (!err && !small)
+        err = node_pager(n);
+    if (!err && !small && start > n->inode.size)
         err = tail_zero(n, n->inode.size, start);
     if (!err)
         err = write_prepare(n, start, &end);
-    if (!err)
+    if (!err && small) {
+        memcpy(n->small + start, data, end - start);
+        n->small_dirty = true;
+    } else if (!err) {
         err = pager_write(n->pager, start, data, end - start, n->inode.size);
+    }
     node_resized(n);
     if (!err)
         *amount = end - start;
@@ -131,7 +149,10 @@ error_t ext2fs_set_size(struct diskfs_node *node, off_t new_size)
         return S_ISDIR(node->stat.st_mode) ? EISDIR : EINVAL;
     if (size > ext2fs->size_max)
         return EFBIG;
-    error_t err = size > old ? tail_zero(n, old, size) : 0;
+    bool small = false;
+    error_t err = n->small ? ext2fs_small_load(n, size, &small) : 0;
+    if (!err && !small && size > old)
+        err = tail_zero(n, old, size);
     if (err)
         return err;
     pthread_mutex_lock(&i->map_lock);
@@ -141,7 +162,10 @@ error_t ext2fs_set_size(struct diskfs_node *node, off_t new_size)
         uint64_t from = round_up(size, vm_page_size);
         if (n->pager && round_up(old, vm_page_size) > from)
             pager_discard(n->pager, from, round_up(old, vm_page_size) - from);
-        err = tail_zero(n, size, UINT64_MAX);
+        if (small)
+            ext2fs_small_truncate(n, size);
+        else
+            err = tail_zero(n, size, UINT64_MAX);
         pthread_mutex_lock(&i->map_lock);
         error_t e = ext2_map_truncate(ext2fs, i, (size + ext2fs->block_size - 1) >> ext2fs->block_log);
         pthread_mutex_unlock(&i->map_lock);
@@ -173,7 +197,9 @@ error_t ext2fs_node_sync(struct diskfs_node *node, bool wait, bool data_only)
 {
     struct ext2_node *n = ext2_node(node);
     (void)data_only;                  /* the way to the data is part of it: indirect blocks, size */
-    error_t err = n->pager ? pager_sync(n->pager, 0, round_up(n->inode.size, vm_page_size), wait) : 0;
+    error_t err = ext2fs_small_flush(n);
+    if (n->pager)
+        err = pager_sync(n->pager, 0, round_up(n->inode.size, vm_page_size), wait);
     error_t e = diskfs_node_update(node, false);
     err = err ? err : e;
     e = ext2_sync(ext2fs, wait, false);
@@ -184,6 +210,12 @@ void ext2fs_node_idle_drop(struct diskfs_node *node)
 {
     struct ext2_node *n = ext2_node(node);
     ext2_reserve_drop(ext2fs, &n->inode);
+    pthread_mutex_lock(&node->lock);
+    if (n->small && node->stat.st_nlink > 0)
+        (void)ext2fs_small_leave(n);               /* what cannot be written has been reported, and goes with the node */
+    if (n->small)
+        ext2fs_small_drop(n);
+    pthread_mutex_unlock(&node->lock);
     if (!n->pager)
         return;
     /* A file without a name that only we have had mapped: nobody will ask for its pages again.  */

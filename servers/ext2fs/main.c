@@ -15,7 +15,12 @@ struct ext2_fs *ext2fs;
 static error_t sync_one(struct diskfs_node *node, void *wait)
 {
     struct ext2_node *n = ext2_node(node);
-    return n->pager ? pager_sync(n->pager, 0, UINT64_MAX / 2, *(bool *)wait) : 0;
+    pthread_mutex_lock(&node->lock);
+    error_t err = ext2fs_small_flush(n);
+    if (n->pager)
+        err = pager_sync(n->pager, 0, UINT64_MAX, *(bool *)wait);
+    pthread_mutex_unlock(&node->lock);
+    return err;
 }
 
 static error_t whole_sync(bool data, bool wait, bool clean)

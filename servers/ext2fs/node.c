@@ -113,6 +113,10 @@ void ext2fs_node_forget(struct diskfs_node *node)
     if (n->pager)
         pager_destroy(n->pager);
     n->pager = NULL;
+    if (n->small && node->stat.st_nlink > 0 && ext2fs->writable)
+        (void)ext2fs_small_flush(n);               /* what cannot be written has been reported, and goes with the node */
+    if (n->small)
+        ext2fs_small_drop(n);
     n->client_mapped = false;
     if (n->inode.ino)
         ext2_inode_forget(ext2fs, &n->inode);
