@@ -3,7 +3,10 @@
 
    A thread that handles signals cannot be sent its own faults as signals.  So its exceptions come here; the message goes on to a
    port of the task, and the thread is set to code that receives it there and recovers.  If that port has no room, the
-   recovery itself has failed, and the task ends. */
+   recovery itself has failed, and the task ends.
+
+   Every program gives us such a port when it starts and nearly none ever sends to it.  So these ports are no objects of the bucket, which would
+   cost several calls of the kernel each, but bare rights in a port set of their own, with a thread of its own.  */
 
 #include <mach/mig_errors.h>
 #include <signal.h>
@@ -13,25 +16,22 @@
 
 #include "exc_catch_S.h"
 #include "exc_forward_U.h"
-#include "exceptions.h"
 #include "process_S.h"
+#include "server.h"
 
-static void exceptions_destroy(struct ports_object *object)
-{
-    struct exceptions *e = (struct exceptions *)object;
-    if (e->forward)
-        mach_port_deallocate(mach_task_self(), e->forward);
-    free(e->state);
-}
+enum { MESSAGE_MAX = 1024 };
 
-static const ports_interface_t exceptions_interfaces[] = {exc_catch_server_routine, NULL};
-static const struct ports_class_ops exceptions_class_ops = {
-    .name = "signal thread's exceptions",
-    .size = sizeof(struct exceptions),
-    .interfaces = exceptions_interfaces,
-    .destroy = exceptions_destroy,
+struct exceptions {
+    struct hash_link link;          /* key: the name of the receive right, owned; proc_lock */
+    struct process *process;        /* constant */
+    mach_port_t forward;            /* send right, owned; constant */
+    int flavor;                     /* constant */
+    mach_msg_type_number_t count;   /* constant */
+    natural_t state[];              /* constant: the thread's state after an exception */
 };
-struct ports_class exceptions_class = PORTS_CLASS(exceptions_class_ops);
+
+static struct hash_table table;     /* proc_lock */
+static mach_port_t set;             /* port set; MACH_PORT_NULL before the first is wanted; proc_lock */
 
 void exceptions_release(struct process *p)
 {
@@ -39,65 +39,101 @@ void exceptions_release(struct process *p)
     if (!e)
         return;
     p->exceptions = NULL;
-    e->process = NULL;
-    ports_object_destroy_right(e);
-    ports_object_deref(e);
-}
-
-kern_return_t S_proc_handle_exceptions(pcall_t call, mach_port_t receive, mach_port_t forward, int flavor,
-                                       const thread_state_t state, mach_msg_type_number_t count)
-{
-    struct exceptions *e;
-    natural_t *copy = malloc(count * sizeof *copy);
-    if (!copy)
-        return ENOMEM;
-    memcpy(copy, state, count * sizeof *copy);
-    struct process *p = call_enter(call);
-    error_t err = p ? ports_object_import(&exceptions_class, proc_bucket, receive, &e) : call_refuse(call);
-    if (err) {
-        free(copy);
-        return p ? call_leave(err) : err;
-    }
-    exceptions_release(p);
-    e->process = p;
-    e->forward = forward;
-    e->flavor = flavor;
-    e->count = count;
-    e->state = copy;
-    p->exceptions = e;
-    return call_leave(0);
+    hash_remove(&table, &e->link);
+    mach_port_mod_refs(mach_task_self(), e->link.key, MACH_PORT_RIGHT_RECEIVE, -1);
+    mach_port_deallocate(mach_task_self(), e->forward);
+    free(e);
 }
 
 /* The thread cannot be helped. */
-static void exceptions_kill(struct exceptions *e, mach_port_t task)
+static void exceptions_kill(struct process *p, mach_port_t task)
 {
     static const struct rusage nothing;
-    pthread_mutex_lock(&proc_lock);
-    if (e->process)
-        process_mark_exit(e->process, W_EXITCODE(0, SIGSEGV), 0, &nothing);
-    pthread_mutex_unlock(&proc_lock);
+    process_mark_exit(p, W_EXITCODE(0, SIGSEGV), 0, &nothing);
     task_terminate(task);
 }
 
-kern_return_t S_exception_raise(struct exceptions *e, mach_port_t reply, mach_msg_type_name_t reply_type, mach_port_t thread,
+kern_return_t S_exception_raise(mach_port_t port, mach_port_t reply, mach_msg_type_name_t reply_type, mach_port_t thread,
                                 mach_port_t task, int exception, int code, rpc_long_integer_t subcode)
 {
-    if (!e)
-        return EOPNOTSUPP;
     pthread_mutex_lock(&proc_lock);
+    struct exceptions *e = (struct exceptions *)hash_find(&table, port);
     /* Anybody who has the port can send such a message: only the process's own task may be meant. */
-    bool own = e->process && e->process->task == task;
-    pthread_mutex_unlock(&proc_lock);
-    if (!own)
+    if (!e || e->process->task != task) {
+        pthread_mutex_unlock(&proc_lock);
         return KERN_INVALID_ARGUMENT;
+    }
     error_t err = exception_forward(e->forward, reply, reply_type, thread, task, exception, code, subcode);
     if (!err)
         err = thread_set_state(thread, e->flavor, e->state, e->count);
     else if (MACH_PORT_VALID(reply))
         mach_port_deallocate(mach_task_self(), reply);
     if (err)
-        exceptions_kill(e, task);
+        exceptions_kill(e->process, task);
+    pthread_mutex_unlock(&proc_lock);
     mach_port_deallocate(mach_task_self(), thread);
     mach_port_deallocate(mach_task_self(), task);
     return MIG_NO_REPLY;
+}
+
+/* MIG's dispatcher, which its header leaves out. */
+extern boolean_t exc_catch_server(mach_msg_header_t *request, mach_msg_header_t *reply);
+
+static void *exceptions_loop(void *arg)
+{
+    (void)arg;
+    for (;;)
+        mach_msg_server(exc_catch_server, MESSAGE_MAX, set);
+    return NULL;
+}
+
+static error_t exceptions_start(void)
+{
+    pthread_t thread;
+    error_t err = mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_PORT_SET, &set);
+    if (err)
+        return err;
+    err = pthread_create(&thread, NULL, exceptions_loop, NULL);
+    if (err) {
+        mach_port_mod_refs(mach_task_self(), set, MACH_PORT_RIGHT_PORT_SET, -1);
+        set = MACH_PORT_NULL;
+        return err;
+    }
+    pthread_detach(thread);
+    return 0;
+}
+
+kern_return_t S_proc_handle_exceptions(pcall_t call, mach_port_t receive, mach_port_t forward, int flavor,
+                                       const thread_state_t state, mach_msg_type_number_t count)
+{
+    if (!MACH_PORT_VALID(receive) || !MACH_PORT_VALID(forward))
+        return EINVAL;
+    struct exceptions *e = malloc(sizeof *e + count * sizeof *state);
+    if (!e)
+        return ENOMEM;
+    struct process *p = call_enter(call);
+    if (!p) {
+        free(e);
+        return call_refuse(call);
+    }
+    error_t err = set ? 0 : exceptions_start();
+    if (!err)
+        err = hash_add(&table, &e->link, receive);
+    if (!err) {
+        err = mach_port_move_member(mach_task_self(), receive, set);
+        if (err)
+            hash_remove(&table, &e->link);
+    }
+    if (err) {
+        free(e);
+        return call_leave(err);
+    }
+    exceptions_release(p);
+    e->process = p;
+    e->forward = forward;
+    e->flavor = flavor;
+    e->count = count;
+    memcpy(e->state, state, count * sizeof *state);
+    p->exceptions = e;
+    return call_leave(0);
 }

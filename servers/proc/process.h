@@ -42,6 +42,11 @@ struct hash_table {
     size_t count;
 };
 
+/* Adds LINK with KEY (ENOMEM), which must not be in the table; takes it out; finds it (NULL: none). A zeroed table is empty. */
+error_t hash_add(struct hash_table *table, struct hash_link *link, uint32_t key);
+void hash_remove(struct hash_table *table, struct hash_link *link);
+struct hash_link *hash_find(const struct hash_table *table, uint32_t key);
+
 /* A doubly linked list, circular; the head is a link of nothing. */
 struct list_link {
     struct list_link *next, *prev;

@@ -163,12 +163,8 @@ kern_return_t S_proc_dostop(pcall_t call, mach_port_t keep)
     struct process *p = call_enter(call);
     if (!p)
         return call_refuse(call);
-    mach_port_t task = task_ref(p);
+    error_t err = p->task ? task_stop_others(p->task, keep) : ESRCH;
     call_leave(0);
-    if (task == MACH_PORT_NULL)
-        return ESRCH;
-    error_t err = task_stop_others(task, keep);
-    mach_port_deallocate(mach_task_self(), task);
     if (!err && MACH_PORT_VALID(keep))
         mach_port_deallocate(mach_task_self(), keep);
     return err;

@@ -90,7 +90,6 @@ error_t memory_get_strings(mach_port_t task, uint64_t vector, char **data, mach_
 /* A new reference to PROCESS's task, for use without the lock; MACH_PORT_NULL if it has none. */
 mach_port_t task_ref(struct process *process);
 
-extern struct ports_class exceptions_class;
 extern struct ports_class reauth_class;
 extern struct ports_class tasks_class;
 

@@ -46,7 +46,7 @@ static error_t hash_grow(struct hash_table *table)
     return 0;
 }
 
-static error_t hash_add(struct hash_table *table, struct hash_link *link, uint32_t key)
+error_t hash_add(struct hash_table *table, struct hash_link *link, uint32_t key)
 {
     if (table->count >= table->size) {
         error_t err = hash_grow(table);
@@ -61,7 +61,7 @@ static error_t hash_add(struct hash_table *table, struct hash_link *link, uint32
     return 0;
 }
 
-static void hash_remove(struct hash_table *table, struct hash_link *link)
+void hash_remove(struct hash_table *table, struct hash_link *link)
 {
     struct hash_link **prevp = &table->places[hash_place(table, link->key)];
     while (*prevp != link)
@@ -70,7 +70,7 @@ static void hash_remove(struct hash_table *table, struct hash_link *link)
     table->count--;
 }
 
-static struct hash_link *hash_find(const struct hash_table *table, uint32_t key)
+struct hash_link *hash_find(const struct hash_table *table, uint32_t key)
 {
     if (!table->size)
         return NULL;

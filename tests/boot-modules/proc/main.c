@@ -299,6 +299,41 @@ static void measure(void)
         say("%s%lu%s", i ? " " : "  in steps: ", costs[i] / N, i == 8 ? "\r\n" : "");
 }
 
+/* What fork and exec ask besides. */
+static void measure_more(void)
+{
+    enum { N = 500 };
+    pid_t pid, dead;
+    int status, sigcode;
+    struct rusage usage;
+    unsigned long exceptions = 0, stop = 0, msgport = 0, locations = 0;
+    mach_port_t proc, task = child_make(&pid, &proc), thread, other, old;
+    CHECK_EQ(thread_create(task, &thread), 0);
+    CHECK_EQ(thread_create(task, &other), 0);
+    for (int i = 0; i < N; i++) {
+        mach_port_t receive = MACH_PORT_NULL, forward = mach_reply_port();
+        natural_t state[64] = {0};
+        mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &receive);
+        unsigned long start = stamp();
+        proc_handle_exceptions(proc, receive, forward, MACH_MSG_TYPE_MAKE_SEND, 1, state, 43);
+        exceptions += stamp() - start;
+        start = stamp();
+        proc_dostop(proc, thread);
+        stop += stamp() - start;
+        thread_resume(other);
+        start = stamp();
+        proc_setmsgport(proc, forward, &old);
+        msgport += stamp() - start;
+        start = stamp();
+        proc_set_arg_locations(proc, 1, 2);
+        locations += stamp() - start;
+        mach_port_mod_refs(mach_task_self(), forward, MACH_PORT_RIGHT_RECEIVE, -1);
+    }
+    say("handle_exceptions %lu dostop %lu setmsgport %lu set_arg_locations %lu\r\n", exceptions / N, stop / N, msgport / N, locations / N);
+    task_terminate(task);
+    proc_wait(startup_proc, pid, 0, &status, &sigcode, &usage, &dead);
+}
+
 static mach_port_t option(char **argv, const char *name)
 {
     for (; *argv; argv++)
@@ -329,6 +364,7 @@ int main(int argc, char **argv)
     test_reassign();
     test_interrupt();
     measure();
+    measure_more();
     say("%u passed, %u failed\r\n", passed, failed);
     host_reboot(host_priv, 0);
     return 0;
