@@ -176,6 +176,8 @@ static io_return_t disk_sync(void)
             fprintf(stderr, "rumpdisk: wd%u: flushing the cache failed\n", i);
             result = D_IO_ERROR;
         }
+        machdev_trace("wd%u: %llu commands, %llu KiB, %llu resets", i, (unsigned long long)disks[i]->commands,
+                      (unsigned long long)disks[i]->bytes / 1024, (unsigned long long)disks[i]->resets);
     }
     return result;
 }
