@@ -90,26 +90,53 @@ static void hba_interrupt(struct ahci_hba *hba)
     ahci_write32(hba->regs, HBA_IS, status);
 }
 
+/* device_intr_ack without an answer, so that acknowledging an interrupt and waiting for the next is one call of the kernel. */
+struct acknowledgement {
+    mach_msg_header_t header;
+    mach_msg_type_t type;
+    mach_port_name_inlined_t port;
+};
+#define DEVICE_INTR_ACK 2814
+
+static void acknowledgement_fill(const struct ahci_hba *hba, struct acknowledgement *ack)
+{
+    *ack = (struct acknowledgement){
+        .header = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0) | MACH_MSGH_BITS_COMPLEX,
+                   .msgh_size = sizeof *ack,
+                   .msgh_remote_port = hba->irq_device,
+                   .msgh_id = DEVICE_INTR_ACK},
+        .type = {.msgt_name = MACH_MSG_TYPE_MAKE_SEND, .msgt_size = 64, .msgt_number = 1, .msgt_inline = TRUE},
+    };
+    ack->port.name = hba->irq_port;
+}
+
 /* The kernel sends one message an interrupt and keeps the line shut until it is acknowledged; the line may be shared,
    so there may be nothing to do. */
 static void *interrupt_thread(void *arg)
 {
     struct ahci_hba *hba = arg;
+    bool pending = false; /* an interrupt that is not acknowledged */
     for (;;) {
         union {
             device_intr_notification_t notification;
+            struct acknowledgement ack;
             char room[256];
         } message;
-        mach_msg_return_t err = mach_msg(&message.notification.intr_header, MACH_RCV_MSG, 0, sizeof message, hba->irq_port,
-                                         MACH_MSG_TIMEOUT_NONE, MACH_PORT_NULL);
-        if (err)
+        mach_msg_header_t *header = &message.notification.intr_header;
+        if (pending)
+            acknowledgement_fill(hba, &message.ack);
+        mach_msg_return_t err = mach_msg(header, MACH_RCV_MSG | (pending ? MACH_SEND_MSG : 0), sizeof message.ack,
+                                         sizeof message, hba->irq_port, MACH_MSG_TIMEOUT_NONE, MACH_PORT_NULL);
+        if (err) {
+            /* An error of sending: it is still to be acknowledged. */
+            pending = pending && err < MACH_RCV_IN_PROGRESS;
             continue;
-        if (message.notification.intr_header.msgh_id == DEVICE_INTR_NOTIFY) {
-            hba_interrupt(hba);
-            device_intr_ack(hba->irq_device, hba->irq_port, MACH_MSG_TYPE_MAKE_SEND);
-        } else {
-            mach_msg_destroy(&message.notification.intr_header);
         }
+        pending = header->msgh_id == DEVICE_INTR_NOTIFY;
+        if (pending)
+            hba_interrupt(hba);
+        else
+            mach_msg_destroy(header);
     }
     return NULL;
 }

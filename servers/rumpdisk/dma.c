@@ -4,6 +4,8 @@
 #include "dma.h"
 
 #include <mach/gnumach.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The kernel keeps no longer runs of free pages, and GNU Mach stops when it is asked for one. */
@@ -30,14 +32,58 @@ static kern_return_t contiguous(const struct dma_limits *limits, size_t length, 
     return 0;
 }
 
+/* ---- pages kept for short writes ------------------------------------------------------- */
+
+struct dma_bounce {
+    struct dma_bounce *next; /* bounce_lock */
+    void *page;
+    uint64_t physical;
+};
+
+static pthread_mutex_t bounce_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct dma_bounce *bounce_free; /* bounce_lock */
+
+/* As many as were ever in use at the same time: at most the slots of all ports and what waits for them. */
+static struct dma_bounce *bounce_get(const struct dma_limits *limits)
+{
+    pthread_mutex_lock(&bounce_lock);
+    struct dma_bounce *bounce = bounce_free;
+    if (bounce)
+        bounce_free = bounce->next;
+    pthread_mutex_unlock(&bounce_lock);
+    if (bounce)
+        return bounce;
+    struct dma dma;
+    bounce = malloc(sizeof *bounce);
+    if (!bounce)
+        return NULL;
+    if (contiguous(limits, vm_page_size, &dma)) {
+        free(bounce);
+        return NULL;
+    }
+    bounce->page = dma.address;
+    bounce->physical = dma.memory.base;
+    return bounce;
+}
+
+static void bounce_put(struct dma_bounce *bounce)
+{
+    pthread_mutex_lock(&bounce_lock);
+    bounce->next = bounce_free;
+    bounce_free = bounce;
+    pthread_mutex_unlock(&bounce_lock);
+}
+
+/* ---- pages where they are ------------------------------------------------------------------ */
+
 /* Wires LENGTH bytes at ADDRESS with PROT and finds out where they are.  KERN_INVALID_ADDRESS when some are out of the
    adapter's reach. */
 static kern_return_t wire(const struct dma_limits *limits, vm_address_t address, size_t length, vm_prot_t prot,
                           struct dma *dma)
 {
     vm_address_t first = trunc_page(address), end = round_page(address + length);
-    rpc_phys_addr_t *pages = NULL;
-    mach_msg_type_number_t count = 0;
+    rpc_phys_addr_t *pages = (rpc_phys_addr_t *)dma->few_pages;
+    mach_msg_type_number_t count = DMA_PAGES;
     kern_return_t err = 0;
     /* What a client keeps a copy of would be copied page by page when it is wired while it could be written. */
     if (!(prot & VM_PROT_WRITE))
@@ -48,15 +94,15 @@ static kern_return_t wire(const struct dma_limits *limits, vm_address_t address,
         return err;
     err = vm_pages_phys(limits->host_priv, mach_task_self(), first, end - first, &pages, &count);
     if (!err) {
-        *dma = (struct dma){
-            .address = (void *)address,
-            .length = length,
-            .memory = {.pages = (const uint64_t *)pages, .offset = address - first},
-            .wired = first,
-            .wired_end = end,
-            .pages = (vm_address_t)pages,
-            .pages_end = (vm_address_t)(pages + count),
-        };
+        dma->address = (void *)address;
+        dma->length = length;
+        dma->memory = (struct ahci_memory){.pages = (const uint64_t *)pages, .offset = address - first};
+        dma->wired = first;
+        dma->wired_end = end;
+        dma->own = dma->own_end = 0;
+        dma->bounce = NULL;
+        dma->pages = (const uint64_t *)pages == dma->few_pages ? 0 : (vm_address_t)pages;
+        dma->pages_end = dma->pages + (dma->pages ? count * sizeof *pages : 0);
         if (count < (end - first) / vm_page_size)
             err = KERN_INVALID_ADDRESS;
         for (mach_msg_type_number_t i = 0; i < count; i++)
@@ -64,7 +110,8 @@ static kern_return_t wire(const struct dma_limits *limits, vm_address_t address,
                 err = KERN_INVALID_ADDRESS;
         if (!err)
             return 0;
-        vm_deallocate(mach_task_self(), dma->pages, dma->pages_end - dma->pages);
+        if (dma->pages_end > dma->pages)
+            vm_deallocate(mach_task_self(), dma->pages, dma->pages_end - dma->pages);
     }
     vm_wire(limits->host_priv, mach_task_self(), first, end - first, VM_PROT_NONE);
     return err;
@@ -76,6 +123,8 @@ static void release(const struct dma_limits *limits, struct dma *dma)
         vm_wire(limits->host_priv, mach_task_self(), dma->wired, dma->wired_end - dma->wired, VM_PROT_NONE);
     if (dma->pages_end > dma->pages)
         vm_deallocate(mach_task_self(), dma->pages, dma->pages_end - dma->pages);
+    if (dma->bounce)
+        bounce_put(dma->bounce);
     if (dma->own_end > dma->own)
         vm_deallocate(mach_task_self(), dma->own, dma->own_end - dma->own);
 }
@@ -109,6 +158,13 @@ void dma_read_cancel(const struct dma_limits *limits, struct dma *dma)
 kern_return_t dma_write_begin(const struct dma_limits *limits, void *data, size_t length, struct dma *dma)
 {
     vm_address_t address = (vm_address_t)data;
+    struct dma_bounce *bounce = length <= vm_page_size ? bounce_get(limits) : NULL;
+    if (bounce) {
+        memcpy(bounce->page, data, length);
+        *dma = (struct dma){
+            .address = bounce->page, .length = length, .memory = {.base = bounce->physical}, .bounce = bounce};
+        return 0;
+    }
     /* The hardware wants even addresses. */
     if (address % 2 == 0) {
         kern_return_t err = wire(limits, address, length, VM_PROT_READ, dma);

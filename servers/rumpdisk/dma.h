@@ -7,9 +7,10 @@
      out-of-line data: vm_wire, vm_pages_phys                         10,400 / 120,000 / 4,200,000  (it copies the pages)
                        the same after vm_protect for reading only      5,900 /  16,400 /   185,000
                        copied to contiguous memory                     7,200 /  46,000 /   700,000
+                       copied to a page kept for that                  3,300
    So reads go into contiguous memory, of which the pages are then moved to the client; where none is left, into pages wired one by
    one.  Writes go out of the client's pages, made unwritable and wired where they are, unless these are badly aligned or too high
-   in memory: then they are copied. */
+   in memory: then they are copied; so is what fits into a page. */
 
 #ifndef RUMPDISK_DMA_H
 #define RUMPDISK_DMA_H
@@ -18,6 +19,10 @@
 
 #include "ahci_command.h"
 
+/* Pages whose addresses have room in the structure: the kernel's answer is then not memory of its own. */
+#define DMA_PAGES 17u
+
+/* Not to be moved once filled in: it points into itself. */
 struct dma {
     void *address;             /* where the transfer's first byte is for the processor */
     size_t length;             /* bytes of the transfer */
@@ -25,6 +30,8 @@ struct dma {
     vm_address_t wired, wired_end; /* pages to unwire when it is over */
     vm_address_t pages, pages_end; /* memory that holds memory.pages, or nothing */
     vm_address_t own, own_end;     /* pages of ours to deallocate when it is over, or nothing */
+    struct dma_bounce *bounce;     /* the page of ours to give back when it is over, or NULL */
+    uint64_t few_pages[DMA_PAGES];
 };
 
 /* What the adapter can address, and by whose right memory is wired. Constant after start-up. */
