@@ -156,8 +156,7 @@ void diskfs_call_fsys_startup(mach_port_t bootstrap, bool want_node)
     mach_port_t right = err ? MACH_PORT_NULL : ports_object_send_right(startup_control);
     if (right == MACH_PORT_NULL)
         diskfs_die("cannot make a control port: %s", strerror(err ? err : ENOMEM));
-    err = fsys_startup(bootstrap, want_node ? O_READ | (diskfs_readonly ? 0 : O_WRITE) : 0, right,
-                       MACH_MSG_TYPE_MOVE_SEND, &node);
+    err = fsys_startup(bootstrap, want_node ? O_READ : 0, right, MACH_MSG_TYPE_MOVE_SEND, &node);
     ports_object_deref(startup_control);
     if (err)
         diskfs_die("fsys_startup on the bootstrap port: %s", strerror(err));

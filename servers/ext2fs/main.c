@@ -84,6 +84,12 @@ static char *store_name(void)
     return asprintf(&typed, "%s:%s", type ? type : "file", name) < 0 ? NULL : typed;
 }
 
+/* The program ends, with an error or by fsys_goaway: what was begun is finished.  */
+static void mark_clean(void)
+{
+    (void)ext2_sync(ext2fs, true, true);
+}
+
 /* Opens the store and mounts what is on it; ends the program with one line when that cannot be.  */
 static void mount(void)
 {
@@ -99,6 +105,7 @@ static void mount(void)
         diskfs_die("%s", why ? why : strerror(err));
     free(name);
     ops.size_max = (off_t)ext2fs->size_max;
+    atexit(mark_clean);
     if (!diskfs_readonly && (err = ext2_set_writable(ext2fs, true)) != 0) {
         diskfs_warn("cannot be written (%s): read-only", strerror(err));
         diskfs_readonly = true;
