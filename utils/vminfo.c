@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vminfo: shows the address space of processes. */
+
+#include <getopt.h>
+#include <hurd.h>
+#include <hurd/process.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common.h"
+
+const char program_name[] = "vminfo";
+const char program_help[] =
+    "vminfo [OPTION...] PID...\n"
+    "Shows the regions of each process PID: address, size, protection (largest allowed), inheritance, offset in its memory object.\n\n"
+    "  -s, --summary  only how many there are and how large they are together\n"
+    "      --help     this text\n";
+
+static const struct option options[] = { { "summary", no_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' }, { 0 } };
+
+static void protection_text(vm_prot_t protection, char text[4])
+{
+    text[0] = protection & VM_PROT_READ ? 'r' : '-';
+    text[1] = protection & VM_PROT_WRITE ? 'w' : '-';
+    text[2] = protection & VM_PROT_EXECUTE ? 'x' : '-';
+    text[3] = '\0';
+}
+
+static error_t show(pid_t pid, bool summary)
+{
+    vm_address_t address = 0;
+    unsigned long total = 0;
+    unsigned int count = 0;
+    task_t task;
+    error_t err = proc_pid2task(getproc(), pid, &task);
+
+    if (!err && task == MACH_PORT_NULL)
+        err = ESRCH;
+    while (!err) {
+        vm_prot_t protection, maximum;
+        vm_inherit_t inheritance;
+        boolean_t shared;
+        mach_port_t object;
+        vm_offset_t offset;
+        vm_size_t size;
+        char now[4], most[4];
+        kern_return_t end = vm_region(task, &address, &size, &protection, &maximum, &inheritance, &shared, &object, &offset);
+        if (end == KERN_NO_SPACE)
+            break;
+        err = end;
+        if (err)
+            break;
+        protection_text(protection, now);
+        protection_text(maximum, most);
+        if (!summary)
+            printf("%#14lx %10lu KiB %s (%s) %s%s +%#lx\n", (unsigned long) address, (unsigned long) size / 1024, now, most,
+                   inheritance == VM_INHERIT_COPY ? "copy" : inheritance == VM_INHERIT_SHARE ? "share" : "none",
+                   shared ? " shared" : "", (unsigned long) offset);
+        if (MACH_PORT_VALID(object))
+            mach_port_deallocate(mach_task_self(), object);
+        total += size;
+        count++;
+        address += size;
+    }
+    if (err) {
+        complain(err, "%d", pid);
+        return err;
+    }
+    printf("%d: %u regions, %lu KiB\n", pid, count, total / 1024);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    bool summary = false;
+    int option, status = 0;
+
+    while ((option = getopt_long(argc, argv, "s", options, NULL)) != -1)
+        switch (option) {
+        case 's': summary = true; break;
+        case 'h': usage_help();
+        default: exit(2);
+        }
+    if (optind == argc)
+        usage_error("no process id given");
+    for (; optind < argc; optind++) {
+        char *end;
+        long pid = strtol(argv[optind], &end, 10);
+        if (end == argv[optind] || *end != '\0')
+            usage_error("`%s' is no process id", argv[optind]);
+        if (show((pid_t) pid, summary))
+            status = 1;
+    }
+    return fflush(stdout) == 0 ? status : 1;
+}
