@@ -112,11 +112,27 @@ void exec_boot_revoke(struct exec_boot *boot)
     pthread_mutex_unlock(&boot->lock);
 }
 
-/* Moves DATA into a reply argument *BYTES with room for *LENGTH bytes. The stub sends what is not in its own room out of line and
-   deallocates it; exec_data_settle has seen to it that long data are of that kind. */
-static void reply_data(struct exec_data *data, data_t *bytes, mach_msg_type_number_t *length)
+/* Makes sure that DATA can go into a reply with room for ROOM bytes: what is longer needs memory of its own. */
+static error_t reply_data_prepare(struct exec_data *data, size_t room)
 {
-    if (data->kind == EXEC_DATA_VM && data->length > *length)
+    vm_address_t pages;
+
+    if (data->length <= room || data->kind == EXEC_DATA_VM)
+        return 0;
+    if (vm_allocate(mach_task_self(), &pages, data->length, TRUE))
+        return ENOMEM;
+    memcpy((void *) pages, data->bytes, data->length);
+    size_t length = data->length;
+    exec_data_free(data);
+    *data = (struct exec_data) { .bytes = (char *) pages, .length = length, .kind = EXEC_DATA_VM };
+    return 0;
+}
+
+/* Moves DATA, prepared for ROOM bytes, into a reply argument.  The stub sends what is not in its own room out of line and
+   deallocates it. */
+static void reply_data(struct exec_data *data, size_t room, data_t *bytes, mach_msg_type_number_t *length)
+{
+    if (data->length > room)
         *bytes = data->bytes;
     else
         memcpy(*bytes, data->bytes, data->length);
@@ -124,6 +140,11 @@ static void reply_data(struct exec_data *data, data_t *bytes, mach_msg_type_numb
     if (*bytes == data->bytes)
         *data = (struct exec_data) { 0 };
     exec_data_free(data);
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
 }
 
 /* Arrays that have no room in the reply get memory of their own, which the stub deallocates. */
@@ -154,7 +175,12 @@ kern_return_t S_exec_startup_get_info(struct exec_boot *boot, vm_address_t *user
     if (boot == NULL)
         return EOPNOTSUPP;
     pthread_mutex_lock(&boot->lock);
+    size_t argv_room = smaller(*argv_length, boot->inline_max), envp_room = smaller(*envp_length, boot->inline_max);
     err = boot->filled ? 0 : EALREADY;
+    if (!err)
+        err = reply_data_prepare(&boot->argv, argv_room);
+    if (!err)
+        err = reply_data_prepare(&boot->envp, envp_room);
     if (!err)
         err = reply_room(&descriptors, *dtable_count, boot->dtable_count, sizeof(mach_port_t));
     if (!err)
@@ -176,8 +202,8 @@ kern_return_t S_exec_startup_get_info(struct exec_boot *boot, vm_address_t *user
     *portarray_count = boot->portarray_count;
     *intarray_count = boot->intarray_count;
     *dtable_type = *portarray_type = MACH_MSG_TYPE_MOVE_SEND;
-    reply_data(&boot->argv, argv, argv_length);
-    reply_data(&boot->envp, envp, envp_length);
+    reply_data(&boot->argv, argv_room, argv, argv_length);
+    reply_data(&boot->envp, envp_room, envp, envp_length);
     *user_entry = boot->user_entry;
     *phdr_data = boot->phdr_address;
     *phdr_size = boot->phdr_size;

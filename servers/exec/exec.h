@@ -64,11 +64,16 @@ struct exec_boot {
     vm_address_t user_entry, phdr_address, stack_base;
     vm_size_t phdr_size, stack_size;
     int flags;
+    size_t inline_max;         /* more bytes of argv or envp than this go out of line */
     struct exec_data argv, envp;
     mach_port_t *dtable, *portarray;   /* one block of memory that begins with dtable; send rights */
     int *intarray;                     /* in the same block */
     unsigned int dtable_count, portarray_count, intarray_count;
 };
+
+/* A static program gets longer strings out of line: its C library has not yet learned how large the caches are when it copies what
+   came inline, and its memcpy then only copes with so many bytes. */
+#define EXEC_STATIC_INLINE_MAX 128
 
 /* The bucket of all objects of the server. */
 extern struct ports_bucket *exec_bucket;

@@ -145,6 +145,7 @@ static error_t run_fill_task(struct run *run)
         err = exec_target_stack(run->task, main->plan->stack_size, main->plan->executable_stack, &boot->stack_base, &boot->stack_size);
     if (err)
         return err;
+    boot->inline_max = interpreter->plan ? SIZE_MAX : EXEC_STATIC_INLINE_MAX;
     boot->user_entry = main->plan->entry + main->base;
     boot->phdr_address = main->plan->headers_address ? main->plan->headers_address + main->base : 0;
     boot->phdr_size = main->plan->headers_address ? main->plan->headers_size : 0;
