@@ -19,9 +19,12 @@
 #include <hurd/fs.h>
 #include <hurd/io.h>
 #include <hurd/process.h>
+#include <mach/mig_errors.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { FSYS_STARTUP_REPLY = 22100 }; /* fsys.defs: the id of fsys_startup's answer */
 
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t start_done = PTHREAD_COND_INITIALIZER;
@@ -58,11 +61,44 @@ static const struct ports_class_ops start_ops = {
 };
 struct ports_class fshelp_start_class = PORTS_CLASS(start_ops);
 
-kern_return_t S_fshelp_startup(struct fshelp_start *start, int flags, mach_port_t control, mach_port_t *realnode,
-                               mach_msg_type_name_t *realnode_kind)
+/* Answers the child's fsys_startup on REPLY (a right of REPLY_TYPE, consumed): ERR, or NODE (send right, consumed then).  By hand, because
+   whoever waits for the start may end the program as soon as he hears of it, and the answer must be out before. */
+static error_t start_answer(mach_port_t reply, mach_msg_type_name_t reply_type, error_t err, mach_port_t node)
 {
+    struct {
+        mach_msg_header_t head;
+        mach_msg_type_t code_type;
+        kern_return_t code;
+        int code_pad;
+        mach_msg_type_t node_type;
+        mach_port_name_inlined_t node;
+    } message = {
+        .head = { .msgh_bits = MACH_MSGH_BITS(reply_type, 0), .msgh_size = sizeof(mig_reply_header_t), .msgh_id = FSYS_STARTUP_REPLY },
+        .code_type = { .msgt_name = MACH_MSG_TYPE_INTEGER_32, .msgt_size = 32, .msgt_number = 1, .msgt_inline = TRUE },
+        .code = err,
+    };
+
+    message.head.msgh_remote_port = reply;
+    if (!err) {
+        message.head.msgh_bits |= MACH_MSGH_BITS_COMPLEX;
+        message.head.msgh_size = sizeof message;
+        message.node_type = (mach_msg_type_t) { .msgt_name = MACH_MSG_TYPE_MOVE_SEND, .msgt_size = sizeof message.node * 8,
+                                                .msgt_number = 1, .msgt_inline = TRUE };
+        message.node.name = node;
+    }
+    err = mach_msg(&message.head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, message.head.msgh_size, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+    if (err)
+        ports_message_destroy(&message.head, true);
+    return err;
+}
+
+kern_return_t S_fshelp_startup(struct fshelp_start *start, mach_port_t reply, mach_msg_type_name_t reply_type, int flags,
+                               mach_port_t control, mach_port_t *realnode, mach_msg_type_name_t *realnode_kind)
+{
+    mach_port_t node = MACH_PORT_NULL;
     error_t err = 0;
 
+    (void) realnode, (void) realnode_kind; /* start_answer gives it */
     if (!start)
         return EOPNOTSUPP;
     pthread_mutex_lock(&start_lock);
@@ -72,19 +108,13 @@ kern_return_t S_fshelp_startup(struct fshelp_start *start, int flags, mach_port_
         start->control = control;
     pthread_mutex_unlock(&start_lock);
     if (err)
-        return err;
+        return err; /* the loop answers */
 
-    *realnode = MACH_PORT_NULL;
-    *realnode_kind = MACH_MSG_TYPE_MOVE_SEND;
-    err = start->underlying(start->cookie, flags, realnode);
-    if (err) {
-        /* The loop destroys CONTROL with the request; the start has failed for both sides. */
-        pthread_mutex_lock(&start_lock);
-        start->control = MACH_PORT_NULL;
-        pthread_mutex_unlock(&start_lock);
-    }
-    start_finish(start, err);
-    return err;
+    err = start->underlying(start->cookie, flags, &node);
+    error_t lost = start_answer(reply, reply_type, err, node);
+    /* From here on CONTROL is the start's: who waits takes it, or it goes with the start. */
+    start_finish(start, err ? err : lost ? EDIED : 0);
+    return MIG_NO_REPLY;
 }
 
 /* The bucket of all starts of this program, served by threads of its own from the first start on. */
