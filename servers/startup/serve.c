@@ -115,11 +115,12 @@ kern_return_t S_startup_reboot(startup_call_t call, mach_port_t credential, int 
     return EBUSY;  /* somebody else is at it, or it failed */
 }
 
-/* Signals mean nothing to startup: it hears of its children's deaths otherwise. */
+/* Signals mean nothing to startup: it hears of its children's deaths otherwise.  But only who has our task may send any. */
 static kern_return_t signal_take(mach_port_t refport)
 {
-    if (MACH_PORT_VALID(refport))
-        mach_port_deallocate(mach_task_self(), refport);
+    if (refport != mach_task_self())
+        return EPERM;
+    mach_port_deallocate(mach_task_self(), refport);
     return 0;
 }
 
