@@ -114,14 +114,17 @@ static error_t file_fetch(void *hook, struct pager_fetch *f)
 
 /* ---- writing ------------------------------------------------------------------------------------- */
 
-/* The first blocks of [START, END) that lie in a row; allocates what is missing, which should not happen.  map_lock held.  */
-static error_t write_extent(struct ext2_inode *i, uint64_t start, uint64_t end, uint32_t *block, uint32_t *run)
+/* The first blocks of [START, END) that lie in a row; allocates what is missing (the file has grown over the rest of a page that was writable
+   already); *ALLOCATED is then set.  map_lock held.  */
+static error_t write_extent(struct ext2_inode *i, uint64_t start, uint64_t end, uint32_t *block, uint32_t *run,
+                            bool *allocated)
 {
     uint64_t lblock = start >> ext2fs->block_log, done;
     uint32_t max = (uint32_t)((end - start) >> ext2fs->block_log);
     error_t err = ext2_map(ext2fs, i, lblock, max, block, run);
     if (err || *block)
         return err;
+    *allocated = true;
     err = ext2_map_alloc(ext2fs, i, lblock, lblock + *run, 0, &done);
     if (done > lblock)
         err = ext2_map(ext2fs, i, lblock, (uint32_t)(done - lblock), block, run);
@@ -132,13 +135,14 @@ static error_t file_write(void *hook, uint64_t offset, const void *data, size_t 
 {
     struct ext2_inode *i = inode_of(hook);
     error_t result = 0;
+    bool allocated = false;
     if (!ext2fs->writable)
         return EROFS;
     for (uint64_t at = offset; ; ) {
         uint32_t block, run = 0;
         pthread_mutex_lock(&i->map_lock);
         uint64_t size = round_up(i->size, ext2fs->block_size), end = offset + length < size ? offset + length : size;
-        error_t err = at < end ? write_extent(i, at, end, &block, &run) : 0;
+        error_t err = at < end ? write_extent(i, at, end, &block, &run, &allocated) : 0;
         pthread_mutex_unlock(&i->map_lock);
         if (at >= end)
             break;
@@ -157,6 +161,8 @@ static error_t file_write(void *hook, uint64_t offset, const void *data, size_t 
         }
         at += (uint64_t)run << ext2fs->block_log;
     }
+    if (allocated)
+        diskfs_node_mark_dirty(&((struct ext2_node *)hook)->dn);
     return result;
 }
 
@@ -172,6 +178,7 @@ static error_t file_unlock(void *hook, uint64_t offset, size_t length, bool own)
     uint64_t size = round_up(i->size, ext2fs->block_size), end = offset + length < size ? offset + length : size;
     error_t err = offset < end ? ext2_map_alloc(ext2fs, i, offset >> ext2fs->block_log, end >> ext2fs->block_log, 0, &done) : 0;
     pthread_mutex_unlock(&i->map_lock);
+    diskfs_node_mark_dirty(&((struct ext2_node *)hook)->dn);
     if (!err)
         diskfs_node_touched(&((struct ext2_node *)hook)->dn);
     return err;

@@ -19,6 +19,10 @@ static error_t sync_one(struct diskfs_node *node, void *wait)
     error_t err = ext2fs_small_flush(n);
     if (n->pager)
         err = pager_sync(n->pager, 0, UINT64_MAX, *(bool *)wait);
+    if (ext2fs->writable) {                        /* writing pages may have allocated blocks */
+        error_t e = diskfs_node_update(node, false);
+        err = err ? err : e;
+    }
     pthread_mutex_unlock(&node->lock);
     return err;
 }

@@ -53,9 +53,10 @@ static error_t metadata_flush(void)
 error_t ext2fs_node_write(struct diskfs_node *node, bool wait)
 {
     struct ext2_inode *i = &ext2_node(node)->inode;
-    const struct stat *st = &node->stat;
+    struct stat *st = &node->stat;
     if (!ext2fs->writable)
         return EROFS;
+    st->st_blocks = (blkcnt_t)i->sectors;
     i->mode = (uint16_t)st->st_mode;
     i->links = (uint32_t)st->st_nlink;
     i->uid = st->st_uid;
