@@ -126,11 +126,13 @@ error_t exec_read(file_t file, uint64_t offset, void *buffer, size_t size, size_
 
 /* ---- target.c ------------------------------------------------------------------- */
 
-/* No address of a program may lie at or above this: what is over it belongs to its first stack. */
+/* The C library puts the break at a fixed address far from everything (glibc, x86_64/vm_param.h).  The first stack ends a GiB above it:
+   so the two share two of the three levels of page tables, each of which is a page to be cleared in every process, and a break can
+   still grow to half a GiB and more.  No address of a program may reach that GiB. */
+#define EXEC_ADDRESS_LIMIT 0x200000000000ull
+#define EXEC_STACK_TOP (EXEC_ADDRESS_LIMIT + (1ull << 30))
 #define EXEC_STACK_SIZE_DEFAULT (16ull << 20)
-#define EXEC_STACK_SIZE_MAX (1ull << 30)
-#define EXEC_STACK_TOP 0x7ffffffff000ull
-#define EXEC_ADDRESS_LIMIT (EXEC_STACK_TOP - EXEC_STACK_SIZE_MAX)
+#define EXEC_STACK_SIZE_MAX (256ull << 20)
 
 /* Makes TASK (all its threads, memory, and the names that REQUEST lists) empty.  The point of no return for it. */
 error_t exec_target_clear(task_t task, const struct exec_request *request);
