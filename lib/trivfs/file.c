@@ -164,14 +164,34 @@ kern_return_t S_file_check_access(trivfs_protid_t protid, int *allowed)
     return 0;
 }
 
-/* Opens PATH from PROTID's node in a translator that has directories. */
-static error_t tree_open_name(struct trivfs_protid *protid, const char *path, int flags, mach_port_t *name)
+/* Opens PATH from PROTID's node in a translator that has directories; or, when it leads above them, lets the client go on with
+   the rest of it in the directory that the tree hangs in. */
+static error_t tree_lookup(struct trivfs_protid *protid, const char *path, int flags, retry_type *retry,
+                           char *retry_name, mach_port_t *result, mach_msg_type_name_t *result_type)
 {
     struct trivfs_protid *child;
-    error_t err = protid->peropen->control->ops->lookup(protid, path, flags, &child);
+    struct trivfs_dotdot *dotdot = protid->peropen->dotdot;
+    const char *above = NULL;
+    error_t err = protid->peropen->control->ops->lookup(protid, path, flags, &child, &above);
     if (err)
         return err;
-    *name = ports_object_make_send_name(child);
+    if (above != NULL) {
+        if (dotdot == NULL)
+            return ENOENT;
+        *retry = FS_RETRY_REAUTH;
+        strcpy(retry_name, above); /* a part of PATH, which is as long at most */
+        *result = dotdot->port;
+        *result_type = MACH_MSG_TYPE_COPY_SEND;
+        return 0;
+    }
+    if (dotdot != NULL) {
+        atomic_fetch_add_explicit(&dotdot->refs, 1, memory_order_relaxed);
+        child->peropen->dotdot = dotdot;
+    }
+    *retry = FS_RETRY_NORMAL;
+    retry_name[0] = '\0';
+    *result = ports_object_make_send_name(child);
+    *result_type = MACH_MSG_TYPE_MAKE_SEND;
     ports_object_deref(child);
     return 0;
 }
@@ -183,17 +203,17 @@ kern_return_t S_dir_lookup(trivfs_protid_t protid, const_string_t name, int flag
     if (protid == NULL)
         return EOPNOTSUPP;
     struct trivfs_control *control = protid->peropen->control;
-    bool tree = control->ops->lookup != NULL;
+    if (control->ops->lookup != NULL)
+        return tree_lookup(protid, name, flags, retry, retry_name, result, result_type);
     if (control->ops->magic != NULL && name[0] != '\0' && strcmp(name, ".") != 0) {
         *retry = FS_RETRY_MAGICAL;
         *result = MACH_PORT_NULL;
         *result_type = MACH_MSG_TYPE_COPY_SEND;
         return control->ops->magic(protid, name, retry_name);
     }
-    if (!tree && control->ops->magic == NULL && (name[0] != '\0' || (flags & O_DIRECTORY))) /* there is nothing below a single node */
+    if (control->ops->magic == NULL && (name[0] != '\0' || (flags & O_DIRECTORY))) /* there is nothing below a single node */
         return ENOTDIR;
-    error_t err = tree ? tree_open_name(protid, name, flags, result)
-                       : control_open_name(control, protid->user, flags, result);
+    error_t err = control_open_name(control, protid->user, flags, result);
     if (err)
         return err;
     *result_type = MACH_MSG_TYPE_MAKE_SEND;

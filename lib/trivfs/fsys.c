@@ -30,6 +30,10 @@ kern_return_t S_fsys_getroot(trivfs_control_t control, mach_port_t reply, mach_m
     if (control->ops->getroot != NULL) {
         err = control->ops->getroot(control, user, flags, retry, retry_name, root);
         *root_type = MACH_MSG_TYPE_MOVE_SEND;
+    } else if (control->ops->lookup != NULL && MACH_PORT_VALID(dotdot)) {
+        err = control_open_root_name(control, user, flags, dotdot, root);
+        *root_type = MACH_MSG_TYPE_MAKE_SEND;
+        dotdot = MACH_PORT_NULL;
     } else {
         err = control_open_name(control, user, flags, root);
         *root_type = MACH_MSG_TYPE_MAKE_SEND;

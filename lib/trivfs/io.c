@@ -313,11 +313,12 @@ kern_return_t S_io_identity(trivfs_protid_t protid, mach_port_t *id, mach_msg_ty
     error_t err = trivfs_protid_stat(protid, &st);
     if (err)
         return err;
+    mach_port_t *slot = control->ops->identity != NULL ? control->ops->identity(protid) : &control->identity;
     pthread_mutex_lock(&control->lock);
-    err = identity_port(&control->identity);
+    err = identity_port(slot);
     if (err == 0)
         err = identity_port(&control->fs_identity);
-    *id = control->identity;
+    *id = *slot;
     *fs_id = control->fs_identity;
     pthread_mutex_unlock(&control->lock);
     *id_type = *fs_id_type = MACH_MSG_TYPE_MAKE_SEND;

@@ -10,6 +10,7 @@
 #include <hurd/fs.h>
 #include <hurd/io.h>
 #include <stdlib.h>
+#include <sys/sysmacros.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -104,6 +105,10 @@ error_t control_stat(struct trivfs_control *control, struct stat *st)
     st->st_mode &= ~(mode_t)S_ITRANS;
     if (control->ops->node_type != 0)
         st->st_mode = (st->st_mode & ~(mode_t)S_IFMT) | control->ops->node_type;
+    /* Two devices are the same for some programs if their numbers are; and cp(1) takes a minor number below 3 for that of
+       /dev/fd/N. */
+    if ((S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode)) && st->st_rdev == 0)
+        st->st_rdev = makedev(1, (unsigned int)st->st_ino + 3);
     st->st_mode |= S_IROOT;
     st->st_size = 0;
     st->st_blocks = 0;
@@ -121,6 +126,14 @@ error_t control_check_open(struct trivfs_control *control, const struct fshelp_u
     if (err)
         return err;
     return (flags & FLAGS_ACCESS) & ~fshelp_allowed(&st, user) ? EACCES : 0;
+}
+
+static void dotdot_deref(struct trivfs_dotdot *dotdot)
+{
+    if (dotdot == NULL || atomic_fetch_sub_explicit(&dotdot->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    mach_port_deallocate(mach_task_self(), dotdot->port);
+    free(dotdot);
 }
 
 /* ---- peropens ------------------------------------------------------------------- */
@@ -148,6 +161,7 @@ static void peropen_deref(struct trivfs_peropen *peropen, bool opened)
         return;
     if (opened && control->ops->close != NULL)
         control->ops->close(peropen);
+    dotdot_deref(peropen->dotdot);
     pthread_mutex_lock(&control->lock);
     fshelp_lock_drop(&control->locks, peropen);
     control->peropens--;
@@ -211,14 +225,40 @@ error_t trivfs_open(struct trivfs_control *control, struct fshelp_user *user, in
     return err;
 }
 
+/* Opens for USER after asking whether he may. */
+static error_t control_open(struct trivfs_control *control, struct fshelp_user *user, int flags,
+                            struct trivfs_protid **protid)
+{
+    error_t err = control_check_open(control, user, flags);
+    return err ? err : trivfs_open(control, user, flags, protid);
+}
+
 error_t control_open_name(struct trivfs_control *control, struct fshelp_user *user, int flags, mach_port_t *name)
 {
     struct trivfs_protid *protid;
-    error_t err = control_check_open(control, user, flags);
-    if (err == 0)
-        err = trivfs_open(control, user, flags, &protid);
+    error_t err = control_open(control, user, flags, &protid);
     if (err)
         return err;
+    *name = ports_object_make_send_name(protid);
+    ports_object_deref(protid);
+    return 0;
+}
+
+error_t control_open_root_name(struct trivfs_control *control, struct fshelp_user *user, int flags, mach_port_t port,
+                               mach_port_t *name)
+{
+    struct trivfs_protid *protid;
+    struct trivfs_dotdot *dotdot = malloc(sizeof *dotdot);
+    if (dotdot == NULL)
+        return ENOMEM;
+    error_t err = control_open(control, user, flags, &protid);
+    if (err) {
+        free(dotdot);
+        return err;
+    }
+    atomic_init(&dotdot->refs, 1);
+    dotdot->port = port;
+    protid->peropen->dotdot = dotdot;
     *name = ports_object_make_send_name(protid);
     ports_object_deref(protid);
     return 0;

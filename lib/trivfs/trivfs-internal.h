@@ -33,6 +33,9 @@ error_t control_stat(struct trivfs_control *control, struct stat *st);
 error_t control_check_open(struct trivfs_control *control, const struct fshelp_user *user, int flags);
 /* Opens for USER and puts the name of the new protid, to be sent with MAKE_SEND, into *NAME. */
 error_t control_open_name(struct trivfs_control *control, struct fshelp_user *user, int flags, mach_port_t *name);
+/* The same for the root of a tree that hangs in the directory DOTDOT (a valid send right, consumed on success). */
+error_t control_open_root_name(struct trivfs_control *control, struct fshelp_user *user, int flags, mach_port_t dotdot,
+                               mach_port_t *name);
 /* The control that a fsys message came for, or NULL. */
 struct trivfs_control *control_self(void);
 

@@ -32,12 +32,19 @@ struct trivfs_control {
     bool orphan;                      /* nobody has the control port any more; lock */
 };
 
+/* The directory that a tree's root hangs in, as its opener sees it: where ".." leads from the root. Shared by what is opened from there. */
+struct trivfs_dotdot {
+    atomic_uint refs;
+    mach_port_t port;                 /* send right; constant */
+};
+
 struct trivfs_peropen {
     atomic_uint refs;
     struct trivfs_control *control;   /* referenced */
     int flags;                        /* O_READ, O_WRITE, O_EXEC, O_NONBLOCK, O_APPEND, ...; lock of control */
     off_t offset;                     /* lock of control; used when the ops are `seekable` */
     void *hook;                       /* the server's own */
+    struct trivfs_dotdot *dotdot;     /* referenced; only with ops->lookup, else NULL; constant once a port has been given away */
 };
 
 struct trivfs_protid {
@@ -106,11 +113,16 @@ struct trivfs_ops {
 
     /* Directories, for a translator that shows a small tree (pci-arbiter): peropens of all its nodes belong to the one control, and
        `hook` says which node. Opens PATH (may be empty: the node itself) from PROTID's node with FLAGS for PROTID's user: *RESULT, one reference
-       for the caller. NULL: ENOTDIR for anything but the node itself. */
-    error_t (*lookup)(struct trivfs_protid *protid, const char *path, int flags, struct trivfs_protid **result);
+       for the caller. A PATH that leads out of the tree through "..": 0 with *ABOVE set to what is left of PATH behind that "..". NULL: ENOTDIR for
+       anything but the node itself. */
+    error_t (*lookup)(struct trivfs_protid *protid, const char *path, int flags, struct trivfs_protid **result,
+                      const char **above);
     /* Instead of `lookup`, for a directory whose names only the process that looks them up can resolve (magic): puts the name that it shall
        retry with (FS_RETRY_MAGICAL) into RETRY_NAME, room for a string_t. PATH is not empty. NULL: ENOTDIR as above. */
     error_t (*magic)(struct trivfs_protid *protid, const char *path, char *retry_name);
+    /* Where the port that io_identity shows for PROTID's node is kept (MACH_PORT_NULL before it is made; lock of control). NULL: the
+       control's, for the one node that it has. */
+    mach_port_t *(*identity)(struct trivfs_protid *protid);
     /* Entry number INDEX of the directory: its name (constant memory), file number and DT_* type. ENOENT behind the last. NULL: ENOTDIR. */
     error_t (*readdir)(struct trivfs_protid *protid, unsigned int index, const char **name, ino64_t *fileno, int *type);
 

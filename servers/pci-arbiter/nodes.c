@@ -40,12 +40,14 @@ static error_t node_check(const struct tree_node *node, const struct fshelp_user
     return op ? fshelp_access(&st, op, user) : 0;
 }
 
-static error_t node_lookup(struct trivfs_protid *protid, const char *path, int flags, struct trivfs_protid **result)
+static error_t node_lookup(struct trivfs_protid *protid, const char *path, int flags, struct trivfs_protid **result,
+                           const char **above)
 {
     struct tree_node *node;
-    error_t err = tree_lookup(protid_node(protid), path, &node);
-    if (!err)
-        err = node_check(node, protid->user, flags);
+    error_t err = tree_lookup(protid_node(protid), path, &node, above);
+    if (err || *above)
+        return err;
+    err = node_check(node, protid->user, flags);
     if (!err)
         err = trivfs_open(protid->peropen->control, protid->user, flags, result);
     if (!err)
@@ -82,6 +84,12 @@ static void node_stat(struct trivfs_protid *protid, struct stat *st)
     st->st_ino = node->fileno;
     st->st_nlink = tree_is_directory(node) ? 2 + node->child_count : 1;
     st->st_size = node->size;
+}
+
+/* Protected by the control's lock, in lib/trivfs. */
+static mach_port_t *node_identity(struct trivfs_protid *protid)
+{
+    return &protid_node(protid)->identity;
 }
 
 static off_t node_size(struct trivfs_protid *protid)
@@ -203,6 +211,7 @@ const struct trivfs_ops arbiter_node_ops = {
     .seekable = true,
     .open = node_open,
     .lookup = node_lookup,
+    .identity = node_identity,
     .readdir = node_readdir,
     .stat = node_stat,
     .size = node_size,

@@ -125,8 +125,9 @@ static struct tree_node *child_find(const struct tree_node *node, const char *na
     return NULL;
 }
 
-error_t tree_lookup(struct tree_node *node, const char *path, struct tree_node **result)
+error_t tree_lookup(struct tree_node *node, const char *path, struct tree_node **result, const char **above)
 {
+    *above = NULL;
     for (;;) {
         bool slash = *path == '/';
         path += strspn(path, "/");
@@ -135,9 +136,13 @@ error_t tree_lookup(struct tree_node *node, const char *path, struct tree_node *
             return ENOTDIR;
         if (length == 0)
             break;
-        if (length == 2 && memcmp(path, "..", 2) == 0)
+        if (length == 2 && memcmp(path, "..", 2) == 0) {
+            if (node->kind == TREE_ROOT) {
+                *above = path + 2 + strspn(path + 2, "/");
+                return 0;
+            }
             node = node->parent;
-        else if (length != 1 || *path != '.')
+        } else if (length != 1 || *path != '.')
             node = child_find(node, path, length);
         if (!node)
             return ENOENT;

@@ -20,11 +20,12 @@ struct tree_node {
     char name[12];
     unsigned int number;            /* domain, bus, device, function or region */
     uint64_t fileno;                /* 2 for the root, unlike for each */
-    struct tree_node *parent;       /* the root's is itself */
+    struct tree_node *parent;       /* the root's is itself, as its `..' is listed */
     struct tree_node **children;    /* in the order they were found */
     unsigned int child_count;
     struct pci_function *function;  /* of function directories and their files; else NULL */
     uint64_t size;                  /* bytes of a file */
+    unsigned int identity;          /* a port of the server's that stands for the node; not constant: see nodes.c */
 };
 
 struct tree {
@@ -39,9 +40,9 @@ error_t tree_create(struct tree *tree);
 error_t tree_add(struct tree *tree, const struct pci_function *function);
 void tree_destroy(struct tree *tree);
 
-/* Follows PATH from NODE; slashes may be doubled, "." and ".." are understood, the root is its own parent.  ENOENT,
-   ENOTDIR. */
-error_t tree_lookup(struct tree_node *node, const char *path, struct tree_node **result);
+/* Follows PATH from NODE; slashes may be doubled, "." and ".." are understood.  Where ".." leads above the root, *ABOVE is set to
+   what is left of PATH (without slashes before it) and *RESULT is not.  ENOENT, ENOTDIR. */
+error_t tree_lookup(struct tree_node *node, const char *path, struct tree_node **result, const char **above);
 
 static inline bool tree_is_directory(const struct tree_node *node)
 {

@@ -26,18 +26,19 @@ UNIT_TEST(tree_has_the_names)
 {
     struct tree tree;
     struct tree_node *node;
+    const char *above;
     sample(&tree);
     CHECK_EQ(tree.functions, 4);
     CHECK_EQ(tree.root->child_count, 1);
-    CHECK_EQ(tree_lookup(tree.root, "0000/00/1f/2/config", &node), 0);
+    CHECK_EQ(tree_lookup(tree.root, "0000/00/1f/2/config", &node, &above), 0);
     CHECK_EQ(node->kind, TREE_CONFIG);
     CHECK_EQ(node->size, 256);
     CHECK_EQ(node->function->address.function, 2);
-    CHECK_EQ(tree_lookup(tree.root, "0000/0a/02/7/region5", &node), 0);
+    CHECK_EQ(tree_lookup(tree.root, "0000/0a/02/7/region5", &node, &above), 0);
     CHECK_EQ(node->number, 5);
-    CHECK_EQ(tree_lookup(tree.root, "0000//0a/./02/7/rom", &node), 0);
+    CHECK_EQ(tree_lookup(tree.root, "0000//0a/./02/7/rom", &node, &above), 0);
     CHECK_EQ(node->size, 65536);
-    CHECK_EQ(tree_lookup(tree.root, "0000/00/1f", &node), 0);
+    CHECK_EQ(tree_lookup(tree.root, "0000/00/1f", &node, &above), 0);
     CHECK_EQ(node->child_count, 3);
     CHECK(node->function == NULL);
     tree_destroy(&tree);
@@ -47,16 +48,21 @@ UNIT_TEST(paths_that_lead_nowhere)
 {
     struct tree tree;
     struct tree_node *node;
+    const char *above;
     sample(&tree);
-    CHECK_EQ(tree_lookup(tree.root, "0000/00/1f/3", &node), ENOENT);
-    CHECK_EQ(tree_lookup(tree.root, "0000/00/1f/2/region0", &node), ENOENT);
-    CHECK_EQ(tree_lookup(tree.root, "0000/00/1f/2/config/x", &node), ENOTDIR);
-    CHECK_EQ(tree_lookup(tree.root, "0000/00/1f/2/config/", &node), ENOTDIR);
-    CHECK_EQ(tree_lookup(tree.root, "", &node), 0);
+    CHECK_EQ(tree_lookup(tree.root, "0000/00/1f/3", &node, &above), ENOENT);
+    CHECK_EQ(tree_lookup(tree.root, "0000/00/1f/2/region0", &node, &above), ENOENT);
+    CHECK_EQ(tree_lookup(tree.root, "0000/00/1f/2/config/x", &node, &above), ENOTDIR);
+    CHECK_EQ(tree_lookup(tree.root, "0000/00/1f/2/config/", &node, &above), ENOTDIR);
+    CHECK_EQ(tree_lookup(tree.root, "", &node, &above), 0);
     CHECK(node == tree.root);
-    CHECK_EQ(tree_lookup(tree.root, "../../..", &node), 0);
-    CHECK(node == tree.root);
-    CHECK_EQ(tree_lookup(tree.root, "0000/../0000/00/", &node), 0);
+    CHECK(above == NULL);
+    CHECK_EQ(tree_lookup(tree.root, "../../..", &node, &above), 0);
+    CHECK_STR(above, "../..");
+    CHECK_EQ(tree_lookup(tree.root, "0000/00/../..//..", &node, &above), 0);
+    CHECK_STR(above, "");
+    CHECK_EQ(tree_lookup(tree.root, "0000/../0000/00/", &node, &above), 0);
+    CHECK(above == NULL);
     CHECK_EQ(node->kind, TREE_BUS);
     tree_destroy(&tree);
 }
