@@ -251,6 +251,8 @@ error_t terminal_select(struct terminal *terminal, int *type, const struct times
     int possible;
     error_t err = 0;
 
+    if (*type == 0)
+        return 0;
     pthread_mutex_lock(&terminal->lock);
     terminal->selecting++;
     while (!(possible = select_possible(terminal, *type)) && !err)
