@@ -13,7 +13,9 @@
 
 /* Bytes fetched at once: around a page that is asked for out of order, and at most when the pages are asked for in order.  */
 #define AHEAD_MIN ((size_t)64 << 10)
-#define AHEAD_MAX ((size_t)512 << 10)
+/* Not more: GNU Mach takes memory that is handed over in lists of 64 pages; with a longer data_supply, which goes through its continuation, sooner
+   or later the whole machine stands still (all threads wait, timeouts do not expire). */
+#define AHEAD_MAX ((size_t)256 << 10)
 #define CONTROL_REFS_MAX 4096
 
 static atomic_ulong stat_fetches, stat_bytes;
