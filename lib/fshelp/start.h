@@ -16,6 +16,9 @@ struct fshelp_start {
     bool done, abandoned;  /* start_lock */
 };
 
+/* Takes the exit status of the child with TASK (send right, consumed) when it dies.  BUCKET is served. */
+void fshelp_child_watch(struct ports_bucket *bucket, task_t task);
+
 typedef struct fshelp_start *struct_fshelp_start_t;
 extern struct ports_class fshelp_start_class;
 PORTS_MIG_HOOKS(fshelp_start, struct fshelp_start, &fshelp_start_class)

@@ -292,7 +292,7 @@ error_t fshelp_translator_start(const char *argz, size_t length, uid_t uid, gid_
         err = start_wait(start, timeout_ms, control);
         if (err)
             task_terminate(task);
-        mach_port_deallocate(mach_task_self(), task);
+        fshelp_child_watch(bucket, task);
     }
     /* COOKIE is the caller's: the port goes before we return. */
     ports_object_destroy_right(start);
