@@ -17,6 +17,7 @@
 
 enum {
     READ_MAX = 1 << 20,      /* bytes that one read gives */
+    LITTLE = 512,            /* so few are made with the lock held, which costs less than a generator of the reader's own */
     REFRESH_BYTES = 1 << 20, /* given out between two looks at the sources */
 };
 
@@ -44,11 +45,17 @@ static error_t random_read(struct trivfs_protid *protid, off_t offset, size_t am
         source_refresh(&generator);
         since_refresh = 0;
     }
-    generator_fork(&generator, &own);
+    bool little = amount <= LITTLE;
+    if (little)
+        generator_read(&generator, buffer->data, amount);
+    else
+        generator_fork(&generator, &own);
     pthread_mutex_unlock(&lock);
 
-    generator_read(&own, buffer->data, amount);
-    generator_erase(&own);
+    if (!little) {
+        generator_read(&own, buffer->data, amount);
+        generator_erase(&own);
+    }
     buffer->length = amount;
     return 0;
 }

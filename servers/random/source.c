@@ -16,6 +16,7 @@
 enum {
     SEED_WORDS = 32,     /* words of the processor's generator at the start: 2048 bits */
     SEED_SAMPLES = 2048, /* jitter samples at the start; far below one bit each is still enough */
+    SEED_SAMPLES_FEW = 256, /* the same where the processor has a generator */
     REFRESH_WORDS = 4,
     REFRESH_SAMPLES = 64,
     TRIES = 16,          /* for an instruction that may find its source exhausted */
@@ -54,7 +55,8 @@ static bool processor_has_rdrand(void)
     return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_RDRND);
 }
 
-static void processor_stir(struct generator *generator, int words)
+/* False if the processor has no generator. */
+static bool processor_stir(struct generator *generator, int words)
 {
     bool (*step)(uint64_t *) = processor_has_rdseed() ? rdseed_step : processor_has_rdrand() ? rdrand_step : NULL;
     for (int i = 0; step != NULL && i < words; i++) {
@@ -63,6 +65,7 @@ static void processor_stir(struct generator *generator, int words)
             continue;
         generator_stir(generator, &word, sizeof word);
     }
+    return step != NULL;
 }
 
 static void jitter_stir(struct generator *generator, int samples)
@@ -112,8 +115,7 @@ static void system_stir(struct generator *generator)
 void source_seed(struct generator *generator)
 {
     system_stir(generator);
-    processor_stir(generator, SEED_WORDS);
-    jitter_stir(generator, SEED_SAMPLES);
+    jitter_stir(generator, processor_stir(generator, SEED_WORDS) ? SEED_SAMPLES_FEW : SEED_SAMPLES);
     system_stir(generator);
 }
 
