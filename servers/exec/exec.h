@@ -24,7 +24,7 @@
 /* exec_exec and exec_exec_paths in one.  Everything is borrowed from the message. */
 struct exec_request {
     file_t file;            /* readable port to the program */
-    task_t oldtask;         /* MACH_PORT_NULL or dead: EXEC_NEWTASK is implied */
+    task_t oldtask;         /* MACH_PORT_NULL: EXEC_NEWTASK is implied */
     int flags;              /* EXEC_* */
     const char *path;       /* as the caller named the file; "" when it does not say */
     const char *abspath;

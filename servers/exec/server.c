@@ -52,6 +52,8 @@ kern_return_t S_exec_exec_paths(exec_object_t object, mach_port_t file, mach_por
         return EOPNOTSUPP;
     if (!MACH_PORT_VALID(file) || oldtask == mach_task_self())
         return EINVAL;
+    if (oldtask == MACH_PORT_DEAD)
+        return ESRCH;   /* killed while it asked */
     err = exec_run(&request, data_kind(argv_inline), data_kind(envp_inline));
     if (!err)
         request_drop_rest(file, oldtask, (portarray_t) dtable, dtable_count, dtable_inline, (portarray_t) portarray, portarray_count,

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Executing programs and who one is: exec and auth under wrong requests (tests/inside), `#!` in all forms, set-id programs,
+programs that may be executed but not read, and that none of it leaves rights behind.  A boot each."""
+
+import functools
+import os
+
+from image import OBJ, Image
+from machine import Failure, Machine
+
+USER = "chroot --userspec=1000:100 / "
+
+
+def wanted(machine, command, text, status=0):
+    got_status, output = machine.run(command, status=None, limit=120)
+    if text not in output or (status is not None and got_status != status):
+        machine.fail(f"{command}: status {got_status}, {text!r} is not in {output!r}")
+
+
+def inside(name):
+    def check(machine):
+        wanted(machine, f"/{name}", " 0 failed")
+    return check
+
+
+def names_held(machine):
+    """How many names exec (7) and auth (8) have; a few come and go with their threads."""
+    pids = "$(ps -e -o pid,comm | while read pid name; do case $name in exec|auth) echo $pid;; esac; done)"
+    return [int(line.split()[1]) for line in machine.run(f"portinfo -s {pids}").splitlines() if " names" in line]
+
+
+def no_leak(machine):
+    machine.run("printf '#!/nonexist\\n' > /tmp/bad; head -c 5000 /bin/ls > /tmp/short; chmod +x /tmp/bad /tmp/short")
+    work = "i=0; while [ $i -lt 40 ]; do env /tmp/bad 2>/dev/null; env /tmp/short 2>/dev/null; env true; i=$((i+1)); done"
+    machine.run(work, limit=120)
+    before = names_held(machine)
+    for _ in range(3):
+        machine.run(work, limit=120)
+    after = names_held(machine)
+    if any(new > old + 12 for old, new in zip(before, after)):
+        machine.fail(f"names of exec and auth before and after: {before}, {after}")
+
+
+def scripts(machine):
+    machine.run("cd /tmp; printf '#!/bin/echo arg one\\n' > s2; printf '#!/tmp/s2 deep\\n' > s3; printf '#!/tmp/self\\n' > self; "
+                "printf '#!/nonexist\\n' > lost; chmod +x s2 s3 self lost")
+    wanted(machine, "./s2 a 'b c'", "arg one ./s2 a b c")
+    wanted(machine, "./s3 a", "arg one /tmp/s2 deep ./s3 a")
+    wanted(machine, "PATH=/tmp s3 x", "arg one /tmp/s2 deep /tmp/s3 x")
+    wanted(machine, "env ./self", "symbolic links", 126)
+    wanted(machine, "env ./lost", "No such file", 127)
+
+
+def set_id(machine):
+    machine.run("mkdir -p /tmp/x/g /tmp/x/y; chmod 755 /tmp/x; cp /bin/id /tmp/x/id; cp /bin/id /tmp/x/g/id; cp /bin/ls /tmp/x/y/ls; "
+                "chmod 4755 /tmp/x/id; chmod 2755 /tmp/x/g/id; chmod 111 /tmp/x/y/ls; "
+                "printf '#!/bin/sh\\necho $0 $*\\nid\\n' > /tmp/x/s; chmod 4755 /tmp/x/s", limit=60)
+    wanted(machine, USER + "/bin/id", "uid=1000(user) gid=100")
+    wanted(machine, USER + "/tmp/x/id", "euid=0(root)")
+    wanted(machine, USER + "/tmp/x/g/id", "egid=0(root)")
+    wanted(machine, USER + "/tmp/x/s 1 2", "/dev/fd/3 1 2")
+    wanted(machine, USER + "/tmp/x/y/ls -d /", "/")
+    wanted(machine, USER + "/bin/cat /tmp/x/y/ls", "ermission denied", 1)
+    wanted(machine, USER + "/bin/ls /root", "ermission denied", 2)
+
+
+def own_names(machine):
+    wanted(machine, "echo foo | cat /dev/fd/0", "foo")
+    wanted(machine, "echo foo > /dev/tty", "foo")
+    wanted(machine, "echo foo > /dev/stdout", "foo")
+
+
+def tools(machine):
+    wanted(machine, "settrans -a -c /tmp/z /hurd/null --zero && head -c 4 /tmp/z | od -An -x", "0000 0000")
+    wanted(machine, "settrans -a -g /tmp/z && wc -c < /tmp/z", "0")
+    wanted(machine, "settrans -c /tmp/p /hurd/null && showtrans /tmp/p", "/hurd/null")
+    wanted(machine, "settrans -g /tmp/p && showtrans /tmp/p", "no passive translator", 1)
+    wanted(machine, "fsysopts /", "--writable")
+    for process, number in (("startup", 2), ("gnumach", 3), ("proc", 4)):
+        wanted(machine, f"ps -o pid,args -p {number}", process)
+    for process in ("exec", "auth", "ext2fs", "rumpdisk", "term"):
+        wanted(machine, "ps -e -o comm", process)
+
+
+def boot_and(check, folder):
+    image = Image(folder)
+    for name in ("authtest", "exectest"):
+        image.put(os.path.join(OBJ, "tests", "inside", name), f"/{name}", 0o100755)
+    with Machine(os.path.join(folder, "serial.log"), disk=image.path) as machine:
+        machine.prompt()
+        check(machine)
+        machine.halt()
+    problem = image.check()
+    if problem:
+        raise Failure(f"e2fsck -fn after halt:\n{problem}")
+
+
+CASES = [(name, functools.partial(boot_and, check)) for name, check in (
+    ("auth", inside("authtest")), ("exec", inside("exectest")), ("no_leak", no_leak), ("scripts", scripts), ("set_id", set_id),
+    ("own_names", own_names), ("tools", tools))]
