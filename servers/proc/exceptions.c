@@ -53,13 +53,29 @@ static void exceptions_kill(struct process *p, mach_port_t task)
     task_terminate(task);
 }
 
+/* Is THREAD one of TASK's?  The sender of the message may have made it up, and not answer. */
+static bool thread_is_of(mach_port_t thread, mach_port_t task)
+{
+    thread_t *threads;
+    mach_msg_type_number_t count;
+    bool found = false;
+    if (task_threads(task, &threads, &count))
+        return false;
+    for (mach_msg_type_number_t i = 0; i < count; i++) {
+        found = found || threads[i] == thread;
+        mach_port_deallocate(mach_task_self(), threads[i]);
+    }
+    vm_deallocate(mach_task_self(), (vm_address_t)threads, count * sizeof *threads);
+    return found;
+}
+
 kern_return_t S_exception_raise(mach_port_t port, mach_port_t reply, mach_msg_type_name_t reply_type, mach_port_t thread,
                                 mach_port_t task, int exception, int code, rpc_long_integer_t subcode)
 {
     pthread_mutex_lock(&proc_lock);
     struct exceptions *e = (struct exceptions *)hash_find(&table, port);
     /* Anybody who has the port can send such a message: only the process's own task may be meant. */
-    if (!e || e->process->task != task) {
+    if (!e || e->process->task != task || !thread_is_of(thread, task)) {
         pthread_mutex_unlock(&proc_lock);
         return KERN_INVALID_ARGUMENT;
     }

@@ -2,13 +2,13 @@
 /* serve_system.c: what there is once in a system: its privileged ports, the standard arrays of exec, its versions, and namespaces
    of tasks. */
 
-#include <hurd/exec.h>
 #include <mach/mach_host.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "answer.h"
+#include "exec_U.h"
 #include "process_S.h"
 #include "server.h"
 
@@ -43,7 +43,8 @@ kern_return_t S_proc_getprivports(pcall_t call, mach_port_t *host_priv, mach_por
 static void watchers_tell(void)
 {
     for (size_t i = 0; i < watcher_count;) {
-        if (exec_setexecdata(watchers[i], std_ports, MACH_MSG_TYPE_COPY_SEND, std_port_count, std_ints, std_int_count)) {
+        if (brief_exec_setexecdata(watchers[i], std_ports, MACH_MSG_TYPE_COPY_SEND, std_port_count, std_ints,
+                                   std_int_count) == MACH_SEND_INVALID_DEST) {
             mach_port_deallocate(mach_task_self(), watchers[i]);
             watchers[i] = watchers[--watcher_count];
         } else
@@ -106,7 +107,7 @@ kern_return_t S_proc_execdata_notify(pcall_t call, mach_port_t notify)
     watchers = new;
     watchers[watcher_count++] = notify;
     if (std_ports)
-        exec_setexecdata(notify, std_ports, MACH_MSG_TYPE_COPY_SEND, std_port_count, std_ints, std_int_count);
+        brief_exec_setexecdata(notify, std_ports, MACH_MSG_TYPE_COPY_SEND, std_port_count, std_ints, std_int_count);
     return call_leave(0);
 }
 

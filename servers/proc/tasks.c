@@ -9,6 +9,7 @@
 
 #include <mach/mach4.h>
 #include <mach/gnumach.h>
+#include <mach/mach_host.h>
 #include <stdlib.h>
 
 #include "server.h"
@@ -76,12 +77,12 @@ error_t task_lookup(mach_port_t task, struct process **process)
     return 0;
 }
 
-/* A client may show us any port: a new one is a task's only if the kernel says so. */
+/* A client may show us any port as a task's.  The kernel is asked about it without a message to the port itself, which its holder need
+   never answer: vm_wire looks at the task before it refuses an access that does not exist. */
 static bool task_is_one(mach_port_t port)
 {
-    struct task_basic_info info;
-    mach_msg_type_number_t count = TASK_BASIC_INFO_COUNT;
-    return !task_info(port, TASK_BASIC_INFO, (task_info_t)&info, &count);
+    enum { NO_SUCH_ACCESS = 0x40000000 };
+    return vm_wire(proc_host_priv, port, 0, 0, NO_SUCH_ACCESS) == KERN_INVALID_ARGUMENT;
 }
 
 static error_t task_enroll(mach_port_t task, pid_t pid, struct process **process)

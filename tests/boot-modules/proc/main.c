@@ -237,6 +237,20 @@ static void test_reassign(void)
     CHECK_EQ(proc_wait(startup_proc, pid, 0, &status, &sigcode, &usage, &same), 0);
 }
 
+/* A port that nobody serves, shown as a task: proc must not wait for it. */
+static void test_impostor(void)
+{
+    mach_port_t port = mach_reply_port(), proc;
+    pid_t pid;
+    mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND);
+    CHECK_EQ(proc_task2pid(startup_proc, port, &pid), ESRCH);
+    CHECK_EQ(proc_task2proc(startup_proc, port, &proc), ESRCH);
+    CHECK_EQ(proc_child(startup_proc, port), ESRCH);
+    CHECK_EQ(proc_task2pid(startup_proc, MACH_PORT_NULL, &pid), ESRCH);
+    CHECK_EQ(proc_reassign(startup_proc, port), ESRCH);
+    mach_port_destroy(mach_task_self(), port);
+}
+
 static void *interrupter(void *arg)
 {
     (void)arg;
@@ -363,6 +377,7 @@ int main(int argc, char **argv)
     test_groups();
     test_reassign();
     test_interrupt();
+    test_impostor();
     measure();
     measure_more();
     say("%u passed, %u failed\r\n", passed, failed);
