@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drop_U.h"
+#include "place_U.h"
+
 /* A task that goes on making threads while they are taken away is given up after so many rounds. */
 #define CLEAR_ROUNDS_MAX 64
 
@@ -41,7 +44,7 @@ error_t exec_target_clear(task_t task, const struct exec_request *request)
         return exec_kernel_error(err);
     /* Names that are gone already are nobody's loss. */
     for (unsigned int i = 0; i < request->destroynames_count; i++)
-        mach_port_destroy(task, request->destroynames[i]);
+        drop_port_name(task, request->destroynames[i]);
     for (unsigned int i = 0; i < request->deallocnames_count; i++)
         mach_port_deallocate(task, request->deallocnames[i]);
     return 0;
@@ -77,9 +80,11 @@ static error_t target_copy(task_t task, file_t file, uint64_t address, uint64_t 
         err = exec_read(file, offset, (char *) pages + skip, chunk, &got);
         if (!err && got < chunk)
             err = ENOEXEC;
-        if (!err)
-            err = exec_kernel_error(vm_write(task, address - skip, pages, (mach_msg_type_number_t) room));
-        vm_deallocate(mach_task_self(), pages, room);
+        if (err) {
+            vm_deallocate(mach_task_self(), pages, room);
+            return err;
+        }
+        err = exec_kernel_error(place_pages(task, address - skip, pages, (mach_msg_type_number_t) room));
         if (err)
             return err;
         address += chunk;
@@ -123,8 +128,9 @@ static error_t target_read_segment(task_t task, const struct exec_image *image, 
             return err;
         err = exec_read(image->file, segment->map_offset + done, (void *) pages, chunk, &got);
         if (!err)
-            err = exec_kernel_error(vm_write(task, address + done, pages, (mach_msg_type_number_t) chunk));
-        vm_deallocate(mach_task_self(), pages, chunk);
+            err = exec_kernel_error(place_pages(task, address + done, pages, (mach_msg_type_number_t) chunk));
+        else
+            vm_deallocate(mach_task_self(), pages, chunk);
         done += chunk;
     }
     if (!err)
