@@ -22,8 +22,6 @@ help:
 	@echo 'make test    all tests; TESTS="NAME..." for some of them'
 	@echo 'make bench   measures, beside the figures of the real Hurd'
 	@echo 'make trace   boots with each server telling its steps (--trace-boot)'
-	@echo 'make fuzz    hostile messages and damaged disks for an hour'
-	@echo 'make soak    the system at work for an hour, checked for leaks'
 	@echo 'make clean   removes build/ (the cache with glibc stays)'
 
 setup:
@@ -58,13 +56,7 @@ bench: $(IMAGE)
 trace: $(IMAGE)
 	@tools/boot --trace $(BOOT)
 
-fuzz: $(IMAGE)
-	@tests/fuzz/run
-
-soak: $(IMAGE)
-	@tests/soak/run
-
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help setup programs userland run test bench trace fuzz soak clean $(IMAGE)
+.PHONY: all help setup programs userland run test bench trace clean $(IMAGE)
