@@ -98,32 +98,32 @@ kern_return_t S_memory_object_terminate(struct pager *p, mach_port_t control, ma
 
 /* ---- pages to the kernel ------------------------------------------------------------------------- */
 
-/* Whether PAGE may be handed out without having been asked for: the kernel does not have it, as far as we know, and it cannot be dirty
-   there or on its way here.  Lock held.  */
-static bool page_may_come(const struct pager *p, uint64_t page)
+/* Whether PAGE may be handed out without having been asked for: it cannot be dirty in the kernel or on its way here; and the kernel does not
+   have it, as far as we know, unless EVICTED: the kernel throws pages out, so that our notes mean little.  Lock held.  */
+static bool page_may_come(const struct pager *p, uint64_t page, bool evicted)
 {
-    return !bits_test(&p->present, page) && !bits_test(&p->hot, page) && !bits_test(&p->syncing, page);
+    return (evicted || !bits_test(&p->present, page)) && !bits_test(&p->hot, page) && !bits_test(&p->syncing, page);
 }
 
 /* What to fetch for PAGE.  Lock held.  */
 static void fetch_plan(struct pager *p, uint64_t offset, bool write, struct pager_fetch *f)
 {
     uint64_t page = offset / vm_page_size, start = page, end = page + 1;
-    bool own = offset >= p->own_start && offset < p->own_end;
+    bool own = offset >= p->own_start && offset < p->own_end, evicted = bits_test(&p->present, page);
     if (write && own && p->own_write) {              /* all of the row that will be written: copies may run backwards */
         uint64_t first = p->own_start / vm_page_size, limit = (p->own_end + vm_page_size - 1) / vm_page_size, most = AHEAD_MAX / vm_page_size;
-        while (start > first && page - start < most && page_may_come(p, start - 1))
+        while (start > first && page - start < most && page_may_come(p, start - 1, evicted))
             start--;
-        while (end < limit && end - page < most && page_may_come(p, end))
+        while (end < limit && end - page < most && page_may_come(p, end, evicted))
             end++;
     } else if (!write) {
         bool in_order = offset == p->next_fetch;
         p->ahead = !in_order ? AHEAD_MIN : p->ahead * 2 > AHEAD_MAX ? AHEAD_MAX : p->ahead * 2 < AHEAD_MIN ? AHEAD_MIN : p->ahead * 2;
         uint64_t cluster = AHEAD_MIN / vm_page_size, first = in_order ? page : page / cluster * cluster;
-        while (start > first && page_may_come(p, start - 1))
+        while (start > first && page_may_come(p, start - 1, evicted))
             start--;
         uint64_t limit = in_order ? page + p->ahead / vm_page_size : (page / cluster + 1) * cluster;
-        while (end < limit && page_may_come(p, end))
+        while (end < limit && page_may_come(p, end, evicted))
             end++;
     }
     *f = (struct pager_fetch){ start * vm_page_size, end * vm_page_size, page * vm_page_size, write, NULL };
