@@ -73,6 +73,7 @@ static void rpc_begin(struct ports_object *object, struct ports_rpc *rpc, const 
     atomic_init(&rpc->interrupted, late);
     atomic_init(&rpc->cancelling, 0);
     rpc->watched = false;
+    rpc->wait_prevp = NULL;
     rpc->next = object->rpcs;
     rpc->prevp = &object->rpcs;
     if (rpc->next != NULL)
@@ -91,6 +92,8 @@ static void rpc_end(struct ports_bucket *bucket, struct ports_rpc *rpc)
     *rpc->prevp = rpc->next;
     if (rpc->next != NULL)
         rpc->next->prevp = rpc->prevp;
+    if (unlikely(rpc->wait_prevp != NULL))
+        patience_end(rpc);
     if (unlikely(rpc->watched))
         notify_forget_reply(bucket, rpc);
 }

@@ -34,6 +34,7 @@ struct ports_bucket {
     struct ports_table by_serial, by_name;
     struct ports_table watches; /* struct ports_watch by name */
     struct ports_object *objects;
+    struct ports_rpc *waiters;  /* rpcs that have waited for something and are not watched yet */
     struct ports_spare spares[SPARES_MAX];
     unsigned int spare_count;
 };
@@ -48,6 +49,8 @@ struct ports_rpc {
     atomic_bool interrupted;        /* bucket lock to set */
     atomic_uint cancelling;         /* 1: somebody is about to wake the thread: it must not go on; bucket lock */
     bool watched;                   /* `reply` is in the watches; bucket lock */
+    unsigned int since;             /* tick of the first wait; bucket lock */
+    struct ports_rpc *wait_next, **wait_prevp; /* waiters of the bucket, wait_prevp NULL outside; bucket lock */
     struct ports_rpc *next, **prevp; /* rpcs of the object; bucket lock */
 };
 
@@ -107,6 +110,13 @@ void notify_forget_object(struct ports_object *object);
 /* Interrupts RPC when its reply port dies.  Bucket lock held. */
 void notify_watch_reply(struct ports_bucket *bucket, struct ports_rpc *rpc);
 void notify_forget_reply(struct ports_bucket *bucket, struct ports_rpc *rpc);
+
+/* ---- patience.c ---- */
+
+/* Before RPC waits: sees to it that its client's death will end the wait, if it becomes a long one. */
+void patience_begin(struct ports_bucket *bucket, struct ports_rpc *rpc);
+/* RPC is over or watched.  Bucket lock held. */
+void patience_end(struct ports_rpc *rpc);
 
 /* ---- rpc.c ---- */
 

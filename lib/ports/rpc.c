@@ -81,23 +81,11 @@ bool ports_self_interrupted(void)
     return ports_current != NULL && atomic_load(&ports_current->interrupted);
 }
 
-/* Before the first wait of an rpc: from now on the client's death ends it. */
-static void rpc_watch_client(struct ports_rpc *rpc)
-{
-    struct ports_bucket *bucket = rpc->object->bucket;
-    if (!MACH_PORT_VALID(rpc->reply))
-        return;
-    bucket_lock(bucket);
-    if (!rpc->watched)
-        notify_watch_reply(bucket, rpc);
-    bucket_unlock(bucket);
-}
-
 static error_t rpc_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
 {
     struct ports_rpc *rpc = ports_current;
     if (rpc != NULL) {
-        rpc_watch_client(rpc);
+        patience_begin(rpc->object->bucket, rpc);
         if (atomic_load(&rpc->interrupted))
             return EINTR;
     }

@@ -70,7 +70,7 @@ static error_t fetch(void *hook, struct pager_fetch *f)
 static error_t put(void *hook, uint64_t offset, const void *data, size_t length)
 {
     (void)hook;
-    writes++; say("W %llx %zx\n", (unsigned long long)offset, length);
+    writes++;
     if (offset < SIZE)
         memcpy(disk + offset, data, offset + length > SIZE ? SIZE - offset : length);
     return 0;
@@ -79,7 +79,7 @@ static error_t put(void *hook, uint64_t offset, const void *data, size_t length)
 static error_t unlock_pages(void *hook, uint64_t offset, size_t length, bool own)
 {
     (void)hook, (void)length, (void)own;
-    unlocks++; say("U %llx %zx\n", (unsigned long long)offset, length);
+    unlocks++;
     return offset >= full_from ? ENOSPC : 0;
 }
 
@@ -120,8 +120,8 @@ int main(int argc, char **argv)
     for (uint64_t i = 0; i < SIZE; i++)
         disk[i] = pattern(i);
     memset(buffer, 1, 1 << 20);
-    say("L%d\n", __LINE__); CHECK(pager_init() == 0);
-    say("L%d\n", __LINE__); CHECK(pager_create(&ops, disk, &p) == 0);
+    CHECK(pager_init() == 0);
+    CHECK(pager_create(&ops, disk, &p) == 0);
 
     /* Reading in order: cold, then with the pages there.  */
     for (int round = 0; round < 3; round++) {
@@ -137,7 +137,7 @@ int main(int argc, char **argv)
         say("read %s: %llu.%02llu instructions a byte, %u fetches so far, largest %llu\n", round ? "cached" : "cold (with a check)",
                (unsigned long long)(t / SIZE), (unsigned long long)(t * 100 / SIZE % 100), fetches, (unsigned long long)fetch_max);
     }
-    say("L%d\n", __LINE__); CHECK(acquired == 1 && released == 0);
+    CHECK(acquired == 1 && released == 0);
 
     /* A mapping sees what is written and the other way round.  */
     mach_port_t object = pager_object(p);
@@ -146,17 +146,17 @@ int main(int argc, char **argv)
                  VM_INHERIT_NONE) == 0);
     mach_port_deallocate(mach_task_self(), object);
     char *m = (char *)map;
-    say("L%d\n", __LINE__); CHECK(region_is(m + 100000, 100000, 10000));
-    say("L%d\n", __LINE__); CHECK(pager_write(p, 200000, "window", 6, SIZE) == 0);
-    say("L%d\n", __LINE__); CHECK(!memcmp(m + 200000, "window", 6));
+    CHECK(region_is(m + 100000, 100000, 10000));
+    CHECK(pager_write(p, 200000, "window", 6, SIZE) == 0);
+    CHECK(!memcmp(m + 200000, "window", 6));
     memcpy(m + 300000, "mapping", 7);
-    say("L%d\n", __LINE__); CHECK(pager_read(p, 300000, buffer, 7, SIZE) == 0 && !memcmp(buffer, "mapping", 7));
-    say("L%d\n", __LINE__); CHECK(memcmp(disk + 200000, "window", 6) && memcmp(disk + 300000, "mapping", 7));
-    say("L%d\n", __LINE__); CHECK(pager_sync(p, 0, SIZE, true) == 0);
-    say("L%d\n", __LINE__); CHECK(!memcmp(disk + 200000, "window", 6) && !memcmp(disk + 300000, "mapping", 7));
+    CHECK(pager_read(p, 300000, buffer, 7, SIZE) == 0 && !memcmp(buffer, "mapping", 7));
+    CHECK(memcmp(disk + 200000, "window", 6) && memcmp(disk + 300000, "mapping", 7));
+    CHECK(pager_sync(p, 0, SIZE, true) == 0);
+    CHECK(!memcmp(disk + 200000, "window", 6) && !memcmp(disk + 300000, "mapping", 7));
     unsigned int writes_before = writes;
-    say("L%d\n", __LINE__); CHECK(pager_sync(p, 0, SIZE, true) == 0);
-    say("L%d\n", __LINE__); CHECK(writes == writes_before);
+    CHECK(pager_sync(p, 0, SIZE, true) == 0);
+    CHECK(writes == writes_before);
 
     /* Writing in order over what is there, and syncing.  */
     for (int round = 0; round < 2; round++) {
@@ -171,52 +171,52 @@ int main(int argc, char **argv)
         t = rdtsc() - t;
         say("sync: %llu.%02llu instructions a byte, %u writes\n", (unsigned long long)(t / SIZE), (unsigned long long)(t * 100 / SIZE % 100), writes - w);
     }
-    say("L%d\n", __LINE__); CHECK(!memcmp(disk + 1234567, buffer + 1234567 % 65536, 100));
+    CHECK(!memcmp(disk + 1234567, buffer + 1234567 % 65536, 100));
 
     /* Discarding: the disk's contents come back.  */
-    say("L%d\n", __LINE__); CHECK(pager_write(p, 4096, "gone", 4, SIZE) == 0);
+    CHECK(pager_write(p, 4096, "gone", 4, SIZE) == 0);
     pager_discard(p, 0, 65536);
-    say("L%d\n", __LINE__); CHECK(pager_read(p, 4096, buffer + 70000, 4, SIZE) == 0 && memcmp(buffer + 70000, "gone", 4));
+    CHECK(pager_read(p, 4096, buffer + 70000, 4, SIZE) == 0 && memcmp(buffer + 70000, "gone", 4));
 
     /* Errors: of the server's own access, and of a mapping's. */
     pager_discard(p, 0, SIZE);
     bad = 81920;
-    say("L%d\n", __LINE__); CHECK(pager_read(p, 65536, buffer, 65536, SIZE) == EIO);
-    say("L%d\n", __LINE__); CHECK(pager_read(p, 65536, buffer, 16384, SIZE) == 0);
-    say("L%d\n", __LINE__); CHECK(pager_read(p, 86016, buffer, 16384, SIZE) == 0);
+    CHECK(pager_read(p, 65536, buffer, 65536, SIZE) == EIO);
+    CHECK(pager_read(p, 65536, buffer, 16384, SIZE) == 0);
+    CHECK(pager_read(p, 86016, buffer, 16384, SIZE) == 0);
     bad = UINT64_MAX;
-    say("L%d\n", __LINE__); CHECK(pager_read(p, 65536, buffer, 65536, SIZE) == 0);
-    say("L%d\n", __LINE__); CHECK(!memcmp(buffer, disk + 65536, 65536));
+    CHECK(pager_read(p, 65536, buffer, 65536, SIZE) == 0);
+    CHECK(!memcmp(buffer, disk + 65536, 65536));
 
     /* Holes, and no room for them.  */
     pager_discard(p, 0, SIZE);
     hole_from = SIZE / 2;
     full_from = SIZE / 4 * 3;
-    say("L%d\n", __LINE__); CHECK(pager_read(p, SIZE / 2, buffer, 8192, SIZE) == 0 && buffer[0] == 0 && buffer[8191] == 0);
-    say("L%d\n", __LINE__); CHECK(pager_write(p, SIZE / 2 + 100, "hole", 4, SIZE) == 0);
-    say("L%d\n", __LINE__); CHECK(!memcmp(m + SIZE / 2 + 100, "hole", 4));
-    say("L%d\n", __LINE__); CHECK(pager_write(p, full_from + 4096, "full", 4, SIZE) == ENOSPC);
-    say("L%d\n", __LINE__); CHECK(m[full_from + 4096] == 0);
-    say("L%d\n", __LINE__); CHECK(pager_write(p, full_from + 4096, "full", 4, SIZE) == ENOSPC);
+    CHECK(pager_read(p, SIZE / 2, buffer, 8192, SIZE) == 0 && buffer[0] == 0 && buffer[8191] == 0);
+    CHECK(pager_write(p, SIZE / 2 + 100, "hole", 4, SIZE) == 0);
+    CHECK(!memcmp(m + SIZE / 2 + 100, "hole", 4));
+    CHECK(pager_write(p, full_from + 4096, "full", 4, SIZE) == ENOSPC);
+    CHECK(m[full_from + 4096] == 0);
+    CHECK(pager_write(p, full_from + 4096, "full", 4, SIZE) == ENOSPC);
     uint64_t t = rdtsc();
-    say("L%d\n", __LINE__); CHECK(pager_write(p, SIZE / 2 + 65536, buffer, 65536, SIZE) == 0);
+    CHECK(pager_write(p, SIZE / 2 + 65536, buffer, 65536, SIZE) == 0);
     t = rdtsc() - t;
     say("write into a hole: %llu instructions for 64 KiB\n", (unsigned long long)t);
 
     /* The end.  */
     vm_deallocate(mach_task_self(), map, SIZE);
-    say("L%d\n", __LINE__); CHECK(pager_uncache(p));
+    CHECK(pager_uncache(p));
     for (int i = 0; i < 100 && released == 0; i++)
         usleep(10000);
-    say("L%d\n", __LINE__); CHECK(acquired == 1 && released == 1);
-    say("L%d\n", __LINE__); CHECK(!memcmp(disk + SIZE / 2 + 100, "hole", 4));
-    say("L%d\n", __LINE__); CHECK(!pager_is_active(p));
-    say("L%d\n", __LINE__); CHECK(pager_read(p, 0, buffer, 10, SIZE) == 0);
-    say("L%d\n", __LINE__); CHECK(acquired == 2);
-    say("L%d\n", __LINE__); CHECK(pager_uncache(p));
+    CHECK(acquired == 1 && released == 1);
+    CHECK(!memcmp(disk + SIZE / 2 + 100, "hole", 4));
+    CHECK(!pager_is_active(p));
+    CHECK(pager_read(p, 0, buffer, 10, SIZE) == 0);
+    CHECK(acquired == 2);
+    CHECK(pager_uncache(p));
     for (int i = 0; i < 100 && released == 1; i++)
         usleep(10000);
-    say("L%d\n", __LINE__); CHECK(released == 2);
+    CHECK(released == 2);
     pager_destroy(p);
 
     /* What a small file costs from beginning to end.  */

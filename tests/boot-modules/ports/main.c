@@ -395,7 +395,7 @@ static void check_client_death(mach_port_t port)
         pause_ms(10);
     CHECK(waiting_now() == 1);
     mach_port_mod_refs(mach_task_self(), reply, MACH_PORT_RIGHT_RECEIVE, -1);
-    for (int i = 0; i < 100 && waiting_now() != 0; i++)
+    for (int i = 0; i < 400 && waiting_now() != 0; i++)
         pause_ms(10);
     CHECK(waiting_now() == 0);
 }

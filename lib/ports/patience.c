@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Clients that die while their request waits.
+
+   The kernel tells when a reply port dies, if asked, but asking and the message that follows (whenever the reply port goes, answered
+   or not) cost more than most waits last: some 4,000 instructions, a sixth of a byte's way through a pipe and back.  So
+   only those are watched that have been waiting for a while.  One thread looks after them, once in TICK_MS while there are any and not
+   at all otherwise.
+
+   tick_state: 0, the thread sleeps until it is set to 1; nobody is listed then who is not just about to set it.  */
+
+#include "ports-internal.h"
+
+enum { TICK_MS = 500, PATIENCE_STACK = 64 * 1024 };
+
+#ifndef GSYNC_TIMED
+#define GSYNC_TIMED 0x04 /* gsync_wait: at most so many milliseconds (gnumach.defs names it, no header of its does) */
+#endif
+
+static atomic_uint tick_state, tick_count;
+static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
+static bool thread_runs; /* constant after thread_once */
+
+void patience_end(struct ports_rpc *rpc)
+{
+    *rpc->wait_prevp = rpc->wait_next;
+    if (rpc->wait_next != NULL)
+        rpc->wait_next->wait_prevp = rpc->wait_prevp;
+    rpc->wait_prevp = NULL;
+}
+
+/* Watches those of BUCKET that have waited a whole tick or more. True if others remain. */
+static bool bucket_tick(struct ports_bucket *bucket, unsigned int now)
+{
+    struct ports_rpc *next;
+    bucket_lock(bucket);
+    for (struct ports_rpc *rpc = bucket->waiters; rpc != NULL; rpc = next) {
+        next = rpc->wait_next;
+        if (now - rpc->since < 2) /* it may have begun just before the last tick */
+            continue;
+        patience_end(rpc);
+        notify_watch_reply(bucket, rpc);
+    }
+    bool more = bucket->waiters != NULL;
+    bucket_unlock(bucket);
+    return more;
+}
+
+static bool all_tick(void)
+{
+    unsigned int now = atomic_fetch_add(&tick_count, 1) + 1;
+    bool more = false;
+    for (struct ports_bucket *b = atomic_load(&ports_buckets); b != NULL; b = b->next)
+        more |= bucket_tick(b, now);
+    return more;
+}
+
+static void *patience_main(void *arg)
+{
+    static unsigned int never; /* nobody wakes this */
+    for (;;) {
+        while (atomic_load(&tick_state) == 0)
+            gsync_wait(mach_task_self(), (vm_address_t)&tick_state, 0, 0, 0, 0);
+        gsync_wait(mach_task_self(), (vm_address_t)&never, 0, 0, TICK_MS, GSYNC_TIMED);
+        if (all_tick())
+            continue;
+        /* Who is listed from here on finds 0 and wakes us; who was listed before is seen now. */
+        atomic_store(&tick_state, 0);
+        for (struct ports_bucket *b = atomic_load(&ports_buckets); b != NULL; b = b->next) {
+            bucket_lock(b);
+            if (b->waiters != NULL)
+                atomic_store(&tick_state, 1);
+            bucket_unlock(b);
+        }
+    }
+    return arg;
+}
+
+static void patience_start(void)
+{
+    pthread_t thread;
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, PATIENCE_STACK);
+    thread_runs = pthread_create(&thread, &attr, patience_main, NULL) == 0;
+    pthread_attr_destroy(&attr);
+}
+
+void patience_begin(struct ports_bucket *bucket, struct ports_rpc *rpc)
+{
+    if (!MACH_PORT_VALID(rpc->reply))
+        return;
+    pthread_once(&thread_once, patience_start);
+    bucket_lock(bucket);
+    if (rpc->watched || rpc->wait_prevp != NULL) {
+        bucket_unlock(bucket);
+        return;
+    }
+    if (!thread_runs) { /* no memory for the thread: watch it at once */
+        notify_watch_reply(bucket, rpc);
+        bucket_unlock(bucket);
+        return;
+    }
+    rpc->since = atomic_load(&tick_count);
+    rpc->wait_next = bucket->waiters;
+    rpc->wait_prevp = &bucket->waiters;
+    if (rpc->wait_next != NULL)
+        rpc->wait_next->wait_prevp = &rpc->wait_next;
+    bucket->waiters = rpc;
+    bucket_unlock(bucket);
+    if (atomic_load(&tick_state) == 0 && atomic_exchange(&tick_state, 1) == 0)
+        gsync_wake(mach_task_self(), (vm_address_t)&tick_state, 0, 0);
+}
