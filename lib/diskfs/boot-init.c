@@ -23,6 +23,7 @@ static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t init_wakeup = PTHREAD_COND_INITIALIZER;
 static bool init_done;                  /* fsys_init was called; init_lock */
 static mach_port_t boot_auth;           /* send right, as soon as fsys_init has come; init_lock */
+static bool parent_told;                /* diskfs_boot_parent_told was called; init_lock */
 
 /* ---- who is who, before the C library knows the auth server ------------------------------------ */
 
@@ -134,12 +135,30 @@ static void init_exec(mach_port_t proc, mach_port_t auth)
         diskfs_warn("exec_init: %s", strerror(err));
 }
 
+void diskfs_boot_parent_told(void)
+{
+    pthread_mutex_lock(&init_lock);
+    parent_told = true;
+    pthread_cond_broadcast(&init_wakeup);
+    pthread_mutex_unlock(&init_lock);
+}
+
+/* startup, running already, may be faster than our main thread; but rumpdisk's part begins with the control port from fsys_startup. */
+static void await_parent_told(void)
+{
+    pthread_mutex_lock(&init_lock);
+    while (!parent_told)
+        pthread_cond_wait(&init_wakeup, &init_lock);
+    pthread_mutex_unlock(&init_lock);
+}
+
 /* "It also calls fsys_init on its bootstrap port, i.e. rumpdisk." With rumpdisk's own process port. */
 static void init_bootstrap_parent(mach_port_t proc, mach_port_t auth)
 {
     mach_port_t host_priv, device_master, task, parent_proc = MACH_PORT_NULL;
     if (diskfs_bootstrap == MACH_PORT_NULL)
         return;
+    await_parent_told();
     error_t err = fsys_getpriv(diskfs_bootstrap, &host_priv, &device_master, &task);
     if (!err) {
         err = proc_task2proc(proc, task, &parent_proc);

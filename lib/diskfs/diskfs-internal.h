@@ -246,6 +246,8 @@ void diskfs_request_shutdown_notice(void);
 
 void diskfs_start_bootstrap(void);
 void diskfs_call_fsys_startup(mach_port_t bootstrap, bool want_node);
+/* The bootstrap parent knows our control port (fsys_startup has been answered); its fsys_init waits for that. boot-init.c */
+void diskfs_boot_parent_told(void);
 /* Is this the boot file system, and not yet told of proc and auth? */
 bool diskfs_is_boot(void);
 

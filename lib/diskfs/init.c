@@ -178,6 +178,7 @@ void diskfs_startup_diskfs(ino_t root_ino)
            bootstrap port, i.e. whether the rumpdisk translator was started before ext2fs." */
         if (diskfs_bootstrap != MACH_PORT_NULL)
             diskfs_call_fsys_startup(diskfs_bootstrap, false);
+        diskfs_boot_parent_told();
     } else {
         diskfs_call_fsys_startup(diskfs_bootstrap, true);
         diskfs_request_shutdown_notice();
