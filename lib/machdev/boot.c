@@ -200,6 +200,10 @@ error_t machdev_boot_fsys_init(struct trivfs_control *control, mach_port_t reply
     if (machdev->bootstrap != MACH_PORT_NULL)
         parent_init(machdev, proc, auth);
     become_ordinary(machdev, proc, auth);
+    pthread_mutex_lock(&machdev->lock);
+    machdev->ordinary = true;
+    pthread_cond_signal(&machdev->became_ordinary);
+    pthread_mutex_unlock(&machdev->lock);
     mach_port_deallocate(mach_task_self(), proc);
     mach_port_deallocate(mach_task_self(), auth);
     return MIG_NO_REPLY;

@@ -105,6 +105,8 @@ struct machdev {
     pthread_mutex_t lock;
     mach_port_t root_control;        /* lock: control port of ext2fs, once known */
     bool initialised;                /* lock: fsys_init has come */
+    bool ordinary;                   /* lock: and what follows from it is done */
+    pthread_cond_t became_ordinary;
 };
 
 /* The first thing of main: gets the privileged ports and the bootstrap port, opens the console as stdout and stderr

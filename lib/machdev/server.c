@@ -12,7 +12,8 @@
 
 #include "device_S.h"
 
-static struct machdev the_machdev = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static struct machdev the_machdev = {.lock = PTHREAD_MUTEX_INITIALIZER,
+                                     .became_ordinary = PTHREAD_COND_INITIALIZER};
 
 /* FIRST and what the server adds, as one list. */
 static const ports_interface_t *interfaces_join(const ports_interface_t *first, const ports_interface_t *more)
@@ -95,6 +96,29 @@ known:
     return 0;
 }
 
+/* glibc counts one thread too few in a task that began without a process: when the last other thread ended there, it would take it for
+   the last of all and exit.  So one waits until the process is there. */
+static void *thread_keep(void *arg)
+{
+    struct machdev *machdev = arg;
+    pthread_mutex_lock(&machdev->lock);
+    while (!machdev->ordinary)
+        pthread_cond_wait(&machdev->became_ordinary, &machdev->lock);
+    pthread_mutex_unlock(&machdev->lock);
+    return NULL;
+}
+
+static error_t thread_keeper_create(struct machdev *machdev)
+{
+    pthread_t thread;
+    if (machdev_has_filesystem())
+        return 0;
+    error_t err = pthread_create(&thread, NULL, thread_keep, machdev);
+    if (!err)
+        pthread_detach(thread);
+    return err;
+}
+
 error_t machdev_create(const struct machdev_options *options, struct machdev **result)
 {
     struct machdev *machdev = &the_machdev;
@@ -108,7 +132,9 @@ error_t machdev_create(const struct machdev_options *options, struct machdev **r
     if (err)
         return err;
     machdev_only = machdev;
-    err = ports_bucket_create(&machdev->bucket);
+    err = thread_keeper_create(machdev);
+    if (!err)
+        err = ports_bucket_create(&machdev->bucket);
     if (!err)
         err = ops_fill(machdev);
     if (!err)
