@@ -8,6 +8,7 @@
 #include <hurd/auth.h>
 #include <hurd/fs.h>
 #include <hurd/process.h>
+#include <mach/gnumach.h>
 #include <mach/thread_switch.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,6 +20,9 @@
    a chain has no end of its own when the interpreter is such a script again. */
 #define DELEGATED_MAX 16
 static atomic_int delegated;
+
+/* kernel_debug_name_t of gnumach.defs. */
+#define TASK_NAME_SIZE 64
 
 /* How often, a millisecond apart, proc is asked whether a process has gone over to its new task. */
 #define REASSIGN_LOOKS_MAX 2000
@@ -223,6 +227,20 @@ static void run_tell_proc(struct run *run)
     tell_mark_exec(proc);
 }
 
+/* What the kernel calls the task when it complains: the program's name without its folder. */
+static void run_name_task(const struct run *run)
+{
+    const struct exec_request *request = run->request;
+    const char *path = request->abspath[0] ? request->abspath : request->path;
+    char name[TASK_NAME_SIZE] = "";
+
+    if (path[0] == '\0')
+        return;
+    const char *slash = strrchr(path, '/');
+    strncpy(name, slash ? slash + 1 : path, sizeof name - 1);
+    task_set_name(run->task, name);
+}
+
 /* Lets the program run. The one that only its flag makes stop stays suspended, and its parent is told. */
 static error_t run_start(struct run *run)
 {
@@ -284,6 +302,7 @@ static error_t run_in_task(struct run *run)
     if (!err)
         err = run_find_proc(run);
     if (!err) {
+        run_name_task(run);
         run_tell_proc(run);
         err = run_start(run);
     }
