@@ -4,8 +4,9 @@
    The client names a rendezvous to proc and to auth; proc asks auth who met it there, and sends along a new process port for the
    client.  auth may answer late or never, so nobody waits for it here: its answer arrives as a message on the reauth object.
    Until then the new port's receive right is in no set, so that what the client sends there stays in its queue.
-   proc_reauthenticate_complete on the new port then makes the change: the new ids hold, the old port dies, and, for
-   _reassign, the process goes over to the new task.  */
+   proc_reauthenticate_complete, or whatever is the first request on the new port, then makes the change: the new ids hold, the old
+   port dies, and, for _reassign, the process goes over to the new task.  (_complete has no answer, and the next request on the port may be
+   handled by another thread: it must find the change made.)  */
 
 #include <hurd/auth_request.h>
 #include <mach/mig_errors.h>
@@ -176,17 +177,24 @@ static error_t reauth_reassign(struct process *p, struct reauth *r)
     return 0;
 }
 
+struct process *reauth_accept(pcall_t call)
+{
+    struct process *p = call->process;
+    struct reauth *r = call->reauth;
+    if (!p || p->pending != r)
+        return NULL;
+    error_t err = r->new_task ? reauth_reassign(p, r) : 0;
+    if (!err)
+        reauth_commit(p, r);
+    reauth_release(p);
+    return err ? NULL : p;
+}
+
+/* call_enter has done it. */
 kern_return_t S_proc_reauthenticate_complete(pcall_t call)
 {
     struct process *p = call_enter(call);
     if (!p)
         return call_refuse(call);
-    struct reauth *r = call->reauth;
-    if (!r || p->pending != r)
-        return call_leave(EINVAL);
-    error_t err = r->new_task ? reauth_reassign(p, r) : 0;
-    if (!err)
-        reauth_commit(p, r);
-    reauth_release(p);
-    return call_leave(err);
+    return call_leave(0);
 }

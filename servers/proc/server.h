@@ -35,14 +35,20 @@ extern mach_port_t proc_host_priv;      /* constant after start */
 extern mach_port_t proc_device_master;  /* constant after start */
 extern mach_port_t proc_auth;           /* constant after start; the auth server */
 
+/* reauth.c: CALL is the new port of a process that reauthenticates: makes the change. NULL if it could not be made. */
+struct process *reauth_accept(pcall_t call);
+
 /* Takes the lock and gives the caller's process; NULL (and no lock) if CALL has none any more. */
 static inline struct process *call_enter(pcall_t call)
 {
     if (!call)
         return NULL;
     pthread_mutex_lock(&proc_lock);
-    if (call->process)
-        return call->process;
+    struct process *process = call->process;
+    if (__builtin_expect(call->reauth != NULL, 0))
+        process = reauth_accept(call);
+    if (process)
+        return process;
     pthread_mutex_unlock(&proc_lock);
     return NULL;
 }

@@ -110,8 +110,8 @@ static void process_orphan_children(struct process *p)
             effect_newids(child);
     }
     if (report) {
-        process_wait_run(init);
         effect_signal(init, SIGCHLD, CLD_EXITED);
+        process_wait_run(init);
     }
 }
 

@@ -161,10 +161,11 @@ void process_report(struct process *child, int sigcode)
     bool stop = sigcode == CLD_STOPPED || sigcode == CLD_CONTINUED;
     if (!list_linked(&child->report_link))
         list_add(&parent->reports, &child->report_link);
-    /* The answer first: a parent that waits need not be interrupted by the signal. CHILD may be gone after this. */
-    process_wait_run(parent);
+    /* The signal first, so that its handler has run when the parent's wait returns, as programs expect of other systems. */
     if (!stop || !parent->no_stop_signal)
         effect_signal(parent, SIGCHLD, sigcode);
+    /* CHILD may be gone after this. */
+    process_wait_run(parent);
 }
 
 void process_waits_cancel(struct process *p, error_t error)

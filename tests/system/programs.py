@@ -84,7 +84,7 @@ def tools(machine):
 
 def boot_and(check, folder):
     image = Image(folder)
-    for name in ("authtest", "exectest"):
+    for name in ("authtest", "exectest", "proctest"):
         image.put(os.path.join(OBJ, "tests", "inside", name), f"/{name}", 0o100755)
     with Machine(os.path.join(folder, "serial.log"), disk=image.path) as machine:
         machine.prompt()
@@ -96,5 +96,5 @@ def boot_and(check, folder):
 
 
 CASES = [(name, functools.partial(boot_and, check)) for name, check in (
-    ("auth", inside("authtest")), ("exec", inside("exectest")), ("no_leak", no_leak), ("scripts", scripts), ("set_id", set_id),
+    ("auth", inside("authtest")), ("exec", inside("exectest")), ("proc", inside("proctest")), ("no_leak", no_leak), ("scripts", scripts), ("set_id", set_id),
     ("own_names", own_names), ("tools", tools))]
