@@ -129,8 +129,8 @@ static void fetch_plan(struct pager *p, uint64_t offset, bool write, struct page
     *f = (struct pager_fetch){ start * vm_page_size, end * vm_page_size, page * vm_page_size, write, NULL };
 }
 
-/* Hands what was fetched to the kernel.  */
-static void fetch_supply(struct pager *p, mach_port_t control, struct pager_fetch *f)
+/* Hands what was fetched to the kernel.  EVICTED: it may have some of the pages.  */
+static void fetch_supply(struct pager *p, mach_port_t control, struct pager_fetch *f, bool evicted)
 {
     uint64_t first = f->start / vm_page_size, end = f->end / vm_page_size;
     size_t length = f->end - f->start;
@@ -148,8 +148,13 @@ static void fetch_supply(struct pager *p, mach_port_t control, struct pager_fetc
         memory_object_data_error(control, f->page, vm_page_size, KERN_RESOURCE_SHORTAGE);
         return;
     }
-    memory_object_data_supply(control, f->start, (vm_address_t)f->buffer, length, true, f->write ? VM_PROT_NONE : VM_PROT_WRITE, false,
-                              MACH_PORT_NULL);
+    /* The kernel stops at the first page that it has already, so the page that somebody waits for comes first, wherever one may be there.  */
+    size_t before = evicted ? f->page - f->start : 0;
+    char *data = f->buffer;
+    vm_prot_t lock = f->write ? VM_PROT_NONE : VM_PROT_WRITE;
+    memory_object_data_supply(control, f->start + before, (vm_address_t)(data + before), length - before, true, lock, false, MACH_PORT_NULL);
+    if (before)
+        memory_object_data_supply(control, f->start, (vm_address_t)data, before, true, lock, false, MACH_PORT_NULL);
     p->next_fetch = f->end;
 }
 
@@ -200,6 +205,7 @@ kern_return_t S_memory_object_data_request(struct pager *p, mach_port_t control,
     for (uint64_t page = offset, end = offset + length; page < end && !(page % vm_page_size);) {
         struct pager_fetch f;
         pthread_mutex_lock(&p->lock);
+        bool evicted = bits_test(&p->present, page / vm_page_size);
         fetch_plan(p, page, write, &f);
         pthread_mutex_unlock(&p->lock);
         error_t err = write ? unlock_prepare(p, f.start, f.end - f.start) : 0;
@@ -212,7 +218,7 @@ kern_return_t S_memory_object_data_request(struct pager *p, mach_port_t control,
         }
         atomic_fetch_add_explicit(&stat_fetches, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&stat_bytes, f.end - f.start, memory_order_relaxed);
-        fetch_supply(p, control, &f);
+        fetch_supply(p, control, &f, evicted);
         page = f.end;
     }
     serving_end(p);
