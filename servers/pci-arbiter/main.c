@@ -2,51 +2,14 @@
 /* pci-arbiter: the one task that touches configuration space; everybody else asks it.  First of the boot; later the translator of
    /servers/bus/pci. */
 
-#include <argp.h>
 #include <hurd/hurd_types.h>
+#include <machdev/arguments.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arbiter.h"
 
 struct arbiter arbiter;
-
-struct arguments {
-    mach_port_t disk_task, host_priv, device_master;
-    bool trace_boot;
-};
-
-enum { OPT_DISK_TASK = 256, OPT_HOST_PRIV, OPT_DEVICE_MASTER, OPT_TRACE_BOOT };
-
-static const struct argp_option options[] = {
-    {"disk-server-task", OPT_DISK_TASK, "PORT", 0, "Task of the disk driver that is started next", 0},
-    {"host-priv-port", OPT_HOST_PRIV, "PORT", 0, "The host's privileged port", 0},
-    {"device-master-port", OPT_DEVICE_MASTER, "PORT", 0, "The kernel's device master port", 0},
-    {"trace-boot", OPT_TRACE_BOOT, NULL, 0, "Say each step of the boot on the console", 0},
-    {0},
-};
-
-static error_t parse_option(int key, char *arg, struct argp_state *state)
-{
-    struct arguments *arguments = state->input;
-    switch (key) {
-    case OPT_DISK_TASK:
-        arguments->disk_task = atoi(arg);
-        return 0;
-    case OPT_HOST_PRIV:
-        arguments->host_priv = atoi(arg);
-        return 0;
-    case OPT_DEVICE_MASTER:
-        arguments->device_master = atoi(arg);
-        return 0;
-    case OPT_TRACE_BOOT:
-        arguments->trace_boot = true;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
 
 static error_t function_found(struct pci_bus *bus, const struct pci_function *found, void *arg)
 {
@@ -70,12 +33,12 @@ static error_t bus_read(mach_port_t device_master)
 
 int main(int argc, char **argv)
 {
-    static const struct argp argp = {.options = options, .parser = parse_option, .doc = "Arbiter of the PCI bus."};
-    struct arguments arguments = {0};
+    struct machdev_arguments arguments;
     struct machdev *machdev;
 
     /* 1. What GRUB's line says: a disk task means that we are a bootstrap translator. */
-    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    machdev_arguments_parse(argc, argv, "disk-server-task", "Task of the disk driver that is started next", "Arbiter of the PCI bus.",
+                            &arguments);
 
     /* 2. The device library: privileged ports, console, control port. */
     const struct machdev_options machdev_options = {
@@ -92,7 +55,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "pci-arbiter: reading the PCI bus: %s\n", strerror(err));
 
     /* 4. The disk driver's task gets our port and runs ("machdev_trivfs_init resumes the disk task"). */
-    if (machdev_start(machdev, arguments.disk_task))
+    if (machdev_start(machdev, arguments.child_task))
         return 1;
 
     /* 5. fsys_getroot, the pci interface, fsys_startup, fsys_init come. */
