@@ -7,10 +7,13 @@
    Rights to task ports come in with many requests.  They are not given back one by one: their number is kept
    (task_urefs) and they go all at once, when the task is dead or they have become many.  */
 
+#include <device/device.h>
 #include <mach/mach4.h>
 #include <mach/gnumach.h>
 #include <mach/mach_host.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/reboot.h>
 
 #include "server.h"
 #include "task_notify_S.h"
@@ -46,11 +49,26 @@ error_t task_watch(struct process *p)
     return ports_object_notify_dead(tasks_object, p->task);
 }
 
+/* Startup watches all whom the system needs; who watches startup are we. */
+static void startup_died(void)
+{
+    static const char text[] = "\r\npanic: proc: startup died: the system cannot go on\r\n";
+    io_buf_ptr_inband_t line = {0};
+    mach_port_t console;
+    int written;
+    memcpy(line, text, sizeof text);
+    if (!device_open(proc_device_master, D_WRITE, "console", &console))
+        device_write_inband(console, 0, 0, line, sizeof text - 1, &written);
+    host_reboot(proc_host_priv, RB_HALT);
+}
+
 static void tasks_dead_name(struct ports_object *object, mach_port_t name)
 {
     (void)object;
     pthread_mutex_lock(&proc_lock);
     struct process *p = process_lookup_task(name);
+    if (p && p->pid == HURD_PID_STARTUP)
+        startup_died();
     if (p) {
         process_set_task(p, 0, 0);
         mach_port_destroy(mach_task_self(), name);

@@ -103,7 +103,6 @@ int main(int argc, char **argv)
     err = wire_self(startup_host_priv);
     if (err)
         complain(err, "cannot wire own memory");
-    task_set_essential(mach_task_self(), 1);  /* nobody but the kernel can tell of our own death; one that cannot answers with an error */
 
     /* 5. Our port, and notice of ext2fs' death. */
     make_ports(&bucket);
