@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,8 @@
 const char program_name[] = "console-run";
 const char program_help[] =
     "console-run TERMINAL PROGRAM [ARG...]\n"
-    "Runs PROGRAM on TERMINAL in a session of its own, and again whenever it ends.\n\n"
+    "Runs PROGRAM on TERMINAL in a session of its own, and again whenever it ends; if TERMINAL cannot be opened, on the\n"
+    "kernel's console, with -i as further argument.\n\n"
     "      --help  this text\n";
 
 /* A run shorter than this counts as a failure; after so many in a row there is a pause. */
@@ -31,16 +33,31 @@ const char program_help[] =
 
 static const struct option options[] = { { "help", no_argument, NULL, 'h' }, { 0 } };
 
+/* Without a terminal the kernel's console, which we were started with, will do for repairs; a shell there has to be told that
+   somebody types at it. */
+static void become_repair_shell(char **words)
+{
+    int count = 0;
+
+    while (words[count] != NULL)
+        count++;
+    char **longer = calloc((size_t) count + 2, sizeof *longer);
+    if (longer == NULL)
+        return;
+    memcpy(longer, words, (size_t) count * sizeof *longer);
+    longer[count] = strdup("-i");
+    setsid();
+    execvp(longer[0], longer);
+}
+
 /* In the child: everything from here on is PROGRAM's. */
 static void become(const char *terminal, char **words)
 {
     int fd = open(terminal, O_RDWR);
+    bool repair = fd < 0 || login_tty(fd) != 0;
 
-    if (fd < 0)
-        /* The kernel's console, which we were started with, will do for repairs. */
+    if (repair)
         complain(errno, "%s", terminal);
-    else if (login_tty(fd) != 0)
-        complain(errno, "%s: controlling terminal", terminal);
     signal(SIGINT, SIG_DFL);
     signal(SIGQUIT, SIG_DFL);
     signal(SIGTSTP, SIG_DFL);
@@ -48,6 +65,8 @@ static void become(const char *terminal, char **words)
     const char *home = getenv("HOME");
     if (home != NULL && chdir(home) != 0)
         complain(errno, "%s", home);
+    if (repair)
+        become_repair_shell(words);
     execvp(words[0], words);
     complain(errno, "%s", words[0]);
     _exit(127);
