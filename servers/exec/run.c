@@ -7,6 +7,7 @@
 #include <hurd.h>
 #include <hurd/auth.h>
 #include <hurd/fs.h>
+#include <hurd/io.h>
 #include <hurd/process.h>
 #include <mach/gnumach.h>
 #include <mach/thread_switch.h>
@@ -54,6 +55,30 @@ static void run_set_port(struct run *run, unsigned int index, mach_port_t port)
         run->boot->portarray[index] = port;
 }
 
+/* Gives the program the standard directory INDEX, which is nobody's, with the rights of its own auth port; should the file system
+   or auth refuse, nobody's it stays. */
+static void run_set_directory(struct run *run, unsigned int index)
+{
+    mach_port_t directory = exec_defaults_port(index), auth = run->boot->portarray[INIT_PORT_AUTH];
+    mach_port_t rendezvous, own = MACH_PORT_NULL;
+    error_t err;
+
+    if (directory == MACH_PORT_NULL)
+        return;
+    if (MACH_PORT_VALID(auth)) {
+        rendezvous = mach_reply_port();
+        err = io_reauthenticate(directory, rendezvous, MACH_MSG_TYPE_MAKE_SEND);
+        if (!err)
+            err = auth_user_authenticate(auth, rendezvous, MACH_MSG_TYPE_MAKE_SEND, &own);
+        mach_port_mod_refs(mach_task_self(), rendezvous, MACH_PORT_RIGHT_RECEIVE, -1);
+        if (!err && MACH_PORT_VALID(own)) {
+            mach_port_deallocate(mach_task_self(), directory);
+            directory = own;
+        }
+    }
+    run_set_port(run, index, directory);
+}
+
 /* Standard ports and integers for what the request lacks (EXEC_DEFAULTS), or must not choose itself (EXEC_SECURE). */
 static void run_set_defaults(struct run *run)
 {
@@ -62,10 +87,12 @@ static void run_set_defaults(struct run *run)
 
     if (!(flags & (EXEC_DEFAULTS | EXEC_SECURE)))
         return;
-    for (unsigned int i = 0; i < INIT_PORT_MAX; i++)
-        if (i != INIT_PORT_PROC && i != INIT_PORT_BOOTSTRAP
-            && (boot->portarray[i] == MACH_PORT_NULL || (i == INIT_PORT_CRDIR && (flags & EXEC_SECURE))))
-            run_set_port(run, i, exec_defaults_port(i));
+    if (boot->portarray[INIT_PORT_AUTH] == MACH_PORT_NULL)
+        run_set_port(run, INIT_PORT_AUTH, exec_defaults_port(INIT_PORT_AUTH));
+    if (boot->portarray[INIT_PORT_CRDIR] == MACH_PORT_NULL || (flags & EXEC_SECURE))
+        run_set_directory(run, INIT_PORT_CRDIR);
+    if (boot->portarray[INIT_PORT_CWDIR] == MACH_PORT_NULL)
+        run_set_directory(run, INIT_PORT_CWDIR);
     if (run->request->intarray_count <= INIT_UMASK || (flags & EXEC_SECURE))
         boot->intarray[INIT_UMASK] = exec_defaults_int(INIT_UMASK, 022);
     if (flags & EXEC_SECURE)
