@@ -193,6 +193,17 @@ static kern_return_t sync_send(struct pager *p, uint64_t first, uint64_t end, ui
     return 0;
 }
 
+/* Pages of a cluster that is written when one of them has to be.  */
+#define EVICT_CLUSTER 32
+
+void pager_evict_neighbours(struct pager *p, uint64_t page)
+{
+    uint64_t first = page / EVICT_CLUSTER * EVICT_CLUSTER, ticket;
+    if (p->control == MACH_PORT_NULL || !bits_any(&p->hot, first, first + EVICT_CLUSTER))
+        return;
+    (void)sync_send(p, first, first + EVICT_CLUSTER, &ticket);
+}
+
 error_t pager_sync(struct pager *pager, uint64_t offset, uint64_t length, bool wait)
 {
     uint64_t first, end;

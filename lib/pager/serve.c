@@ -271,6 +271,8 @@ kern_return_t S_memory_object_data_return(struct pager *p, mach_port_t control, 
         pthread_mutex_lock(&p->lock);
         bits_clear(&p->hot, offset / vm_page_size, (offset + length) / vm_page_size);
         bits_clear(&p->present, offset / vm_page_size, (offset + length) / vm_page_size);
+        if (length == vm_page_size)
+            pager_evict_neighbours(p, offset / vm_page_size);
         pthread_mutex_unlock(&p->lock);
     }
     serving_end(p);

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* libFuzzer target: any bytes as an ext2 image.  The image is mounted, walked, read, written and synced; nothing may crash, hang or leak.
+
+   Build and run (clang):
+       clang -g -O1 -std=gnu17 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -Ilib tests/fuzz/ext2fs_image.c \
+           servers/ext2fs/{cache,super,balloc,ialloc,fresh,map,inode,dir,link,xattr}.c \
+           lib/store/{store,store_file,store_part,partition}.c -o ext2fs_image -lpthread
+       ./ext2fs_image -max_len=262144 -close_fd_mask=3 CORPUS        CORPUS: small images of mke2fs (64 to 256 KiB)
+   Inputs are whole images; libFuzzer changes their bytes by itself.  */
+
+#include "../../servers/ext2fs/ext2.h"
+
+#include <store/store.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { DEPTH_MAX = 3, ENTRIES_MAX = 64, FILE_MAX = 1 << 16 };
+
+struct walk { struct ext2_fs *fs; unsigned int depth, entries; };
+
+static void inode_visit(struct ext2_fs *fs, uint32_t ino, unsigned int depth);
+
+static bool entry_visit(void *arg, uint32_t ino, uint8_t type, const char *name, size_t length, uint64_t next)
+{
+    struct walk *w = arg;
+    (void)type, (void)next;
+    if (!(name[0] == '.' && length <= 2))
+        inode_visit(w->fs, ino, w->depth + 1);
+    return ++w->entries < ENTRIES_MAX;
+}
+
+static void file_visit(struct ext2_fs *fs, struct ext2_inode *i)
+{
+    uint64_t done;
+    uint32_t block, run;
+    pthread_mutex_lock(&i->map_lock);
+    for (uint64_t at = 0; at < FILE_MAX && at << fs->block_log < i->size; at += run)
+        if (ext2_map(fs, i, at, 64, &block, &run))
+            break;
+    (void)ext2_map_alloc(fs, i, 3, 20, 4, &done);
+    (void)ext2_map_alloc(fs, i, 300, 303, 0, &done);
+    (void)ext2_map_truncate(fs, i, 7);
+    pthread_mutex_unlock(&i->map_lock);
+}
+
+static void inode_visit(struct ext2_fs *fs, uint32_t ino, unsigned int depth)
+{
+    struct ext2_inode i = { .ino = ino };
+    char *value;
+    size_t length;
+    if (ext2_inode_read(fs, &i))
+        return;
+    if (ext2_xattr_get(fs, &i, XATTR_INDEX_GNU, "translator", &value, &length) == 0)
+        free(value);
+    (void)ext2_xattr_set(fs, &i, XATTR_INDEX_GNU, "translator", "/hurd/null\0", 12);
+    if (S_ISDIR(i.mode) && depth < DEPTH_MAX) {
+        struct walk w = { fs, depth, 0 };
+        uint64_t cookie = 0;
+        uint32_t found;
+        struct ext2_slot slot;
+        (void)ext2_dir_iterate(fs, &i, &cookie, entry_visit, &w);
+        if (ext2_dir_lookup(fs, &i, "new", 3, &found, &slot) == ENOENT && ext2_ialloc(fs, ino, S_IFREG, &found) == 0)
+            (void)ext2_dir_enter(fs, &i, "new", 3, found, FT_REG, &slot);
+        if (ext2_dir_lookup(fs, &i, "a", 1, &found, &slot) == 0)
+            (void)ext2_dir_remove(fs, &i, &slot);
+    } else if (S_ISREG(i.mode)) {
+        file_visit(fs, &i);
+    } else if (S_ISLNK(i.mode) && (value = malloc(i.size + 1)) != NULL) {
+        (void)ext2_link_read(fs, &i, value);
+        free(value);
+    }
+    (void)ext2_inode_write(fs, &i);
+    if (ino % 3 == 0 && ino >= fs->first_ino)
+        ext2_inode_delete(fs, &i);
+    ext2_inode_forget(fs, &i);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct store *store;
+    struct ext2_fs *fs;
+    size &= ~(size_t)511;
+    char *copy = size ? malloc(size) : NULL;
+    if (!copy)
+        return 0;
+    memcpy(copy, data, size);
+    if (store_open_memory(copy, size, &store) == 0) {
+        if (ext2_mount(store, 1 << 18, &fs, NULL) == 0) {
+            if (ext2_set_writable(fs, true) == 0)
+                inode_visit(fs, INO_ROOT, 0);
+            (void)ext2_sync(fs, true, true);
+            (void)ext2_reload(fs);
+            ext2_unmount(fs);
+        }
+        store_close(store);
+    }
+    free(copy);
+    return 0;
+}
