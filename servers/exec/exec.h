@@ -126,11 +126,14 @@ error_t exec_read(file_t file, uint64_t offset, void *buffer, size_t size, size_
 
 /* ---- target.c ------------------------------------------------------------------- */
 
-/* The C library puts the break at a fixed address far from everything (glibc, x86_64/vm_param.h).  The first stack ends a GiB above it:
-   so the two share two of the three levels of page tables, each of which is a page to be cleared in every process, and a break can
-   still grow to half a GiB and more.  No address of a program may reach that GiB. */
+/* No address of a program may reach this one. */
 #define EXEC_ADDRESS_LIMIT 0x200000000000ull
-#define EXEC_STACK_TOP (EXEC_ADDRESS_LIMIT + (1ull << 30))
+/* The C library puts the break at this fixed address (BRK_START, which toolchain/build-sysroot chooses), and the first stack ends where
+   the break begins, in the middle of 2 MiB: the pages of both that every process touches share all four levels of page tables with each
+   other, and all but the last with the program.  Each table is a page to be cleared at every fork. */
+#define EXEC_STACK_TOP 0x30100000ull
+/* Where the stack of a program ends that is so large that it reaches there. */
+#define EXEC_STACK_TOP_HIGH (EXEC_ADDRESS_LIMIT + (1ull << 30))
 #define EXEC_STACK_SIZE_DEFAULT (16ull << 20)
 #define EXEC_STACK_SIZE_MAX (256ull << 20)
 

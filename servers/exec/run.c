@@ -208,6 +208,26 @@ static error_t run_await_reassigned(mach_port_t proc, task_t task)
     return ETIMEDOUT;
 }
 
+/* The process port of the request may have been anybody's who plays proc.  A program with more rights than its caller gets
+   what our own proc says is its task's port, which for honest ones is the same. */
+static error_t run_verify_proc(struct run *run)
+{
+    const struct exec_request *request = run->request;
+    mach_port_t *place = &run->boot->portarray[INIT_PORT_PROC], server = getproc(), real = MACH_PORT_NULL;
+    mach_port_t requested = request->portarray_count > INIT_PORT_PROC ? request->portarray[INIT_PORT_PROC] : MACH_PORT_NULL;
+    error_t err = server == MACH_PORT_NULL ? EPERM : proc_task2proc(server, run->task, &real);
+
+    if (server != MACH_PORT_NULL)
+        mach_port_deallocate(mach_task_self(), server);
+    if (err)
+        return err;
+    if (*place != requested && MACH_PORT_VALID(*place))
+        mach_port_deallocate(mach_task_self(), *place);
+    *place = requested;
+    run_set_port(run, INIT_PORT_PROC, real);
+    return 0;
+}
+
 /* The process goes on in the new task, and from then on has that task's process port: those who hold the old one have lost it.  One with
    more rights than before gets a port that goes with its new ids; the C library does the same dance after a setuid. */
 static error_t run_reassign(struct run *run)
@@ -229,7 +249,7 @@ static error_t run_reassign(struct run *run)
     err = proc_reauthenticate_reassign(proc, rendezvous, MACH_MSG_TYPE_MAKE_SEND, run->task);
     if (!err)
         err = auth_user_authenticate(run->boot->portarray[INIT_PORT_AUTH], rendezvous, MACH_MSG_TYPE_MAKE_SEND, &newproc);
-    mach_port_destroy(mach_task_self(), rendezvous);
+    mach_port_mod_refs(mach_task_self(), rendezvous, MACH_PORT_RIGHT_RECEIVE, -1);
     if (!err && MACH_PORT_VALID(newproc)) {
         run_set_port(run, INIT_PORT_PROC, newproc);
         err = proc_reauthenticate_complete(newproc);
@@ -326,6 +346,8 @@ static error_t run_in_task(struct run *run)
         err = run_fill_task(run);
     if (!err && run->new_task)
         err = run_reassign(run);
+    if (!err && (run->request->flags & EXEC_SECURE))
+        err = run_verify_proc(run);
     if (!err)
         err = run_find_proc(run);
     if (!err) {
@@ -388,7 +410,7 @@ error_t exec_run(const struct exec_request *request, int argv_kind, int envp_kin
 
     if (err)
         return err;
-    run.new_task = (request->flags & EXEC_NEWTASK) || !MACH_PORT_VALID(request->oldtask);
+    run.new_task = (request->flags & (EXEC_NEWTASK | EXEC_SECURE)) || !MACH_PORT_VALID(request->oldtask);
     if (run.program.delegate != MACH_PORT_NULL) {
         err = run_delegate(&run);
         if (!err) {

@@ -160,11 +160,16 @@ error_t exec_target_stack(task_t task, uint64_t size, bool executable, vm_addres
     if (size > EXEC_STACK_SIZE_MAX - vm_page_size)
         size = EXEC_STACK_SIZE_MAX - vm_page_size;
     size = round_page(size);
-    /* No guard page: nothing is put up here but by request, so what is below the stack is empty anyway. */
+    vm_prot_t protection = VM_PROT_READ | VM_PROT_WRITE | (executable ? VM_PROT_EXECUTE : 0);
+    /* No guard page: memory is handed out from low addresses on, so what is below the stack is empty for half a GiB. */
     *base = EXEC_STACK_TOP - size;
     *length = size;
-    return target_map(task, *base, size, MACH_PORT_NULL, 0,
-                      VM_PROT_READ | VM_PROT_WRITE | (executable ? VM_PROT_EXECUTE : 0));
+    error_t err = target_map(task, *base, size, MACH_PORT_NULL, 0, protection);
+    if (err) {
+        *base = EXEC_STACK_TOP_HIGH - size;
+        err = target_map(task, *base, size, MACH_PORT_NULL, 0, protection);
+    }
+    return err;
 }
 
 error_t exec_target_thread(task_t task, uint64_t pc, uint64_t sp, thread_t *thread)
