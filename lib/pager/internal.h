@@ -31,6 +31,8 @@ struct pager {
     /* What the server itself is doing through a window, in [start, end); lock.  */
     uint64_t own_start, own_end;
     bool own_write;
+    bool own_in_order;                 /* begins where the one before ended */
+    uint64_t own_last;                 /* where that was */
     error_t own_error;                 /* of the first page that failed */
     uint64_t failed_start, failed_end; /* pages that stand for failed ones */
 

@@ -110,20 +110,23 @@ static void fetch_plan(struct pager *p, uint64_t offset, bool write, struct page
 {
     uint64_t page = offset / vm_page_size, start = page, end = page + 1;
     bool own = offset >= p->own_start && offset < p->own_end, evicted = bits_test(&p->present, page);
+    const uint64_t most = AHEAD_MAX / vm_page_size;
     if (write && own && p->own_write) {              /* all of the row that will be written: copies may run backwards */
-        uint64_t first = p->own_start / vm_page_size, limit = (p->own_end + vm_page_size - 1) / vm_page_size, most = AHEAD_MAX / vm_page_size;
-        while (start > first && page - start < most && page_may_come(p, start - 1, evicted))
+        uint64_t first = p->own_start / vm_page_size, limit = (p->own_end + vm_page_size - 1) / vm_page_size;
+        while (start > first && end - start < most && page_may_come(p, start - 1, evicted))
             start--;
-        while (end < limit && end - page < most && page_may_come(p, end, evicted))
+        while (end < limit && end - start < most && page_may_come(p, end, evicted))
             end++;
     } else if (!write) {
-        bool in_order = offset == p->next_fetch;
+        /* Our own copies may touch the pages of a row in any order, so there the rows count.  */
+        bool in_order = own ? p->own_in_order : offset == p->next_fetch;
         p->ahead = !in_order ? AHEAD_MIN : p->ahead * 2 > AHEAD_MAX ? AHEAD_MAX : p->ahead * 2 < AHEAD_MIN ? AHEAD_MIN : p->ahead * 2;
-        uint64_t cluster = AHEAD_MIN / vm_page_size, first = in_order ? page : page / cluster * cluster;
-        while (start > first && page_may_come(p, start - 1, evicted))
+        uint64_t cluster = AHEAD_MIN / vm_page_size;
+        uint64_t first = own ? p->own_start / vm_page_size : in_order ? page : page / cluster * cluster;
+        while (start > first && end - start < most && page_may_come(p, start - 1, evicted))
             start--;
-        uint64_t limit = in_order ? page + p->ahead / vm_page_size : (page / cluster + 1) * cluster;
-        while (end < limit && page_may_come(p, end, evicted))
+        uint64_t limit = in_order ? start + p->ahead / vm_page_size : (page / cluster + 1) * cluster;
+        while (end < limit && end - start < most && page_may_come(p, end, evicted))
             end++;
     }
     *f = (struct pager_fetch){ start * vm_page_size, end * vm_page_size, page * vm_page_size, write, NULL };

@@ -73,6 +73,8 @@ static void own_begin(struct pager *p, uint64_t offset, size_t length, bool writ
     p->own_start = offset / vm_page_size * vm_page_size;
     p->own_end = offset + length;
     p->own_write = write;
+    p->own_in_order = offset == p->own_last;
+    p->own_last = offset + length;
     p->own_error = 0;
     p->failed_start = p->failed_end = 0;
     pthread_mutex_unlock(&p->lock);
