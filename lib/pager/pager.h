@@ -67,8 +67,12 @@ mach_port_t pager_object(struct pager *pager);
 /* Copies LENGTH bytes at OFFSET to DATA through a window.  SIZE: the file's size now, as a hint for the window's size.  EIO, ENOSPC and
    whatever ops said.  One at a time for each pager: the caller holds the file's lock.  */
 error_t pager_read(struct pager *pager, uint64_t offset, void *data, size_t length, uint64_t size);
-/* The same the other way; DATA NULL: zeros.  */
+/* The same the other way; DATA NULL: zeros.  DATA may be memory that a client sent: EFAULT when it cannot be touched.  */
 error_t pager_write(struct pager *pager, uint64_t offset, const void *data, size_t length, uint64_t size);
+
+/* Copies LENGTH bytes FROM memory that a client sent.  EFAULT: it could not be touched (part of it may have been copied); never an exception.
+   Also for memory that has nothing to do with a pager.  After pager_init.  */
+error_t pager_copy_guarded(void *to, const void *from, size_t length);
 
 /* Has changed pages in [OFFSET, OFFSET + LENGTH) written.  WAIT: they are (ops->write has returned for each).  */
 error_t pager_sync(struct pager *pager, uint64_t offset, uint64_t length, bool wait);

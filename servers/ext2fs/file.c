@@ -110,7 +110,7 @@ static void node_resized(struct ext2_node *n)
 error_t ext2fs_write(struct diskfs_node *node, off_t offset, const void *data, size_t length, size_t *amount)
 {
     struct ext2_node *n = ext2_node(node);
-    uint64_t start = (uint64_t)offset, end = start + length;
+    uint64_t start = (uint64_t)offset, end = start + length, size = n->inode.size;
     *amount = 0;
     if (!S_ISREG(node->stat.st_mode))
         return S_ISDIR(node->stat.st_mode) ? EISDIR : EINVAL;
@@ -129,12 +129,14 @@ error_t ext2fs_write(struct diskfs_node *node, off_t offset, const void *data, s
     if (!err)
         err = write_prepare(n, start, &end);
     if (!err && small) {
-        memcpy(n->small + start, data, end - start);
+        err = pager_copy_guarded(n->small + start, data, end - start);
         n->small_dirty = true;
     } else if (!err) {
         err = pager_write(n->pager, start, data, end - start, n->inode.size);
     }
     node_resized(n);
+    if (err && n->inode.size > size)               /* nothing of it was written */
+        (void)ext2fs_set_size(node, (off_t)size);
     if (!err)
         *amount = end - start;
     return err;
