@@ -4,6 +4,7 @@
    instructions).  Prints `N passed, N failed`.  */
 
 #include <device/device.h>
+#include <errno.h>
 #include <mach.h>
 #include <pager/pager.h>
 #include <stdarg.h>
@@ -187,6 +188,13 @@ int main(int argc, char **argv)
     bad = UINT64_MAX;
     CHECK(pager_read(p, 65536, buffer, 65536, SIZE) == 0);
     CHECK(!memcmp(buffer, disk + 65536, 65536));
+
+    /* Memory of a client that cannot be touched.  */
+    char *gone = mmap(NULL, 65536, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    munmap(gone + 8192, 65536 - 8192);
+    CHECK(pager_write(p, 0, gone, 65536, SIZE) == EFAULT);
+    CHECK(pager_copy_guarded(buffer, gone + 8192, 3) == EFAULT);
+    CHECK(pager_copy_guarded(buffer, "0123456789abcde", 13) == 0 && !memcmp(buffer, "0123456789abc", 13));
 
     /* Holes, and no room for them.  */
     pager_discard(p, 0, SIZE);
