@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* Blocks kept behind the end of a file that is being written: 64 KiB.  */
+/* Blocks kept behind the end of a file that is being written, once it is not small any more: 64 KiB.  */
 #define RESERVE_BYTES 65536
 
 static error_t node_pager(struct ext2_node *n)
@@ -88,7 +88,7 @@ static error_t write_prepare(struct ext2_node *n, uint64_t start, uint64_t *end)
     uint64_t last = round_up(*end, page) < size ? round_up(*end, page) : size;
     uint64_t first = start / page * page;
     error_t err = ext2_map_alloc(ext2fs, i, first >> ext2fs->block_log, (last + ext2fs->block_size - 1) >> ext2fs->block_log,
-                                 RESERVE_BYTES >> ext2fs->block_log, &done);
+                                 n->small ? 0 : RESERVE_BYTES >> ext2fs->block_log, &done);
     if (err && done << ext2fs->block_log > start) {
         err = 0;
         if (done << ext2fs->block_log < *end)

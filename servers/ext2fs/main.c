@@ -17,6 +17,7 @@ static error_t sync_one(struct diskfs_node *node, void *wait)
     struct ext2_node *n = ext2_node(node);
     pthread_mutex_lock(&node->lock);
     error_t err = ext2fs_small_flush(n);
+    ext2_reserve_drop(ext2fs, &n->inode);
     if (n->pager)
         err = pager_sync(n->pager, 0, UINT64_MAX, *(bool *)wait);
     if (ext2fs->writable) {                        /* writing pages may have allocated blocks */
