@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* portinfo: shows the port rights that processes hold. */
 
-#include <getopt.h>
 #include <hurd.h>
 #include <hurd/process.h>
 #include <mach/mach_port.h>
@@ -9,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common.h"
+#include "processes.h"
 
 const char program_name[] = "portinfo";
 const char program_help[] =
@@ -17,8 +16,6 @@ const char program_help[] =
     "Shows the port rights of each process PID: name, kinds and references, for receive rights also messages and senders.\n\n"
     "  -s, --summary  only how many of each kind\n"
     "      --help     this text\n";
-
-static const struct option options[] = { { "summary", no_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' }, { 0 } };
 
 struct kind {
     mach_port_type_t type;
@@ -79,24 +76,5 @@ static error_t show(pid_t pid, bool summary)
 
 int main(int argc, char **argv)
 {
-    bool summary = false;
-    int option, status = 0;
-
-    while ((option = getopt_long(argc, argv, "s", options, NULL)) != -1)
-        switch (option) {
-        case 's': summary = true; break;
-        case 'h': usage_help();
-        default: exit(2);
-        }
-    if (optind == argc)
-        usage_error("no process id given");
-    for (; optind < argc; optind++) {
-        char *end;
-        long pid = strtol(argv[optind], &end, 10);
-        if (end == argv[optind] || *end != '\0')
-            usage_error("`%s' is no process id", argv[optind]);
-        if (show((pid_t) pid, summary))
-            status = 1;
-    }
-    return fflush(stdout) == 0 ? status : 1;
+    return processes_main(argc, argv, show);
 }

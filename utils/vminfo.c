@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vminfo: shows the address space of processes. */
 
-#include <getopt.h>
 #include <hurd.h>
 #include <hurd/process.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common.h"
+#include "processes.h"
 
 const char program_name[] = "vminfo";
 const char program_help[] =
@@ -16,8 +15,6 @@ const char program_help[] =
     "Shows the regions of each process PID: address, size, protection (largest allowed), inheritance, offset in its memory object.\n\n"
     "  -s, --summary  only how many there are and how large they are together\n"
     "      --help     this text\n";
-
-static const struct option options[] = { { "summary", no_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' }, { 0 } };
 
 static void protection_text(vm_prot_t protection, char text[4])
 {
@@ -73,24 +70,5 @@ static error_t show(pid_t pid, bool summary)
 
 int main(int argc, char **argv)
 {
-    bool summary = false;
-    int option, status = 0;
-
-    while ((option = getopt_long(argc, argv, "s", options, NULL)) != -1)
-        switch (option) {
-        case 's': summary = true; break;
-        case 'h': usage_help();
-        default: exit(2);
-        }
-    if (optind == argc)
-        usage_error("no process id given");
-    for (; optind < argc; optind++) {
-        char *end;
-        long pid = strtol(argv[optind], &end, 10);
-        if (end == argv[optind] || *end != '\0')
-            usage_error("`%s' is no process id", argv[optind]);
-        if (show((pid_t) pid, summary))
-            status = 1;
-    }
-    return fflush(stdout) == 0 ? status : 1;
+    return processes_main(argc, argv, show);
 }
