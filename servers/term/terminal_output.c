@@ -69,6 +69,21 @@ void terminal_output_push(struct terminal *terminal)
     } while (terminal->waiting == 0);
 }
 
+/* One step towards an emptier output: sends a piece, or waits until something about the output changes. */
+static error_t push_or_wait(struct terminal *terminal)
+{
+    error_t err;
+
+    if (may_push(terminal)) {
+        push_once(terminal);
+        return 0;
+    }
+    terminal->waiting++;
+    err = ports_cond_wait(&terminal->output, &terminal->lock);
+    terminal->waiting--;
+    return err;
+}
+
 /* Waits until the write number MINE has left; of output thrown away (the discard key) nothing is left to wait for. */
 static error_t wait_gone(struct terminal *terminal, uint64_t mine)
 {
@@ -77,13 +92,7 @@ static error_t wait_gone(struct terminal *terminal, uint64_t mine)
     while (terminal->gone < mine && !err && !terminal->hung_up) {
         if (!terminal->writing && terminal->line.output.length == 0)
             return 0;
-        if (may_push(terminal)) {
-            push_once(terminal);
-            continue;
-        }
-        terminal->waiting++;
-        err = ports_cond_wait(&terminal->output, &terminal->lock);
-        terminal->waiting--;
+        err = push_or_wait(terminal);
     }
     return err;
 }
@@ -105,15 +114,8 @@ static error_t wait_room(struct terminal *terminal)
 {
     error_t err = 0;
 
-    while (terminal->line.output.length >= OUTPUT_PIECE && !err && !terminal->hung_up) {
-        if (may_push(terminal)) {
-            push_once(terminal);
-            continue;
-        }
-        terminal->waiting++;
-        err = ports_cond_wait(&terminal->output, &terminal->lock);
-        terminal->waiting--;
-    }
+    while (terminal->line.output.length >= OUTPUT_PIECE && !err && !terminal->hung_up)
+        err = push_or_wait(terminal);
     return err;
 }
 
@@ -150,15 +152,8 @@ error_t terminal_drain(struct terminal *terminal)
     error_t err = 0;
 
     pthread_mutex_lock(&terminal->lock);
-    while ((terminal->writing || terminal->line.output.length > 0) && !err && !terminal->hung_up) {
-        if (may_push(terminal)) {
-            push_once(terminal);
-            continue;
-        }
-        terminal->waiting++;
-        err = ports_cond_wait(&terminal->output, &terminal->lock);
-        terminal->waiting--;
-    }
+    while ((terminal->writing || terminal->line.output.length > 0) && !err && !terminal->hung_up)
+        err = push_or_wait(terminal);
     pthread_mutex_unlock(&terminal->lock);
     return err;
 }
