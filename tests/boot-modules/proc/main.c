@@ -11,35 +11,19 @@
 #include <mach/gnumach.h>
 #include <mach/mig_errors.h>
 #include <ports/ports.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
+#include "../module.h"
 #include "fake.h"
 #include "exec_startup_S.h"
 #include "startup_S.h"
 
-static mach_port_t console, host_priv, device_master, proc_task;
+static mach_port_t host_priv, device_master, proc_task;
 static mach_port_t startup_proc;
 static volatile int essential;
-static unsigned int passed, failed;
-
-static void say(const char *format, ...)
-{
-    char line[256];
-    va_list args;
-    va_start(args, format);
-    int length = vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    for (int done = 0; done < length;) {
-        int wrote = 0;
-        if (device_write_inband(console, 0, 0, line + done, length - done > 120 ? 120 : length - done, &wrote) || wrote <= 0)
-            break;
-        done += wrote;
-    }
-}
 
 #define CHECK_EQ(GOT, WANTED)                                                                            \
     do {                                                                                                 \
@@ -51,13 +35,6 @@ static void say(const char *format, ...)
             say("%d: %s is %ld (%lx), wanted %ld\r\n", __LINE__, #GOT, got_, got_, wanted_);              \
         }                                                                                                \
     } while (0)
-
-static unsigned long stamp(void)
-{
-    unsigned int low, high;
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (unsigned long)high << 32 | low;
-}
 
 /* ---- what startup and exec do ---- */
 

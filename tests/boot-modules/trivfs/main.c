@@ -11,48 +11,13 @@
 #include <hurd/io.h>
 #include <mach.h>
 #include <mach/mig_support.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "../../../servers/null/null.h"
-
-static mach_port_t console;
-static unsigned int passed, failed;
-
-static void say(const char *format, ...)
-{
-    char line[256];
-    va_list args;
-    va_start(args, format);
-    int length = vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    for (int done = 0; done < length;) {
-        int wrote = 0;
-        if (device_write_inband(console, 0, 0, line + done, length - done > 120 ? 120 : length - done, &wrote) || wrote <= 0)
-            break;
-        done += wrote;
-    }
-}
-
-#define CHECK(COND) \
-    do { \
-        if (COND) \
-            passed++; \
-        else { \
-            failed++; \
-            say("%s:%d: failed: %s\n", __FILE__, __LINE__, #COND); \
-        } \
-    } while (0)
-
-static unsigned long stamp(void)
-{
-    unsigned int low, high;
-    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (unsigned long)high << 32 | low;
-}
+#include "../module.h"
 
 static void pause_ms(unsigned int ms)
 {
