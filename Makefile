@@ -12,6 +12,9 @@ IMAGE := $(BUILD)/quadrille.img
 BOOT ?=
 # Words for tests/run, e.g. make test TESTS="boot/chain-4"
 TESTS ?=
+# Words for tests/fuzz/run and tests/soak/run, e.g. make fuzz FUZZ="--seconds 60 elf"
+FUZZ ?=
+SOAK ?=
 
 all: $(IMAGE)
 
@@ -20,6 +23,8 @@ help:
 	@echo 'make run     boots it, the console on this terminal; BOOT="--chain 3" etc.'
 	@echo '             (tools/boot --help; Ctrl-A X ends it)'
 	@echo 'make test    all tests; TESTS="NAME..." for some of them'
+	@echo 'make fuzz    libFuzzer on each target of tests/fuzz, 10 minutes each; FUZZ="--seconds 60 NAME..."'
+	@echo 'make soak    the long campaigns of tests/soak; SOAK="NAME..."'
 	@echo 'make bench   measures, beside the figures of the real Hurd'
 	@echo 'make trace   boots with each server telling its steps (--trace-boot)'
 	@echo 'make clean   removes build/ (the cache with glibc stays)'
@@ -50,6 +55,13 @@ run: $(IMAGE)
 test: $(IMAGE)
 	@tests/run $(TESTS)
 
+fuzz:
+	@toolchain/setup --fuzz
+	@tests/fuzz/run $(FUZZ)
+
+soak: $(IMAGE)
+	@tests/soak/run $(SOAK)
+
 bench: $(IMAGE)
 	@bench/run
 
@@ -59,4 +71,4 @@ trace: $(IMAGE)
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help setup programs userland run test bench trace clean $(IMAGE)
+.PHONY: all help setup programs userland run test fuzz soak bench trace clean $(IMAGE)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* libFuzzer target: any bytes as an ext2 image.  The image is mounted, walked, read, written and synced; nothing may crash, hang or leak.
 
-   Build and run (clang):
-       clang -g -O1 -std=gnu17 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined -Ilib tests/fuzz/ext2fs_image.c \
-           servers/ext2fs/{cache,super,balloc,ialloc,fresh,map,inode,dir,link,xattr}.c \
-           lib/store/{store,store_file,store_part,partition}.c -o ext2fs_image -lpthread
-       ./ext2fs_image -max_len=262144 -close_fd_mask=3 CORPUS        CORPUS: small images of mke2fs (64 to 256 KiB)
-   Inputs are whole images; libFuzzer changes their bytes by itself.  */
+   Sources: servers/ext2fs/cache.c servers/ext2fs/super.c servers/ext2fs/balloc.c servers/ext2fs/ialloc.c servers/ext2fs/fresh.c
+       servers/ext2fs/map.c servers/ext2fs/inode.c servers/ext2fs/dir.c servers/ext2fs/link.c servers/ext2fs/xattr.c
+       lib/store/store.c lib/store/store_file.c lib/store/store_part.c lib/store/partition.c
+   Max: 262144
+   Inputs are whole images of mke2fs (tests/fuzz/seeds/ext2fs_image); the fuzzer changes their bytes by itself.  */
 
 #include "../../servers/ext2fs/ext2.h"
 
