@@ -52,8 +52,6 @@ PORTS_MIG_HOOKS(pager, struct pager, &pager_class)
 kern_return_t pager_flush(struct pager *pager, uint64_t offset, uint64_t length);
 /* The kernel, short of memory, has thrown the changed PAGE out: has those around it written too, in one piece instead of one by one.  Lock held.  */
 void pager_evict_neighbours(struct pager *pager, uint64_t page);
-/* Starts the thread that guards copies.  */
-error_t pager_guard_init(void);
 /* Unmaps all windows.  */
 void pager_windows_drop(struct pager *pager);
 

@@ -34,7 +34,7 @@ error_t pager_init(void)
         if (err)
             return err;
     }
-    return pager_guard_init();
+    return 0;
 }
 
 error_t pager_create(const struct pager_ops *ops, void *hook, struct pager **pager)

@@ -70,10 +70,6 @@ error_t pager_read(struct pager *pager, uint64_t offset, void *data, size_t leng
 /* The same the other way; DATA NULL: zeros.  DATA may be memory that a client sent: EFAULT when it cannot be touched.  */
 error_t pager_write(struct pager *pager, uint64_t offset, const void *data, size_t length, uint64_t size);
 
-/* Copies LENGTH bytes FROM memory that a client sent.  EFAULT: it could not be touched (part of it may have been copied); never an exception.
-   Also for memory that has nothing to do with a pager.  After pager_init.  */
-error_t pager_copy_guarded(void *to, const void *from, size_t length);
-
 /* Has changed pages in [OFFSET, OFFSET + LENGTH) written.  WAIT: they are (ops->write has returned for each).  */
 error_t pager_sync(struct pager *pager, uint64_t offset, uint64_t length, bool wait);
 /* Throws the kernel's pages in the range away; on return none is there, none is being supplied, none waits to be written.  The backend must have seen to it

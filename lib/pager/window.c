@@ -118,7 +118,7 @@ error_t pager_write(struct pager *p, uint64_t offset, const void *data, size_t l
         n = length - done;
         err = window_get(p, offset + done, &n, size, &window);
         if (!err && data)
-            err = pager_copy_guarded(window, (const char *)data + done, n);
+            err = ports_copy_guarded(window, (const char *)data + done, n);
         else if (!err)
             memset(window, 0, n);
     }

@@ -245,6 +245,13 @@ void ports_class_resume(struct ports_class *class);
 /* Objects of the class alive. */
 unsigned int ports_class_count(struct ports_class *class);
 
+/* ---- memory that a client sent ---------------------------------------------- */
+
+/* Copies LENGTH bytes FROM out-of-line memory that a client sent, which may be backed by a memory object of the client's or by a file that
+   has become shorter: EFAULT when it could not be touched (part of it may have been copied), never an exception.  A memory object that
+   never answers keeps the calling thread.  Routines copy such memory before they look at it, since it may change or go at any time. */
+error_t ports_copy_guarded(void *to, const void *from, size_t length);
+
 /* ---- hooks for MIG stubs -------------------------------------------------- */
 
 /* Defines the three functions that MIG's intran, intranpayload and destructor options name, for objects `TYPE *` of CLASS:

@@ -24,9 +24,8 @@ extern struct ports_bucket *auth_bucket;
 extern struct ports_class auth_handle_class;
 PORTS_MIG_HOOKS(auth_handle, struct auth_handle, &auth_handle_class)
 
-/* A handle for copies of the lists; one reference. */
-error_t auth_handle_create(const struct ids_list *euids, const struct ids_list *auids, const struct ids_list *egids,
-                           const struct ids_list *agids, struct auth_handle **handle);
+/* A handle with IDS, which it takes over on success; one reference.  ENOMEM. */
+error_t auth_handle_create(const struct ids *ids, struct auth_handle **handle);
 
 /* Where a side of a rendezvous may be answered later. */
 struct auth_reply {

@@ -24,8 +24,10 @@ static error_t root_handle_create(struct auth_handle **root)
 {
     uid_t zeroes[2] = { 0, 0 };
     const struct ids_list one = { zeroes, 1 }, two = { zeroes, 2 };
+    struct ids ids;
+    error_t err = ids_create(&ids, &one, &two, &one, &two, ports_copy_guarded);
 
-    return auth_handle_create(&one, &two, &one, &two, root);
+    return err ? err : auth_handle_create(&ids, root);
 }
 
 /* 4. PROC, our own process port, becomes that of the C library, which tells proc of our message port and arguments. */

@@ -25,23 +25,13 @@ static const struct ports_class_ops handle_ops = {
 };
 struct ports_class auth_handle_class = PORTS_CLASS(handle_ops);
 
-error_t auth_handle_create(const struct ids_list *euids, const struct ids_list *auids, const struct ids_list *egids,
-                           const struct ids_list *agids, struct auth_handle **result)
+error_t auth_handle_create(const struct ids *ids, struct auth_handle **handle)
 {
-    struct auth_handle *handle;
-    struct ids ids;
-    error_t err = ids_create(&ids, euids, auids, egids, agids);
+    error_t err = ports_object_create(&auth_handle_class, auth_bucket, handle);
 
-    if (err)
-        return err;
-    err = ports_object_create(&auth_handle_class, auth_bucket, &handle);
-    if (err) {
-        ids_destroy(&ids);
-        return err;
-    }
-    handle->ids = ids;
-    *result = handle;
-    return 0;
+    if (!err)
+        (*handle)->ids = *ids;
+    return err;
 }
 
 /* ---- ids in answers ------------------------------------------------------------- */
@@ -131,22 +121,31 @@ kern_return_t S_auth_makeauth(struct auth_handle *handle, const_portarray_t othe
                               mach_msg_type_number_t auid_count, const_idarray_t egids, mach_msg_type_number_t egid_count,
                               const_idarray_t agids, mach_msg_type_number_t agid_count, mach_port_t *newhandle)
 {
-    struct ids wanted = { list_of(euids, euid_count), list_of(auids, auid_count), list_of(egids, egid_count), list_of(agids, agid_count) };
+    struct ids_list wanted[4] = { list_of(euids, euid_count), list_of(auids, auid_count), list_of(egids, egid_count), list_of(agids, agid_count) };
     struct auth_handle **handles, *made;
+    struct ids ids;
     unsigned int collected;
     error_t err;
 
     if (handle == NULL)
         return EOPNOTSUPP;
-    handles = malloc((other_count + 1) * sizeof *handles);
-    if (handles == NULL)
+    /* Copied before they are looked at: they may lie in memory that its owner changes meanwhile, or cannot give. */
+    err = ids_create(&ids, &wanted[0], &wanted[1], &wanted[2], &wanted[3], ports_copy_guarded);
+    if (err)
+        return err;
+    handles = malloc(((size_t) other_count + 1) * sizeof *handles);
+    if (handles == NULL) {
+        ids_destroy(&ids);
         return ENOMEM;
+    }
     err = collect_handles(handle, others, other_count, handles, &collected);
     if (!err)
-        err = check_handles(handles, collected, &wanted);
+        err = check_handles(handles, collected, &ids);
     if (!err)
-        err = auth_handle_create(&wanted.euids, &wanted.auids, &wanted.egids, &wanted.agids, &made);
-    if (!err) {
+        err = auth_handle_create(&ids, &made);
+    if (err)
+        ids_destroy(&ids);
+    else {
         *newhandle = ports_object_make_send_name(made);
         ports_object_deref(made);
         for (unsigned int i = 0; i < other_count; i++)

@@ -129,7 +129,7 @@ error_t ext2fs_write(struct diskfs_node *node, off_t offset, const void *data, s
     if (!err)
         err = write_prepare(n, start, &end);
     if (!err && small) {
-        err = pager_copy_guarded(n->small + start, data, end - start);
+        err = ports_copy_guarded(n->small + start, data, end - start);
         n->small_dirty = true;
     } else if (!err) {
         err = pager_write(n->pager, start, data, end - start, n->inode.size);

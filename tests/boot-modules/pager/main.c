@@ -193,8 +193,8 @@ int main(int argc, char **argv)
     char *gone = mmap(NULL, 65536, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     munmap(gone + 8192, 65536 - 8192);
     CHECK(pager_write(p, 0, gone, 65536, SIZE) == EFAULT);
-    CHECK(pager_copy_guarded(buffer, gone + 8192, 3) == EFAULT);
-    CHECK(pager_copy_guarded(buffer, "0123456789abcde", 13) == 0 && !memcmp(buffer, "0123456789abc", 13));
+    CHECK(ports_copy_guarded(buffer, gone + 8192, 3) == EFAULT);
+    CHECK(ports_copy_guarded(buffer, "0123456789abcde", 13) == 0 && !memcmp(buffer, "0123456789abc", 13));
 
     /* Holes, and no room for them.  */
     pager_discard(p, 0, SIZE);
