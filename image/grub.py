@@ -11,7 +11,6 @@ exec is loaded as exec.static, or as ld.so.1 told to load /hurd/exec.
 CHAINS = (4, 3)
 EXECS = ('static', 'ldso')
 ROOT = 'part:1:device:wd0'
-DRIVERS = ('/hurd/pci-arbiter.static', '/hurd/rumpdisk.static')
 PRIVILEGES = ("--host-priv-port='${host-port}' "
               "--device-master-port='${device-port}'")
 
@@ -43,13 +42,13 @@ def modules(chain, exec_kind):
 
 def entry(chain, exec_kind, kernel='/boot/gnumach', append='', root=ROOT,
           label='gnumach', omit=(), trace=False):
-    """One menu entry; OMIT names modules to leave out; TRACE asks the drivers to
-    tell their steps (ext2fs and those after it see it on the kernel's line)."""
+    """One menu entry; OMIT names modules to leave out; TRACE asks every module to
+    tell its steps (startup sees it on the kernel's line, proc and auth hear of it from startup)."""
     append += ' trace-boot' if trace else ''
     words = ' '.join(w for w in ('root=' + root, 'console=com0', append) if w)
     loads = [('multiboot', kernel, words)]
     loads += [('module', path,
-               rest.replace(' ', ' --trace-boot ', 1) if trace and path in DRIVERS else rest)
+               rest.replace(" '$(", " --trace-boot '$(", 1) if trace else rest)
               for path, rest in modules(chain, exec_kind)
               if path.rsplit('/', 1)[-1] not in omit]
     lines = ['menuentry "%s, %d modules, exec %s" --id %s-%d-%s {'

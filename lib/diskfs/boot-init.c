@@ -11,6 +11,7 @@
 #include "fsys_reply_U.h"
 #include "startup_notify_S.h"
 
+#include <dance/dance.h>
 #include <hurd.h>
 #include <hurd/auth.h>
 #include <hurd/exec.h>
@@ -104,6 +105,7 @@ static void _diskfs_init_completed(mach_port_t startup)
     struct ports_object *object;
     error_t err = ports_object_create(&shutdown_class, diskfs_bucket, &object);
     if (!err) {
+        dance_step(20, "startup_request_notification");
         err = startup_request_notification(startup, ports_object_make_send_name(object), MACH_MSG_TYPE_MAKE_SEND,
                                            diskfs_ops->name);
         ports_object_deref(object);
@@ -129,6 +131,7 @@ static void init_exec(mach_port_t proc, mach_port_t auth)
 {
     mach_port_t exec_proc = MACH_PORT_NULL;
     error_t err = proc_task2proc(proc, diskfs_arguments.exec_server_task, &exec_proc);
+    dance_step(16, "exec_init");
     if (!err)
         err = exec_init(diskfs_exec_control, auth, exec_proc, MACH_MSG_TYPE_MOVE_SEND);
     if (err)
@@ -167,6 +170,7 @@ static void init_bootstrap_parent(mach_port_t proc, mach_port_t auth)
             if (MACH_PORT_VALID(ports[i]))
                 mach_port_deallocate(mach_task_self(), ports[i]);
     }
+    dance_step(17, "fsys_init on the bootstrap port");
     if (!err) {
         err = fsys_init(diskfs_bootstrap, parent_proc, MACH_MSG_TYPE_COPY_SEND, auth);
         mach_port_deallocate(mach_task_self(), parent_proc);
@@ -184,6 +188,7 @@ static void init_default_ports(mach_port_t proc, mach_port_t auth)
         diskfs_warn("setting proc and auth: %s", strerror(ENOMEM));
         return;
     }
+    dance_step(18, "default proc and auth ports set");
     mach_port_t *ports = (mach_port_t *) memory, root = diskfs_boot_root();
     mach_port_mod_refs(mach_task_self(), root, MACH_PORT_RIGHT_SEND, +2);
     mach_port_mod_refs(mach_task_self(), auth, MACH_PORT_RIGHT_SEND, +1);
@@ -214,6 +219,7 @@ static void tell_startup(mach_port_t proc)
         diskfs_warn("finding startup: %s", strerror(err));
         return;
     }
+    dance_step(19, "startup_essential_task");
     err = startup_essential_task(startup, mach_task_self(), MACH_PORT_NULL, diskfs_ops->name,
                                  diskfs_arguments.host_priv);
     if (err)
@@ -239,6 +245,7 @@ kern_return_t diskfs_S_fsys_init(diskfs_control_t control, mach_port_t reply, ma
     /* Ours for ever: the request's right to proc goes to the C library, that to auth stays in boot_auth. */
 
     /* "It first replies to startup, so startup is not stuck in its fsys_init call and not able to reply to RPCs." */
+    dance_step(15, "fsys_init came with proc and auth; answered");
     fsys_init_reply(reply, reply_type, 0);
     init_exec(proc, auth);
     init_bootstrap_parent(proc, auth);

@@ -9,10 +9,12 @@
 #include "fsys_S.h"
 
 #include <argz.h>
+#include <dance/dance.h>
 #include <hurd.h>
 #include <hurd/exec.h>
 #include <hurd/fs.h>
 #include <hurd/fsys.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -160,6 +162,7 @@ kern_return_t diskfs_S_fsys_startup(mach_port_t bootstrap, mach_port_t reply_por
         *realnode = MACH_PORT_NULL;
     }
     *realnodePoly = MACH_MSG_TYPE_MOVE_SEND;
+    dance_step(10, "fsys_startup from exec: %s looked up, control port stored, execstarted signalled", _SERVERS_EXEC);
     pthread_mutex_lock(&boot_lock);
     bool again = diskfs_exec_control != MACH_PORT_NULL;
     if (!again)
@@ -172,6 +175,19 @@ kern_return_t diskfs_S_fsys_startup(mach_port_t bootstrap, mach_port_t reply_por
 }
 
 /* ---- the steps of diskfs_start_bootstrap --------------------------------------------------------- */
+
+/* A word of the line that grows on the console as the servers come up; told steps take its place. */
+static void progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void progress(const char *format, ...)
+{
+    va_list args;
+    if (dance_told())
+        return;
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    fflush(stdout);
+}
 
 /* "diskfs_start_bootstrap starts by creating a open port on itself for the current and root directory, all other processes will
    inherit it." */
@@ -187,6 +203,7 @@ static void make_root_port(void)
     fshelp_user_deref(root);
     if (diskfs_console != MACH_PORT_NULL && diskfs_console_right(diskfs_console, &console_port))
         console_port = MACH_PORT_NULL;
+    dance_step(7, "open port on ourselves for root and current directory");
 }
 
 /* "It calls start_execserver that sets the bootstrap port of the exec task to a port of the diskfs_execboot_class, and resumes
@@ -204,6 +221,7 @@ static void start_execserver(void)
         err = ports_object_notify_dead(execboot, task);
     if (!err)
         err = task_set_special_port(task, TASK_BOOTSTRAP_PORT, right);
+    dance_step(8, "start_execserver: bootstrap port of exec set, exec resumed");
     if (!err)
         err = task_resume(task);
     if (err)
@@ -216,6 +234,7 @@ static void wait_for_execstarted(void)
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += EXEC_WAIT;
+    dance_step(9, "waiting for execstarted");
     pthread_mutex_lock(&boot_lock);
     while (diskfs_exec_control == MACH_PORT_NULL && !exec_task_dead) {
         if (pthread_cond_timedwait(&execstarted, &boot_lock, &until) != ETIMEDOUT)
@@ -251,6 +270,8 @@ static void attach_exec(void)
     }
     if (err)
         diskfs_warn("cannot attach the exec server to %s: %s", _SERVERS_EXEC, strerror(err));
+    else
+        dance_step(11, "exec's root got by fsys_getroot, attached to %s", _SERVERS_EXEC);
 }
 
 /* "diskfs_start_bootstrap then looks for which startup process to run. It may be specified on the multiboot command line, but
@@ -300,6 +321,7 @@ static void run_startup(void)
     error_t err = diskfs_startup_words(diskfs_arguments.multiboot_command_line, &argz, &length, &program);
     if (err)
         diskfs_die("multiboot command line: %s", strerror(err));
+    dance_step(12, "startup program: %s", program);
     err = boot_lookup(program, O_READ | O_EXEC, &file);
     if (err)
         diskfs_die("%s: %s: cannot start the system", program, strerror(err));
@@ -307,14 +329,14 @@ static void run_startup(void)
     if (err)
         diskfs_die("cannot make a task for %s: %s", program, strerror(err));
 
-    printf(" startup");
-    fflush(stdout);
+    progress(" startup");
     mach_port_t control = make_startup_control();
     mach_port_t ports[INIT_PORT_MAX] = {
         [INIT_PORT_CRDIR] = root_port, [INIT_PORT_CWDIR] = root_port, [INIT_PORT_BOOTSTRAP] = control,
     };
     mach_port_t fds[3] = { console_port, console_port, console_port };
     const int ints[INIT_INT_MAX] = { [INIT_UMASK] = 022 };
+    dance_step(13, "exec_exec of %s, with a port of the control class as its bootstrap port", program);
     err = exec_exec(diskfs_exec_server, file, MACH_MSG_TYPE_COPY_SEND, task, 0, argz, (mach_msg_type_number_t) length,
                     NULL, 0, fds, MACH_MSG_TYPE_COPY_SEND, console_port != MACH_PORT_NULL ? 3 : 0, ports,
                     MACH_MSG_TYPE_COPY_SEND, INIT_PORT_MAX, ints, INIT_INT_MAX, NULL, 0, NULL, 0);
@@ -329,15 +351,13 @@ static void run_startup(void)
 
 void diskfs_start_bootstrap(void)
 {
-    printf("Hurd server bootstrap: %s[%s]", diskfs_ops->name, diskfs_arguments.stores[0]);
-    fflush(stdout);
-    make_root_port();           /* 1. what everybody inherits */
-    start_execserver();         /* 2. exec's bootstrap port; let it run */
-    wait_for_execstarted();     /* 3. until it has called fsys_startup */
-    printf(" exec");
-    fflush(stdout);
-    attach_exec();              /* 4. /servers/exec */
-    run_startup();              /* 5. which calls fsys_getpriv, and fsys_init (boot-init.c) */
+    progress("Hurd server bootstrap: %s[%s]", diskfs_ops->name, diskfs_arguments.stores[0]);
+    make_root_port();           /* 7. what everybody inherits */
+    start_execserver();         /* 8. exec's bootstrap port; let it run */
+    wait_for_execstarted();     /* 9. and 10. until it has called fsys_startup */
+    progress(" exec");
+    attach_exec();              /* 11. /servers/exec */
+    run_startup();              /* 12. and 13. which calls fsys_getpriv, and fsys_init (boot-init.c) */
 }
 
 mach_port_t diskfs_boot_root(void)

@@ -269,6 +269,7 @@ struct diskfs_arguments {
     const char *multiboot_command_line; /* NULL when this is not the boot file system */
     mach_port_t host_priv, device_master; /* 0 when not given */
     mach_port_t exec_server_task, kernel_task;
+    bool trace_boot;               /* say each step of the boot (dance.h) */
 };
 extern struct diskfs_arguments diskfs_arguments;
 

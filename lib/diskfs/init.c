@@ -3,6 +3,7 @@
 
 #include "diskfs-internal.h"
 
+#include <dance/dance.h>
 #include <device/device.h>
 #include <hurd.h>
 #include <hurd/fsys.h>
@@ -128,6 +129,10 @@ void diskfs_init_main(const struct diskfs_ops *ops, const struct argp_child *opt
     if (diskfs_is_boot()) {
         find_privileged_ports();
         open_console();
+        if (diskfs_arguments.trace_boot)
+            dance_start(ops->name, diskfs_arguments.device_master);
+        dance_step(1, "command line parsed, console open");
+        dance_step(2, "bootstrap port set to null%s", diskfs_bootstrap != MACH_PORT_NULL ? "; the disk driver's is kept" : "");
     } else if (diskfs_bootstrap == MACH_PORT_NULL) {
         diskfs_die("must be started as a translator");
     }
@@ -136,6 +141,7 @@ void diskfs_init_main(const struct diskfs_ops *ops, const struct argp_child *opt
         get_privileged_ports(NULL, &device_master);
     diskfs_time_map(device_master);
     start_library();
+    dance_step(3, "libdiskfs initialised, its threads serve");
 }
 
 mach_port_t diskfs_device_master(void)
@@ -172,12 +178,15 @@ void diskfs_startup_diskfs(ino_t root_ino)
     if (!S_ISDIR(diskfs_root->stat.st_mode))
         diskfs_die("root (inode %llu) is not a directory", (unsigned long long) root_ino);
     diskfs_sync_start();
+    dance_step(6, "root inode open; diskfs_startup_diskfs");
     if (diskfs_is_boot()) {
         diskfs_start_bootstrap();
         /* "diskfs_start_bootstrap is complete, we are back to diskfs_startup_diskfs, which checks whether ext2fs was given a
            bootstrap port, i.e. whether the rumpdisk translator was started before ext2fs." */
-        if (diskfs_bootstrap != MACH_PORT_NULL)
+        if (diskfs_bootstrap != MACH_PORT_NULL) {
+            dance_step(14, "fsys_startup on the bootstrap port, with a new control port");
             diskfs_call_fsys_startup(diskfs_bootstrap, false);
+        }
         diskfs_boot_parent_told();
     } else {
         diskfs_call_fsys_startup(diskfs_bootstrap, true);

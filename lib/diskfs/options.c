@@ -12,7 +12,7 @@ bool diskfs_readonly, diskfs_noatime, diskfs_synchronous;
 
 enum {
     KEY_MULTIBOOT = 0x1000, KEY_HOST_PRIV, KEY_DEVICE_MASTER, KEY_EXEC_TASK, KEY_KERNEL_TASK, KEY_BOOTFLAGS,
-    KEY_NO_ATIME, KEY_ATIME, KEY_DIRECTORY,
+    KEY_NO_ATIME, KEY_ATIME, KEY_DIRECTORY, KEY_TRACE_BOOT,
 };
 
 static const struct argp_option startup_options[] = {
@@ -32,6 +32,7 @@ static const struct argp_option startup_options[] = {
     { "device-master-port", KEY_DEVICE_MASTER, "PORT", 0, "The kernel's device port", 3 },
     { "exec-server-task", KEY_EXEC_TASK, "PORT", 0, "The task that will be the exec server", 3 },
     { "kernel-task", KEY_KERNEL_TASK, "PORT", 0, "The kernel's own task", 3 },
+    { "trace-boot", KEY_TRACE_BOOT, 0, 0, "Say each step of the boot on the console", 3 },
     { "bootflags", KEY_BOOTFLAGS, "FLAGS", OPTION_HIDDEN, 0, 3 },
     { 0 },
 };
@@ -98,6 +99,7 @@ static error_t parse_startup(int key, char *arg, struct argp_state *state)
     case KEY_DEVICE_MASTER: a->device_master = parse_port(state, arg); return 0;
     case KEY_EXEC_TASK: a->exec_server_task = parse_port(state, arg); return 0;
     case KEY_KERNEL_TASK: a->kernel_task = parse_port(state, arg); return 0;
+    case KEY_TRACE_BOOT: a->trace_boot = true; return 0;
     case KEY_BOOTFLAGS: return 0;
     case ARGP_KEY_ARG: add_store(arg); return 0;
     case ARGP_KEY_NO_ARGS:

@@ -4,6 +4,7 @@
 
 #include "internal.h"
 
+#include <dance/dance.h>
 #include <fcntl.h>
 #include <hurd.h>
 #include <hurd/fsys.h>
@@ -42,8 +43,9 @@ error_t machdev_boot_fsys_startup(struct trivfs_control *control, mach_port_t re
     (void)reply_type;
     if (!MACH_PORT_VALID(control_of_child))
         return EINVAL;
-    machdev_trace("fsys_startup: the root file system is there");
+    dance_step(7, "fsys_startup came with the root file system's control port");
     if (machdev->bootstrap != MACH_PORT_NULL) {
+        dance_step(8, "fsys_startup passed on to the bootstrap port");
         mach_port_t node = MACH_PORT_NULL;
         error_t err = fsys_startup(machdev->bootstrap, flags, control_of_child, MACH_MSG_TYPE_COPY_SEND, &node);
         if (err) {
@@ -132,10 +134,12 @@ static error_t startup_register(struct machdev *machdev, mach_port_t proc, const
     if (err)
         return err;
     *step = "startup_essential_task";
+    dance_step(13, "startup_essential_task");
     err = startup_essential_task(startup, mach_task_self(), MACH_PORT_NULL, (char *)machdev->options.name,
                                  machdev->host_priv);
     if (!err) {
         *step = "startup_request_notification";
+        dance_step(14, "startup_request_notification");
         err = shutdown_register(machdev, startup);
     }
     mach_port_deallocate(mach_task_self(), startup);
@@ -171,17 +175,15 @@ static void become_ordinary(struct machdev *machdev, mach_port_t proc, mach_port
     }
     if (machdev->options.argv) /* for ps; of no other consequence */
         proc_set_arg_locations(proc, (vm_address_t)machdev->options.argv, (vm_address_t)environ);
-    machdev_trace("common ports are set");
+    dance_step(11, "root node got from the root file system; common ports set");
     err = node_attach(machdev);
     if (err)
         fprintf(stderr, "%s: attaching to %s: %s\n", name, machdev->options.node, strerror(err));
     else
-        machdev_trace("attached to %s", machdev->options.node);
+        dance_step(12, "installed as the translator of %s", machdev->options.node);
     err = startup_register(machdev, proc, &step);
     if (err)
         fprintf(stderr, "%s: %s: %s\n", name, step, strerror(err));
-    else
-        machdev_trace("registered as essential");
 }
 
 /* Answered at once, so that the caller is not stuck while we look things up in it. */
@@ -196,9 +198,11 @@ error_t machdev_boot_fsys_init(struct trivfs_control *control, mach_port_t reply
     if (again)
         return EBUSY;
     fsys_init_reply(reply, reply_type, 0);
-    machdev_trace("fsys_init: proc and auth are there");
-    if (machdev->bootstrap != MACH_PORT_NULL)
+    dance_step(9, "fsys_init came with proc and auth; answered");
+    if (machdev->bootstrap != MACH_PORT_NULL) {
+        dance_step(10, "fsys_init on the bootstrap port");
         parent_init(machdev, proc, auth);
+    }
     become_ordinary(machdev, proc, auth);
     pthread_mutex_lock(&machdev->lock);
     machdev->ordinary = true;

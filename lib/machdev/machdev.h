@@ -90,6 +90,7 @@ struct machdev_options {
     mach_port_t host_priv, device_master; /* from the command line, or null: fsys_getpriv on the bootstrap port */
     char **argv;                          /* main's, for ps; NULL: only the name */
     bool trace_boot;                      /* a line on the console for each step of the boot */
+    bool starts_another;                  /* the command line has the task of the next bootstrap translator */
     const struct trivfs_ops *node_ops;    /* operations of the node to begin with, or NULL: those of the boot, of
                                              devices, name and modes are filled in */
 };
@@ -124,7 +125,7 @@ void machdev_serve(struct machdev *machdev) __attribute__((noreturn));
 /* True when the task was started by an exec server and so has a root directory: not in the boot. */
 bool machdev_has_filesystem(void);
 
-/* One line on the console about step STEP of the boot, if `--trace-boot` asked for it. */
+/* One line on the console, `NAME: words`, if `--trace-boot` asked for it; for what is no step (those: dance.h). */
 void machdev_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif /* MACHDEV_MACHDEV_H */

@@ -3,6 +3,7 @@
 
 #include "internal.h"
 
+#include <dance/dance.h>
 #include <fcntl.h>
 #include <hurd.h>
 #include <hurd/fsys.h>
@@ -132,6 +133,9 @@ error_t machdev_create(const struct machdev_options *options, struct machdev **r
     if (err)
         return err;
     machdev_only = machdev;
+    if (options->trace_boot)
+        dance_start(options->name, machdev->device_master);
+    dance_step(1, "command line parsed%s", options->starts_another ? ": given a task, so a bootstrap translator" : "");
     err = thread_keeper_create(machdev);
     if (!err)
         err = ports_bucket_create(&machdev->bucket);
@@ -143,7 +147,7 @@ error_t machdev_create(const struct machdev_options *options, struct machdev **r
         fprintf(stderr, "%s: creating the control port: %s\n", options->name, strerror(err));
         return err;
     }
-    machdev_trace("%s", machdev->bootstrap ? "started by a bootstrap parent" : "first of the boot");
+    dance_step(2, "machdev initialised; %s", machdev->bootstrap ? "the bootstrap port is our parent's" : "no bootstrap port: the first");
     *result = machdev;
     return 0;
 }
@@ -167,17 +171,17 @@ error_t machdev_start(struct machdev *machdev, mach_port_t child)
     }
     if (!err) {
         step = "resuming the next task";
+        dance_step(5, "our port is the next task's bootstrap port; it is resumed");
         err = task_resume(child);
     }
     if (err)
         fprintf(stderr, "%s: %s: %s\n", machdev->options.name, step, strerror(err));
-    else
-        machdev_trace("the next task runs");
     return err;
 }
 
 void machdev_serve(struct machdev *machdev)
 {
+    dance_step(6, "serving");
     error_t err = ports_bucket_serve(machdev->bucket, &(struct ports_serve_options){0});
     fprintf(stderr, "%s: receiving requests: %s\n", machdev->options.name, strerror(err));
     exit(1);

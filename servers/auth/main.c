@@ -5,6 +5,7 @@
 
 #include "auth.h"
 
+#include <dance/dance.h>
 #include <hurd.h>
 #include <hurd/process.h>
 #include <hurd/startup.h>
@@ -54,6 +55,7 @@ static error_t announce(mach_port_t startup, mach_port_t proc)
     err = proc_register_version(proc, host_priv, "auth", "0.1", "Quadrille");
     if (err)
         fail("proc_register_version", err);
+    dance_step(5, "startup_essential_task");
     err = startup_essential_task(startup, mach_task_self(), MACH_PORT_NULL, "auth", host_priv);
     mach_port_deallocate(mach_task_self(), host_priv);
     return err;
@@ -66,30 +68,36 @@ int main(int argc, char **argv)
     error_t err;
 
     (void) argc;
+    dance_start_if_asked("auth", argv);
     err = ports_bucket_create(&auth_bucket);
     if (!err)
         err = root_handle_create(&root);
     if (err)
         return fail("initialisation", err);
+    dance_step(1, "root auth handle made");
     /* 2. The bootstrap port is startup's. */
     err = task_get_bootstrap_port(mach_task_self(), &startup);
     if (err || startup == MACH_PORT_NULL)
         return fail("bootstrap port", err ? err : EDESTADDRREQ);
     task_set_bootstrap_port(mach_task_self(), MACH_PORT_NULL);
+    dance_step(2, "bootstrap port: startup");
     /* From here on others may use handles: startup does before it answers. */
     err = ports_bucket_serve_detached(auth_bucket, &(struct ports_serve_options) { 0 });
     if (err)
         return fail("threads", err);
     /* 3. The root handle for startup; it gives us our process port. */
+    dance_step(3, "startup_authinit");
     err = startup_authinit(startup, ports_object_make_send_name(root), MACH_MSG_TYPE_MAKE_SEND, &proc);
     if (err)
         return fail("startup_authinit", err);
     err = register_with_proc(proc, root, argv);
     if (err)
         fail("registering with proc", err);
+    dance_step(4, "port on proc got; registered");
     err = announce(startup, proc);
     if (err)
         fail("startup_essential_task", err);
+    dance_step(6, "startup has answered");
     mach_port_deallocate(mach_task_self(), startup);
     mach_port_deallocate(mach_task_self(), proc);
     /* The root handle stays: its reference here is never given up. */

@@ -6,6 +6,7 @@
 #include "exec.h"
 #include "exec_S.h"
 
+#include <dance/dance.h>
 #include <hurd.h>
 #include <hurd/process.h>
 #include <hurd/startup.h>
@@ -113,7 +114,9 @@ static error_t init_announce(mach_port_t proc)
     init_complain("proc_register_version", proc_register_version(proc, host_priv, "exec", "0.1", "Quadrille"));
     err = proc_getmsgport(proc, HURD_PID_STARTUP, &startup);
     if (!err) {
+        dance_step(6, "startup_essential_task");
         err = startup_essential_task(startup, mach_task_self(), MACH_PORT_NULL, "exec", host_priv);
+        dance_step(7, "startup has answered");
         mach_port_deallocate(mach_task_self(), startup);
     }
     mach_port_deallocate(mach_task_self(), host_priv);
@@ -137,6 +140,7 @@ error_t exec_init_complete(mach_port_t auth, mach_port_t proc)
     _hurd_port_set(&_hurd_ports[INIT_PORT_PROC], proc);
     /* Starts our own signal thread and tells proc of it and of our arguments. */
     _hurd_proc_init(exec_arguments, NULL, 0);
+    dance_step(5, "exec_init came; registered with proc");
     init_complain("proc_execdata_notify", init_watch_execdata(proc));
     init_complain("startup_essential_task", init_announce(proc));
     mach_port_deallocate(mach_task_self(), auth);

@@ -7,6 +7,7 @@
 #include "exec.h"
 #include "exec_S.h"
 
+#include <dance/dance.h>
 #include <hurd.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,18 +53,23 @@ int main(int argc, char **argv)
     err = task_get_bootstrap_port(mach_task_self(), &bootstrap);
     if (err || bootstrap == MACH_PORT_NULL)
         return fail("bootstrap port", err ? err : EDESTADDRREQ);
+    dance_start_if_asked("exec", argv);
+    dance_step(1, "bootstrap port got; getproc gives %s", _hurd_ports && getproc() != MACH_PORT_NULL ? "a port" : "null");
     /* 2. The trivfs library. */
     err = ports_bucket_create(&exec_bucket);
     if (!err)
         err = trivfs_classes_create(&exec_ops, &exec_control_class, &exec_protid_class);
     if (err)
         return fail("initialisation", err);
+    dance_step(2, "trivfs initialised");
     /* 3. fsys_startup on the bootstrap port: our control port for the node of /servers/exec. */
+    dance_step(3, "trivfs_startup: fsys_startup on the bootstrap port, with our control port");
     err = trivfs_startup(&exec_ops, exec_bucket, bootstrap, 0, NULL, &control);
     if (err)
         return fail("fsys_startup", err);
     mach_port_deallocate(mach_task_self(), bootstrap);
     /* 4. exec_exec for /hurd/startup comes, and later exec_init (init.c). */
+    dance_step(4, "underlying node got; serving");
     err = ports_bucket_serve(exec_bucket, &(struct ports_serve_options) { 0 });
     return fail("receiving", err);
 }

@@ -4,6 +4,7 @@
 
 #include "ext2fs.h"
 
+#include <dance/dance.h>
 #include <hurd/paths.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,20 +120,22 @@ static void mount(void)
 
 int main(int argc, char **argv)
 {
-    /* 1. Arguments, stdout, bootstrap port, the library and its threads.  */
+    /* 1. to 3. Arguments and stdout, bootstrap port, the library and its threads.  */
     diskfs_init_main(&ops, NULL, argc, argv);
 
-    /* 2. The pager.  */
+    /* 4. The pager.  */
     error_t err = pager_init();
     if (err)
         diskfs_die("cannot start the pager: %s", strerror(err));
+    dance_step(4, "pager created");
 
-    /* 3. The hypermetadata: super block and descriptors.  */
+    /* 5. The hypermetadata: super block and descriptors.  */
     mount();
+    dance_step(5, "hypermetadata of %s open", ext2fs->name);
 
-    /* 4. The root inode, then the startup proper.  */
+    /* 6. The root inode, then the startup proper: 7. to 14., lib/diskfs/boot.c; from 15. on lib/diskfs/boot-init.c.  */
     diskfs_startup_diskfs(INO_ROOT);
 
-    /* 5. From now on the threads do the work.  */
+    /* From now on the threads do the work.  */
     diskfs_main_end();
 }

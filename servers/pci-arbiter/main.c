@@ -2,6 +2,7 @@
 /* pci-arbiter: the one task that touches configuration space; everybody else asks it.  First of the boot; later the translator of
    /servers/bus/pci. */
 
+#include <dance/dance.h>
 #include <hurd/hurd_types.h>
 #include <machdev/arguments.h>
 #include <stdio.h>
@@ -26,8 +27,11 @@ static error_t bus_read(mach_port_t device_master)
     error_t err = tree_create(&arbiter.tree);
     if (!err)
         err = pci_hardware_open(device_master, &arbiter.bus);
-    if (!err)
-        err = pci_bus_walk(arbiter.bus, function_found, NULL);
+    if (err)
+        return err;
+    dance_step(3, "reaching the PCI bus by the hardware");
+    err = pci_bus_walk(arbiter.bus, function_found, NULL);
+    dance_step(4, "%u PCI functions", arbiter.tree.functions);
     return err;
 }
 
@@ -45,19 +49,19 @@ int main(int argc, char **argv)
         .name = "pci-arbiter", .node = "/servers/bus/pci", .fstype = FSTYPE_PCI, .node_type = S_IFDIR,
         .node_ops = &arbiter_node_ops, .host_priv = arguments.host_priv, .device_master = arguments.device_master,
         .argv = argv,
-        .trace_boot = arguments.trace_boot};
+        .trace_boot = arguments.trace_boot, .starts_another = arguments.child_task != MACH_PORT_NULL};
     if (machdev_create(&machdev_options, &machdev))
         return 1;
 
-    /* 3. The bus. Without one the disk driver finds nothing and says so. */
+    /* 3. and 4. The bus and what is on it. Without one the disk driver finds nothing and says so. */
     error_t err = bus_read(machdev->device_master);
     if (err)
         fprintf(stderr, "pci-arbiter: reading the PCI bus: %s\n", strerror(err));
 
-    /* 4. The disk driver's task gets our port and runs ("machdev_trivfs_init resumes the disk task"). */
+    /* 5. The disk driver's task gets our port and runs ("machdev_trivfs_init resumes the disk task"). */
     if (machdev_start(machdev, arguments.child_task))
         return 1;
 
-    /* 5. fsys_getroot, the pci interface, fsys_startup, fsys_init come. */
+    /* 6. fsys_getroot, the pci interface, fsys_startup, fsys_init come. */
     machdev_serve(machdev);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* proc: the process server.  What it is for the system is interface/hurd/process.defs; the steps are docs/bootstrap.md's. */
 
+#include <dance/dance.h>
 #include <error.h>
 #include <hurd.h>
 #include <hurd/process.h>
@@ -71,14 +72,19 @@ int main(int argc, char **argv)
     /* 1. The table, with init and startup in it. */
     step("cannot make a port set", ports_bucket_create(&proc_bucket));
     struct process *startup = startup_create();
+    dance_start_if_asked("proc", argv);
+    dance_step(1, "process table made");
 
     /* 2. Startup is behind our bootstrap port. */
     step("no bootstrap port", task_get_bootstrap_port(mach_task_self(), &bootstrap));
     if (bootstrap == MACH_PORT_NULL)
         error(EXIT_FAILURE, 0, "must be started by startup: no bootstrap port");
 
+    dance_step(2, "bootstrap port: startup");
+
     /* 3. It gets its process port, and gives us auth's and the privileged ports. */
     mach_port_t port = ports_object_send_right(startup->port);
+    dance_step(3, "startup_procinit");
     step("startup_procinit", startup_procinit(bootstrap, port, &startup_task, &proc_auth, &proc_host_priv,
                                               &proc_device_master));
     mach_port_deallocate(mach_task_self(), port);
@@ -87,14 +93,18 @@ int main(int argc, char **argv)
 
     /* 4. The tasks that exist are processes. */
     step("cannot learn of tasks", tasks_start(startup, startup_task));
+    dance_step(4, "auth and privileged ports got; tasks are processes");
 
     /* 5. Serve, and be a process of our own. */
     step("cannot serve", ports_bucket_serve_detached(proc_bucket, NULL));
     self_register(argv);
+    dance_step(5, "serving; a process ourselves");
 
     /* 6. Tell startup that we are ready; the answer comes when all are. */
+    dance_step(6, "startup_essential_task");
     step("startup_essential_task", startup_essential_task(bootstrap, mach_task_self(), MACH_PORT_NULL, "proc",
                                                           proc_host_priv));
+    dance_step(7, "startup has answered");
     mach_port_deallocate(mach_task_self(), bootstrap);
     step("cannot receive messages", ports_bucket_serve(proc_bucket, NULL));
     return EXIT_FAILURE;

@@ -2,6 +2,7 @@
 /* rumpdisk: SATA disks behind AHCI, as wd0, wd1, ...: for the boot's file system by its bootstrap port, for everybody later by
    /dev/disk.  The name is the one of the real Hurd's driver, in whose place it stands on GRUB's lines. */
 
+#include <dance/dance.h>
 #include <hurd/hurd_types.h>
 #include <machdev/arguments.h>
 #include <machdev/machdev.h>
@@ -25,7 +26,7 @@ int main(int argc, char **argv)
     const struct machdev_options machdev_options = {
         .name = "rumpdisk", .node = "/dev/disk", .fstype = FSTYPE_DEV, .node_type = S_IFCHR, .driver = &disk_driver,
         .host_priv = arguments.host_priv, .device_master = arguments.device_master, .argv = argv,
-        .trace_boot = arguments.trace_boot};
+        .trace_boot = arguments.trace_boot, .starts_another = arguments.child_task != MACH_PORT_NULL};
     if (machdev_create(&machdev_options, &machdev))
         return 1;
 
@@ -34,12 +35,14 @@ int main(int argc, char **argv)
         .bootstrap = machdev->bootstrap, .device_master = machdev->device_master,
         .have_filesystem = machdev_has_filesystem()};
     error_t err = pci_open(&pci_options, &bus);
+    dance_step(3, "reaching the PCI bus%s%s", err ? ": " : "", err ? strerror(err) : "");
 
     /* 4. The disks. */
     if (err)
         fprintf(stderr, "rumpdisk: no way to the PCI bus: %s: there are no disks\n", strerror(err));
     else
         disk_find_all(bus, machdev->host_priv, machdev->device_master);
+    dance_step(4, "disks found");
 
     /* 5. The file system's task gets our port and runs ("machdev_trivfs_init resumes the FS task"). */
     if (machdev_start(machdev, arguments.child_task))

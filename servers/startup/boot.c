@@ -2,6 +2,7 @@
 /* boot.c: startup's steps with proc, auth and the file system: running them, and telling each of the others. */
 
 #include <argz.h>
+#include <dance/dance.h>
 #include <fcntl.h>
 #include <hurd.h>
 #include <hurd/auth.h>
@@ -20,7 +21,7 @@
 #include "startup.h"
 #include "startup_reply_U.h"
 
-enum { UMASK = 022, STDIO = 3 };
+enum { UMASK = 022, STDIO = 3, PATH_LENGTH = 64 /* more than our servers need */ };
 
 /* The Mach console, as ext2fs gave it to us. */
 static void stdio_ports(mach_port_t ports[STDIO])
@@ -64,7 +65,13 @@ error_t server_run(const char *path, mach_port_t *task)
     ports[INIT_PORT_CRDIR] = getcrdir();
     ports[INIT_PORT_CWDIR] = getcwdir();
     ports[INIT_PORT_BOOTSTRAP] = ports_object_send_right(startup_object);
-    err = file_exec_paths(file, *task, 0, path, path, path, strlen(path) + 1, NULL, 0, stdio, MACH_MSG_TYPE_COPY_SEND,
+    /* Who tells the steps asks its servers to do so too. */
+    char words[PATH_LENGTH + sizeof DANCE_OPTION];
+    size_t length = stpcpy(words, path) - words + 1;
+    if (dance_told())
+        length = stpcpy(words + length, DANCE_OPTION) - words + 1;
+    dance_step(6, "running %s with the startup port as bootstrap port", path);
+    err = file_exec_paths(file, *task, 0, path, path, words, length, NULL, 0, stdio, MACH_MSG_TYPE_COPY_SEND,
                           STDIO, ports, MACH_MSG_TYPE_COPY_SEND, INIT_PORT_MAX, ints, INIT_INT_MAX, NULL, 0, NULL, 0);
     ports_drop(ports, INIT_PORT_MAX);
     ports_drop(stdio, STDIO);
@@ -74,7 +81,8 @@ error_t server_run(const char *path, mach_port_t *task)
         task_terminate(*task);
         mach_port_deallocate(mach_task_self(), *task);
     } else {
-        say(" %s", strrchr(path, '/') + 1);
+        if (!dance_told())
+            say(" %s", strrchr(path, '/') + 1);
         servers[server_count].path = path;
         servers[server_count++].task = *task;
     }
@@ -149,12 +157,14 @@ void launch_core_servers(mach_port_t proc_task, mach_port_t auth_task)
     pthread_mutex_unlock(&startup_lock);
 
     /* proc goes on, with auth. */
+    dance_step(8, "startup_procinit_reply");
     error_t err = startup_procinit_reply(procinit.port, procinit.type, 0, mach_task_self(), auth, startup_host_priv,
                                          MACH_MSG_TYPE_COPY_SEND, startup_device_master, MACH_MSG_TYPE_COPY_SEND);
     if (err)
         give_up(err, "cannot answer proc");
 
     /* proc hears that these are important, and whose children they are. */
+    dance_step(9, "telling proc of the bootstrap processes");
     register_self(proc);
     relate(proc, startup_fs_task, "/hurd/ext2fs", &fs_proc);
     relate(proc, proc_task, _HURD_PROC, NULL);
@@ -164,6 +174,7 @@ void launch_core_servers(mach_port_t proc_task, mach_port_t auth_task)
     install_as_translator();
 
     /* auth goes on, with proc. */
+    dance_step(11, "startup_authinit_reply");
     err = startup_authinit_reply(authinit.port, authinit.type, 0, auth_proc, MACH_MSG_TYPE_MOVE_SEND);
     if (err)
         give_up(err, "cannot answer auth");
@@ -175,6 +186,7 @@ void launch_core_servers(mach_port_t proc_task, mach_port_t auth_task)
     _hurd_port_set(&_hurd_ports[INIT_PORT_PROC], proc);
 
     /* And ext2fs'. */
+    dance_step(12, "fsys_init on the root file system's control port");
     err = fsys_init(startup_fs_control, fs_proc, MACH_MSG_TYPE_MOVE_SEND, auth);
     if (err)
         give_up(err, "fsys_init of the file system");
@@ -210,6 +222,8 @@ void init_stdarrays(void)
         err = io_restrict_auth(dir, &ports[INIT_PORT_CWDIR], NULL, 0, NULL, 0);
         mach_port_deallocate(mach_task_self(), dir);
     }
+    if (!err)
+        dance_step(15, "init_stdarrays");
     if (!err)
         err = proc_setexecdata(startup_state.proc, ports, MACH_MSG_TYPE_COPY_SEND, INIT_PORT_MAX, ints, INIT_INT_MAX);
     if (err)
@@ -289,5 +303,6 @@ void frob_kernel_process(char **argv)
         err = kernel_arguments_write(task, proc, argv);
     if (err)
         complain(err, "cannot describe the kernel's process");
+    dance_step(16, "frob_kernel_process");
     mach_port_deallocate(mach_task_self(), proc);
 }

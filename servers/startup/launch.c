@@ -2,6 +2,7 @@
 /* launch.c: number 1: /libexec/runsystem, and when that cannot run or comes to an end, a shell with which somebody can mend
    things. */
 
+#include <dance/dance.h>
 #include <fcntl.h>
 #include <hurd.h>
 #include <hurd/fs.h>
@@ -90,6 +91,7 @@ static error_t init_start(unsigned which)
     pthread_mutex_unlock(&startup_lock);
     ports_object_notify_dead(startup_object, task);
     stdio_ports(stdio, programs[which].terminal);
+    dance_step(17, "launch_something: %s", path);
     err = file_exec_paths(file, task, 0, path, path, programs[which].argz, programs[which].length, environment, sizeof environment, stdio,
                           MACH_MSG_TYPE_COPY_SEND, STDIO, ports, MACH_MSG_TYPE_COPY_SEND, INIT_PORT_MAX, ints,
                           INIT_INT_MAX, NULL, 0, NULL, 0);

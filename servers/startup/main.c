@@ -2,11 +2,13 @@
 /* startup: the second process, which brings up proc and auth, introduces everybody to everybody, starts number 1, and ends the
    system.  The steps are those of docs/bootstrap.md. */
 
+#include <dance/dance.h>
 #include <hurd.h>
 #include <hurd/fsys.h>
 #include <hurd/paths.h>
 #include <mach/gnumach.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fsys_S.h"
 #include "io_S.h"
@@ -34,6 +36,17 @@ static const struct ports_class_ops startup_control_class_ops = {
 struct ports_class startup_class = PORTS_CLASS(startup_class_ops);
 struct ports_class startup_control_class = PORTS_CLASS(startup_control_class_ops);
 
+/* The kernel's command line is ours: it says whether the steps are to be told.  Those before there is a console are told now. */
+static void steps_start(void)
+{
+    for (char **word = startup_argv + 1; *word; word++)
+        if (!strcmp(*word, DANCE_WORD))
+            dance_start("startup", startup_device_master);
+    dance_step(1, "bootstrap port: the control port of the root file system");
+    dance_step(2, "privileged ports got by fsys_getpriv; bootstrap port cleared");
+    dance_step(3, "output on the Mach console");
+}
+
 /* Steps 1 to 3: the file system that started us, the privileged ports, a voice. */
 static void meet_file_system(void)
 {
@@ -45,6 +58,7 @@ static void meet_file_system(void)
         exit(EXIT_FAILURE);
     task_set_bootstrap_port(mach_task_self(), MACH_PORT_NULL);
     console_open(startup_device_master);
+    steps_start();
     _hurd_host_priv = startup_host_priv;
     _hurd_device_master = startup_device_master;
 }
@@ -103,12 +117,14 @@ int main(int argc, char **argv)
     err = wire_self(startup_host_priv);
     if (err)
         complain(err, "cannot wire own memory");
+    dance_step(4, "wired");
 
     /* 5. Our port, and notice of ext2fs' death. */
     make_ports(&bucket);
     err = ports_bucket_serve_detached(bucket, NULL);
     if (err)
         give_up(err, "cannot serve");
+    dance_step(5, "startup port made; notification of the root file system's death requested");
 
     /* 6. proc and auth. */
     err = server_run(_HURD_PROC, &proc_task);
@@ -118,20 +134,23 @@ int main(int argc, char **argv)
     if (err)
         give_up(err, "cannot run %s", _HURD_AUTH);
 
-    /* 7. Both have called: introduce everybody to everybody. */
+    /* 7. Both have called.  8. to 12.: introduce everybody to everybody. */
     wait_until(core_known);
+    dance_step(7, "startup_procinit and startup_authinit have come");
     launch_core_servers(proc_task, auth_task);
 
-    /* 8. proc, auth and exec are ready: they may go on. */
+    /* 13. (serve.c) and 14. proc, auth and exec are ready: they may go on. */
     wait_until(core_ready);
-    say(".\n");
+    if (!dance_told())
+        say(".\n");
+    dance_step(14, "proc, auth and exec are answered");
     release_core_servers();
 
-    /* 9. What programs start with, and the kernel as a process. */
+    /* 15. and 16. What programs start with, and the kernel as a process. */
     init_stdarrays();
     frob_kernel_process(argv);
 
-    /* 10. Number 1, as often as it ends. */
+    /* 17. Number 1, as often as it ends. */
     while (launch_something()) {
         wait_until(init_ended);
         init_reap();

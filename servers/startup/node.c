@@ -4,6 +4,7 @@
    Whoever opens that node gets startup's port itself; the file calls that ls and stat make on it are answered from the node
    underneath. */
 
+#include <dance/dance.h>
 #include <fcntl.h>
 #include <hurd.h>
 #include <hurd/fs.h>
@@ -29,6 +30,8 @@ void install_as_translator(void)
     if (err) {
         complain(err, "cannot become the translator of %s", _SERVERS_STARTUP);
         mach_port_deallocate(mach_task_self(), control);
+    } else {
+        dance_step(10, "install_as_translator on %s", _SERVERS_STARTUP);
     }
     pthread_mutex_lock(&startup_lock);
     startup_node = node;

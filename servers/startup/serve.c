@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* serve.c: what startup is told: startup.defs, the few message-port calls that make sense for it, and deaths. */
 
+#include <dance/dance.h>
 #include <mach/mig_errors.h>
 #include <mach/mach_host.h>
 #include <stdlib.h>
@@ -71,6 +72,7 @@ kern_return_t S_startup_essential_task(startup_call_t call, mach_port_t reply, m
         return EPERM;
     if (!MACH_PORT_VALID(task))
         return EINVAL;
+    dance_step(13, "%.40s is essential", name);
     pthread_mutex_lock(&startup_lock);
     error_t err = essential_add(&startup_state.essentials, task, name, &e, &known);
     bool wait = !err && !startup_state.running && is_core(name) && !e->reply;
