@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* count: a TCG plugin of QEMU that counts the guest's instructions and reports them at marks.
 
-       qemu-system-x86_64 -plugin build/bench/count.so,out=FILE ...
+       qemu-system-x86_64 -plugin build/bench/count.so,out=FILE[,program=NAME:ELF]...[,symbols=FILE] ...
 
    FILE gets one line for each event:
        user KERNEL USER            the first instruction of the first user program
@@ -12,14 +12,26 @@
    halted counts nothing, so the figures mean the same whether the disk was fast or slow.  A kernel starts in the lower half: what runs
    there before the first instruction of the upper half counts as kernel.
 
+   Behind each mark stand the shares of that moment, all since the start:
+       switches N                  loads of the register that holds the address space (CR3)
+       space NAME KERNEL USER      instructions in the address space of a program, and the kernel's on its behalf
+       function NAME N             instructions in a function of the kernel (those of `symbols`, a file as `nm` writes it)
+
+   Whose address space it is, is told by the code: a plugin sees no registers.  A piece of user code is compared with the static programs that
+   `program` names, at the address where it runs; code that fits none of them (the C library of a dynamic program) belongs to the last
+   program known since the last switch, else to "other".  What the kernel does between a switch and the first user code behind it is put
+   down to the program that runs then.
+
    QEMU has no package for its plugin header; what is used of the interface is declared here, from QEMU's documentation ("QEMU TCG
    Plugins").  Version 1 of it is QEMU 7 (Debian 12), version 2 and later QEMU 9 and 10 (Debian 13); build with -DQEMU_PLUGIN_VERSION=N. */
 
+#include <elf.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifndef QEMU_PLUGIN_VERSION
@@ -46,6 +58,7 @@ extern size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *, void *, siz
 extern const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *);
 #endif
 extern size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
+extern uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
 
 __attribute__((visibility("default"))) int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 __attribute__((visibility("default"))) int qemu_plugin_install(qemu_plugin_id_t, const void *, int, char **);
@@ -54,37 +67,105 @@ enum { MARK_SIZE = 7, MARK_NUMBER = 3, CLOCK_TICK_MAX = 20000 };
 static const uint8_t mark_head[] = { 0x0f, 0x1f, 0x80 };
 static const uint8_t mark_tail[] = { 0x52, 0x44, 0x51 };
 
+enum { INSN_MAX = 15, NAME_MAX_ = 64, PROGRAMS_MAX = 32, SEGMENTS_MAX = 8 };
+
+/* A static program, as its file has it.  Number 0 is "other". */
+struct program {
+    char name[NAME_MAX_];
+    uint8_t *file;
+    struct { uint64_t address, size; const uint8_t *bytes; } segments[SEGMENTS_MAX];
+    unsigned int nsegments;
+    uint64_t kernel, user;
+};
+static struct program programs[PROGRAMS_MAX] = { { .name = "other" } };
+static unsigned int nprograms = 1;
+
+/* The kernel's functions by address; the first entry takes what lies before all others. */
+struct function {
+    uint64_t address, count;
+    char name[NAME_MAX_];
+};
+static struct function *functions;
+static size_t nfunctions;
+
+/* A translated block, as long as QEMU has it and longer: they are never given back. */
+struct block {
+    uint64_t instructions;
+    uint32_t fits;             /* user code: bit I: the code of program I at this address is the same */
+    struct function *function; /* kernel code: where it is, or NULL */
+};
+
 /* One virtual processor is counted exactly; with more, additions of two may collide, which a figure over millions does not show. */
-static uint64_t kernel_count, user_count;
+static uint64_t kernel_count, user_count, switches;
 static bool kernel_runs, user_runs;
+static int running = -1;       /* number of the program whose address space is active; -1: not known yet */
+static uint64_t unowned;       /* the kernel's instructions since `running` is -1 */
 static FILE *out;
 
 static void on_kernel(unsigned int vcpu, void *data)
 {
+    const struct block *block = data;
+
     (void) vcpu;
     kernel_runs = true;
-    kernel_count += (uintptr_t) data;
+    kernel_count += block->instructions;
+    if (running < 0)
+        unowned += block->instructions;
+    else
+        programs[running].kernel += block->instructions;
+    if (block->function)
+        block->function->count += block->instructions;
+}
+
+/* Finds out whose code it is, of those that it FITS. */
+static void running_update(uint32_t fits)
+{
+    if (running > 0 && (!fits || fits >> running & 1))
+        return;
+    if (running == 0 && !fits)
+        return;
+    running = fits ? __builtin_ctz(fits) : 0;
+    programs[running].kernel += unowned;
+    unowned = 0;
 }
 
 static void on_user(unsigned int vcpu, void *data)
 {
+    const struct block *block = data;
+
     (void) vcpu;
     if (!user_runs) {
         if (!kernel_runs) {
-            kernel_count += (uintptr_t) data;
+            kernel_count += block->instructions;
             return;
         }
         user_runs = true;
         fprintf(out, "user %" PRIu64 " %" PRIu64 "\n", kernel_count, user_count);
         fflush(out);
     }
-    user_count += (uintptr_t) data;
+    user_count += block->instructions;
+    running_update(block->fits);
+    programs[running].user += block->instructions;
+}
+
+static void on_switch(unsigned int vcpu, void *data)
+{
+    (void) vcpu;
+    (void) data;
+    switches++;
+    running = -1;
 }
 
 static void on_mark(unsigned int vcpu, void *data)
 {
     (void) vcpu;
-    fprintf(out, "mark %u %" PRIu64 " %" PRIu64 "\n", (unsigned) (uintptr_t) data, kernel_count, user_count);
+    fprintf(out, "mark %u %" PRIu64 " %" PRIu64 "\nswitches %" PRIu64 "\n", (unsigned) (uintptr_t) data, kernel_count, user_count, switches);
+    for (unsigned int i = 0; i < nprograms; i++)
+        if (nprograms > 1)
+            fprintf(out, "space %s %" PRIu64 " %" PRIu64 "\n", programs[i].name, programs[i].kernel, programs[i].user);
+    for (size_t i = 0; i < nfunctions; i++)
+        if (functions[i].count)
+            fprintf(out, "function %s %" PRIu64 "\n", functions[i].name, functions[i].count);
     fflush(out);
 }
 
@@ -101,35 +182,95 @@ static void on_idle(qemu_plugin_id_t id, unsigned int vcpu)
     last = kernel_count + user_count;
 }
 
-static bool insn_is_mark(const struct qemu_plugin_insn *insn, uintptr_t *number)
+/* The bytes of an instruction; the number of them. */
+static size_t insn_bytes(const struct qemu_plugin_insn *insn, uint8_t bytes[INSN_MAX])
 {
-    uint8_t bytes[MARK_SIZE];
+    size_t size = qemu_plugin_insn_size(insn);
 
-    if (qemu_plugin_insn_size(insn) != MARK_SIZE)
-        return false;
+    if (size > INSN_MAX)
+        return 0;
 #if QEMU_PLUGIN_VERSION >= 3
-    if (qemu_plugin_insn_data(insn, bytes, sizeof bytes) != sizeof bytes)
-        return false;
+    return qemu_plugin_insn_data(insn, bytes, size);
 #else
-    memcpy(bytes, qemu_plugin_insn_data(insn), sizeof bytes);
+    memcpy(bytes, qemu_plugin_insn_data(insn), size);
+    return size;
 #endif
+}
+
+static bool bytes_are_mark(const uint8_t *bytes, size_t size, uintptr_t *number)
+{
+    if (size != MARK_SIZE)
+        return false;
     *number = bytes[MARK_NUMBER];
     return !memcmp(bytes, mark_head, sizeof mark_head) && !memcmp(bytes + MARK_NUMBER + 1, mark_tail, sizeof mark_tail);
 }
 
+/* mov %REG,%cr3: 0F 22 D8..DF, with a REX prefix for the upper registers. */
+static bool bytes_are_switch(const uint8_t *bytes, size_t size)
+{
+    if (size == 4 && (bytes[0] & 0xf0) == 0x40)
+        bytes++, size--;
+    return size == 3 && bytes[0] == 0x0f && bytes[1] == 0x22 && (bytes[2] & 0xf8) == 0xd8;
+}
+
+/* The programs of FITS that have these bytes at ADDRESS. */
+static uint32_t programs_match(uint32_t fits, uint64_t address, const uint8_t *bytes, size_t size)
+{
+    for (unsigned int i = 1; i < nprograms; i++) {
+        bool same = false;
+
+        for (unsigned int k = 0; k < programs[i].nsegments; k++) {
+            uint64_t inside = address - programs[i].segments[k].address, room = programs[i].segments[k].size;
+
+            if (inside < room && size <= room - inside)
+                same = !memcmp(programs[i].segments[k].bytes + inside, bytes, size);
+        }
+        if (!same)
+            fits &= ~(1u << i);
+    }
+    return fits;
+}
+
+static struct function *function_find(uint64_t address)
+{
+    size_t low = 0, high = nfunctions;
+
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+
+        if (functions[middle].address <= address)
+            low = middle;
+        else
+            high = middle;
+    }
+    return nfunctions ? &functions[low] : NULL;
+}
+
 static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
-    size_t count = qemu_plugin_tb_n_insns(tb);
-    bool upper = qemu_plugin_tb_vaddr(tb) >> 63;
+    struct block *block = calloc(1, sizeof *block);
+    uint64_t address = qemu_plugin_tb_vaddr(tb);
+    bool upper = address >> 63;
+    uint8_t bytes[INSN_MAX];
     uintptr_t number;
 
     (void) id;
-    qemu_plugin_register_vcpu_tb_exec_cb(tb, upper ? on_kernel : on_user, QEMU_PLUGIN_CB_NO_REGS, (void *) (uintptr_t) count);
-    for (size_t i = 0; i < count; i++) {
+    if (!block)
+        abort();
+    block->instructions = qemu_plugin_tb_n_insns(tb);
+    block->function = upper ? function_find(address) : NULL;
+    block->fits = ((uint64_t) 1 << nprograms) - 2;
+    qemu_plugin_register_vcpu_tb_exec_cb(tb, upper ? on_kernel : on_user, QEMU_PLUGIN_CB_NO_REGS, block);
+    for (size_t i = 0; i < block->instructions; i++) {
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+        size_t size = insn_bytes(insn, bytes);
 
-        if (insn_is_mark(insn, &number))
+        if (!upper)
+            block->fits = programs_match(block->fits, qemu_plugin_insn_vaddr(insn), bytes, size);
+        if (bytes_are_mark(bytes, size, &number))
             qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, QEMU_PLUGIN_CB_NO_REGS, (void *) number);
+        else if (upper && bytes_are_switch(bytes, size))
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, on_switch, QEMU_PLUGIN_CB_NO_REGS, NULL);
     }
 }
 
@@ -141,18 +282,109 @@ static void on_exit_qemu(qemu_plugin_id_t id, void *data)
     fclose(out);
 }
 
+/* ---- what the command line names ------------------------------------------------------------------ */
+
+static uint8_t *file_load(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    uint8_t *data = NULL;
+    long length;
+
+    if (file && fseek(file, 0, SEEK_END) == 0 && (length = ftell(file)) > 0 && (data = malloc((size_t) length))) {
+        rewind(file);
+        *size = fread(data, 1, (size_t) length, file);
+    }
+    if (file)
+        fclose(file);
+    if (!data)
+        perror(path);
+    return data;
+}
+
+/* NAME:ELF */
+static bool program_add(const char *words)
+{
+    struct program *program = &programs[nprograms];
+    const char *colon = strchr(words, ':');
+    size_t size;
+    Elf64_Ehdr header;
+
+    if (!colon || (size_t) (colon - words) >= sizeof program->name || nprograms == PROGRAMS_MAX || !(program->file = file_load(colon + 1, &size)))
+        return false;
+    memcpy(program->name, words, (size_t) (colon - words));
+    memcpy(&header, program->file, size < sizeof header ? 0 : sizeof header);
+    if (size < sizeof header || memcmp(header.e_ident, ELFMAG, SELFMAG))
+        return false;
+    for (unsigned int i = 0; i < header.e_phnum && program->nsegments < SEGMENTS_MAX; i++) {
+        Elf64_Phdr segment;
+
+        if (header.e_phoff + (i + 1) * sizeof segment > size)
+            return false;
+        memcpy(&segment, program->file + header.e_phoff + i * sizeof segment, sizeof segment);
+        if (segment.p_type != PT_LOAD || !(segment.p_flags & PF_X) || segment.p_offset > size || segment.p_filesz > size - segment.p_offset)
+            continue;
+        program->segments[program->nsegments].address = segment.p_vaddr;
+        program->segments[program->nsegments].size = segment.p_filesz;
+        program->segments[program->nsegments++].bytes = program->file + segment.p_offset;
+    }
+    nprograms++;
+    return true;
+}
+
+static int function_compare(const void *a, const void *b)
+{
+    uint64_t left = ((const struct function *) a)->address, right = ((const struct function *) b)->address;
+
+    return left < right ? -1 : left > right;
+}
+
+/* Lines "ADDRESS LETTER NAME"; those of code count. */
+static bool symbols_load(const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char line[512], letter;
+    size_t room = 0;
+    struct function f = { 0 };
+
+    while (file && fgets(line, sizeof line, file)) {
+        if (sscanf(line, "%" SCNx64 " %c %63s", &f.address, &letter, f.name) != 3 || !strchr("tTwW", letter))
+            continue;
+        if (nfunctions == room) {
+            room = room ? 2 * room : 1024;
+            functions = realloc(functions, room * sizeof *functions);
+            if (!functions)
+                abort();
+        }
+        functions[nfunctions++] = f;
+    }
+    if (!file)
+        perror(path);
+    else
+        fclose(file);
+    if (nfunctions)
+        qsort(functions, nfunctions, sizeof *functions, function_compare);
+    return nfunctions > 0;
+}
+
+static bool out_open(const char *path)
+{
+    out = fopen(path, "w");
+    if (!out)
+        perror(path);
+    return out;
+}
+
 int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv)
 {
     (void) info;
     out = stderr;
     for (int i = 0; i < argc; i++) {
-        if (strncmp(argv[i], "out=", 4)) {
-            fprintf(stderr, "count: unknown argument %s\n", argv[i]);
-            return -1;
-        }
-        out = fopen(argv[i] + 4, "w");
-        if (!out) {
-            perror(argv[i] + 4);
+        bool good = !strncmp(argv[i], "out=", 4)       ? out_open(argv[i] + 4)
+                    : !strncmp(argv[i], "program=", 8) ? program_add(argv[i] + 8)
+                    : !strncmp(argv[i], "symbols=", 8) ? symbols_load(argv[i] + 8)
+                                                       : false;
+        if (!good) {
+            fprintf(stderr, "count: unusable argument %s\n", argv[i]);
             return -1;
         }
     }

@@ -144,7 +144,7 @@ kern_return_t diskfs_S_dir_readdir(diskfs_protid_t cred, data_t *data, mach_msg_
         return EBADF;
     if (entry < 0)
         return EINVAL;
-    struct diskfs_buffer buffer = { *data, 0, *dataCnt, false };
+    struct diskfs_buffer buffer = { .data = *data, .capacity = *dataCnt };
     pthread_mutex_lock(&po->lock);
     pthread_mutex_lock(&po->node->lock);
     size_t room = (size_t) po->node->stat.st_size <= 4096 ? *dataCnt : READDIR_CHUNK;

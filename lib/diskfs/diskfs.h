@@ -129,6 +129,7 @@ struct diskfs_buffer {
     size_t length;       /* bytes that the operation put there */
     size_t capacity;
     bool reserved;
+    bool raw;            /* the library's: reserved memory need not be cleared, the library clears what is left of its last page */
 };
 error_t diskfs_buffer_reserve(struct diskfs_buffer *buffer, size_t size);
 

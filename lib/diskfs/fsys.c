@@ -158,7 +158,7 @@ kern_return_t diskfs_S_fsys_get_options(diskfs_control_t control, mach_port_t re
     error_t err = diskfs_options_get(&argz, &length);
     if (err)
         return err;
-    struct diskfs_buffer buffer = { *options, 0, *optionsCnt, false };
+    struct diskfs_buffer buffer = { .data = *options, .capacity = *optionsCnt };
     err = diskfs_buffer_reserve(&buffer, length);
     if (!err) {
         memcpy(buffer.data, argz, length);
@@ -282,8 +282,8 @@ kern_return_t diskfs_S_fsys_get_children(diskfs_control_t control, mach_port_t r
     if (control == NULL)
         return EOPNOTSUPP;
     error_t err = diskfs_node_iterate(child_add, &c);
-    struct diskfs_buffer text = { *names, 0, *namesCnt, false };
-    struct diskfs_buffer ports = { (char *) *controls, 0, *controlsCnt * sizeof(mach_port_t), false };
+    struct diskfs_buffer text = { .data = *names, .capacity = *namesCnt };
+    struct diskfs_buffer ports = { .data = (char *) *controls, .capacity = *controlsCnt * sizeof(mach_port_t) };
     if (!err)
         err = diskfs_buffer_reserve(&text, c.length);
     if (!err)

@@ -7,10 +7,33 @@
 #include "mig-hooks.h"
 #include "io_S.h"
 
+#include <mach/gnumach.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #define READ_MAX ((vm_size_t) 1 << 30)  /* bytes of one answer; a shorter read is always allowed */
+/* The longest answer in pages that were not cleared, and where GNU Mach looks for them (servers/rumpdisk/dma.c says why this bound). */
+#define RAW_MAX ((size_t) 1 << 20)
+#define RAW_END ((rpc_phys_addr_t) 1 << 32)
+
+/* SIZE bytes of pages in *ADDRESS; RAW: whatever was in them may still be there.  The kernel clears pages of vm_allocate at their first touch, each
+   with a fault and 4,096 instructions, which is half of what reading a file costs; pages in a row (wired: undone at once) it gives as they are, in a
+   sixth of that time.  Only the root file system may ask for them. */
+static kern_return_t pages_allocate(vm_address_t *address, size_t size, bool raw)
+{
+    mach_port_t host = diskfs_arguments.host_priv;
+    rpc_phys_addr_t physical;
+    if (raw && host != MACH_PORT_NULL && size <= RAW_MAX
+        && vm_allocate_contiguous(host, mach_task_self(), address, &physical, size, 0, RAW_END, vm_page_size) == KERN_SUCCESS) {
+        kern_return_t err = vm_wire(host, mach_task_self(), *address, size, VM_PROT_NONE);
+        if (err)
+            vm_deallocate(mach_task_self(), *address, size);
+        if (!err)
+            return KERN_SUCCESS;
+    }
+    *address = 0;
+    return vm_allocate(mach_task_self(), address, size, TRUE);
+}
 
 error_t diskfs_buffer_reserve(struct diskfs_buffer *buffer, size_t size)
 {
@@ -18,7 +41,7 @@ error_t diskfs_buffer_reserve(struct diskfs_buffer *buffer, size_t size)
     if (size <= buffer->capacity)
         return 0;
     size = round_page(size);
-    kern_return_t err = vm_allocate(mach_task_self(), &address, size, TRUE);
+    kern_return_t err = pages_allocate(&address, size, buffer->raw);
     if (err)
         return ENOMEM;
     if (buffer->length > 0)
@@ -88,7 +111,7 @@ kern_return_t diskfs_S_io_read(diskfs_protid_t cred, data_t *data, mach_msg_type
         return EBADF;
     if (offset < -1)
         return EINVAL;
-    struct diskfs_buffer buffer = { *data, 0, *dataCnt, false };
+    struct diskfs_buffer buffer = { .data = *data, .capacity = *dataCnt, .raw = true };
     pthread_mutex_lock(&po->lock);
     off_t start = offset == -1 ? po->offset : offset;
     if (po->stream.next != start)
@@ -110,6 +133,8 @@ kern_return_t diskfs_S_io_read(diskfs_protid_t cred, data_t *data, mach_msg_type
     size_t used = round_page(buffer.length), have = round_page(buffer.capacity);
     if (buffer.reserved && used < have)     /* the answer takes only the pages with data along */
         vm_deallocate(mach_task_self(), (vm_address_t) buffer.data + used, have - used);
+    if (buffer.reserved)                    /* what else is in the last page is not for the reader */
+        memset(buffer.data + buffer.length, 0, used - buffer.length);
     if (!buffer.reserved || used > 0)
         *data = buffer.data;
     *dataCnt = (mach_msg_type_number_t) buffer.length;

@@ -394,7 +394,7 @@ kern_return_t diskfs_S_file_set_translator(diskfs_protid_t cred, int passive_fla
 /* Hands LENGTH bytes at TEXT out as a data_t answer whose inline room is *COUNT bytes at *DATA. */
 static error_t data_answer(const char *text, size_t length, data_t *data, mach_msg_type_number_t *count)
 {
-    struct diskfs_buffer buffer = { *data, 0, *count, false };
+    struct diskfs_buffer buffer = { .data = *data, .capacity = *count };
     error_t err = diskfs_buffer_reserve(&buffer, length);
     if (err)
         return err;

@@ -10,6 +10,9 @@
 
 /* The kernel keeps no longer runs of free pages, and GNU Mach stops when it is asked for one. */
 #define CONTIGUOUS_MAX (4u << 20)
+/* GNU Mach looks for a run below a bound no higher than this everywhere in its memory; asked for any address it gives runs of the first 16 MiB
+   only, and it stops when a lower bound lies within one of its own pieces of memory. */
+#define CONTIGUOUS_END ((rpc_phys_addr_t)1 << 32)
 
 static kern_return_t contiguous(const struct dma_limits *limits, size_t length, struct dma *dma)
 {
@@ -18,8 +21,9 @@ static kern_return_t contiguous(const struct dma_limits *limits, size_t length, 
     size_t size = round_page(length);
     if (size > CONTIGUOUS_MAX)
         return KERN_RESOURCE_SHORTAGE;
-    kern_return_t err = vm_allocate_contiguous(limits->host_priv, mach_task_self(), &address, &physical, size, 0,
-                                               limits->end, vm_page_size);
+    rpc_phys_addr_t end = limits->end < CONTIGUOUS_END ? limits->end : CONTIGUOUS_END;
+    kern_return_t err = vm_allocate_contiguous(limits->host_priv, mach_task_self(), &address, &physical, size, 0, end,
+                                               vm_page_size);
     if (err)
         return err;
     *dma = (struct dma){
