@@ -5,18 +5,6 @@
 
 #include "ata.h"
 
-/* Physical address of byte AT of the memory, and in *RUN how many bytes follow it without a break. */
-static uint64_t memory_at(const struct ahci_memory *memory, size_t page_size, size_t at, size_t *run)
-{
-    if (!memory->pages) {
-        *run = SIZE_MAX;
-        return memory->base + memory->offset + at;
-    }
-    size_t place = memory->offset + at;
-    *run = page_size - place % page_size;
-    return memory->pages[place / page_size] + place % page_size;
-}
-
 static void prd_set(struct ahci_prd *prd, uint64_t address, size_t bytes)
 {
     prd->address = address;
@@ -25,8 +13,8 @@ static void prd_set(struct ahci_prd *prd, uint64_t address, size_t bytes)
     prd->count = bytes - 1;
 }
 
-size_t ahci_prds_fill(struct ahci_table *table, const struct ahci_memory *memory, size_t page_size, size_t from,
-                      size_t length, unsigned int *count)
+size_t ahci_prds_fill(struct ahci_table *table, const struct block_memory *memory, size_t sector, size_t from, size_t length,
+                      unsigned int *count)
 {
     unsigned int used = 0;
     size_t done = 0;
@@ -34,7 +22,7 @@ size_t ahci_prds_fill(struct ahci_table *table, const struct ahci_memory *memory
     size_t bytes = 0; /* of the entry being gathered, from START */
     while (done < length) {
         size_t run;
-        uint64_t address = memory_at(memory, page_size, from + done, &run);
+        uint64_t address = block_memory_at(memory, from + done, &run);
         if (run > length - done)
             run = length - done;
         if (bytes == 0 || address != start + bytes || bytes == AHCI_PRD_BYTES) {
@@ -53,7 +41,7 @@ size_t ahci_prds_fill(struct ahci_table *table, const struct ahci_memory *memory
     if (bytes > 0)
         prd_set(&table->prds[used++], start, bytes);
     /* A full table may end inside a sector: take its bytes back. */
-    for (size_t excess = done < length ? done % ATA_SECTOR : 0; excess > 0;) {
+    for (size_t excess = done < length ? done % sector : 0; excess > 0;) {
         struct ahci_prd *last = &table->prds[used - 1];
         size_t take = excess < last->count + 1u ? excess : last->count + 1u;
         if (take == last->count + 1u)

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "block.h"
+
 #define AHCI_SLOTS 32u
 /* A table is a page: 128 bytes of command, then as many entries as fit. */
 #define AHCI_TABLE_SIZE 4096u
@@ -41,18 +43,10 @@ struct ahci_table {
     struct ahci_prd prds[AHCI_PRDS];
 };
 
-/* Memory of a transfer as the hardware sees it: from OFFSET into a run of pages at physical addresses PAGES, each of
-   PAGE_SIZE bytes; or, with PAGES null, one piece at BASE. */
-struct ahci_memory {
-    const uint64_t *pages;
-    uint64_t base;
-    size_t offset;
-};
-
-/* Fills entries for at most LENGTH bytes (even) from FROM bytes into MEMORY, putting neighbours together; *COUNT entries are
-   used.  Gives the bytes they hold: fewer than LENGTH when the table is full, and then a multiple of 512. */
-size_t ahci_prds_fill(struct ahci_table *table, const struct ahci_memory *memory, size_t page_size, size_t from,
-                      size_t length, unsigned int *count);
+/* Fills entries for at most LENGTH bytes (even) from FROM bytes into MEMORY, putting neighbours together; *COUNT entries are used.  Gives the
+   bytes they hold: fewer than LENGTH when the table is full, and then a multiple of SECTOR (a power of two). */
+size_t ahci_prds_fill(struct ahci_table *table, const struct block_memory *memory, size_t sector, size_t from, size_t length,
+                      unsigned int *count);
 
 /* The header of a command with COUNT entries whose table is at PHYSICAL. */
 void ahci_header_fill(struct ahci_header *header, uint64_t physical, bool write, unsigned int count);

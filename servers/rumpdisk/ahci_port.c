@@ -3,12 +3,12 @@
 
 #include "ahci.h"
 
-#include <mach/gnumach.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include "ahci_regs.h"
 
-#define LIST_SIZE (AHCI_SLOTS * sizeof(struct ahci_header))
 #define FIS_OFFSET 2048u /* received FISes, 256 bytes, 256-aligned, behind the list in the first page */
 #define TABLES_OFFSET 4096u
 
@@ -20,9 +20,8 @@ error_t ahci_port_create(struct ahci_hba *hba, unsigned int number, struct ahci_
     port->hba = hba;
     port->number = number;
     port->regs = hba->regs + HBA_PORT(number) / 4;
-    pthread_mutex_init(&port->lock, NULL);
-    port->pending_end = &port->pending;
-    port->depth = HBA_CAP_SLOTS(hba->cap);
+    port->unit = (struct block_unit){.queue = &port->queue, .sector_log = 9, .limits = hba->limits};
+    block_queue_init(&port->queue, &ahci_queue_ops, HBA_CAP_SLOTS(hba->cap), "AHCI %s port %u", hba->place, number);
     *result = port;
     return 0;
 }
@@ -33,7 +32,7 @@ static error_t port_memory(struct ahci_port *port)
     void *memory;
     uint64_t physical;
     size_t size = TABLES_OFFSET + HBA_CAP_SLOTS(port->hba->cap) * AHCI_TABLE_SIZE;
-    error_t err = ahci_memory_allocate(port->hba, size, &memory, &physical);
+    error_t err = block_memory_allocate(&port->hba->limits, size, &memory, &physical);
     if (err)
         return err;
     port->list = memory;
@@ -91,7 +90,6 @@ error_t ahci_port_start(struct ahci_port *port)
 
 error_t ahci_port_reset(struct ahci_port *port)
 {
-    port->resets++;
     port_stop(port);
     /* COMRESET: one millisecond of DET = 1, then the link comes up by itself (10.4.2). */
     uint32_t control = ahci_read32(port->regs, PORT_SCTL) & ~15u;
@@ -103,23 +101,33 @@ error_t ahci_port_reset(struct ahci_port *port)
     return err ? err : port_run(port);
 }
 
+/* From what the disk says to what the block layer wants to know. */
+static void unit_fill(struct ahci_port *port, const struct ata_identity *identity)
+{
+    struct block_unit *unit = &port->unit;
+    strcpy(unit->model, identity->model);
+    unit->sectors = identity->sectors;
+    unit->sector_log = identity->sector_log;
+    unit->write_cache = identity->write_cache;
+    unit->fua = identity->fua;
+    if (identity->queue_depth > 0 && (port->hba->cap & HBA_CAP_SNCQ)) {
+        port->queuing = true;
+        if (port->queue.depth > identity->queue_depth)
+            port->queue.depth = identity->queue_depth;
+    }
+}
+
 error_t ahci_port_identify(struct ahci_port *port)
 {
     void *data;
-    struct ahci_request request = {.kind = AHCI_IDENTIFY, .sectors = 1};
-    error_t err = ahci_memory_allocate(port->hba, vm_page_size, &data, &request.memory.base);
-    if (err)
-        return err;
-    err = ahci_submit_wait(port, &request);
-    if (!err && !ata_identity_parse(data, &port->identity))
+    struct ata_identity identity;
+    struct block_request request = {.unit = &port->unit, .kind = BLOCK_SPECIAL, .length = ATA_SECTOR};
+    error_t err = block_memory_allocate(&port->hba->limits, BLOCK_PAGE, &data, &request.memory.base);
+    if (!err)
+        err = block_submit_wait(&request);
+    if (!err && !ata_identity_parse(data, &identity))
         err = ENOTSUP;
-    vm_deallocate(mach_task_self(), (vm_address_t)data, vm_page_size);
-    if (err)
-        return err;
-    if (port->identity.queue_depth > 0 && (port->hba->cap & HBA_CAP_SNCQ)) {
-        port->queuing = true;
-        if (port->depth > port->identity.queue_depth)
-            port->depth = port->identity.queue_depth;
-    }
-    return 0;
+    if (!err)
+        unit_fill(port, &identity);
+    return err;
 }

@@ -23,6 +23,18 @@ static void model_parse(const uint8_t *data, char *model)
     model[length] = '\0';
 }
 
+/* Word 106 bit 12: a logical sector is longer than 256 words; their number is in words 117 and 118.  0: unusable. */
+static unsigned int sector_log_parse(const uint8_t *data)
+{
+    if ((word(data, 106) & 0xd000) != 0x5000)
+        return 9;
+    uint32_t words = word(data, 117) | (uint32_t)word(data, 118) << 16;
+    for (unsigned int log = 9; log <= 12; log++)
+        if (words == 1u << (log - 1))
+            return log;
+    return 0;
+}
+
 bool ata_identity_parse(const void *bytes, struct ata_identity *identity)
 {
     const uint8_t *data = bytes;
@@ -34,28 +46,32 @@ bool ata_identity_parse(const void *bytes, struct ata_identity *identity)
     bool lba48 = sets_valid && (word(data, 83) & 0x400);
     for (unsigned int i = 0; i < 4; i++)
         identity->sectors |= (uint64_t)word(data, 100 + i) << 16 * i;
-    /* Word 106 bit 12: a logical sector is longer than 256 words; their number is in words 117 and 118. */
-    if ((word(data, 106) & 0xd000) == 0x5000 && (word(data, 117) | (uint32_t)word(data, 118) << 16) != ATA_SECTOR / 2)
-        return false;
+    identity->sector_log = sector_log_parse(data);
     if (word(data, 76) != 0xffff && (word(data, 76) & 0x100))
         identity->queue_depth = (word(data, 75) & 31) + 1;
     identity->write_cache = sets_valid && (word(data, 82) & 0x20) && (word(data, 85) & 0x20);
-    return ata_device && dma && lba48 && identity->sectors > 0 && identity->sectors >> 48 == 0;
+    /* Queued writes know it anyhow, but what failed once is tried again unqueued. */
+    identity->fua = (word(data, 84) & 0xc000) == 0x4000 && (word(data, 84) & 0x40);
+    return ata_device && dma && lba48 && identity->sector_log && identity->sectors > 0 && identity->sectors >> 48 == 0;
 }
 
-void ata_fis_build(uint8_t *fis, uint8_t command, uint64_t lba, uint32_t count, unsigned int tag)
+void ata_fis_command(uint8_t *fis, uint8_t command)
 {
-    bool queued = command == ATA_READ_FPDMA_QUEUED || command == ATA_WRITE_FPDMA_QUEUED;
     memset(fis, 0, ATA_FIS_SIZE);
     fis[0] = 0x27; /* register FIS, host to device */
     fis[1] = 0x80; /* a command, not a control change */
     fis[2] = command;
+}
+
+void ata_fis_transfer(uint8_t *fis, bool write, bool queued, bool fua, uint64_t lba, uint32_t count, unsigned int tag)
+{
+    ata_fis_command(fis, queued ? (write ? ATA_WRITE_FPDMA_QUEUED : ATA_READ_FPDMA_QUEUED)
+                         : !write ? ATA_READ_DMA_EXT : fua ? ATA_WRITE_DMA_FUA_EXT : ATA_WRITE_DMA_EXT);
     for (unsigned int i = 0; i < 3; i++) {
         fis[4 + i] = lba >> 8 * i;
         fis[8 + i] = lba >> 8 * (i + 3);
     }
-    if (count > 0)
-        fis[7] = 0x40; /* the address is a block number */
+    fis[7] = 0x40 | (queued && write && fua ? 0x80 : 0); /* the address is a block number; FUA */
     if (queued) {
         fis[3] = count; /* the count stands in `features`, the tag in `count` */
         fis[11] = count >> 8;

@@ -3,7 +3,7 @@
 
    Sources: ATA/ATAPI Command Set 3 (ACS-3) 7.12 IDENTIFY DEVICE, 7.21 READ DMA EXT, 7.22 READ FPDMA QUEUED, 7.9 FLUSH
    CACHE EXT; Serial ATA 3.2, 10.5.5 Register FIS host to device.
-   Left out: disks of less than 48-bit addresses (before 2003), packet devices, security, trim. */
+   Left out: disks of less than 48-bit addresses (before 2003), security, trim. */
 
 #ifndef RUMPDISK_ATA_H
 #define RUMPDISK_ATA_H
@@ -14,6 +14,7 @@
 
 #define ATA_READ_DMA_EXT 0x25
 #define ATA_WRITE_DMA_EXT 0x35
+#define ATA_WRITE_DMA_FUA_EXT 0x3d
 #define ATA_READ_FPDMA_QUEUED 0x60
 #define ATA_WRITE_FPDMA_QUEUED 0x61
 #define ATA_FLUSH_CACHE_EXT 0xea
@@ -32,17 +33,22 @@
 /* What a disk says of itself. */
 struct ata_identity {
     char model[ATA_MODEL_SIZE]; /* without trailing blanks */
-    uint64_t sectors;           /* of 512 bytes */
+    uint64_t sectors;
+    unsigned int sector_log;    /* 9 to 12: sectors of 512 to 4096 bytes */
     unsigned int queue_depth;   /* native command queuing: 1 to 32; 0: has none */
     bool write_cache;           /* there is one, and it is on: a flush means something */
+    bool fua;                   /* writes can go through it */
 };
 
 /* Reads the 512 bytes of IDENTIFY DEVICE.  False when the device cannot be used: no 48-bit addresses, no DMA, sectors
-   that are not of 512 bytes, or no sectors at all. */
+   that are no power of two from 512 to 4096, or no sectors at all. */
 bool ata_identity_parse(const void *data, struct ata_identity *identity);
 
-/* A command FIS for COMMAND: LBA and COUNT (in sectors, at most ATA_SECTORS_MAX) are those of reads and writes, 0 otherwise; TAG
-   is the slot for queued commands. Fills ATA_FIS_SIZE bytes. */
-void ata_fis_build(uint8_t *fis, uint8_t command, uint64_t lba, uint32_t count, unsigned int tag);
+/* A command FIS for a transfer of COUNT sectors (at most ATA_SECTORS_MAX) from LBA on; QUEUED, with TAG the slot, or not.  FUA: a write
+   that is over when it is on the medium. Fills ATA_FIS_SIZE bytes. */
+void ata_fis_transfer(uint8_t *fis, bool write, bool queued, bool fua, uint64_t lba, uint32_t count, unsigned int tag);
+
+/* One for a COMMAND without address and count. */
+void ata_fis_command(uint8_t *fis, uint8_t command);
 
 #endif

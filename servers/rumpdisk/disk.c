@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The disks as devices: names, sizes, and reads and writes that are started by the thread which took the request and
+/* The disks and their partitions as devices: names, sizes, and reads and writes that are started by the thread which took the request and
    answered by the one which saw the interrupt: nobody waits in between. */
 
 #include "disk.h"
@@ -9,63 +9,94 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ahci.h"
+#include "block.h"
 #include "dma.h"
+#include "driver.h"
 
 /* More in one read is answered in part, as the interface allows: it is the server's memory. */
 #define READ_MAX (16u << 20)
 
 /* A transfer from device_read or device_write to its answer. */
 struct transfer {
-    struct ahci_request ahci; /* first */
+    struct block_request block; /* first */
     struct machdev_request request;
     struct dma dma;
-    struct ahci_port *port;
     void *data;      /* write: the client's bytes */
     size_t bytes;    /* that the client asked for */
 };
 
-/* All disks in order of their numbers: constant after disk_find_all. */
-static struct ahci_port **disks;
-static unsigned int disk_count;
-static struct dma_limits limits;
-
 /* ---- names ------------------------------------------------------------------------- */
 
-static io_return_t disk_open(const char *name, dev_mode_t mode, void **device)
+/* The unit that NAME begins with ("wd0" of "wd0s1"); *REST is what follows. NULL: none. */
+static struct block_unit *unit_lookup(const char *name, const char **rest)
 {
-    (void)mode;
-    char *end;
-    if (strncmp(name, "wd", 2) != 0 || name[2] < '0' || name[2] > '9' || (name[2] == '0' && name[3] != '\0'))
+    for (unsigned int i = 0; i < block_unit_count; i++) {
+        size_t length = strlen(block_units[i]->name);
+        if (strncmp(name, block_units[i]->name, length) == 0 && (name[length] == '\0' || name[length] == 's')) {
+            *rest = name + length;
+            return block_units[i];
+        }
+    }
+    return NULL;
+}
+
+/* The number of a partition in REST ("s1" of "wd0s1"): 1 to 9 digits without a leading 0. */
+static bool partition_number(const char *rest, unsigned int *number)
+{
+    size_t digits = strspn(rest + 1, "0123456789");
+    if (rest[0] != 's' || digits == 0 || digits > 9 || rest[1] == '0' || rest[1 + digits] != '\0')
+        return false;
+    *number = strtoul(rest + 1, NULL, 10);
+    return true;
+}
+
+static io_return_t disk_open(const char *name, dev_mode_t mode, void **result)
+{
+    const char *rest;
+    unsigned int number = 0;
+    struct block_unit *unit = unit_lookup(name, &rest);
+    if (!unit || (*rest != '\0' && !partition_number(rest, &number)))
         return D_NO_SUCH_DEVICE;
-    unsigned long number = strtoul(name + 2, &end, 10);
-    if (*end != '\0' || number >= disk_count)
-        return D_NO_SUCH_DEVICE;
-    *device = disks[number];
-    return D_SUCCESS;
+    if (unit->readonly && (mode & D_WRITE))
+        return D_READ_ONLY;
+    if (unit->medium_check && unit->medium_check(unit))
+        return D_DEVICE_DOWN;
+    struct disk *disk = malloc(sizeof *disk);
+    if (!disk)
+        return D_NO_MEMORY;
+    *disk = (struct disk){.unit = unit, .sectors = unit->sectors};
+    io_return_t code = number ? disk_partition_find(disk, number) : D_SUCCESS;
+    if (code)
+        free(disk);
+    else
+        *result = disk;
+    return code;
+}
+
+static void disk_close(void *device)
+{
+    free(device); /* transfers on their way know the unit only */
 }
 
 /* ---- transfers ---------------------------------------------------------------------- */
 
 static void error_tell(const struct transfer *transfer, const char *what)
 {
-    unsigned int number = 0;
-    while (number + 1 < disk_count && disks[number] != transfer->port)
-        number++;
-    fprintf(stderr, "rumpdisk: wd%u: %s error in sectors %llu to %llu\n", number, what,
-            (unsigned long long)transfer->ahci.lba,
-            (unsigned long long)(transfer->ahci.lba + transfer->ahci.sectors - 1));
+    const struct block_unit *unit = transfer->block.unit;
+    fprintf(stderr, "rumpdisk: %s: %s error in sectors %llu to %llu\n", unit->name, what,
+            (unsigned long long)transfer->block.lba,
+            (unsigned long long)(transfer->block.lba + (transfer->block.length >> unit->sector_log) - 1));
 }
 
-static void read_done(struct ahci_request *request, error_t err)
+static void read_done(struct block_request *request, error_t err)
 {
     struct transfer *transfer = (struct transfer *)request;
     if (err) {
         error_tell(transfer, "read");
-        dma_read_cancel(&limits, &transfer->dma);
+        dma_read_cancel(&transfer->dma);
         machdev_read_done(&transfer->request, D_IO_ERROR, NULL, 0);
     } else {
-        dma_read_end(&limits, &transfer->dma);
+        dma_read_end(&transfer->dma);
         machdev_read_done(&transfer->request, D_SUCCESS, transfer->dma.address, transfer->bytes);
     }
     free(transfer);
@@ -73,9 +104,10 @@ static void read_done(struct ahci_request *request, error_t err)
 
 static io_return_t disk_read(void *device, const struct machdev_request *request, recnum_t record, size_t wanted)
 {
-    struct ahci_port *port = device;
-    size_t bytes;
-    io_return_t result = machdev_range_check(port->identity.sectors, ATA_SECTOR, false, record, wanted, &bytes);
+    const struct disk *disk = device;
+    struct block_unit *unit = disk->unit;
+    size_t bytes, sector = (size_t)1 << unit->sector_log;
+    io_return_t result = machdev_range_check(disk->sectors, sector, false, record, wanted, &bytes);
     if (result)
         return result;
     if (bytes > READ_MAX)
@@ -83,24 +115,23 @@ static io_return_t disk_read(void *device, const struct machdev_request *request
     struct transfer *transfer = malloc(sizeof *transfer);
     if (!transfer)
         return D_NO_MEMORY;
-    uint32_t sectors = (bytes + ATA_SECTOR - 1) / ATA_SECTOR;
-    if (dma_read_begin(&limits, (size_t)sectors * ATA_SECTOR, &transfer->dma)) {
+    size_t length = (bytes + sector - 1) & ~(sector - 1);
+    if (dma_read_begin(&unit->limits, length, &transfer->dma)) {
         free(transfer);
         return D_NO_MEMORY;
     }
-    transfer->ahci = (struct ahci_request){
-        .kind = AHCI_READ, .lba = record, .sectors = sectors, .memory = transfer->dma.memory, .done = read_done};
+    transfer->block = (struct block_request){.unit = unit, .kind = BLOCK_READ, .lba = disk->start + record, .length = length,
+                                            .memory = transfer->dma.memory, .done = read_done};
     transfer->request = *request;
-    transfer->port = port;
     transfer->bytes = bytes;
-    ahci_submit(port, &transfer->ahci);
+    block_submit(&transfer->block);
     return D_SUCCESS;
 }
 
-static void write_done(struct ahci_request *request, error_t err)
+static void write_done(struct block_request *request, error_t err)
 {
     struct transfer *transfer = (struct transfer *)request;
-    dma_write_end(&limits, &transfer->dma);
+    dma_write_end(&transfer->dma);
     if (err)
         error_tell(transfer, "write");
     machdev_write_done(&transfer->request, err ? D_IO_ERROR : D_SUCCESS, transfer->bytes);
@@ -112,25 +143,25 @@ static void write_done(struct ahci_request *request, error_t err)
 static io_return_t disk_write(void *device, const struct machdev_request *request, recnum_t record, void *data,
                               size_t wanted)
 {
-    struct ahci_port *port = device;
+    const struct disk *disk = device;
+    struct block_unit *unit = disk->unit;
     size_t bytes;
-    io_return_t result = machdev_range_check(port->identity.sectors, ATA_SECTOR, true, record, wanted, &bytes);
+    io_return_t result = machdev_range_check(disk->sectors, 1u << unit->sector_log, true, record, wanted, &bytes);
     if (result)
         return result;
     struct transfer *transfer = malloc(sizeof *transfer);
     if (!transfer)
         return D_NO_MEMORY;
-    if (dma_write_begin(&limits, data, bytes, &transfer->dma)) {
+    if (dma_write_begin(&unit->limits, data, bytes, &transfer->dma)) {
         free(transfer);
         return D_NO_MEMORY;
     }
-    transfer->ahci = (struct ahci_request){.kind = AHCI_WRITE, .lba = record, .sectors = bytes / ATA_SECTOR,
-                                           .memory = transfer->dma.memory, .done = write_done};
+    transfer->block = (struct block_request){.unit = unit, .kind = BLOCK_WRITE, .lba = disk->start + record, .length = bytes,
+                                            .memory = transfer->dma.memory, .done = write_done};
     transfer->request = *request;
     transfer->data = data;
-    transfer->port = port;
     transfer->bytes = bytes;
-    ahci_submit(port, &transfer->ahci);
+    block_submit(&transfer->block);
     return D_SUCCESS;
 }
 
@@ -138,112 +169,59 @@ static io_return_t disk_write(void *device, const struct machdev_request *reques
 
 static io_return_t disk_get_status(void *device, dev_flavor_t flavor, dev_status_t status, mach_msg_type_number_t *count)
 {
-    const struct ahci_port *port = device;
-    uint64_t sectors = port->identity.sectors;
+    const struct disk *disk = device;
+    unsigned int log = disk->unit->sector_log;
     if (flavor != DEV_GET_SIZE && flavor != DEV_GET_RECORDS)
         return D_INVALID_OPERATION;
     if (*count < DEV_GET_SIZE_COUNT)
         return D_INVALID_SIZE;
     /* 0 is "unknown": what a word cannot hold. */
-    uint64_t size = flavor == DEV_GET_SIZE ? sectors * ATA_SECTOR : sectors;
+    uint64_t size = flavor == DEV_GET_SIZE ? disk->sectors << log : disk->sectors;
     uint64_t most = flavor == DEV_GET_SIZE ? INT32_MAX : UINT32_MAX;
     status[DEV_GET_SIZE_DEVICE_SIZE] = size > most ? 0 : (int)size;
-    status[DEV_GET_SIZE_RECORD_SIZE] = ATA_SECTOR;
+    status[DEV_GET_SIZE_RECORD_SIZE] = 1 << log;
     *count = DEV_GET_SIZE_COUNT;
     return D_SUCCESS;
 }
 
-static error_t disk_flush(struct ahci_port *port)
+static error_t unit_flush(struct block_unit *unit)
 {
-    struct ahci_request request = {.kind = AHCI_FLUSH};
-    return port->identity.write_cache ? ahci_submit_wait(port, &request) : 0;
+    struct block_request request = {.unit = unit, .kind = BLOCK_FLUSH};
+    return unit->write_cache ? block_submit_wait(&request) : 0;
 }
 
 static io_return_t disk_set_status(void *device, dev_flavor_t flavor, const int *status, mach_msg_type_number_t count)
 {
+    const struct disk *disk = device;
     (void)status;
     (void)count;
     if (flavor != MACHDEV_SYNC)
         return D_INVALID_OPERATION;
-    return disk_flush(device) ? D_IO_ERROR : D_SUCCESS;
+    return unit_flush(disk->unit) ? D_IO_ERROR : D_SUCCESS;
 }
 
 static io_return_t disk_sync(void)
 {
     io_return_t result = D_SUCCESS;
-    for (unsigned int i = 0; i < disk_count; i++) {
-        if (disk_flush(disks[i])) {
-            fprintf(stderr, "rumpdisk: wd%u: flushing the cache failed\n", i);
+    for (unsigned int i = 0; i < block_unit_count; i++) {
+        struct block_unit *unit = block_units[i];
+        const struct block_queue *queue = unit->queue;
+        if (unit_flush(unit)) {
+            fprintf(stderr, "rumpdisk: %s: flushing the cache failed\n", unit->name);
             result = D_IO_ERROR;
         }
-        machdev_trace("wd%u: %llu commands, %llu KiB, %llu resets", i, (unsigned long long)disks[i]->commands,
-                      (unsigned long long)disks[i]->bytes / 1024, (unsigned long long)disks[i]->resets);
+        machdev_trace("%s: %llu commands, %llu KiB, %llu resets", unit->name, (unsigned long long)queue->commands,
+                      (unsigned long long)queue->bytes / 1024, (unsigned long long)queue->resets);
     }
     return result;
 }
 
 const struct machdev_driver disk_driver = {
     .open = disk_open,
+    .close = disk_close,
     .read = disk_read,
     .write = disk_write,
     .get_status = disk_get_status,
     .set_status = disk_set_status,
     .sync = disk_sync,
 };
-
-/* ---- finding them ------------------------------------------------------------------------ */
-
-struct search {
-    mach_port_t host_priv, device_master;
-    unsigned int adapters;
-};
-
-static void disk_add(struct ahci_port *port)
-{
-    struct ahci_port **more = realloc(disks, (disk_count + 1) * sizeof *disks);
-    if (!more) {
-        fprintf(stderr, "rumpdisk: wd%u: no memory\n", disk_count);
-        return;
-    }
-    disks = more;
-    disks[disk_count] = port;
-    fprintf(stderr, "rumpdisk: wd%u: %s, %llu MiB\n", disk_count, port->identity.model,
-            (unsigned long long)(port->identity.sectors / (1048576 / ATA_SECTOR)));
-    disk_count++;
-}
-
-static error_t adapter_found(struct pci_bus *bus, const struct pci_function *function, void *arg)
-{
-    struct search *search = arg;
-    /* Class SATA, programming interface AHCI. */
-    if (function->class_code != (PCI_CLASS_SATA << 8 | 1))
-        return 0;
-    struct ahci_hba *hba;
-    search->adapters++;
-    error_t err = ahci_hba_attach(bus, function, search->host_priv, search->device_master, &hba);
-    if (err) {
-        fprintf(stderr, "rumpdisk: AHCI controller at %02x:%02x.%x cannot be used: %s\n", function->address.bus,
-                function->address.device, function->address.function, strerror(err));
-        return 0;
-    }
-    uint64_t end = ahci_hba_reach(hba);
-    if (end < limits.end)
-        limits.end = end;
-    for (unsigned int i = 0; i < AHCI_PORTS; i++)
-        if (hba->ports[i])
-            disk_add(hba->ports[i]);
-    return 0;
-}
-
-void disk_find_all(struct pci_bus *bus, mach_port_t host_priv, mach_port_t device_master)
-{
-    struct search search = {.host_priv = host_priv, .device_master = device_master};
-    limits = (struct dma_limits){.host_priv = host_priv, .end = UINT64_MAX};
-    error_t err = pci_bus_walk(bus, adapter_found, &search);
-    if (err)
-        fprintf(stderr, "rumpdisk: looking for AHCI controllers by %s: %s\n", bus->ops->name, strerror(err));
-    else if (search.adapters == 0)
-        fprintf(stderr, "rumpdisk: no AHCI controller found on the PCI bus: there are no disks\n");
-    else if (disk_count == 0)
-        fprintf(stderr, "rumpdisk: no disk found on %u AHCI controller(s)\n", search.adapters);
-}

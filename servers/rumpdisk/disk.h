@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The disks wd0, wd1, ... as devices of lib/machdev. */
+/* The disks wd0, wd1, ..., cd0, ... and their partitions wd0s1, ... as devices of lib/machdev.
+
+   A partition is looked up when it is opened: the numbers are those of lib/store, from 1, the logical ones of an MBR from 5; it is as
+   large as the table said then.  Without a partition of that number, or without a table, there is no such device.  */
 
 #ifndef RUMPDISK_DISK_H
 #define RUMPDISK_DISK_H
 
 #include <machdev/machdev.h>
-#include <pci/pci.h>
+
+struct block_unit;
 
 /* Operations for machdev. */
 extern const struct machdev_driver disk_driver;
 
-/* Finds all AHCI adapters on BUS and numbers their disks from wd0 in the order of adapters and ports. Says on stderr what
-   disks there are, or in one line why there are none; that is no error, but then every device_open answers
-   D_NO_SUCH_DEVICE. */
-void disk_find_all(struct pci_bus *bus, mach_port_t host_priv, mach_port_t device_master);
+/* An open disk or partition: constant. */
+struct disk {
+    struct block_unit *unit;
+    uint64_t start, sectors; /* in the unit's sectors */
+};
+
+/* disk_partition.c.  Cuts DISK, a whole unit, down to its partition NUMBER.  D_NO_SUCH_DEVICE; D_IO_ERROR when the table cannot be read;
+   D_NO_MEMORY. */
+io_return_t disk_partition_find(struct disk *disk, unsigned int number);
 
 #endif

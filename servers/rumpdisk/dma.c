@@ -14,16 +14,40 @@
    only, and it stops when a lower bound lies within one of its own pieces of memory. */
 #define CONTIGUOUS_END ((rpc_phys_addr_t)1 << 32)
 
-static kern_return_t contiguous(const struct dma_limits *limits, size_t length, struct dma *dma)
+static mach_port_t host_priv; /* constant after dma_init */
+
+void dma_init(mach_port_t priv)
+{
+    host_priv = priv;
+}
+
+static kern_return_t contiguous_allocate(uint64_t limit, size_t size, vm_address_t *address, rpc_phys_addr_t *physical)
+{
+    rpc_phys_addr_t end = limit < CONTIGUOUS_END ? limit : CONTIGUOUS_END;
+    return vm_allocate_contiguous(host_priv, mach_task_self(), address, physical, size, 0, end, vm_page_size);
+}
+
+error_t block_memory_allocate(const struct block_limits *limits, size_t size, void **where, uint64_t *physical)
+{
+    vm_address_t address;
+    rpc_phys_addr_t start;
+    error_t err = contiguous_allocate(limits->end, round_page(size), &address, &start);
+    if (err)
+        return err;
+    memset((void *)address, 0, round_page(size));
+    *where = (void *)address;
+    *physical = start;
+    return 0;
+}
+
+static kern_return_t contiguous(const struct block_limits *limits, size_t length, struct dma *dma)
 {
     vm_address_t address;
     rpc_phys_addr_t physical;
     size_t size = round_page(length);
     if (size > CONTIGUOUS_MAX)
         return KERN_RESOURCE_SHORTAGE;
-    rpc_phys_addr_t end = limits->end < CONTIGUOUS_END ? limits->end : CONTIGUOUS_END;
-    kern_return_t err = vm_allocate_contiguous(limits->host_priv, mach_task_self(), &address, &physical, size, 0, end,
-                                               vm_page_size);
+    kern_return_t err = contiguous_allocate(limits->end, size, &address, &physical);
     if (err)
         return err;
     *dma = (struct dma){
@@ -48,7 +72,7 @@ static pthread_mutex_t bounce_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct dma_bounce *bounce_free; /* bounce_lock */
 
 /* As many as were ever in use at the same time: at most the slots of all ports and what waits for them. */
-static struct dma_bounce *bounce_get(const struct dma_limits *limits)
+static struct dma_bounce *bounce_get(void)
 {
     pthread_mutex_lock(&bounce_lock);
     struct dma_bounce *bounce = bounce_free;
@@ -61,7 +85,9 @@ static struct dma_bounce *bounce_get(const struct dma_limits *limits)
     bounce = malloc(sizeof *bounce);
     if (!bounce)
         return NULL;
-    if (contiguous(limits, vm_page_size, &dma)) {
+    /* For all adapters. */
+    static const struct block_limits low = {.end = BLOCK_REACH_32};
+    if (contiguous(&low, vm_page_size, &dma)) {
         free(bounce);
         return NULL;
     }
@@ -82,7 +108,7 @@ static void bounce_put(struct dma_bounce *bounce)
 
 /* Wires LENGTH bytes at ADDRESS with PROT and finds out where they are.  KERN_INVALID_ADDRESS when some are out of the
    adapter's reach. */
-static kern_return_t wire(const struct dma_limits *limits, vm_address_t address, size_t length, vm_prot_t prot,
+static kern_return_t wire(const struct block_limits *limits, vm_address_t address, size_t length, vm_prot_t prot,
                           struct dma *dma)
 {
     vm_address_t first = trunc_page(address), end = round_page(address + length);
@@ -93,14 +119,14 @@ static kern_return_t wire(const struct dma_limits *limits, vm_address_t address,
     if (!(prot & VM_PROT_WRITE))
         err = vm_protect(mach_task_self(), first, end - first, FALSE, VM_PROT_READ);
     if (!err)
-        err = vm_wire(limits->host_priv, mach_task_self(), first, end - first, prot);
+        err = vm_wire(host_priv, mach_task_self(), first, end - first, prot);
     if (err)
         return err;
-    err = vm_pages_phys(limits->host_priv, mach_task_self(), first, end - first, &pages, &count);
+    err = vm_pages_phys(host_priv, mach_task_self(), first, end - first, &pages, &count);
     if (!err) {
         dma->address = (void *)address;
         dma->length = length;
-        dma->memory = (struct ahci_memory){.pages = (const uint64_t *)pages, .offset = address - first};
+        dma->memory = (struct block_memory){.pages = (const uint64_t *)pages, .offset = address - first};
         dma->wired = first;
         dma->wired_end = end;
         dma->own = dma->own_end = 0;
@@ -117,14 +143,14 @@ static kern_return_t wire(const struct dma_limits *limits, vm_address_t address,
         if (dma->pages_end > dma->pages)
             vm_deallocate(mach_task_self(), dma->pages, dma->pages_end - dma->pages);
     }
-    vm_wire(limits->host_priv, mach_task_self(), first, end - first, VM_PROT_NONE);
+    vm_wire(host_priv, mach_task_self(), first, end - first, VM_PROT_NONE);
     return err;
 }
 
-static void release(const struct dma_limits *limits, struct dma *dma)
+static void release(struct dma *dma)
 {
     if (dma->wired_end > dma->wired)
-        vm_wire(limits->host_priv, mach_task_self(), dma->wired, dma->wired_end - dma->wired, VM_PROT_NONE);
+        vm_wire(host_priv, mach_task_self(), dma->wired, dma->wired_end - dma->wired, VM_PROT_NONE);
     if (dma->pages_end > dma->pages)
         vm_deallocate(mach_task_self(), dma->pages, dma->pages_end - dma->pages);
     if (dma->bounce)
@@ -133,7 +159,7 @@ static void release(const struct dma_limits *limits, struct dma *dma)
         vm_deallocate(mach_task_self(), dma->own, dma->own_end - dma->own);
 }
 
-kern_return_t dma_read_begin(const struct dma_limits *limits, size_t length, struct dma *dma)
+kern_return_t dma_read_begin(const struct block_limits *limits, size_t length, struct dma *dma)
 {
     kern_return_t err = contiguous(limits, length, dma);
     if (!err)
@@ -148,29 +174,29 @@ kern_return_t dma_read_begin(const struct dma_limits *limits, size_t length, str
     return err;
 }
 
-void dma_read_end(const struct dma_limits *limits, struct dma *dma)
+void dma_read_end(struct dma *dma)
 {
-    release(limits, dma);
+    release(dma);
 }
 
-void dma_read_cancel(const struct dma_limits *limits, struct dma *dma)
+void dma_read_cancel(struct dma *dma)
 {
-    release(limits, dma);
+    release(dma);
     vm_deallocate(mach_task_self(), trunc_page((vm_address_t)dma->address), round_page(dma->length));
 }
 
-kern_return_t dma_write_begin(const struct dma_limits *limits, void *data, size_t length, struct dma *dma)
+kern_return_t dma_write_begin(const struct block_limits *limits, void *data, size_t length, struct dma *dma)
 {
     vm_address_t address = (vm_address_t)data;
-    struct dma_bounce *bounce = length <= vm_page_size ? bounce_get(limits) : NULL;
+    struct dma_bounce *bounce = length <= vm_page_size ? bounce_get() : NULL;
     if (bounce) {
         memcpy(bounce->page, data, length);
         *dma = (struct dma){
             .address = bounce->page, .length = length, .memory = {.base = bounce->physical}, .bounce = bounce};
         return 0;
     }
-    /* The hardware wants even addresses. */
-    if (address % 2 == 0) {
+    /* The hardware wants words (NVMe) or even addresses. */
+    if (address % 4 == 0) {
         kern_return_t err = wire(limits, address, length, VM_PROT_READ, dma);
         if (err != KERN_INVALID_ADDRESS)
             return err;
@@ -184,7 +210,7 @@ kern_return_t dma_write_begin(const struct dma_limits *limits, void *data, size_
     return 0;
 }
 
-void dma_write_end(const struct dma_limits *limits, struct dma *dma)
+void dma_write_end(struct dma *dma)
 {
-    release(limits, dma);
+    release(dma);
 }

@@ -17,7 +17,7 @@
 
 #include <mach.h>
 
-#include "ahci_command.h"
+#include "block.h"
 
 /* Pages whose addresses have room in the structure: the kernel's answer is then not memory of its own. */
 #define DMA_PAGES 17u
@@ -26,7 +26,7 @@
 struct dma {
     void *address;             /* where the transfer's first byte is for the processor */
     size_t length;             /* bytes of the transfer */
-    struct ahci_memory memory; /* where it is for the disk */
+    struct block_memory memory; /* where it is for the disk */
     vm_address_t wired, wired_end; /* pages to unwire when it is over */
     vm_address_t pages, pages_end; /* memory that holds memory.pages, or nothing */
     vm_address_t own, own_end;     /* pages of ours to deallocate when it is over, or nothing */
@@ -34,23 +34,20 @@ struct dma {
     uint64_t few_pages[DMA_PAGES];
 };
 
-/* What the adapter can address, and by whose right memory is wired. Constant after start-up. */
-struct dma_limits {
-    mach_port_t host_priv;
-    uint64_t end;              /* first address that is out of reach; UINT64_MAX: none */
-};
+/* Before all else: the right by which memory is wired. */
+void dma_init(mach_port_t host_priv);
 
 /* Memory to read LENGTH bytes into.  Its contents are whatever was there. KERN_RESOURCE_SHORTAGE and the like. */
-kern_return_t dma_read_begin(const struct dma_limits *limits, size_t length, struct dma *dma);
+kern_return_t dma_read_begin(const struct block_limits *limits, size_t length, struct dma *dma);
 /* The data is there: what was wired is not any more.  DMA->address is vm_deallocate'able memory, the caller's. */
-void dma_read_end(const struct dma_limits *limits, struct dma *dma);
+void dma_read_end(struct dma *dma);
 
 /* Makes LENGTH bytes at DATA (a multiple of 512) readable for the disk. */
-kern_return_t dma_write_begin(const struct dma_limits *limits, void *data, size_t length, struct dma *dma);
+kern_return_t dma_write_begin(const struct block_limits *limits, void *data, size_t length, struct dma *dma);
 /* Undoes that. DATA stays. */
-void dma_write_end(const struct dma_limits *limits, struct dma *dma);
+void dma_write_end(struct dma *dma);
 
 /* Gives up the memory of a read that failed. */
-void dma_read_cancel(const struct dma_limits *limits, struct dma *dma);
+void dma_read_cancel(struct dma *dma);
 
 #endif

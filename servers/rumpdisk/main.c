@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* rumpdisk: SATA disks behind AHCI, as wd0, wd1, ...: for the boot's file system by its bootstrap port, for everybody later by
-   /dev/disk.  The name is the one of the real Hurd's driver, in whose place it stands on GRUB's lines. */
+/* rumpdisk: disks as wd0, wd1, ..., their partitions as wd0s1, ...: for the boot's file system by its bootstrap port, for everybody later
+   by /dev/disk.  The name is the one of the real Hurd's driver, in whose place it stands on GRUB's lines. */
 
 #include <dance/dance.h>
 #include <hurd/hurd_types.h>
@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "disk.h"
+#include "dma.h"
+#include "driver.h"
 
 int main(int argc, char **argv)
 {
@@ -19,7 +21,7 @@ int main(int argc, char **argv)
     struct pci_bus *bus;
 
     /* 1. What GRUB's line says. */
-    machdev_arguments_parse(argc, argv, "fs-server-task", "Task of the file system that is started next", "SATA disks behind AHCI controllers.",
+    machdev_arguments_parse(argc, argv, "fs-server-task", "Task of the file system that is started next", "Disks behind PCI controllers.",
                             &arguments);
 
     /* 2. The device library: privileged ports, console, control port. */
@@ -38,10 +40,13 @@ int main(int argc, char **argv)
     dance_step(3, "reaching the PCI bus%s%s", err ? ": " : "", err ? strerror(err) : "");
 
     /* 4. The disks. */
+    const struct driver_environment environment = {
+        .bus = bus, .host_priv = machdev->host_priv, .device_master = machdev->device_master};
+    dma_init(machdev->host_priv);
     if (err)
         fprintf(stderr, "rumpdisk: no way to the PCI bus: %s: there are no disks\n", strerror(err));
     else
-        disk_find_all(bus, machdev->host_priv, machdev->device_master);
+        driver_attach_all(&environment);
     dance_step(4, "disks found");
 
     /* 5. The file system's task gets our port and runs ("machdev_trivfs_init resumes the FS task"). */

@@ -49,6 +49,9 @@ UNIT_TEST(identity_refuses_what_cannot_be_used)
     identity_sample(data);
     word_set(data, 106, 0x5000);
     word_set(data, 117, 2048);
+    CHECK(ata_identity_parse(data, &identity));
+    CHECK_EQ(identity.sector_log, 12);
+    word_set(data, 117, 2049);
     CHECK(!ata_identity_parse(data, &identity));
     identity_sample(data);
     word_set(data, 103, 1);
@@ -63,7 +66,7 @@ UNIT_TEST(identity_refuses_what_cannot_be_used)
 UNIT_TEST(fis_of_dma_and_queued)
 {
     uint8_t fis[ATA_FIS_SIZE];
-    ata_fis_build(fis, ATA_READ_DMA_EXT, 0x665544332211, 0x1234, 7);
+    ata_fis_transfer(fis, false, false, false, 0x665544332211, 0x1234, 7);
     CHECK_EQ(fis[0], 0x27);
     CHECK_EQ(fis[1], 0x80);
     CHECK_EQ(fis[2], 0x25);
@@ -71,11 +74,15 @@ UNIT_TEST(fis_of_dma_and_queued)
     CHECK(memcmp(fis + 4, lba, 7) == 0);
     CHECK_EQ(fis[12], 0x34);
     CHECK_EQ(fis[13], 0x12);
-    ata_fis_build(fis, ATA_WRITE_FPDMA_QUEUED, 1, ATA_SECTORS_MAX, 7);
+    ata_fis_transfer(fis, true, true, true, 1, ATA_SECTORS_MAX, 7);
     CHECK_EQ(fis[3], 0);
     CHECK_EQ(fis[11], 0);
     CHECK_EQ(fis[12], 7 << 3);
-    ata_fis_build(fis, ATA_FLUSH_CACHE_EXT, 0, 0, 0);
+    CHECK_EQ(fis[7], 0xc0);
+    ata_fis_transfer(fis, true, false, true, 1, 1, 0);
+    CHECK_EQ(fis[2], ATA_WRITE_DMA_FUA_EXT);
+    CHECK_EQ(fis[7], 0x40);
+    ata_fis_command(fis, ATA_FLUSH_CACHE_EXT);
     CHECK_EQ(fis[7], 0);
 }
 
@@ -88,9 +95,9 @@ UNIT_TEST(prds_join_neighbours)
 {
     static struct ahci_table table;
     static const uint64_t pages[] = {0x5000, 0x6000, 0x100000000, 0x9000};
-    struct ahci_memory memory = {.pages = pages, .offset = 0x10};
+    struct block_memory memory = {.pages = pages, .offset = 0x10};
     unsigned int count;
-    CHECK_EQ(ahci_prds_fill(&table, &memory, 4096, 0, 0x3000, &count), 0x3000);
+    CHECK_EQ(ahci_prds_fill(&table, &memory, 512, 0, 0x3000, &count), 0x3000);
     CHECK_EQ(count, 3);
     CHECK_EQ(prd_address(&table.prds[0]), 0x5010);
     CHECK_EQ(table.prds[0].count, 0x1ff0 - 1);
@@ -103,14 +110,14 @@ UNIT_TEST(prds_join_neighbours)
 UNIT_TEST(prds_of_one_long_piece)
 {
     static struct ahci_table table;
-    struct ahci_memory memory = {.base = 0x40000000};
+    struct block_memory memory = {.base = 0x40000000};
     unsigned int count;
-    CHECK_EQ(ahci_prds_fill(&table, &memory, 4096, 0, 9 << 20, &count), 9 << 20);
+    CHECK_EQ(ahci_prds_fill(&table, &memory, 512, 0, 9 << 20, &count), 9 << 20);
     CHECK_EQ(count, 3);
     CHECK_EQ(table.prds[0].count, (4 << 20) - 1);
     CHECK_EQ(prd_address(&table.prds[2]), 0x40000000 + (8 << 20));
     CHECK_EQ(table.prds[2].count, (1 << 20) - 1);
-    CHECK_EQ(ahci_prds_fill(&table, &memory, 4096, 512, 512, &count), 512);
+    CHECK_EQ(ahci_prds_fill(&table, &memory, 512, 512, 512, &count), 512);
     CHECK_EQ(prd_address(&table.prds[0]), 0x40000200);
 }
 
@@ -122,11 +129,11 @@ UNIT_TEST(prds_full_table_ends_at_a_sector)
     for (unsigned int i = 0; i < 300; i++)
         pages[i] = 0x100000 + 0x2000 * (uint64_t)i;
     for (size_t offset = 0; offset < 4096; offset += 6) {
-        struct ahci_memory memory = {.pages = pages, .offset = offset};
+        struct block_memory memory = {.pages = pages, .offset = offset};
         size_t total = 299 * 4096, done = 0;
         while (done < total) {
             unsigned int count;
-            size_t piece = ahci_prds_fill(&table, &memory, 4096, done, total - done, &count);
+            size_t piece = ahci_prds_fill(&table, &memory, 512, done, total - done, &count);
             size_t sum = 0;
             CHECK(piece > 0 && piece % 512 == 0 && count <= AHCI_PRDS);
             for (unsigned int i = 0; i < count; i++) {
