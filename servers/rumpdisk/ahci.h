@@ -4,7 +4,7 @@
    Specification: Serial ATA AHCI 1.3.1; ATA part in ata.h.  Left out: port multipliers, hot plugging, power management, command
    completion coalescing, IDE emulation of controllers that are not in AHCI mode.
 
-   A port is a block_queue of 32 slots with one unit.  Queued commands (FPDMA) are used where disk and adapter have them, but not for a
+   A port is a block_queue of 32 slots with one unit, a disk or an optical drive.  Queued commands (FPDMA) are used where disk and adapter have them, but not for a
    request that has failed before: then the port tells nothing about which command failed (10.2.2 needs the disk's log), so what was in
    flight is tried again alone and unqueued.
 
@@ -19,6 +19,7 @@
 
 #include "ahci_command.h"
 #include "ata.h"
+#include "atapi.h"
 #include "block.h"
 
 #define AHCI_SPIN_UP_S 10
@@ -28,7 +29,7 @@ struct ahci_hba;
 
 struct ahci_port {
     struct block_queue queue;        /* first */
-    struct block_unit unit;
+    struct ata_unit unit;
     struct ahci_hba *hba;            /* constant */
     unsigned int number;             /* constant */
     volatile uint32_t *regs;         /* constant */
@@ -62,10 +63,12 @@ static inline void ahci_write32(volatile uint32_t *regs, unsigned int offset, ui
 error_t ahci_wait(volatile uint32_t *regs, unsigned int offset, uint32_t mask, uint32_t value, unsigned int milliseconds);
 
 /* ahci_port.c.  Creation of the port's structures; starting; and bringing the link up again after an error (queue lock held).
-   ENXIO: no disk there.  Identification fills the unit; ENOTSUP: of a kind that cannot be used. */
+   ENXIO: no disk there.  Identification fills the unit; ENOTSUP: of a kind that cannot be used.  Restarting is what one failed command
+   asks for whose slot is known (6.2.2.1): the link stays as it is. */
 error_t ahci_port_create(struct ahci_hba *hba, unsigned int number, struct ahci_port **port);
 error_t ahci_port_start(struct ahci_port *port);
 error_t ahci_port_reset(struct ahci_port *port);
+error_t ahci_port_restart(struct ahci_port *port);
 error_t ahci_port_identify(struct ahci_port *port);
 
 /* ahci_queue.c. */

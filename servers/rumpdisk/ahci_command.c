@@ -55,9 +55,9 @@ size_t ahci_prds_fill(struct ahci_table *table, const struct block_memory *memor
     return done;
 }
 
-void ahci_header_fill(struct ahci_header *header, uint64_t physical, bool write, unsigned int count)
+void ahci_header_fill(struct ahci_header *header, uint64_t physical, uint32_t kind, unsigned int count)
 {
-    header->flags = ATA_FIS_SIZE / 4 | (write ? AHCI_HEADER_WRITE : 0) | count << 16;
+    header->flags = ATA_FIS_SIZE / 4 | kind | count << 16;
     header->done = 0;
     header->table = physical;
     header->table_high = physical >> 32;

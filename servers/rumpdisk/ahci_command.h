@@ -27,6 +27,7 @@ struct ahci_header {
     uint32_t table_high;
     uint32_t reserved[4];
 };
+#define AHCI_HEADER_PACKET 0x20u
 #define AHCI_HEADER_WRITE 0x40u
 
 struct ahci_prd {
@@ -48,7 +49,7 @@ struct ahci_table {
 size_t ahci_prds_fill(struct ahci_table *table, const struct block_memory *memory, size_t sector, size_t from, size_t length,
                       unsigned int *count);
 
-/* The header of a command with COUNT entries whose table is at PHYSICAL. */
-void ahci_header_fill(struct ahci_header *header, uint64_t physical, bool write, unsigned int count);
+/* The header of a command with COUNT entries whose table is at PHYSICAL; KIND: 0, AHCI_HEADER_WRITE or AHCI_HEADER_PACKET. */
+void ahci_header_fill(struct ahci_header *header, uint64_t physical, uint32_t kind, unsigned int count);
 
 #endif

@@ -98,8 +98,10 @@ static void ports_attach(struct ahci_hba *hba)
         err = ahci_port_start(port);
         if (!err)
             err = ahci_port_identify(port);
+        if (!err && port->unit.packet)
+            atapi_medium_check(&port->unit.block); /* for the announcement */
         if (!err)
-            err = block_unit_add(&port->unit);
+            err = block_unit_add(&port->unit.block);
         if (err) {
             if (err != ENXIO)
                 fprintf(stderr, "rumpdisk: %s: disk cannot be used: %s\n", port->queue.name, strerror(err));

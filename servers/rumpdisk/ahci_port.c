@@ -20,7 +20,7 @@ error_t ahci_port_create(struct ahci_hba *hba, unsigned int number, struct ahci_
     port->hba = hba;
     port->number = number;
     port->regs = hba->regs + HBA_PORT(number) / 4;
-    port->unit = (struct block_unit){.queue = &port->queue, .sector_log = 9, .limits = hba->limits};
+    port->unit.block = (struct block_unit){.queue = &port->queue, .sector_log = 9, .limits = hba->limits};
     block_queue_init(&port->queue, &ahci_queue_ops, HBA_CAP_SLOTS(hba->cap), "AHCI %s port %u", hba->place, number);
     *result = port;
     return 0;
@@ -83,9 +83,20 @@ error_t ahci_port_start(struct ahci_port *port)
     if (!err)
         err = port_run(port);
     /* The signature has come with the first FIS. */
-    if (!err && ahci_read32(port->regs, PORT_SIG) != PORT_SIG_ATA)
+    uint32_t signature = ahci_read32(port->regs, PORT_SIG);
+    port->unit.packet = signature == PORT_SIG_ATAPI;
+    if (!err && signature != PORT_SIG_ATA && signature != PORT_SIG_ATAPI)
         err = ENXIO;
     return err;
+}
+
+error_t ahci_port_restart(struct ahci_port *port)
+{
+    error_t err = port_stop(port);
+    /* A drive that is still busy needs a reset of the link. */
+    if (!err && (ahci_read32(port->regs, PORT_TFD) & (ATA_STATUS_BSY | ATA_STATUS_DRQ)))
+        err = EIO;
+    return err ? err : port_run(port);
 }
 
 error_t ahci_port_reset(struct ahci_port *port)
@@ -101,33 +112,35 @@ error_t ahci_port_reset(struct ahci_port *port)
     return err ? err : port_run(port);
 }
 
-/* From what the disk says to what the block layer wants to know. */
-static void unit_fill(struct ahci_port *port, const struct ata_identity *identity)
+/* Queued commands, if both sides have them. */
+static void queuing_enable(struct ahci_port *port, const void *data)
 {
-    struct block_unit *unit = &port->unit;
-    strcpy(unit->model, identity->model);
-    unit->sectors = identity->sectors;
-    unit->sector_log = identity->sector_log;
-    unit->write_cache = identity->write_cache;
-    unit->fua = identity->fua;
-    if (identity->queue_depth > 0 && (port->hba->cap & HBA_CAP_SNCQ)) {
-        port->queuing = true;
-        if (port->queue.depth > identity->queue_depth)
-            port->queue.depth = identity->queue_depth;
-    }
+    struct ata_identity identity;
+    if (!(port->hba->cap & HBA_CAP_SNCQ) || !ata_identity_parse(data, &identity) || identity.queue_depth == 0)
+        return;
+    port->queuing = true;
+    if (port->queue.depth > identity.queue_depth)
+        port->queue.depth = identity.queue_depth;
 }
 
 error_t ahci_port_identify(struct ahci_port *port)
 {
     void *data;
-    struct ata_identity identity;
-    struct block_request request = {.unit = &port->unit, .kind = BLOCK_SPECIAL, .length = ATA_SECTOR};
+    bool packet = port->unit.packet;
+    uint8_t command = packet ? ATA_IDENTIFY_PACKET_DEVICE : ATA_IDENTIFY_DEVICE;
+    struct block_request request = {
+        .unit = &port->unit.block, .kind = BLOCK_SPECIAL, .length = ATA_SECTOR, .special = &command};
     error_t err = block_memory_allocate(&port->hba->limits, BLOCK_PAGE, &data, &request.memory.base);
+    if (err)
+        return err;
+    /* Identification is no packet, whatever it is for. */
+    port->unit.packet = false;
+    err = block_submit_wait(&request);
     if (!err)
-        err = block_submit_wait(&request);
-    if (!err && !ata_identity_parse(data, &identity))
-        err = ENOTSUP;
-    if (!err)
-        unit_fill(port, &identity);
+        err = packet ? atapi_unit_identified(&port->unit, data) : ata_unit_identified(&port->unit, data);
+    if (!err && packet)
+        port->queue.depth = 1;
+    else if (!err)
+        queuing_enable(port, data);
     return err;
 }

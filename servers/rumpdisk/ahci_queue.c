@@ -20,25 +20,39 @@ static bool ahci_may_issue(struct block_queue *queue, const struct block_request
     return is_queued(port, request) == (port->busy_queued != 0);
 }
 
+/* Fills the command part of TABLE, gives the kind for its header. */
+static uint32_t table_fill(struct ahci_port *port, struct ahci_table *table, unsigned int slot,
+                           const struct block_request *request, bool queued, size_t length)
+{
+    if (port->unit.packet) {
+        ata_fis_packet(table->fis, length > 0);
+        atapi_packet_build(request, length, table->packet);
+        return AHCI_HEADER_PACKET;
+    }
+    if (request->kind == BLOCK_READ || request->kind == BLOCK_WRITE)
+        ata_fis_transfer(table->fis, request->kind == BLOCK_WRITE, queued, request->fua, block_request_lba(request),
+                         length >> request->unit->sector_log, slot);
+    else
+        ata_fis_command(table->fis,
+                        request->kind == BLOCK_FLUSH ? ATA_FLUSH_CACHE_EXT : *(const uint8_t *)request->special);
+    return request->kind == BLOCK_WRITE ? AHCI_HEADER_WRITE : 0;
+}
+
 static size_t ahci_issue(struct block_queue *queue, unsigned int slot, struct block_request *request, bool alone)
 {
     struct ahci_port *port = (struct ahci_port *)queue;
     struct ahci_table *table = &port->tables[slot];
-    const struct block_unit *unit = &port->unit;
+    unsigned int log = request->unit->sector_log, prds = 0;
     bool queued = is_queued(port, request) && !alone;
-    bool transfer = request->kind == BLOCK_READ || request->kind == BLOCK_WRITE;
     size_t left = request->length - request->finished;
-    unsigned int prds = 0;
-    if (left > (size_t)ATA_SECTORS_MAX << unit->sector_log)
-        left = (size_t)ATA_SECTORS_MAX << unit->sector_log;
+    size_t most = (size_t)(port->unit.packet ? ATAPI_SECTORS_MAX : ATA_SECTORS_MAX) << log;
+    if (left > most)
+        left = most;
     if (left > 0)
-        left = ahci_prds_fill(table, &request->memory, (size_t)1 << unit->sector_log, request->finished, left, &prds);
-    if (transfer)
-        ata_fis_transfer(table->fis, request->kind == BLOCK_WRITE, queued, request->fua, block_request_lba(request),
-                         left >> unit->sector_log, slot);
-    else
-        ata_fis_command(table->fis, request->kind == BLOCK_FLUSH ? ATA_FLUSH_CACHE_EXT : ATA_IDENTIFY_DEVICE);
-    ahci_header_fill(&port->list[slot], port->tables_physical + slot * sizeof *table, request->kind == BLOCK_WRITE, prds);
+        left = ahci_prds_fill(table, &request->memory, request->kind == BLOCK_SPECIAL ? 2 : (size_t)1 << log,
+                              request->finished, left, &prds);
+    uint32_t kind = table_fill(port, table, slot, request, queued, left);
+    ahci_header_fill(&port->list[slot], port->tables_physical + slot * sizeof *table, kind, prds);
     /* The processor keeps its stores in order; the compiler must too. */
     __asm__ volatile("" : : : "memory");
     if (queued) {
@@ -49,6 +63,16 @@ static size_t ahci_issue(struct block_queue *queue, unsigned int slot, struct bl
     return left;
 }
 
+/* One command, not queued, has failed: which one is known, and the port only has to be started again. */
+static const char *single_failed(struct ahci_port *port, uint32_t file)
+{
+    unsigned int slot = __builtin_ctzll(port->queue.busy);
+    if (ahci_port_restart(port))
+        return "error, and the command list does not start again";
+    block_queue_ended(&port->queue, slot, port->unit.packet ? atapi_error(file >> 8) : EIO);
+    return NULL;
+}
+
 static const char *ahci_collect(struct block_queue *queue)
 {
     struct ahci_port *port = (struct ahci_port *)queue;
@@ -57,8 +81,11 @@ static const char *ahci_collect(struct block_queue *queue)
     if (!queue->busy)
         return NULL;
     if (status & PORT_INT_ERRORS) {
-        fprintf(stderr, "rumpdisk: %s: interrupt status 0x%x, task file 0x%x, SERR 0x%x\n", queue->name, status,
-                ahci_read32(port->regs, PORT_TFD) & 0xffff, ahci_read32(port->regs, PORT_SERR));
+        uint32_t file = ahci_read32(port->regs, PORT_TFD) & 0xffff;
+        if ((status & PORT_INT_ERRORS) == PORT_INT_TFES && !port->busy_queued && !(queue->busy & (queue->busy - 1)))
+            return single_failed(port, file);
+        fprintf(stderr, "rumpdisk: %s: interrupt status 0x%x, task file 0x%x, SERR 0x%x\n", queue->name, status, file,
+                ahci_read32(port->regs, PORT_SERR));
         return "error";
     }
     uint32_t running = ahci_read32(port->regs, PORT_CI) | (port->busy_queued ? ahci_read32(port->regs, PORT_SACT) : 0);

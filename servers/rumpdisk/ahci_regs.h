@@ -42,6 +42,7 @@
 #define PORT_TFD 0x20
 #define PORT_SIG 0x24
 #define PORT_SIG_ATA 0x00000101u
+#define PORT_SIG_ATAPI 0xeb140101u
 #define PORT_SSTS 0x28
 #define PORT_SSTS_DET(SSTS) ((SSTS) & 15)
 #define PORT_DET_READY 3u /* a device, and the link to it is up */

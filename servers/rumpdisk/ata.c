@@ -55,6 +55,31 @@ bool ata_identity_parse(const void *bytes, struct ata_identity *identity)
     return ata_device && dma && lba48 && identity->sector_log && identity->sectors > 0 && identity->sectors >> 48 == 0;
 }
 
+bool atapi_identity_parse(const void *bytes, char model[ATA_MODEL_SIZE])
+{
+    const uint8_t *data = bytes;
+    model_parse(data, model);
+    /* Bits 15:14 packet device, 12:8 its kind (5: optical), 1:0 length of packets (0: 12 bytes). */
+    return (word(data, 0) & 0xdf03) == 0x8500 && (word(data, 49) & 0x100);
+}
+
+bool ata_mode_wanted(const void *bytes, unsigned int *mode)
+{
+    const uint8_t *data = bytes;
+    bool ultra = (word(data, 53) & 4) && (word(data, 88) & 0xff00);
+    unsigned int modes = word(data, 63) & 7;
+    if (ultra || (word(data, 63) & 0x700) || modes == 0)
+        return false;
+    *mode = 31 - (unsigned int)__builtin_clz(modes);
+    return true;
+}
+
+void ata_fis_packet(uint8_t *fis, bool dma)
+{
+    ata_fis_command(fis, ATA_PACKET);
+    fis[3] = dma;
+}
+
 void ata_fis_command(uint8_t *fis, uint8_t command)
 {
     memset(fis, 0, ATA_FIS_SIZE);

@@ -17,17 +17,22 @@
 #define ATA_WRITE_DMA_FUA_EXT 0x3d
 #define ATA_READ_FPDMA_QUEUED 0x60
 #define ATA_WRITE_FPDMA_QUEUED 0x61
+#define ATA_PACKET 0xa0
+#define ATA_IDENTIFY_PACKET_DEVICE 0xa1
 #define ATA_FLUSH_CACHE_EXT 0xea
 #define ATA_IDENTIFY_DEVICE 0xec
+#define ATA_SET_FEATURES 0xef
 
 #define ATA_STATUS_ERR 0x01
 #define ATA_STATUS_DRQ 0x08
+#define ATA_STATUS_DF 0x20
 #define ATA_STATUS_BSY 0x80
 
 #define ATA_SECTOR 512u
 /* A count of 0 in a command means this many sectors. */
 #define ATA_SECTORS_MAX 65536u
 #define ATA_FIS_SIZE 20u
+#define ATAPI_PACKET_BYTES 12u
 #define ATA_MODEL_SIZE 41u
 
 /* What a disk says of itself. */
@@ -44,9 +49,18 @@ struct ata_identity {
    that are no power of two from 512 to 4096, or no sectors at all. */
 bool ata_identity_parse(const void *data, struct ata_identity *identity);
 
+/* The same for IDENTIFY PACKET DEVICE: MODEL gets the name.  False: not an optical drive with packets of 12 bytes and DMA. */
+bool atapi_identity_parse(const void *data, char model[ATA_MODEL_SIZE]);
+
+/* From either's data: no DMA mode is selected, and the multiword DMA mode *MODE is the best that the device has. */
+bool ata_mode_wanted(const void *data, unsigned int *mode);
+
 /* A command FIS for a transfer of COUNT sectors (at most ATA_SECTORS_MAX) from LBA on; QUEUED, with TAG the slot, or not.  FUA: a write
    that is over when it is on the medium. Fills ATA_FIS_SIZE bytes. */
 void ata_fis_transfer(uint8_t *fis, bool write, bool queued, bool fua, uint64_t lba, uint32_t count, unsigned int tag);
+
+/* One for a PACKET; DMA: it has data. */
+void ata_fis_packet(uint8_t *fis, bool dma);
 
 /* One for a COMMAND without address and count. */
 void ata_fis_command(uint8_t *fis, uint8_t command);

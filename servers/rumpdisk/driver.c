@@ -9,6 +9,7 @@
 
 /* In the order of their PCI class codes. */
 static const struct driver *const drivers[] = {
+    &ide_driver,
     &ahci_driver,
 };
 #define DRIVERS (sizeof drivers / sizeof *drivers)

@@ -31,7 +31,7 @@ struct driver {
     error_t (*attach)(const struct driver_environment *environment, const struct pci_function *function);
 };
 
-extern const struct driver ahci_driver;
+extern const struct driver ide_driver, ahci_driver;
 
 /* Walks BUS and attaches a driver to each function that one is for.  Says on stderr what disks there are, or in one line why there are none;
    that is no error. */

@@ -152,7 +152,7 @@ UNIT_TEST(header_counts_and_directs)
     struct ahci_header header;
     CHECK_EQ(sizeof header, 32);
     CHECK_EQ(sizeof(struct ahci_table), AHCI_TABLE_SIZE);
-    ahci_header_fill(&header, 0x123456789a80, true, 3);
+    ahci_header_fill(&header, 0x123456789a80, AHCI_HEADER_WRITE, 3);
     CHECK_EQ(header.flags, 5 | 0x40 | 3 << 16);
     CHECK_EQ(header.table_high, 0x1234);
 }
