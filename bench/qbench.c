@@ -6,7 +6,9 @@
    Each operation runs once to warm up and then ROUNDS times between two marks (mark.h: start = 2*index, end = 2*index+1), and prints
        bench INDEX NAME ROUNDS BYTES MICROSECONDS
    with the wall time of all rounds; BYTES is what one round moves, 0 where it moves nothing.  bench/run puts the instruction counts of
-   the plugin beside that.  The program re-executes itself: "qbench --exit" and its dynamic twin "qbench-dynamic --exit" only exit. */
+   the plugin beside that.  The program re-executes itself: "qbench --exit" and its dynamic twin "qbench-dynamic --exit" only exit.
+
+   The same source, compiled for Linux with SELF set (bench/linux.py), is what Linux is measured with. */
 
 #include "mark.h"
 
@@ -21,7 +23,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { READ_CHUNK = 64 * 1024, BIG_MIB = 64 };
+#ifndef SELF
+#define SELF "/libexec/bench/qbench"
+#endif
+
+enum { READ_CHUNK = 64 * 1024, BIG_MIB = 64, RECORD = 4096 };
 
 static char directory[512];
 static char path[600];
@@ -60,8 +66,8 @@ static void spawn(const char *program)
 }
 
 static void op_fork_exit(void) { spawn(NULL); }
-static void op_exec_static(void) { spawn("/libexec/bench/qbench"); }
-static void op_exec_dynamic(void) { spawn("/libexec/bench/qbench-dynamic"); }
+static void op_exec_static(void) { spawn(SELF); }
+static void op_exec_dynamic(void) { spawn(SELF "-dynamic"); }
 static void op_getpgid(void) { if (getpgid(1) < 0) die("getpgid(1)"); }
 
 static void op_fstat(void)
@@ -97,9 +103,23 @@ static void op_create(void)
         die(name);
 }
 
-static void op_pread_4k(void)
+/* Records of a file in an order that repeats from run to run and looks like none. */
+static int random_fd;
+static uint64_t random_state;
+
+static void random_start(void)
 {
-    if (pread(some_fd, chunk, 4096, 0) < 0)
+    random_state = 1;
+    random_fd = open("/libexec/bench/random", O_RDONLY);
+    if (random_fd < 0)
+        die("/libexec/bench/random");
+}
+
+static void op_random_read(void)
+{
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    off_t record = (off_t) (random_state >> 33) % ((BIG_MIB << 20) / RECORD);
+    if (pread(random_fd, chunk, RECORD, record * RECORD) != RECORD)
         die("pread");
 }
 
@@ -135,6 +155,34 @@ static void op_write_big(void)
         die("fsync");
     close(fd);
     unlink(name);
+}
+
+static unsigned file_number;
+
+static void files_start(void) { file_number = 0; }
+
+static const char *file_next(void)
+{
+    char name[32];
+
+    snprintf(name, sizeof name, "qbench-%u", file_number++);
+    return in_directory(name);
+}
+
+static void op_create_4k(void)
+{
+    const char *name = file_next();
+    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    if (fd < 0 || write(fd, chunk, RECORD) != RECORD)
+        die(name);
+    close(fd);
+}
+
+static void op_unlink(void)
+{
+    const char *name = file_next();
+    if (unlink(name) < 0)
+        die(name);
 }
 
 static int to_child[2], from_child[2];
@@ -178,10 +226,13 @@ static const struct op {
     { "fstat", NULL, op_fstat, 1000, 0, 1 },
     { "stat", NULL, op_stat, 500, 0, 1 },
     { "open-close", NULL, op_open_close, 500, 0, 1 },
-    { "pread-4k", NULL, op_pread_4k, 500, 4096, 1 },
     { "create-write-unlink", NULL, op_create, 50, 0, 1 },
     { "write-16m-fsync", NULL, op_write_big, 1, 16L << 20, 0 },
     { "pipe", pipe_start, op_pipe, 300, 0, 1 },
+    { "random-read-cold", random_start, op_random_read, 2000, 0, 0 },
+    { "random-read-cached", random_start, op_random_read, 2000, 0, 0 },
+    { "create-4k", files_start, op_create_4k, 200, 0, 0 },
+    { "unlink", files_start, op_unlink, 200, 0, 0 },
 };
 
 static long long now_us(void)
