@@ -136,7 +136,7 @@ static kern_return_t device_read_start(machdev_device_t device, mach_port_t repl
         return D_INVALID_OPERATION;
     if (bytes < 0)
         return D_INVALID_SIZE;
-    struct machdev_request request = {reply, reply_type, reply_id};
+    struct machdev_request request = {reply, reply_type, reply_id, 0};
     io_return_t result = driver()->read(device->device, &request, record, bytes);
     return result == D_SUCCESS ? MIG_NO_REPLY : result;
 }
@@ -168,13 +168,13 @@ kern_return_t ds_device_read_inband(machdev_device_t device, mach_port_t reply, 
 }
 
 static kern_return_t device_write_start(machdev_device_t device, mach_port_t reply, mach_msg_type_name_t reply_type,
-                                        mach_msg_id_t reply_id, recnum_t record, void *data, size_t bytes)
+                                        mach_msg_id_t reply_id, dev_mode_t mode, recnum_t record, void *data, size_t bytes)
 {
     if (!device)
         return D_NO_SUCH_DEVICE;
     if (!(device->mode & D_WRITE))
         return D_READ_ONLY;
-    struct machdev_request request = {reply, reply_type, reply_id};
+    struct machdev_request request = {reply, reply_type, reply_id, mode};
     io_return_t result = driver()->write(device->device, &request, record, data, bytes);
     return result == D_SUCCESS ? MIG_NO_REPLY : result;
 }
@@ -183,11 +183,10 @@ kern_return_t ds_device_write(machdev_device_t device, mach_port_t reply, mach_m
                               dev_mode_t mode, recnum_t record, io_buf_ptr_t data, mach_msg_type_number_t count,
                               int *written)
 {
-    (void)mode;
     *written = 0;
     if (count == 0 && device)
         return D_SUCCESS;
-    return device_write_start(device, reply, reply_type, 2902, record, data, count);
+    return device_write_start(device, reply, reply_type, 2902, mode, record, data, count);
 }
 
 /* The bytes are in the message, which is gone when the routine returns: a page of our own takes them. */
@@ -195,7 +194,6 @@ kern_return_t ds_device_write_inband(machdev_device_t device, mach_port_t reply,
                                      dev_mode_t mode, recnum_t record, const io_buf_ptr_inband_t data,
                                      mach_msg_type_number_t count, int *written)
 {
-    (void)mode;
     *written = 0;
     if (count == 0 && device)
         return D_SUCCESS;
@@ -203,7 +201,7 @@ kern_return_t ds_device_write_inband(machdev_device_t device, mach_port_t reply,
     if (vm_allocate(mach_task_self(), &copy, vm_page_size, TRUE))
         return D_NO_MEMORY;
     memcpy((void *)copy, data, count);
-    kern_return_t result = device_write_start(device, reply, reply_type, 2903, record, (void *)copy, count);
+    kern_return_t result = device_write_start(device, reply, reply_type, 2903, mode, record, (void *)copy, count);
     if (result != MIG_NO_REPLY)
         vm_deallocate(mach_task_self(), copy, vm_page_size);
     return result;

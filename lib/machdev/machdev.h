@@ -34,6 +34,13 @@
 /* Flavour of device_set_status, without values: returns when what was written has reached the medium. ext2fs's store uses it; the
    value is the one of the `cache sync' disk ioctl of the BSDs ('d', 118).  */
 #define MACHDEV_SYNC (('d' << 8) | 118)
+/* Flavour of device_get_status: number of records (low word, high word), bytes of a record, abilities (bit 0: writes know
+   MACHDEV_THROUGH).  lib/store asks it first. */
+#define MACHDEV_SIZE (('d' << 8) | 119)
+#define MACHDEV_SIZE_COUNT 4
+#define MACHDEV_CAN_THROUGH 1
+/* In the mode of device_write: answered when the data is on the medium. */
+#define MACHDEV_THROUGH 0x1000
 
 /* ---- drivers ---------------------------------------------------------------------- */
 
@@ -42,6 +49,7 @@ struct machdev_request {
     mach_port_t reply;               /* a send-once right, the request's */
     mach_msg_type_name_t reply_type;
     mach_msg_id_t reply_id;
+    dev_mode_t mode;                 /* the call's own */
 };
 
 /* What a driver can do with its devices.  Constant, one per driver.  Results are D_SUCCESS or another D_* code.  Operations

@@ -113,6 +113,18 @@ error_t store_write(struct store *store, uint64_t offset, const void *data, size
     return err ? err : store->class->write(store, offset, data, length);
 }
 
+error_t store_write_through(struct store *store, uint64_t offset, const void *data, size_t length)
+{
+    error_t err = store->readonly ? EROFS : store_check(store, offset, length);
+    if (err)
+        return err;
+    err = store->class->write_through ? store->class->write_through(store, offset, data, length) : ENOTSUP;
+    if (err != ENOTSUP)
+        return err;
+    err = store->class->write(store, offset, data, length);
+    return err ? err : store_flush(store);
+}
+
 error_t store_flush(struct store *store)
 {
     return store->class->flush ? store->class->flush(store) : 0;

@@ -40,6 +40,8 @@ struct store_class {
     error_t (*open)(struct store *store, const char *rest, const struct store_options *options, char **why);
     error_t (*read)(struct store *store, uint64_t offset, size_t length, void **buffer);   /* as store_read */
     error_t (*write)(struct store *store, uint64_t offset, const void *data, size_t length);
+    /* As `write', and the data is on the medium on success.  ENOTSUP, and nothing done: cannot.  NULL: the same.  */
+    error_t (*write_through)(struct store *store, uint64_t offset, const void *data, size_t length);
     error_t (*flush)(struct store *store);      /* NULL: nothing to flush */
     void (*close)(struct store *store);         /* release the hook; NULL: nothing to do */
 };
@@ -72,6 +74,10 @@ error_t store_read(struct store *store, uint64_t offset, size_t length, void **b
 /* Writes LENGTH bytes of DATA from OFFSET on; DATA stays the caller's.  Errors as store_read; EROFS.  The data may still be in the
    medium's own cache: store_flush.  */
 error_t store_write(struct store *store, uint64_t offset, const void *data, size_t length);
+
+/* store_write, and when it returns the data is on the medium: by a write past the disk's cache, if it can, which spares the rest of the cache; else
+   by a flush.  */
+error_t store_write_through(struct store *store, uint64_t offset, const void *data, size_t length);
 
 /* Returns when everything written before is on the medium.  */
 error_t store_flush(struct store *store);

@@ -14,6 +14,7 @@
 #include <hurd.h>
 #include <mach.h>
 #include <mach_error.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "store_device.h"
@@ -65,7 +66,7 @@ static const char *device_strerror(kern_return_t kr)
     switch (kr) {
     case D_NO_SUCH_DEVICE: case MIG_BAD_ID: return "no such device";
     case D_IO_ERROR: return "input/output error";
-    case D_DEVICE_DOWN: return "device is shut down";
+    case D_DEVICE_DOWN: return "no medium, or the device is shut down";
     case D_ALREADY_OPEN: return "device is already open";
     default: return mach_error_string(kr);
     }
@@ -83,25 +84,47 @@ static error_t device_errno(kern_return_t kr)
     }
 }
 
-/* Asks the device's size.  DEV_GET_RECORDS counts records and so has room for any disk; older drivers only know DEV_GET_SIZE.  */
-static kern_return_t device_get_size(struct store *store, mach_port_t device)
+/* What stands behind the hook.  */
+struct device {
+    mach_port_t port;
+    bool can_through;             /* it knows STORE_DEVICE_THROUGH */
+};
+
+/* Asks the device's size.  DEV_GET_RECORDS counts records up to 2^32, and gives 0 for more; older drivers only know DEV_GET_SIZE.  */
+static kern_return_t device_ask_size(mach_port_t port, uint64_t *records, uint64_t *record, bool *can_through)
 {
-    int status[DEV_GET_SIZE_COUNT > DEV_GET_RECORDS_COUNT ? DEV_GET_SIZE_COUNT : DEV_GET_RECORDS_COUNT];
-    mach_msg_type_number_t count = DEV_GET_RECORDS_COUNT;
-    uint64_t records = 0, record = 0;
-    kern_return_t kr = device_get_status(device, DEV_GET_RECORDS, status, &count);
-    if (kr == 0 && count == DEV_GET_RECORDS_COUNT) {
-        records = (uint32_t)status[DEV_GET_RECORDS_DEVICE_RECORDS];
-        record = (uint32_t)status[DEV_GET_RECORDS_RECORD_SIZE];
-    } else {
-        count = DEV_GET_SIZE_COUNT;
-        kr = device_get_status(device, DEV_GET_SIZE, status, &count);
-        if (kr)
-            return kr;
-        record = (uint32_t)status[DEV_GET_SIZE_RECORD_SIZE];
-        records = record ? (uint32_t)status[DEV_GET_SIZE_DEVICE_SIZE] / record : 0;
+    int status[STORE_DEVICE_SIZE_COUNT];
+    mach_msg_type_number_t count = STORE_DEVICE_SIZE_COUNT;
+    kern_return_t kr = device_get_status(port, STORE_DEVICE_SIZE, status, &count);
+    if (kr == 0 && count == STORE_DEVICE_SIZE_COUNT) {
+        *records = (uint32_t)status[STORE_DEVICE_SIZE_LOW] | (uint64_t)(uint32_t)status[STORE_DEVICE_SIZE_HIGH] << 32;
+        *record = (uint32_t)status[STORE_DEVICE_SIZE_RECORD];
+        *can_through = status[STORE_DEVICE_SIZE_ABILITIES] & STORE_DEVICE_CAN_THROUGH;
+        return 0;
     }
-    if (record < 512 || record > vm_page_size || (record & (record - 1)) || records == 0)
+    count = DEV_GET_RECORDS_COUNT;
+    kr = device_get_status(port, DEV_GET_RECORDS, status, &count);
+    if (kr == 0 && count == DEV_GET_RECORDS_COUNT) {
+        *records = (uint32_t)status[DEV_GET_RECORDS_DEVICE_RECORDS];
+        *record = (uint32_t)status[DEV_GET_RECORDS_RECORD_SIZE];
+        return 0;
+    }
+    count = DEV_GET_SIZE_COUNT;
+    kr = device_get_status(port, DEV_GET_SIZE, status, &count);
+    if (kr == 0) {
+        *record = (uint32_t)status[DEV_GET_SIZE_RECORD_SIZE];
+        *records = *record ? (uint32_t)status[DEV_GET_SIZE_DEVICE_SIZE] / *record : 0;
+    }
+    return kr;
+}
+
+static kern_return_t device_get_size(struct store *store, struct device *device)
+{
+    uint64_t records, record;
+    kern_return_t kr = device_ask_size(device->port, &records, &record, &device->can_through);
+    if (kr)
+        return kr;
+    if (record < 512 || record > vm_page_size || (record & (record - 1)) || records == 0 || records > INT64_MAX / record)
         return D_INVALID_SIZE;
     store->block_size = (uint32_t)record;
     store->size = records * record;
@@ -111,25 +134,32 @@ static kern_return_t device_get_size(struct store *store, mach_port_t device)
 static error_t device_store_open(struct store *store, const char *rest, const struct store_options *options, char **why)
 {
     bool readonly = options->readonly;
-    mach_port_t device = MACH_PORT_NULL;
-    kern_return_t kr = options->device_master ? device_try(options->device_master, rest, &readonly, &device)
-                                              : device_try_all(rest, &readonly, &device);
+    mach_port_t port = MACH_PORT_NULL;
+    kern_return_t kr = options->device_master ? device_try(options->device_master, rest, &readonly, &port)
+                                              : device_try_all(rest, &readonly, &port);
     if (kr)
         return store_fail(why, device_errno(kr), "device:%s: %s", rest, device_strerror(kr));
+    struct device *device = calloc(1, sizeof *device);
+    if (!device) {
+        mach_port_deallocate(mach_task_self(), port);
+        return ENOMEM;
+    }
+    device->port = port;
     kr = device_get_size(store, device);
     if (kr) {
-        mach_port_deallocate(mach_task_self(), device);
+        mach_port_deallocate(mach_task_self(), port);
+        free(device);
         return store_fail(why, kr == D_INVALID_SIZE ? EINVAL : device_errno(kr), "device:%s: %s", rest,
                           kr == D_INVALID_SIZE ? "not a disk (its size or record size is unusable)" : device_strerror(kr));
     }
     store->readonly = readonly;
-    store->hook = (void *)(uintptr_t)device;
+    store->hook = device;
     return 0;
 }
 
 static mach_port_t device_port(const struct store *store)
 {
-    return (mach_port_t)(uintptr_t)store->hook;
+    return ((struct device *)store->hook)->port;
 }
 
 /* One request; the whole LENGTH or an error.  */
@@ -176,12 +206,12 @@ static error_t device_store_read(struct store *store, uint64_t offset, size_t le
                                         : device_read_long(store, offset, length, buffer);
 }
 
-static error_t device_store_write(struct store *store, uint64_t offset, const void *data, size_t length)
+static error_t device_write_mode(struct store *store, uint64_t offset, const void *data, size_t length, dev_mode_t mode)
 {
     for (size_t done = 0; done < length;) {
         size_t piece = length - done < DEVICE_REQUEST_MAX ? length - done : DEVICE_REQUEST_MAX;
         int written = 0;
-        kern_return_t kr = device_write(device_port(store), 0, (recnum_t)((offset + done) / store->block_size),
+        kern_return_t kr = device_write(device_port(store), mode, (recnum_t)((offset + done) / store->block_size),
                                         (char *)data + done, (mach_msg_type_number_t)piece, &written);
         if (kr)
             return device_errno(kr);
@@ -190,6 +220,17 @@ static error_t device_store_write(struct store *store, uint64_t offset, const vo
         done += (size_t)written;
     }
     return 0;
+}
+
+static error_t device_store_write(struct store *store, uint64_t offset, const void *data, size_t length)
+{
+    return device_write_mode(store, offset, data, length, 0);
+}
+
+static error_t device_store_write_through(struct store *store, uint64_t offset, const void *data, size_t length)
+{
+    struct device *device = store->hook;
+    return device->can_through ? device_write_mode(store, offset, data, length, STORE_DEVICE_THROUGH) : ENOTSUP;
 }
 
 static error_t device_store_flush(struct store *store)
@@ -203,9 +244,10 @@ static void device_store_close(struct store *store)
 {
     device_close(device_port(store));
     mach_port_deallocate(mach_task_self(), device_port(store));
+    free(store->hook);
 }
 
 const struct store_class store_class_device = {
     .name = "device", .open = device_store_open, .read = device_store_read, .write = device_store_write,
-    .flush = device_store_flush, .close = device_store_close,
+    .write_through = device_store_write_through, .flush = device_store_flush, .close = device_store_close,
 };

@@ -80,6 +80,13 @@ static error_t part_write(struct store *store, uint64_t offset, const void *data
     return part->whole->class->write(part->whole, part->start + offset, data, length);
 }
 
+static error_t part_write_through(struct store *store, uint64_t offset, const void *data, size_t length)
+{
+    struct part *part = store->hook;
+    const struct store_class *class = part->whole->class;
+    return class->write_through ? class->write_through(part->whole, part->start + offset, data, length) : ENOTSUP;
+}
+
 static error_t part_flush(struct store *store)
 {
     struct part *part = store->hook;
@@ -94,5 +101,6 @@ static void part_close(struct store *store)
 }
 
 const struct store_class store_class_part = {
-    .name = "part", .open = part_open, .read = part_read, .write = part_write, .flush = part_flush, .close = part_close,
+    .name = "part", .open = part_open, .read = part_read, .write = part_write, .write_through = part_write_through,
+    .flush = part_flush, .close = part_close,
 };

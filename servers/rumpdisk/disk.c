@@ -59,8 +59,9 @@ static io_return_t disk_open(const char *name, dev_mode_t mode, void **result)
         return D_NO_SUCH_DEVICE;
     if (unit->readonly && (mode & D_WRITE))
         return D_READ_ONLY;
-    if (unit->medium_check && unit->medium_check(unit))
-        return D_DEVICE_DOWN;
+    error_t err = unit->medium_check ? unit->medium_check(unit) : 0;
+    if (err)
+        return err == ENXIO ? D_DEVICE_DOWN : D_IO_ERROR;
     struct disk *disk = malloc(sizeof *disk);
     if (!disk)
         return D_NO_MEMORY;
@@ -157,6 +158,7 @@ static io_return_t disk_write(void *device, const struct machdev_request *reques
         return D_NO_MEMORY;
     }
     transfer->block = (struct block_request){.unit = unit, .kind = BLOCK_WRITE, .lba = disk->start + record, .length = bytes,
+                                            .fua = unit->fua && unit->write_cache && (request->mode & MACHDEV_THROUGH),
                                             .memory = transfer->dma.memory, .done = write_done};
     transfer->request = *request;
     transfer->data = data;
@@ -170,7 +172,16 @@ static io_return_t disk_write(void *device, const struct machdev_request *reques
 static io_return_t disk_get_status(void *device, dev_flavor_t flavor, dev_status_t status, mach_msg_type_number_t *count)
 {
     const struct disk *disk = device;
-    unsigned int log = disk->unit->sector_log;
+    const struct block_unit *unit = disk->unit;
+    unsigned int log = unit->sector_log;
+    if (flavor == MACHDEV_SIZE && *count >= MACHDEV_SIZE_COUNT) {
+        status[0] = (int)disk->sectors;
+        status[1] = (int)(disk->sectors >> 32);
+        status[2] = 1 << log;
+        status[3] = unit->fua || !unit->write_cache ? MACHDEV_CAN_THROUGH : 0;
+        *count = MACHDEV_SIZE_COUNT;
+        return D_SUCCESS;
+    }
     if (flavor != DEV_GET_SIZE && flavor != DEV_GET_RECORDS)
         return D_INVALID_OPERATION;
     if (*count < DEV_GET_SIZE_COUNT)

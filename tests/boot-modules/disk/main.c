@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Boot module: stands in ext2fs's place behind rumpdisk and asks of it what a file system asks, and what none should.  Sector N of the
    test's disk begins with N and repeats it, 8 bytes each (tests/boot-modules/disk/run makes it).  The word `bad=N` tells that sector N
-   cannot be read or written.  Prints failed checks and `N passed, N failed`, then reboots.  Marks (bench/mark.h) stand around single requests. */
+   cannot be read or written, `big' that the disk has 3 TiB and nothing on it.  Prints failed checks and `N passed, N failed`, then reboots.  Marks (bench/mark.h) stand around single requests. */
 
 #include <device/device.h>
 #include <errno.h>
@@ -21,6 +21,8 @@
 
 #define SECTOR 512u
 #define DEVICE_SYNC (('d' << 8) | 118)
+#define DEVICE_SIZE (('d' << 8) | 119)
+#define WRITE_THROUGH 0x1000
 #define AREA 50000u /* where the test writes: 32768 sectors from here */
 
 static mach_port_t boot, disk;
@@ -84,7 +86,7 @@ static kern_return_t read_checked(uint64_t sector, int length, size_t expected, 
 static void test_open(void)
 {
     mach_port_t port;
-    static const char *const none[] = {"wd9", "wd00", "wd", "wd-1", "wd0x", "wd0s1", "hd0", ""};
+    static const char *const none[] = {"wd9", "wd00", "wd", "wd-1", "wd0x", "wd0s1", "wd0s", "wd0s01", "wd0s99999999999", "wd0s1s1", "cd9", "hd0", ""};
     for (unsigned int i = 0; i < sizeof none / sizeof *none; i++)
         CHECK(device_open(boot, D_READ, (char *)none[i], &port) == D_NO_SUCH_DEVICE);
     char full[128];
@@ -105,6 +107,9 @@ static uint64_t test_status(void)
     count = 1;
     CHECK(device_get_status(disk, DEV_GET_SIZE, status, &count) != 0);
     CHECK(device_get_status(disk, 4711, status, &count) == D_INVALID_OPERATION);
+    count = 4;
+    CHECK(device_get_status(disk, DEVICE_SIZE, status, &count) == 0 && count == 4 && (uint64_t)(unsigned int)status[0] == records
+          && status[1] == 0 && status[2] == SECTOR);
     CHECK(device_set_status(disk, DEVICE_SYNC, status, 0) == 0);
     CHECK(device_set_status(disk, 4711, status, 0) == D_INVALID_OPERATION);
     return records;
@@ -148,7 +153,7 @@ static void test_writes(uint64_t records)
     for (unsigned int shift = 0; shift < 4; shift++) { /* even and odd addresses */
         for (size_t length = 512; length <= size; length *= 8) {
             pattern_fill(data + shift, AREA, length, shift + length);
-            kern_return_t err = device_write(disk, 0, AREA, data + shift, length, &written);
+            kern_return_t err = device_write(disk, shift % 2 ? WRITE_THROUGH : 0, AREA, data + shift, length, &written);
             if (hits_bad(AREA, length)) {
                 CHECK(err == D_IO_ERROR);
                 continue;
@@ -158,6 +163,31 @@ static void test_writes(uint64_t records)
             read_checked(AREA, length, length, shift + length, __LINE__);
         }
     }
+    free(data);
+}
+
+/* 3 TiB: sectors that need 33 bits, and a transfer across that border. */
+static void test_big(void)
+{
+    const uint64_t records = 3ull << 31, border = 1ull << 32, places[] = {border - 8, border, 5ull << 30, records - 16};
+    int status[DEV_STATUS_MAX], written;
+    mach_msg_type_number_t count = 4;
+    char *data = malloc(8192);
+    CHECK(device_get_status(disk, DEVICE_SIZE, status, &count) == 0 && count == 4
+          && ((uint64_t)status[1] << 32 | (unsigned int)status[0]) == records);
+    count = 2;
+    CHECK(device_get_status(disk, DEV_GET_RECORDS, status, &count) == 0 && status[0] == 0);
+    for (unsigned int i = 0; i < 4; i++) {
+        pattern_fill(data, places[i], 8192, i);
+        CHECK(device_write(disk, 0, places[i], data, 8192, &written) == 0 && written == 8192);
+        if (places[i] != border - 8)
+            read_checked(places[i], 8192, 8192, i, __LINE__);
+    }
+    read_checked(border, 8192, 8192, 1, __LINE__);
+    read_checked(border - 8, 4096, 4096, 0, __LINE__);
+    CHECK(device_write(disk, 0, records - 8, data, 8192, &written) == D_INVALID_SIZE);
+    memset(data, 0, 8192);
+    read_checked(0, 512, 512, 0, __LINE__); /* nothing has wrapped around */
     free(data);
 }
 
@@ -238,12 +268,25 @@ static void test_boot(mach_port_t *host_priv)
     CHECK(fsys_startup(boot, 0, control, MACH_MSG_TYPE_MAKE_SEND, &node) == 0 && node == MACH_PORT_NULL);
 }
 
+static void test_ordinary(void)
+{
+    uint64_t records = test_status();
+    test_reads(records);
+    test_writes(records);
+    test_parallel();
+    if (bad == UINT64_MAX)
+        measure();
+}
+
 int main(int argc, char **argv)
 {
     mach_port_t console, host_priv = MACH_PORT_NULL;
-    for (int i = 1; i < argc; i++)
+    bool big = false;
+    for (int i = 1; i < argc; i++) {
+        big = big || strcmp(argv[i], "big") == 0;
         if (strncmp(argv[i], "bad=", 4) == 0)
             bad = strtoull(argv[i] + 4, NULL, 0);
+    }
     task_get_bootstrap_port(mach_task_self(), &boot);
     if (boot == MACH_PORT_NULL || device_open(boot, D_READ | D_WRITE, (char *)"console", &console))
         for (;;)
@@ -251,12 +294,10 @@ int main(int argc, char **argv)
     stdout = stderr = mach_open_devstream(console, "w");
     setvbuf(stdout, NULL, _IOLBF, 256);
     test_open();
-    uint64_t records = test_status();
-    test_reads(records);
-    test_writes(records);
-    test_parallel();
-    if (bad == UINT64_MAX)
-        measure();
+    if (big)
+        test_big();
+    else
+        test_ordinary();
     test_boot(&host_priv);
     printf("%u passed, %u failed\n", passed, failed);
     host_reboot(host_priv, 0);
