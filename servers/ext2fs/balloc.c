@@ -4,10 +4,18 @@
    Blocks are taken in runs, as near behind the goal as can be: at the goal itself; else the first run in the goal's group that is long
    enough, else the group's longest; else the same in the groups behind.  An inode that is being written in small pieces keeps a few blocks
    behind its last one in reserve.  They are set in the bitmap (so a crash leaves them lost until e2fsck runs) and are given back when the
-   inode goes idle and before the file system is marked clean.  */
+   inode goes idle and before the file system is marked clean.
+
+   A block that a file gives up stays set in the bitmap, and is noted in its group's `freed` map, until what named it has been overwritten on
+   the disk: it is free after the second sync, the one that began later.  (The first may be under way already.)  So after a power cut no block
+   belongs to two files, and no table of a block map has become somebody's data.  When the disk is full, the syncs are made at once.
+
+   The super block's r_blocks_count last blocks are for files of def_resuid, usually root.  It is the owner who counts, not who writes: pages
+   are written by the kernel's leave, later.  */
 
 #include "ext2.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static uint32_t group_first(const struct ext2_fs *fs, uint32_t group)
@@ -100,8 +108,10 @@ static uint32_t map_find(const char *map, uint32_t from, uint32_t to, uint32_t w
 
 static void group_count(struct ext2_fs *fs, uint32_t group, int64_t blocks)
 {
-    fs->groups[group].free_blocks_count = (uint16_t)(fs->groups[group].free_blocks_count + blocks);
-    fs->super.free_blocks_count = (uint32_t)(fs->super.free_blocks_count + blocks);
+    /* The bitmaps are what is true; a damaged sum must not wrap around.  */
+    int64_t of_group = fs->groups[group].free_blocks_count + blocks, all = fs->super.free_blocks_count + blocks;
+    fs->groups[group].free_blocks_count = (uint16_t)(of_group < 0 ? 0 : of_group > group_size(fs, group) ? group_size(fs, group) : of_group);
+    fs->super.free_blocks_count = (uint32_t)(all < 0 ? 0 : all > fs->blocks ? fs->blocks : all);
     fs->group_dirty[group / (fs->block_size / sizeof(struct group_desc))] = true;
     fs->super_dirty = true;
 }
@@ -119,10 +129,11 @@ static error_t group_take(struct ext2_fs *fs, uint32_t group, uint32_t goal, uin
         n = map_next(buf.data, goal, size - goal < want ? size : goal + want, true) - goal;
         least = 1;
     }
+    uint32_t low = fs->state[group].first_free;           /* no free bit is below */
     if (n < least)
-        n = map_find(buf.data, goal, size, want, &bit);
-    if (n < want && n < least && goal > 0) {
-        uint32_t other, m = map_find(buf.data, 0, goal, want, &other);
+        n = map_find(buf.data, goal > low ? goal : low, size, want, &bit);
+    if (n < want && n < least && goal > low) {
+        uint32_t other, m = map_find(buf.data, low, goal, want, &other);
         if (m > n) {
             n = m;
             bit = other;
@@ -135,7 +146,9 @@ static error_t group_take(struct ext2_fs *fs, uint32_t group, uint32_t goal, uin
                           fs->groups[group].block_bitmap);
     } else {
         map_change(buf.data, bit, n, true);
-        ext2_cache_dirty(fs, &buf);
+        ext2_cache_dirty(fs, &buf, EXT2_FIRST);
+        if (bit <= low)
+            fs->state[group].first_free = bit + n;
         group_count(fs, group, -(int64_t)n);
         *start = group_first(fs, group) + bit;
         *count = n;
@@ -171,11 +184,10 @@ static error_t run_take(struct ext2_fs *fs, uint32_t goal, uint32_t want, uint32
 
 /* ---- reserves; alloc_lock held --------------------------------------------------------------------- */
 
-static void run_free(struct ext2_fs *fs, uint32_t start, uint32_t count);
+static void run_free(struct ext2_fs *fs, uint32_t start, uint32_t count, bool at_once);
 
-static void reserve_unlink(struct ext2_fs *fs, struct ext2_inode *inode)
+static void reserve_unlink(struct ext2_inode *inode)
 {
-    (void)fs;
     *inode->reserver_prevp = inode->reserver_next;
     if (inode->reserver_next)
         inode->reserver_next->reserver_prevp = inode->reserver_prevp;
@@ -186,9 +198,9 @@ static void reserve_drop(struct ext2_fs *fs, struct ext2_inode *inode)
 {
     if (!inode->reserver_prevp)
         return;
-    reserve_unlink(fs, inode);
+    reserve_unlink(inode);
     fs->reserved -= inode->reserve_count;
-    run_free(fs, inode->reserve_start, inode->reserve_count);
+    run_free(fs, inode->reserve_start, inode->reserve_count, true);
     inode->reserve_count = 0;
 }
 
@@ -213,37 +225,45 @@ static void reserve_take(struct ext2_fs *fs, struct ext2_inode *inode, uint32_t 
     inode->reserve_count -= *count;
     fs->reserved -= *count;
     if (inode->reserve_count == 0)
-        reserve_unlink(fs, inode);
+        reserve_unlink(inode);
 }
 
-/* ---- the interface ------------------------------------------------------------------------------------ */
+/* ---- giving back; alloc_lock held -------------------------------------------------------------------------- */
 
-error_t ext2_balloc(struct ext2_fs *fs, struct ext2_inode *inode, uint32_t goal, uint32_t want, uint32_t reserve, uint32_t *start,
-                    uint32_t *count)
+/* Clears the bits that are set in FREED, or, if that is NULL, COUNT bits from BIT on.  */
+static void group_release(struct ext2_fs *fs, uint32_t group, const char *freed, uint32_t bit, uint32_t count, struct ext2_buf *buf)
 {
-    error_t err = 0;
-    pthread_mutex_lock(&fs->alloc_lock);
-    if (inode->reserver_prevp && (goal == 0 || goal == inode->reserve_start)) {
-        reserve_take(fs, inode, want, start, count);
+    if (!freed) {
+        map_change(buf->data, bit, count, false);
     } else {
-        reserve_drop(fs, inode);
-        err = run_take(fs, goal ? goal : ext2_inode_goal(fs, inode->ino), want + reserve, start, count);
-        if (err == ENOSPC && fs->reserved) {         /* the others' reserves are the last resort */
-            while (fs->reservers)
-                reserve_drop(fs, fs->reservers);
-            err = run_take(fs, goal ? goal : ext2_inode_goal(fs, inode->ino), want, start, count);
-        }
-        if (!err && *count > want) {
-            reserve_set(fs, inode, *start + want, *count - want);
-            *count = want;
-        }
+        for (uint32_t i = 0; i < fs->block_size; i++)
+            buf->data[i] = (char)(buf->data[i] & ~freed[i]);
+        bit = map_next(freed, 0, group_size(fs, group), true);
     }
-    pthread_mutex_unlock(&fs->alloc_lock);
-    return err;
+    if (bit < fs->state[group].first_free)
+        fs->state[group].first_free = bit;
+    ext2_cache_dirty(fs, buf, EXT2_FIRST);
+    group_count(fs, group, count);
+}
+
+/* Notes COUNT blocks of GROUP from BIT on as freed.  ENOMEM; EEXIST: some of them are noted already.  */
+static error_t freed_note(struct ext2_fs *fs, uint32_t group, uint32_t bit, uint32_t count)
+{
+    struct ext2_group *g = &fs->state[group];
+    struct ext2_freed *now = &g->freed[fs->syncs & 1], *before = &g->freed[~fs->syncs & 1];
+    if (!now->map && !(now->map = calloc(1, fs->block_size)))
+        return ENOMEM;
+    if (map_next(now->map, bit, bit + count, true) != bit + count ||
+        (before->map && map_next(before->map, bit, bit + count, true) != bit + count))
+        return EEXIST;
+    map_change(now->map, bit, count, true);
+    now->count += count;
+    fs->freed += count;
+    return 0;
 }
 
 /* Frees a run within one group.  */
-static void group_free(struct ext2_fs *fs, uint32_t group, uint32_t start, uint32_t count)
+static void group_free(struct ext2_fs *fs, uint32_t group, uint32_t start, uint32_t count, bool at_once)
 {
     struct ext2_buf buf;
     if (run_is_system(fs, start, count)) {
@@ -255,18 +275,17 @@ static void group_free(struct ext2_fs *fs, uint32_t group, uint32_t start, uint3
         return;
     }
     uint32_t bit = start - group_first(fs, group);
-    if (map_next(buf.data, bit, bit + count, false) != bit + count) {
-        ext2_damage(fs, "block bitmap of group %u (block %u): blocks from %u on are already free", group,
-                    fs->groups[group].block_bitmap, start);
-    } else {
-        map_change(buf.data, bit, count, false);
-        ext2_cache_dirty(fs, &buf);
-        group_count(fs, group, count);
-    }
+    error_t err = map_next(buf.data, bit, bit + count, false) != bit + count ? EEXIST
+                  : at_once ? ENOMEM : freed_note(fs, group, bit, count);
+    if (err == EEXIST)
+        ext2_damage(fs, "block bitmap of group %u (block %u): of the %u blocks from %u on some are already free", group,
+                    fs->groups[group].block_bitmap, count, start);
+    else if (err)
+        group_release(fs, group, NULL, bit, count, &buf);
     ext2_cache_put(fs, &buf);
 }
 
-static void run_free(struct ext2_fs *fs, uint32_t start, uint32_t count)
+static void run_free(struct ext2_fs *fs, uint32_t start, uint32_t count, bool at_once)
 {
     if (!ext2_block_valid(fs, start, count)) {
         ext2_damage(fs, "blocks from %u on, %u of them: not on this file system", start, count);
@@ -275,16 +294,91 @@ static void run_free(struct ext2_fs *fs, uint32_t start, uint32_t count)
     while (count) {
         uint32_t group = block_group(fs, start), rest = group_first(fs, group) + group_size(fs, group) - start;
         uint32_t n = count < rest ? count : rest;
-        group_free(fs, group, start, n);
+        group_free(fs, group, start, n, at_once);
         start += n;
         count -= n;
     }
 }
 
+/* ---- the interface ------------------------------------------------------------------------------------ */
+
+/* How many of WANT blocks INODE may take, for the sake of those kept for root.  */
+static uint32_t quota(const struct ext2_fs *fs, const struct ext2_inode *inode, uint32_t want)
+{
+    uint64_t free = (uint64_t)fs->super.free_blocks_count + fs->reserved + fs->freed, kept = fs->super.r_blocks_count;
+    if (inode->uid == fs->super.def_resuid || free >= kept + want)
+        return want;
+    return free > kept ? (uint32_t)(free - kept) : 0;
+}
+
+/* The last resorts of a full disk, one after the other: the others' reserves; blocks that wait for a sync.  False: there are none.  Releases
+   the lock meanwhile.  */
+static bool space_recover(struct ext2_fs *fs)
+{
+    if (fs->reserved) {
+        while (fs->reservers)
+            reserve_drop(fs, fs->reservers);
+        return true;
+    }
+    if (!fs->freed)
+        return false;
+    pthread_mutex_unlock(&fs->alloc_lock);
+    error_t err = ext2_sync(fs, true, false);
+    if (!err)
+        err = ext2_sync(fs, true, false);
+    pthread_mutex_lock(&fs->alloc_lock);
+    return !err;
+}
+
+error_t ext2_balloc(struct ext2_fs *fs, struct ext2_inode *inode, uint32_t goal, uint32_t want, uint32_t reserve, uint32_t *start,
+                    uint32_t *count)
+{
+    error_t err = 0;
+    if (!fs->writable)
+        return EROFS;
+    pthread_mutex_lock(&fs->alloc_lock);
+    if (inode->reserver_prevp && (goal == 0 || goal == inode->reserve_start)) {
+        reserve_take(fs, inode, want, start, count);
+    } else {
+        reserve_drop(fs, inode);
+        do {
+            uint32_t may = quota(fs, inode, want + reserve);
+            err = may ? run_take(fs, goal ? goal : ext2_inode_goal(fs, inode->ino), may, start, count) : ENOSPC;
+            reserve = 0;
+        } while (err == ENOSPC && space_recover(fs));
+        if (!err && *count > want) {
+            reserve_set(fs, inode, *start + want, *count - want);
+            *count = want;
+        }
+    }
+    pthread_mutex_unlock(&fs->alloc_lock);
+    return err;
+}
+
+void ext2_bfreed_release(struct ext2_fs *fs, bool all)
+{
+    pthread_mutex_lock(&fs->alloc_lock);
+    for (unsigned int turn = all ? 0 : 1; turn < 2 && fs->freed; turn++)
+        for (uint32_t g = 0; g < fs->ngroups; g++) {
+            struct ext2_freed *freed = &fs->state[g].freed[(fs->syncs + turn) & 1];
+            struct ext2_buf buf;
+            if (!freed->map || ext2_cache_get(fs, fs->groups[g].block_bitmap, &buf))
+                continue;                        /* unreadable: it may be the next time */
+            if (freed->count)
+                group_release(fs, g, freed->map, 0, freed->count, &buf);
+            ext2_cache_put(fs, &buf);
+            fs->freed -= freed->count;
+            free(freed->map);
+            *freed = (struct ext2_freed){ NULL, 0 };
+        }
+    fs->syncs++;
+    pthread_mutex_unlock(&fs->alloc_lock);
+}
+
 void ext2_bfree(struct ext2_fs *fs, uint32_t start, uint32_t count)
 {
     pthread_mutex_lock(&fs->alloc_lock);
-    run_free(fs, start, count);
+    run_free(fs, start, count, false);
     pthread_mutex_unlock(&fs->alloc_lock);
 }
 

@@ -5,8 +5,20 @@
    brings what the next lookups need, and its reply memory becomes the line without a copy.  Each block of a line is `valid` or not and
    `dirty` or not.  Only dirty blocks are ever written, never their neighbours, which may be some file's contents by now.
 
+   Order of writing.  After a power cut e2fsck must be able to repair everything without losing a file that was there before, so dirty blocks
+   go to the disk in five groups, with a flush of the disk's own cache between any two:
+     1. bitmaps, descriptors, the super block; blocks that were just taken: new tables of a block map, new blocks of a directory
+     2. inodes, tables of a block map: what they name is there already
+     3. directory blocks with names entered or changed: their inodes are there already
+     4. blocks of the inode table with inodes that were deleted: what replaced their names is there already
+     5. directory blocks from which something was taken: where it went is there already
+   A block that is due in two groups goes with the later one, but what is new always goes first.  Blocks that were freed are not used again
+   until this has run its course (balloc.c), so nothing on the disk belongs to two files.  What a write changes while it is under way goes
+   with it; that may put a change one group too early, and costs the name (not the file) when the power fails in that very moment.
+
    Life of a line: made by the first get or zero of one of its blocks; in the hash table and on the list of all lines, most recently used
-   first; evicted from that list's end when there are too many, if nobody uses it.  `io` is set while it is being read or written with
+   first; evicted from that list's end when there are too many, if nobody uses it and it is clean; if too few are clean, everything is
+   written first.  `io` is set while it is being read or written with
    the lock released: whoever needs it otherwise waits.  Holders of a reference may change contents while a write is going on; they mark
    it dirty afterwards, and it is written again.
 
@@ -24,6 +36,8 @@
 struct ext2_line {
     uint32_t number;
     uint32_t valid, dirty;                /* a bit per block */
+    uint32_t order[EXT2_ORDERS];          /* the dirty blocks of each group: disjoint, together `dirty` */
+    uint32_t batch;                       /* the blocks that the write under way takes along */
     unsigned int refs;
     bool io;
     char *mem;                            /* LINE_BYTES, of store_read or store_alloc; NULL while nothing is valid */
@@ -41,6 +55,9 @@ struct ext2_cache {
     unsigned int lines;
     struct ext2_line *newest, *oldest;
     unsigned long reads, writes;
+    bool writing;                         /* somebody is writing everything */
+    struct ext2_line **batch;             /* the lines that are being written; room for `batch_room` >= lines */
+    unsigned int batch_room;
     struct ext2_line *hash[];
 };
 
@@ -112,12 +129,25 @@ static uint64_t line_offset(const struct ext2_cache *c, const struct ext2_line *
     return (((uint64_t)line->number << c->line_log) + index) * c->block_size;
 }
 
-/* Writes the dirty blocks of LINE.  Releases the lock meanwhile.  */
-static error_t line_write(struct ext2_cache *c, struct ext2_line *line)
+static void line_mark(struct ext2_line *line, uint32_t bits, enum ext2_order order)
 {
-    uint32_t dirty = line->dirty;
+    for (unsigned int o = 0; o < EXT2_ORDERS; o++)
+        line->order[o] = o == (unsigned int)order ? line->order[o] | bits : line->order[o] & ~bits;
+    line->dirty |= bits;
+}
+
+static void line_clean(struct ext2_line *line, uint32_t bits)
+{
+    for (unsigned int o = 0; o < EXT2_ORDERS; o++)
+        line->order[o] &= ~bits;
+    line->dirty &= ~bits;
+}
+
+/* Writes the blocks DIRTY of LINE, all of group ORDER.  Releases the lock meanwhile.  */
+static error_t line_write(struct ext2_cache *c, struct ext2_line *line, uint32_t dirty, enum ext2_order order)
+{
     error_t err = 0;
-    line->dirty = 0;
+    line_clean(line, dirty);
     line->io = true;
     pthread_mutex_unlock(&c->lock);
     uint32_t failed = 0;
@@ -137,36 +167,110 @@ static error_t line_write(struct ext2_cache *c, struct ext2_line *line)
         rest &= ~mask;
     }
     pthread_mutex_lock(&c->lock);
-    line->dirty |= failed & line->valid;
+    line_mark(line, failed & line->valid & ~line->dirty, order);
     line->io = false;
     c->writes += writes;
     pthread_cond_broadcast(&c->io_done);
     return err;
 }
 
-/* Makes room for one more line: evicts the oldest that nobody uses.  May release the lock; true if it did.  When everything is in use the
-   cache grows beyond its limit rather than fail.  */
+static int line_compare(const void *a, const void *b)
+{
+    uint32_t x = (*(struct ext2_line *const *)a)->number, y = (*(struct ext2_line *const *)b)->number;
+    return x < y ? -1 : x > y;
+}
+
+/* Notes what is dirty now, in the order of the disk; how many lines.  They cannot go away until batch_end.  */
+static unsigned int batch_begin(struct ext2_cache *c)
+{
+    unsigned int n = 0;
+    for (struct ext2_line *line = c->newest; line; line = line->older)
+        if ((line->batch = line->dirty) != 0) {
+            line->refs++;
+            c->batch[n++] = line;
+        }
+    qsort(c->batch, n, sizeof *c->batch, line_compare);
+    return n;
+}
+
+/* Writes what is dirty, group after group.  Releases the lock meanwhile.  The first error, after having tried everything.  */
+static error_t cache_write(struct ext2_cache *c)
+{
+    error_t err = 0;
+    bool written = false;
+    while (c->writing)
+        pthread_cond_wait(&c->io_done, &c->lock);
+    c->writing = true;
+    unsigned int n = batch_begin(c);
+    for (unsigned int o = 0; o < EXT2_ORDERS; o++) {
+        bool barrier = written;
+        for (unsigned int i = 0; i < n; i++) {
+            struct ext2_line *line = c->batch[i];
+            while (line->io)
+                pthread_cond_wait(&c->io_done, &c->lock);
+            uint32_t blocks = line->order[o] & line->batch;
+            if (!blocks)
+                continue;
+            if (barrier) {
+                pthread_mutex_unlock(&c->lock);
+                error_t e = store_flush(c->store);
+                pthread_mutex_lock(&c->lock);
+                err = err ? err : e;
+                barrier = false;
+                while (line->io)
+                    pthread_cond_wait(&c->io_done, &c->lock);
+                blocks = line->order[o] & line->batch;
+            }
+            error_t e = blocks ? line_write(c, line, blocks, (enum ext2_order)o) : 0;
+            line->batch &= ~blocks;
+            written = true;
+            err = err ? err : e;
+        }
+    }
+    for (unsigned int i = 0; i < n; i++)
+        c->batch[i]->refs--;
+    c->writing = false;
+    pthread_cond_broadcast(&c->io_done);
+    return err;
+}
+
+/* Makes room for one more line: evicts the oldest clean one that nobody uses.  May release the lock; true if it did.  When everything is
+   in use or cannot be written the cache grows beyond its limit rather than fail.  */
 static bool cache_make_room(struct ext2_cache *c)
 {
     bool released = false;
     while (c->lines >= c->lines_max) {
+        unsigned int dirty = 0;
         struct ext2_line *line = c->oldest;
-        while (line && (line->refs || line->io))
-            line = line->newer;
-        if (!line)
+        for (; line && (line->refs || line->io || line->dirty); line = line->newer)
+            dirty += line->dirty != 0;
+        bool write = dirty && !released && !c->writing;
+        if (line)
+            line_destroy(c, line);
+        else if (!write)
             break;
-        if (line->dirty) {
+        if (write && (!line || dirty > c->lines_max / 2)) {
             released = true;
-            if (line_write(c, line)) {          /* unwritable: keep it, forget it for now */
-                line_unlist(c, line);
-                line_list(c, line);
-                break;
-            }
-            continue;
+            (void)cache_write(c);
         }
-        line_destroy(c, line);
     }
     return released;
+}
+
+/* Room to write one more line.  */
+static bool batch_reserve(struct ext2_cache *c)
+{
+    if (c->lines < c->batch_room)
+        return true;
+    if (c->writing)
+        return false;
+    unsigned int room = c->batch_room ? c->batch_room * 2 : c->lines_max * 2 + 64;
+    struct ext2_line **batch = realloc(c->batch, room * sizeof *batch);
+    if (!batch)
+        return false;
+    c->batch = batch;
+    c->batch_room = room;
+    return true;
 }
 
 /* The line of BLOCK with a reference, made if necessary, not being read or written.  NULL: no memory.  */
@@ -177,8 +281,7 @@ static struct ext2_line *line_take(struct ext2_cache *c, uint32_t block)
     while (!(line = line_lookup(c, number))) {
         if (c->lines >= c->lines_max && cache_make_room(c))
             continue;
-        line = calloc(1, sizeof *line);
-        if (!line)
+        if (!batch_reserve(c) || !(line = calloc(1, sizeof *line)))
             return NULL;
         line->number = number;
         line->hash_next = c->hash[number & c->hash_mask];
@@ -293,7 +396,7 @@ error_t ext2_cache_zero(struct ext2_fs *fs, uint32_t block, struct ext2_buf *buf
         if (line->mem || (line->mem = store_alloc(LINE_BYTES)) != NULL) {
             memset(line->mem + (size_t)index * c->block_size, 0, c->block_size);
             line->valid |= bit;
-            line->dirty |= bit;
+            line_mark(line, bit, EXT2_FIRST);
             *buf = (struct ext2_buf){ line->mem + (size_t)index * c->block_size, line, block };
             err = 0;
         } else {
@@ -304,13 +407,23 @@ error_t ext2_cache_zero(struct ext2_fs *fs, uint32_t block, struct ext2_buf *buf
     return err;
 }
 
-void ext2_cache_dirty(struct ext2_fs *fs, struct ext2_buf *buf)
+void ext2_cache_dirty(struct ext2_fs *fs, struct ext2_buf *buf, enum ext2_order order)
 {
     struct ext2_cache *c = fs->cache;
+    struct ext2_line *line = buf->line;
     unsigned int index;
     uint32_t bit = block_bit(c, buf->block, &index);
     pthread_mutex_lock(&c->lock);
-    buf->line->dirty |= bit;
+    if (!(line->dirty & bit)) {
+        line->dirty |= bit;
+        line->order[order] |= bit;
+    } else if (!(line->order[EXT2_FIRST] & bit) && !(line->order[order] & bit)) {
+        uint32_t later = 0;
+        for (unsigned int o = (unsigned int)order + 1; o < EXT2_ORDERS; o++)
+            later |= line->order[o];
+        if (!(later & bit))
+            line_mark(line, bit, order);
+    }
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -340,7 +453,7 @@ void ext2_cache_forget(struct ext2_fs *fs, uint32_t block, uint32_t count)
         if (line) {
             uint32_t mask = (n == 32 ? ~0u : (1u << n) - 1) << index;
             line->valid &= ~mask;
-            line->dirty &= ~mask;
+            line_clean(line, mask);
         }
         block += n;
     }
@@ -350,24 +463,8 @@ void ext2_cache_forget(struct ext2_fs *fs, uint32_t block, uint32_t count)
 error_t ext2_cache_sync(struct ext2_fs *fs)
 {
     struct ext2_cache *c = fs->cache;
-    error_t err = 0;
     pthread_mutex_lock(&c->lock);
-    /* In the order of the disk.  A line that somebody else is writing counts: we return when that is done.  */
-    for (int64_t last = -1;;) {
-        struct ext2_line *next = NULL;
-        for (struct ext2_line *line = c->newest; line; line = line->older)
-            if ((line->dirty || line->io) && line->number > last && (!next || line->number < next->number))
-                next = line;
-        if (!next)
-            break;
-        last = next->number;
-        next->refs++;
-        line_wait(c, next);
-        error_t e = next->dirty ? line_write(c, next) : 0;
-        next->refs--;
-        if (e && !err)
-            err = e;
-    }
+    error_t err = cache_write(c);
     pthread_mutex_unlock(&c->lock);
     return err;
 }
@@ -388,6 +485,7 @@ void ext2_cache_destroy(struct ext2_cache *c)
 {
     while (c->newest)
         line_destroy(c, c->newest);
+    free(c->batch);
     free(c);
 }
 

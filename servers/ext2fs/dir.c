@@ -1,106 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* dir: directories as rows of entries.  Every entry that is looked at is checked first; a damaged block costs the call EIO and nothing
-   else.  A hash index (dir_index) is left alone as long as entries are only removed or rewritten; entering a name takes the index's flag away,
-   which turns the directory into an ordinary one: the index's blocks look like free space in it.  */
+   else.
 
-#include "ext2.h"
+   A name is found in one of three ways: by the index on the disk (htree.c); in larger directories that have none, by an index in memory
+   (dindex.c); else from end to end.  On a file system with dir_index a directory gets its index when it needs a second block, and keeps it
+   until it is found damaged or can grow no further; then it is an ordinary directory, and the index's blocks are free space in it.  */
+
+#include "dir.h"
 
 #include <string.h>
 
-static uint32_t dir_blocks(const struct ext2_fs *fs, const struct ext2_inode *dir)
-{
-    return (uint32_t)(dir->size >> fs->block_log);
-}
+#define DAMAGED_MAX 8u           /* blocks of a directory that one search reports before it gives up */
 
-static struct dir_entry *entry_at(const struct ext2_buf *buf, uint32_t offset)
-{
-    return (struct dir_entry *)(void *)(buf->data + offset);
-}
+/* ---- entries in a block --------------------------------------------------------------------------- */
 
-/* Checks the entry at OFFSET of file block LBLOCK.  */
-static error_t entry_check(struct ext2_fs *fs, const struct ext2_inode *dir, const struct ext2_buf *buf, uint32_t lblock, uint32_t offset)
+const char *ext2_dirent_wrong(const struct ext2_fs *fs, const struct ext2_buf *buf, uint32_t offset)
 {
-    const struct dir_entry *e = entry_at(buf, offset);
-    const char *what = NULL;
+    const struct dir_entry *e = dirent_at(buf, offset);
     if (fs->block_size - offset < DIRENT_HEADER || e->rec_len < DIRENT_HEADER || e->rec_len % 4 || e->rec_len > fs->block_size - offset)
-        what = "rec_len";
-    else if (DIRENT_SIZE(e->name_len) > e->rec_len)
-        what = "name_len";
-    else if (e->inode > fs->inodes)
-        what = "inode";
+        return "rec_len";
+    if (DIRENT_SIZE(e->name_len) > e->rec_len)
+        return "name_len";
+    return e->inode > fs->inodes ? "inode" : NULL;
+}
+
+error_t ext2_dirent_check(struct ext2_fs *fs, const struct ext2_inode *dir, const struct ext2_buf *buf, uint32_t lblock, uint32_t offset)
+{
+    const char *what = ext2_dirent_wrong(fs, buf, offset);
     return what ? ext2_damage(fs, "directory %u: block %u (file block %u): damaged entry at %u (%s)", dir->ino, buf->block, lblock,
                               offset, what)
                 : 0;
 }
 
-/* Bytes of free room behind (or in) an entry.  */
-static uint32_t entry_room(const struct dir_entry *e)
-{
-    return e->inode ? e->rec_len - DIRENT_SIZE(e->name_len) : e->rec_len;
-}
-
-/* ---- looking up ------------------------------------------------------------------------------------ */
-
-/* What a search wants and has found.  */
-struct search {
-    const char *name;
-    size_t length;
-    uint32_t need;                 /* bytes for a new entry */
-    struct ext2_slot slot;         /* first room, if append is false */
-};
-
-/* Looks through one block: true when the name was found at *OFFSET.  */
-static error_t block_search(struct ext2_fs *fs, struct ext2_inode *dir, struct ext2_buf *buf, uint32_t lblock, struct search *s, bool *found)
-{
-    uint32_t previous = 0;
-    *found = false;
-    for (uint32_t offset = 0; offset < fs->block_size;) {
-        error_t err = entry_check(fs, dir, buf, lblock, offset);
-        if (err)
-            return err;
-        const struct dir_entry *e = entry_at(buf, offset);
-        if (e->name_len == s->length && e->inode && !memcmp(e->name, s->name, s->length)) {
-            s->slot = (struct ext2_slot){ lblock, offset, previous, true, false };
-            *found = true;
-            return 0;
-        }
-        if (s->slot.append && entry_room(e) >= s->need)
-            s->slot = (struct ext2_slot){ lblock, offset, previous, false, false };
-        previous = offset;
-        offset += e->rec_len;
-    }
-    return 0;
-}
-
-error_t ext2_dir_lookup(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t *ino, struct ext2_slot *slot)
-{
-    uint32_t blocks = dir_blocks(fs, dir);
-    struct search s = { name, length, DIRENT_SIZE(length), { blocks, 0, 0, false, true } };
-    bool found = false;
-    if (length == 0 || length > DIRENT_NAME_MAX)
-        return length ? ENAMETOOLONG : ENOENT;
-    for (uint32_t lblock = 0; lblock < blocks; lblock++) {
-        struct ext2_buf buf;
-        error_t err = ext2_map_get(fs, dir, lblock, &buf);
-        if (err)
-            return err;
-        err = block_search(fs, dir, &buf, lblock, &s, &found);
-        if (!err && found)
-            *ino = entry_at(&buf, s.slot.offset)->inode;
-        ext2_cache_put(fs, &buf);
-        if (err)
-            return err;
-        if (found)
-            break;
-    }
-    if (slot)
-        *slot = s.slot;
-    return found ? 0 : ENOENT;
-}
-
-/* ---- changing ----------------------------------------------------------------------------------------- */
-
-static void entry_fill(struct ext2_fs *fs, struct dir_entry *e, uint32_t rec_len, const char *name, size_t length, uint32_t ino, uint8_t type)
+void ext2_dirent_fill(const struct ext2_fs *fs, struct dir_entry *e, uint32_t rec_len, const char *name, size_t length, uint32_t ino,
+                      uint8_t type)
 {
     e->inode = ino;
     e->rec_len = (uint16_t)rec_len;
@@ -109,66 +42,214 @@ static void entry_fill(struct ext2_fs *fs, struct dir_entry *e, uint32_t rec_len
     memcpy(e->name, name, length);
 }
 
-static error_t dir_append(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t ino, uint8_t type)
+error_t ext2_dirblock_search(struct ext2_fs *fs, const struct ext2_inode *dir, const struct ext2_buf *buf, uint32_t lblock,
+                             struct dir_search *s, bool *found)
 {
-    struct ext2_buf buf;
-    pthread_mutex_lock(&dir->map_lock);
-    error_t err = ext2_map_append(fs, dir, dir->size >> fs->block_log, &buf);
-    if (!err)
-        dir->size += fs->block_size;
-    pthread_mutex_unlock(&dir->map_lock);
-    if (err)
-        return err;
-    entry_fill(fs, entry_at(&buf, 0), fs->block_size, name, length, ino, type);
-    ext2_cache_dirty(fs, &buf);
-    ext2_cache_put(fs, &buf);
+    uint32_t previous = 0;
+    *found = false;
+    for (uint32_t offset = 0; offset < fs->block_size;) {
+        const struct dir_entry *e = dirent_at(buf, offset);
+        if (ext2_dirent_wrong(fs, buf, offset))
+            return ext2_dirent_check(fs, dir, buf, lblock, offset);
+        if (e->name_len == s->length && e->inode && !memcmp(e->name, s->name, s->length)) {
+            s->slot = (struct ext2_slot){ lblock, offset, previous, true, false };
+            *found = true;
+            return 0;
+        }
+        if (s->slot.append && dirent_room(e) >= s->need)
+            s->slot = (struct ext2_slot){ lblock, offset, previous, false, false };
+        previous = offset;
+        offset += e->rec_len;
+    }
     return 0;
 }
 
-error_t ext2_dir_enter(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t ino, uint8_t type,
-                       const struct ext2_slot *slot)
+error_t ext2_dirblock_enter(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot, const char *name, size_t length,
+                            uint32_t ino, uint8_t type)
 {
-    if (slot->found || length == 0 || length > DIRENT_NAME_MAX)
-        return EINVAL;
-    dir->flags &= ~INODE_FL_INDEX;
-    if (slot->append)
-        return dir_append(fs, dir, name, length, ino, type);
     struct ext2_buf buf;
     error_t err = ext2_map_get(fs, dir, slot->block, &buf);
     if (err)
         return err;
-    err = entry_check(fs, dir, &buf, slot->block, slot->offset);
-    struct dir_entry *e = entry_at(&buf, slot->offset);
-    if (!err && entry_room(e) < DIRENT_SIZE(length))
+    err = slot->offset < fs->block_size ? ext2_dirent_check(fs, dir, &buf, slot->block, slot->offset) : EINVAL;
+    struct dir_entry *e = dirent_at(&buf, slot->offset);
+    if (!err && dirent_room(e) < DIRENT_SIZE(length))
         err = EINVAL;
     if (!err) {
         uint32_t rec_len = e->rec_len;
         if (e->inode) {
             e->rec_len = (uint16_t)DIRENT_SIZE(e->name_len);
             rec_len -= e->rec_len;
-            e = entry_at(&buf, slot->offset + e->rec_len);
+            e = dirent_at(&buf, slot->offset + e->rec_len);
         }
-        entry_fill(fs, e, rec_len, name, length, ino, type);
-        ext2_cache_dirty(fs, &buf);
+        ext2_dirent_fill(fs, e, rec_len, name, length, ino, type);
+        ext2_cache_dirty(fs, &buf, EXT2_ENTRY);
+        ext2_dindex_entered(fs, dir, name, length, slot->block, &buf);
     }
     ext2_cache_put(fs, &buf);
     return err;
 }
 
+/* ---- looking up ------------------------------------------------------------------------------------ */
+
+/* Looks into file block LBLOCK.  */
+static error_t block_lookup(struct ext2_fs *fs, struct ext2_inode *dir, uint32_t lblock, struct dir_search *s, uint32_t *ino, bool *found)
+{
+    struct ext2_buf buf;
+    error_t err = ext2_map_get(fs, dir, lblock, &buf);
+    if (err)
+        return err;
+    err = ext2_dirblock_search(fs, dir, &buf, lblock, s, found);
+    if (!err && *found)
+        *ino = dirent_at(&buf, s->slot.offset)->inode;
+    ext2_cache_put(fs, &buf);
+    return err;
+}
+
+/* From end to end.  A damaged block hides what it has; the names of the others are found.  */
+static error_t plain_lookup(struct ext2_fs *fs, struct ext2_inode *dir, struct dir_search *s, uint32_t *ino, bool *found)
+{
+    error_t err = 0;
+    uint32_t blocks = dir_blocks(fs, dir), damaged = 0;
+    for (uint32_t lblock = 0; lblock < blocks && !*found; lblock++) {
+        error_t e = block_lookup(fs, dir, lblock, s, ino, found);
+        err = err ? err : e;
+        if (e && ++damaged > DAMAGED_MAX)
+            break;
+    }
+    return *found ? 0 : err;
+}
+
+/* By the index in memory.  */
+static error_t dindex_lookup(struct ext2_fs *fs, struct ext2_inode *dir, struct dir_search *s, uint32_t *ino, bool *found)
+{
+    uint32_t cursor = 0, lblock, hash = ext2_dindex_hash(s->name, s->length);
+    error_t err = 0;
+    while (!err && !*found && ext2_dindex_next(dir->dindex, hash, &cursor, &lblock))
+        err = block_lookup(fs, dir, lblock, s, ino, found);
+    if (!err && !*found && s->slot.append && ext2_dindex_room(dir->dindex, s->need, &lblock))
+        err = block_lookup(fs, dir, lblock, s, ino, found);
+    return err;
+}
+
+static bool name_is_dot(const char *name, size_t length)
+{
+    return length <= 2 && name[0] == '.' && name[length - 1] == '.';
+}
+
+error_t ext2_dir_lookup(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t *ino, struct ext2_slot *slot)
+{
+    struct dir_search s = { name, length, slot ? DIRENT_SIZE(length) : UINT32_MAX, { dir_blocks(fs, dir), 0, 0, false, true } };
+    struct ext2_slot none = s.slot;
+    enum index_state state = INDEX_DAMAGED;
+    bool found = false;
+    error_t err = 0;
+    if (length == 0 || length > DIRENT_NAME_MAX)
+        return length ? ENAMETOOLONG : ENOENT;
+    if (dir_is_indexed(fs, dir)) {
+        if (name_is_dot(name, length)) {
+            state = INDEX_GOOD;
+            err = block_lookup(fs, dir, 0, &s, ino, &found);
+        } else {
+            err = ext2_htree_lookup(fs, dir, &s, ino, &found, &state);
+        }
+    }
+    if (state != INDEX_GOOD) {
+        s.slot = none;
+        err = ext2_dindex_get(fs, dir) ? dindex_lookup(fs, dir, &s, ino, &found) : plain_lookup(fs, dir, &s, ino, &found);
+    }
+    if (slot)
+        *slot = s.slot;
+    return err ? err : found ? 0 : ENOENT;
+}
+
+/* ---- changing ----------------------------------------------------------------------------------------- */
+
+error_t ext2_dir_grow(struct ext2_fs *fs, struct ext2_inode *dir, uint32_t *lblock, struct ext2_buf *buf)
+{
+    pthread_mutex_lock(&dir->map_lock);
+    *lblock = dir_blocks(fs, dir);
+    error_t err = dir->size >= (uint64_t)INT32_MAX ? EFBIG : ext2_map_append(fs, dir, *lblock, buf);
+    if (!err)
+        dir->size += fs->block_size;
+    pthread_mutex_unlock(&dir->map_lock);
+    if (!err && dir->links && (err = ext2_inode_write(fs, dir)) != 0)
+        ext2_cache_put(fs, buf);
+    return err;
+}
+
+static error_t dir_append(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t ino, uint8_t type)
+{
+    struct ext2_buf buf;
+    uint32_t lblock;
+    error_t err = ext2_dir_grow(fs, dir, &lblock, &buf);
+    if (err)
+        return err;
+    ext2_dirent_fill(fs, dirent_at(&buf, 0), fs->block_size, name, length, ino, type);
+    ext2_cache_dirty(fs, &buf, EXT2_ENTRY);
+    ext2_dindex_entered(fs, dir, name, length, lblock, &buf);
+    ext2_cache_put(fs, &buf);
+    return 0;
+}
+
+/* Enters a name that found no room in its block.  */
+static error_t dir_enter_grow(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t ino, uint8_t type)
+{
+    enum index_state state;
+    bool indexed = dir_is_indexed(fs, dir);
+    error_t err = 0;
+    if (!indexed && fs->dir_index && dir_blocks(fs, dir) == 1)
+        err = ext2_htree_create(fs, dir, &indexed);
+    if (err || !indexed)
+        return err ? err : dir_append(fs, dir, name, length, ino, type);
+    err = ext2_htree_enter(fs, dir, name, length, ino, type, &state);
+    if (state == INDEX_GOOD)
+        return err;
+    dir->flags &= ~INODE_FL_INDEX;
+    return dir_append(fs, dir, name, length, ino, type);
+}
+
+error_t ext2_dir_enter(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t ino, uint8_t type,
+                       const struct ext2_slot *slot)
+{
+    if (!fs->writable)
+        return EROFS;
+    if (slot->found || length == 0 || length > DIRENT_NAME_MAX || ino == 0 || ino > fs->inodes)
+        return EINVAL;
+    if (!fs->dir_index)
+        dir->flags &= ~INODE_FL_INDEX;
+    if (slot->append)
+        return dir_enter_grow(fs, dir, name, length, ino, type);
+    return ext2_dirblock_enter(fs, dir, slot, name, length, ino, type);
+}
+
 /* The block of the entry that SLOT found, checked.  */
 static error_t slot_get(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot, struct ext2_buf *buf)
 {
+    if (!fs->writable)
+        return EROFS;
     if (!slot->found)
         return EINVAL;
     error_t err = ext2_map_get(fs, dir, slot->block, buf);
     if (err)
         return err;
-    err = entry_check(fs, dir, buf, slot->block, slot->offset);
+    err = ext2_dirent_check(fs, dir, buf, slot->block, slot->offset);
     if (!err && slot->previous != slot->offset)
-        err = entry_check(fs, dir, buf, slot->block, slot->previous);
+        err = ext2_dirent_check(fs, dir, buf, slot->block, slot->previous);
     if (err)
         ext2_cache_put(fs, buf);
     return err;
+}
+
+error_t ext2_dir_entry(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot, uint32_t *ino)
+{
+    struct ext2_buf buf;
+    error_t err = slot_get(fs, dir, slot, &buf);
+    if (err)
+        return err;
+    *ino = dirent_at(&buf, slot->offset)->inode;
+    ext2_cache_put(fs, &buf);
+    return 0;
 }
 
 error_t ext2_dir_remove(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot)
@@ -177,11 +258,16 @@ error_t ext2_dir_remove(struct ext2_fs *fs, struct ext2_inode *dir, const struct
     error_t err = slot_get(fs, dir, slot, &buf);
     if (err)
         return err;
-    struct dir_entry *e = entry_at(&buf, slot->offset), *before = entry_at(&buf, slot->previous);
+    struct dir_entry *e = dirent_at(&buf, slot->offset), *before = dirent_at(&buf, slot->previous);
     if (slot->offset != slot->previous && slot->previous + before->rec_len == slot->offset)
         before->rec_len = (uint16_t)(before->rec_len + e->rec_len);
     e->inode = 0;
-    ext2_cache_dirty(fs, &buf);
+    ext2_cache_dirty(fs, &buf, EXT2_REMOVED);
+    if (dir->dindex) {
+        char name[DIRENT_NAME_MAX];
+        memcpy(name, e->name, e->name_len);
+        ext2_dindex_removed(fs, dir, name, e->name_len, slot->block, &buf);
+    }
     ext2_cache_put(fs, &buf);
     return 0;
 }
@@ -192,11 +278,11 @@ error_t ext2_dir_rewrite(struct ext2_fs *fs, struct ext2_inode *dir, const struc
     error_t err = slot_get(fs, dir, slot, &buf);
     if (err)
         return err;
-    struct dir_entry *e = entry_at(&buf, slot->offset);
+    struct dir_entry *e = dirent_at(&buf, slot->offset);
     e->inode = ino;
     if (fs->filetype)
         e->file_type = type;
-    ext2_cache_dirty(fs, &buf);
+    ext2_cache_dirty(fs, &buf, EXT2_ENTRY);
     ext2_cache_put(fs, &buf);
     return 0;
 }
@@ -218,10 +304,10 @@ static error_t block_iterate(struct ext2_fs *fs, struct ext2_inode *dir, struct 
 {
     uint64_t base = (uint64_t)lblock << fs->block_log;
     for (uint32_t offset = 0; offset < fs->block_size && *go;) {
-        error_t err = entry_check(fs, dir, buf, lblock, offset);
+        error_t err = ext2_dirent_check(fs, dir, buf, lblock, offset);
         if (err)
             return err;
-        const struct dir_entry *e = entry_at(buf, offset);
+        const struct dir_entry *e = dirent_at(buf, offset);
         uint64_t next = base + offset + e->rec_len;
         if (e->inode && base + offset >= *cookie) {
             *go = emit(arg, e->inode, fs->filetype ? e->file_type : (uint8_t)FT_UNKNOWN, e->name, e->name_len, next);

@@ -56,12 +56,38 @@ error_t ext2fs_dir_lookup(struct diskfs_node *dir, const char *name, size_t leng
     return err;
 }
 
+/* Whether attributes of DIR, and of the inode whose entry SLOT is, forbid that the entry goes or names another file.  */
+static error_t entry_flags_check(struct diskfs_node *dir, const struct ext2_slot *slot)
+{
+    struct ext2_buf buf;
+    struct disk_inode *raw;
+    uint32_t ino, flags;
+    error_t err = ext2fs_flags_check(ext2_node(dir), false);
+    if (!err)
+        err = ext2_dir_entry(ext2fs, inode_of(dir), slot, &ino);
+    if (!err)
+        err = ext2_inode_get_raw(ext2fs, ino, &buf, &raw);
+    if (err)
+        return err == ESTALE ? 0 : err;              /* a damaged entry may go */
+    flags = raw->flags;
+    ext2_cache_put(ext2fs, &buf);
+    return flags & (INODE_FL_IMMUTABLE | INODE_FL_APPEND) ? EPERM : 0;
+}
+
 error_t ext2fs_dir_enter(struct diskfs_node *dir, const char *name, size_t length, ino_t ino, int type, struct diskfs_slot *slot)
 {
     struct ext2_slot s;
+    struct ext2_node *n = ext2_node(dir);
     memcpy(&s, slot, sizeof s);
-    error_t err = ext2_dir_enter(ext2fs, inode_of(dir), name, length, (uint32_t)ino, type_to_disk(type), &s);
+    error_t err = ext2fs_flags_check(n, true);
+    if (err)
+        return err;
+    err = ext2_dir_enter(ext2fs, inode_of(dir), name, length, (uint32_t)ino, type_to_disk(type), &s);
     dir_changed(dir);
+    if (ext2fs->dir_nlink && dir->stat.st_nlink > LINKS_MAX - 100) {
+        n->many_links = true;
+        dir->stat.st_nlink = LINKS_MANY;
+    }
     return err;
 }
 
@@ -69,14 +95,16 @@ error_t ext2fs_dir_remove(struct diskfs_node *dir, struct diskfs_slot *slot)
 {
     struct ext2_slot s;
     memcpy(&s, slot, sizeof s);
-    return ext2_dir_remove(ext2fs, inode_of(dir), &s);
+    error_t err = entry_flags_check(dir, &s);
+    return err ? err : ext2_dir_remove(ext2fs, inode_of(dir), &s);
 }
 
 error_t ext2fs_dir_rewrite(struct diskfs_node *dir, struct diskfs_slot *slot, ino_t ino, int type)
 {
     struct ext2_slot s;
     memcpy(&s, slot, sizeof s);
-    return ext2_dir_rewrite(ext2fs, inode_of(dir), &s, (uint32_t)ino, type_to_disk(type));
+    error_t err = entry_flags_check(dir, &s);
+    return err ? err : ext2_dir_rewrite(ext2fs, inode_of(dir), &s, (uint32_t)ino, type_to_disk(type));
 }
 
 error_t ext2fs_dir_init(struct diskfs_node *dir, ino_t parent)

@@ -8,6 +8,7 @@
 
    Locks, in the order in which they are taken:
      inode->map_lock   block map, size, `fresh` and reservation of one inode
+     fs->sync_lock     one sync at a time
      fs->alloc_lock    bitmaps, descriptors, counts in the super block, reservations
      cache lock        lines of the cache: a leaf
    Contents of a directory's blocks, and of an inode's place in the inode table, belong to whoever holds the lock of the node.  */
@@ -27,6 +28,15 @@
 struct store;
 struct ext2_cache;
 
+/* Blocks of a group that were freed since some sync.  */
+struct ext2_freed { char *map; uint32_t count; };
+
+/* What is known of a group besides its descriptor.  */
+struct ext2_group {
+    uint32_t first_free, first_free_inode;   /* no bit below is clear in the bitmaps */
+    struct ext2_freed freed[2];        /* since the last sync (of index syncs & 1), and since the one before */
+};
+
 struct ext2_fs {
     struct store *store;               /* constant */
     const char *name;                  /* of the store, for messages; constant */
@@ -40,20 +50,30 @@ struct ext2_fs {
     uint32_t addr_per_block;           /* block numbers in an indirect block */
     uint64_t size_max;                 /* largest file */
     bool filetype;                     /* entries carry their type */
+    bool dir_index;                    /* directories may have an index */
+    bool huge_file;                    /* counts of sectors have 48 bits */
+    bool dir_nlink;                    /* a directory with too many links to count has one */
     bool hurd;                         /* made for the Hurd: inodes have author, translator and the mode's upper half */
     bool must_readonly;                /* a feature that we do not know forbids writing */
 
     pthread_mutex_t alloc_lock;
     struct super_block super;          /* alloc_lock; what is on the disk is written by ext2_sync */
     struct group_desc *groups;         /* ngroups; alloc_lock for the counts */
+    struct ext2_group *state;          /* ngroups; alloc_lock */
     bool *group_dirty;                 /* per block of descriptors; alloc_lock */
     bool super_dirty;                  /* alloc_lock */
     bool writable;                     /* constant while anything may be written */
     bool was_valid;                    /* was clean when writing began: only then it will be marked clean again */
     bool damaged;                      /* damage was seen since mounting; only ever set */
+    bool stopped;                      /* because of it nothing is written any more but the mark of that; only ever set */
     uint32_t dir_group;                /* where the last top-level directory went; alloc_lock */
     uint32_t reserved;                 /* blocks that inodes hold in reserve, set in the bitmaps; alloc_lock */
     struct ext2_inode *reservers;      /* list of inodes that hold some; alloc_lock */
+    uint64_t freed;                    /* blocks in the groups' `freed` maps; alloc_lock */
+    uint32_t syncs;                    /* alloc_lock */
+    struct ext2_inode *orphans;        /* deleted inodes in use, in the order of the list on the disk (orphan.c); alloc_lock */
+    pthread_mutex_t sync_lock;         /* one ext2_sync at a time; comes before alloc_lock */
+    void (*on_panic)(void);            /* called when damage is seen and the super block says `panic`; NULL: as `remount-ro` */
     uint32_t next_generation;          /* alloc_lock */
 };
 
@@ -72,6 +92,9 @@ struct ext2_inode {
     uint32_t translator;               /* old Hurd translator block or 0 */
     uint16_t extra_size;               /* bytes of the inode used behind the first 128 */
 
+    struct ext2_dindex *dindex;        /* of a directory (dindex.c) or NULL */
+    bool dindex_bad;                   /* it could not be made */
+
     pthread_mutex_t map_lock;
     uint64_t size;                     /* bytes; map_lock to change */
     uint32_t block[NBLOCKS];           /* block map, or a short link's target, or a device number; map_lock */
@@ -81,7 +104,14 @@ struct ext2_inode {
 
     uint32_t reserve_start, reserve_count;   /* blocks in reserve behind the last one allocated; alloc_lock */
     struct ext2_inode *reserver_next, **reserver_prevp;  /* alloc_lock */
+    struct ext2_inode *orphan_next, **orphan_prevp;      /* alloc_lock; orphan_prevp is NULL when it is not on the list */
 };
+
+/* ---- features (feature.c) ---------------------------------------------------------- */
+
+/* Whether S has no feature that forbids us to read (or to write); else TEXT, of SIZE bytes, names those that do.  */
+bool ext2_feature_readable(const struct super_block *s, char *text, size_t size);
+bool ext2_feature_writable(const struct super_block *s, char *text, size_t size);
 
 /* ---- the whole (super.c) ----------------------------------------------------------- */
 
@@ -107,7 +137,8 @@ error_t ext2_reload(struct ext2_fs *fs);
 struct ext2_counts { uint64_t blocks, free, available, inodes, inodes_free; };
 void ext2_counts(struct ext2_fs *fs, struct ext2_counts *counts);
 
-/* One line of damage: "ext2fs: NAME: ...", remembers it for the super block, and gives EIO.  */
+/* One line of damage: "ext2fs: NAME: ...", remembers it for the super block, does what the super block asks for in that case (goes on,
+   stops writing, panics), and gives EIO.  Any lock may be held.  */
 error_t ext2_damage(struct ext2_fs *fs, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Whether BLOCK, COUNT blocks long, lies in the part of the disk that files may use.  */
@@ -118,6 +149,16 @@ static inline bool ext2_block_valid(const struct ext2_fs *fs, uint32_t block, ui
 
 /* ---- cache of blocks (cache.c) ----------------------------------------------------- */
 
+/* When a dirty block goes to the disk, for the repair after a power cut (cache.c).  */
+enum ext2_order {
+    EXT2_FIRST,          /* bitmaps, descriptors, the super block; by itself every block of ext2_cache_zero */
+    EXT2_INODE,          /* inodes, tables of a block map */
+    EXT2_ENTRY,          /* names entered or changed */
+    EXT2_DELETED,        /* inodes deleted */
+    EXT2_REMOVED,        /* names taken away, or moved to another block */
+    EXT2_ORDERS
+};
+
 /* One block in use.  As long as it is not put, DATA stays.  */
 struct ext2_buf { char *data; struct ext2_line *line; uint32_t block; };
 
@@ -127,12 +168,12 @@ void ext2_cache_destroy(struct ext2_cache *cache);
 error_t ext2_cache_get(struct ext2_fs *fs, uint32_t block, struct ext2_buf *buf);
 /* The block full of zeros, dirty, without reading it: a block that has just been allocated.  */
 error_t ext2_cache_zero(struct ext2_fs *fs, uint32_t block, struct ext2_buf *buf);
-/* Notes that the contents were changed.  */
-void ext2_cache_dirty(struct ext2_fs *fs, struct ext2_buf *buf);
+/* Notes that the contents were changed, and when they may be written.  */
+void ext2_cache_dirty(struct ext2_fs *fs, struct ext2_buf *buf, enum ext2_order order);
 void ext2_cache_put(struct ext2_fs *fs, struct ext2_buf *buf);
 /* COUNT blocks from BLOCK on are free now: their contents need not be written.  On return no write of them is under way.  */
 void ext2_cache_forget(struct ext2_fs *fs, uint32_t block, uint32_t count);
-/* Writes everything dirty.  The first error, after having tried everything.  */
+/* Writes everything dirty in its order.  The first error, after having tried everything.  */
 error_t ext2_cache_sync(struct ext2_fs *fs);
 /* Drops everything that is not in use.  Dirty contents are lost.  */
 void ext2_cache_drop(struct ext2_fs *fs);
@@ -145,11 +186,14 @@ void ext2_cache_stats(struct ext2_fs *fs, unsigned long *reads, unsigned long *w
    used, and renewed when RESERVE blocks more should be kept for what it will write next.  ENOSPC; EIO.  */
 error_t ext2_balloc(struct ext2_fs *fs, struct ext2_inode *inode, uint32_t goal, uint32_t want, uint32_t reserve, uint32_t *start,
                     uint32_t *count);
-/* Frees COUNT blocks from START on.  Damage (blocks that were free, or no file's) is reported and left alone.  */
+/* Frees COUNT blocks from START on, as soon as two syncs have run.  Damage (blocks that were free, or no file's) is reported and left
+   alone.  */
 void ext2_bfree(struct ext2_fs *fs, uint32_t start, uint32_t count);
 /* Gives INODE's reserve back / everybody's.  */
 void ext2_reserve_drop(struct ext2_fs *fs, struct ext2_inode *inode);
 void ext2_reserve_drop_all(struct ext2_fs *fs);
+/* A sync has come to its end: makes the blocks free that were freed before it began; ALL: and those freed since.  */
+void ext2_bfreed_release(struct ext2_fs *fs, bool all);
 /* A good first block for the contents of INODE: its group.  */
 uint32_t ext2_inode_goal(struct ext2_fs *fs, uint32_t ino);
 
@@ -167,7 +211,9 @@ static inline bool ext2_bit_test(const void *map, uint32_t bit)
 
 /* Fills INODE (ino set; everything else zero) from the disk.  ESTALE: not in use; EIO.  */
 error_t ext2_inode_read(struct ext2_fs *fs, struct ext2_inode *inode);
-/* Puts it into the inode table (cached).  */
+/* The same for one that may have no links.  */
+error_t ext2_inode_read_orphan(struct ext2_fs *fs, struct ext2_inode *inode);
+/* Puts it into the inode table (cached).  EROFS.  */
 error_t ext2_inode_write(struct ext2_fs *fs, struct ext2_inode *inode);
 /* Prepares INODE (ino set; everything else zero) as a new empty one of MODE, with a new generation; clears its place on the disk.  */
 error_t ext2_inode_init(struct ext2_fs *fs, struct ext2_inode *inode, uint16_t mode);
@@ -215,6 +261,8 @@ struct ext2_slot {
 error_t ext2_dir_lookup(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t *ino, struct ext2_slot *slot);
 error_t ext2_dir_enter(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t ino, uint8_t type,
                        const struct ext2_slot *slot);
+/* The inode that the entry of SLOT names.  */
+error_t ext2_dir_entry(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot, uint32_t *ino);
 error_t ext2_dir_remove(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot);
 error_t ext2_dir_rewrite(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot, uint32_t ino, uint8_t type);
 error_t ext2_dir_init(struct ext2_fs *fs, struct ext2_inode *dir, uint32_t parent);
@@ -222,6 +270,21 @@ error_t ext2_dir_check_empty(struct ext2_fs *fs, struct ext2_inode *dir);
 /* Calls EMIT with each entry in use from byte *COOKIE on, setting *COOKIE behind each that EMIT took, until EMIT says false or the end.  */
 typedef bool (*ext2_dir_emit_t)(void *arg, uint32_t ino, uint8_t type, const char *name, size_t length, uint64_t next);
 error_t ext2_dir_iterate(struct ext2_fs *fs, struct ext2_inode *dir, uint64_t *cookie, ext2_dir_emit_t emit, void *arg);
+
+/* Forgets the index in memory.  */
+void ext2_dindex_drop(struct ext2_inode *dir);
+
+/* ---- deleted inodes in use (orphan.c) ------------------------------------------------------------- */
+
+/* INODE has no name any more but is still in use: notes it on the disk, so that a crash does not leave it behind.  The caller writes the inode
+   afterwards.  Nothing happens if it is noted already.  */
+void ext2_orphan_add(struct ext2_fs *fs, struct ext2_inode *inode);
+/* INODE is about to be deleted, or has a name again.  */
+void ext2_orphan_remove(struct ext2_fs *fs, struct ext2_inode *inode);
+/* INODE goes from memory but not from the disk.  */
+void ext2_orphan_forget(struct ext2_fs *fs, struct ext2_inode *inode);
+/* Deletes what a crash has left; when writing begins.  */
+void ext2_orphan_clean(struct ext2_fs *fs);
 
 /* ---- symbolic links, attributes (link.c, xattr.c) ------------------------------------------------ */
 

@@ -14,6 +14,7 @@ struct ext2_node {
     struct diskfs_node dn;
     struct ext2_inode inode;
     struct pager *pager;           /* regular files once they were read, written or mapped; node lock to set */
+    bool many_links;               /* a directory with more subdirectories than its inode can count (dir_nlink); node lock */
     bool client_mapped;            /* a client was given the memory object since it was last released; node lock */
     char *small;                   /* the whole contents of a small file that has no pager (small.c); node lock */
     uint32_t small_room;           /* bytes there, a multiple of the block size; node lock */
@@ -29,6 +30,10 @@ static inline struct ext2_node *ext2_node(struct diskfs_node *node)
 {
     return (struct ext2_node *)node;
 }
+
+/* How many links a directory shows that has more than can be counted: they may come and go without reaching 0 or LINKS_MAX.  */
+#define LINKS_MANY 32768
+#define LINKS_MAX  65000
 
 /* node.c */
 error_t ext2fs_node_read(struct diskfs_node *node);
@@ -63,6 +68,9 @@ error_t ext2fs_small_leave(struct ext2_node *n);
 void ext2fs_small_drop(struct ext2_node *n);
 /* The file ends at SIZE now: what lay behind is zeros.  */
 void ext2fs_small_truncate(struct ext2_node *n, uint64_t size);
+
+/* Whether attributes forbid to change NODE's contents: EPERM.  AT_END: data is only added at the end.  Node lock held.  */
+error_t ext2fs_flags_check(const struct ext2_node *n, bool at_end);
 
 /* filepager.c: what the pager asks for.  HOOK is the ext2_node.  */
 extern const struct pager_ops ext2fs_pager_ops;

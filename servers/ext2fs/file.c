@@ -118,10 +118,13 @@ error_t ext2fs_write(struct diskfs_node *node, off_t offset, const void *data, s
         return 0;
     if (start >= ext2fs->size_max)
         return EFBIG;
+    error_t err = ext2fs_flags_check(n, start >= size);
+    if (err)
+        return err;
     if (end > ext2fs->size_max)
         end = ext2fs->size_max;
     bool small = false;
-    error_t err = ext2fs_small_load(n, end, &small);
+    err = ext2fs_small_load(n, end, &small);
     if (!err && !small)
         err = node_pager(n);
     if (!err && !small && start > n->inode.size)
@@ -152,7 +155,10 @@ error_t ext2fs_set_size(struct diskfs_node *node, off_t new_size)
     if (size > ext2fs->size_max)
         return EFBIG;
     bool small = false;
-    error_t err = n->small ? ext2fs_small_load(n, size, &small) : 0;
+    error_t err = ext2fs_flags_check(n, size >= old);
+    if (err)
+        return err;
+    err = n->small ? ext2fs_small_load(n, size, &small) : 0;
     if (!err && !small && size > old)
         err = tail_zero(n, old, size);
     if (err)
@@ -172,6 +178,9 @@ error_t ext2fs_set_size(struct diskfs_node *node, off_t new_size)
         error_t e = ext2_map_truncate(ext2fs, i, (size + ext2fs->block_size - 1) >> ext2fs->block_log);
         pthread_mutex_unlock(&i->map_lock);
         err = err ? err : e;
+        /* What was freed must not be used again while the inode on the disk has it.  */
+        if (i->links && (e = ext2_inode_write(ext2fs, i)) != 0)
+            err = err ? err : e;
     }
     node_resized(n);
     return err;
@@ -182,10 +191,11 @@ error_t ext2fs_set_size(struct diskfs_node *node, off_t new_size)
 error_t ext2fs_map(struct diskfs_node *node, vm_prot_t prot, memory_object_t *object)
 {
     struct ext2_node *n = ext2_node(node);
-    (void)prot;
     if (!S_ISREG(node->stat.st_mode))
         return EOPNOTSUPP;
-    error_t err = node_pager(n);
+    error_t err = prot & VM_PROT_WRITE ? ext2fs_flags_check(n, false) : 0;
+    if (!err)
+        err = node_pager(n);
     if (err)
         return err;
     *object = pager_object(n->pager);

@@ -21,6 +21,10 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format's numbers 
 #define STATE_VALID       1           /* was cleanly unmounted */
 #define STATE_ERROR       2           /* damage was seen */
 
+#define ERRORS_CONTINUE   1           /* super_block.errors: what to do when damage is seen */
+#define ERRORS_READONLY   2
+#define ERRORS_PANIC      3
+
 #define REV_DYNAMIC       1
 #define OS_HURD           1
 
@@ -36,8 +40,11 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format's numbers 
 #define RO_COMPAT_SPARSE_SUPER 0x0001
 #define RO_COMPAT_LARGE_FILE   0x0002
 #define RO_COMPAT_BTREE_DIR    0x0004
+#define RO_COMPAT_HUGE_FILE    0x0008
+#define RO_COMPAT_DIR_NLINK    0x0020
 #define RO_COMPAT_EXTRA_ISIZE  0x0040
-#define RO_COMPAT_KNOWN   (RO_COMPAT_SPARSE_SUPER | RO_COMPAT_LARGE_FILE | RO_COMPAT_BTREE_DIR | RO_COMPAT_EXTRA_ISIZE)
+#define RO_COMPAT_KNOWN   (RO_COMPAT_SPARSE_SUPER | RO_COMPAT_LARGE_FILE | RO_COMPAT_BTREE_DIR | RO_COMPAT_EXTRA_ISIZE | \
+                           RO_COMPAT_HUGE_FILE | RO_COMPAT_DIR_NLINK)
 
 struct super_block {
     uint32_t inodes_count, blocks_count, r_blocks_count, free_blocks_count, free_inodes_count;
@@ -91,6 +98,7 @@ _Static_assert(sizeof(struct group_desc) == 32, "group descriptor");
 #define INODE_FL_APPEND   0x00000020
 #define INODE_FL_NOATIME  0x00000080
 #define INODE_FL_INDEX    0x00001000  /* directory has a hash index */
+#define INODE_FL_HUGE_FILE 0x00040000 /* `blocks` counts blocks, not sectors */
 #define INODE_FL_EXTENTS  0x00080000
 #define INODE_FL_INHERIT  0x00000080  /* of a directory's flags, those that its new entries get */
 
@@ -121,6 +129,19 @@ struct dir_entry {
     uint8_t name_len, file_type;
     char name[];
 };
+
+/* The index of a directory (dir_index).  File block 0 begins with the entries "." and ".."; ".." reaches to the end of the block, and in
+   that room lie, from byte 24 on, dx_info and a table of dx_entry.  Blocks of the second level begin with an empty entry as long as the
+   block, then comes a table.  The first entry of a table has, in place of a hash, how many entries there are room for and in use; it stands
+   for the lowest hashes.  */
+struct dx_info { uint32_t reserved; uint8_t hash_version, info_length, indirect_levels, unused_flags; };
+struct dx_entry { uint32_t hash, block; };
+struct dx_limit { uint16_t limit, count; };
+#define DX_INFO_OFFSET    24
+#define DX_ROOT_OFFSET    32          /* of the table in file block 0 */
+#define DX_NODE_OFFSET    8           /* of the table elsewhere */
+#define DX_BLOCK_MASK     0x0fffffff
+#define SUPER_FL_UNSIGNED_HASH 2      /* in super_block.flags */
 
 /* Values of dir_entry.file_type (feature FILETYPE; otherwise 0).  */
 enum { FT_UNKNOWN, FT_REG, FT_DIR, FT_CHR, FT_BLK, FT_FIFO, FT_SOCK, FT_LNK, FT_MAX };

@@ -1,18 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ialloc: which inodes are free.  A file goes into its directory's group, or near it; a directory into its parent's as long as that has
-   room enough, but those of the root directory are spread over the disk.  */
+/* ialloc: which inodes are free.
+
+   A file goes into its directory's group, or the next that has room.  A directory goes near its parent as long as the group there has about
+   its share of free inodes and blocks and not many more directories than others; the directories of the root, which belong together least,
+   are spread over the groups with more than their share of both, those with the fewest directories first.  (The idea is Orlov's.)  */
 
 #include "ext2.h"
 
+#include <string.h>
 #include <sys/stat.h>
 
 static void group_count(struct ext2_fs *fs, uint32_t group, int inodes, int dirs)
 {
-    fs->groups[group].free_inodes_count = (uint16_t)(fs->groups[group].free_inodes_count + inodes);
-    fs->groups[group].used_dirs_count = (uint16_t)(fs->groups[group].used_dirs_count + dirs);
-    fs->super.free_inodes_count = (uint32_t)((int64_t)fs->super.free_inodes_count + inodes);
+    /* The bitmap is what is true; a damaged sum must not wrap around.  */
+    struct group_desc *d = &fs->groups[group];
+    if (inodes > 0 ? d->free_inodes_count < fs->inodes_per_group : d->free_inodes_count > 0)
+        d->free_inodes_count = (uint16_t)(d->free_inodes_count + inodes);
+    if (dirs > 0 ? d->used_dirs_count < fs->inodes_per_group : d->used_dirs_count > 0)
+        d->used_dirs_count = (uint16_t)(d->used_dirs_count + dirs);
+    if (inodes > 0 ? fs->super.free_inodes_count < fs->inodes : fs->super.free_inodes_count > 0)
+        fs->super.free_inodes_count = (uint32_t)((int64_t)fs->super.free_inodes_count + inodes);
     fs->group_dirty[group / (fs->block_size / sizeof(struct group_desc))] = true;
     fs->super_dirty = true;
+}
+
+/* The first bit from FROM on that is clear; SIZE if there is none before.  */
+static uint32_t map_next_clear(const char *map, uint32_t from, uint32_t size)
+{
+    while (from < size) {
+        uint64_t word;
+        memcpy(&word, map + from / 64 * 8, sizeof word);
+        word = ~word >> (from % 64);
+        if (word) {
+            from += (uint32_t)__builtin_ctzll(word);
+            return from < size ? from : size;
+        }
+        from = (from / 64 + 1) * 64;
+    }
+    return size;
 }
 
 /* Takes the first free inode of GROUP; ENOSPC.  */
@@ -22,31 +47,57 @@ static error_t group_take(struct ext2_fs *fs, uint32_t group, bool directory, ui
     error_t err = ext2_cache_get(fs, fs->groups[group].inode_bitmap, &buf);
     if (err)
         return err;
-    uint32_t i = group == 0 ? fs->first_ino - 1 : 0;      /* the reserved ones are all in group 0 */
-    while (i < fs->inodes_per_group && (i % 8 == 0 && (uint8_t)buf.data[i / 8] == 0xff ? (i += 8, true)
-                                        : ext2_bit_test(buf.data, i) ? (i++, true) : false))
-        ;
+    uint32_t reserved = fs->first_ino - 1, before = group * fs->inodes_per_group;     /* usually all in group 0 */
+    uint32_t from = fs->state[group].first_free_inode;
+    if (before < reserved && from < reserved - before)
+        from = reserved - before;
+    uint32_t i = map_next_clear(buf.data, from, fs->inodes_per_group);
     if (i >= fs->inodes_per_group) {
         err = ENOSPC;
     } else {
         buf.data[i / 8] = (char)(buf.data[i / 8] | 1 << i % 8);
-        ext2_cache_dirty(fs, &buf);
+        ext2_cache_dirty(fs, &buf, EXT2_FIRST);
+        fs->state[group].first_free_inode = i + 1;
         group_count(fs, group, -1, directory);
-        *ino = group * fs->inodes_per_group + i + 1;
+        *ino = before + i + 1;
     }
     ext2_cache_put(fs, &buf);
     return err;
 }
 
-/* The group in which the search for an inode of a directory begins.  */
-static uint32_t directory_group(struct ext2_fs *fs, uint32_t parent)
+/* Whether GROUP has at least 1 / PART of the average group's free inodes and blocks.  */
+static bool group_has_share(const struct ext2_fs *fs, uint32_t group, uint32_t part)
 {
     uint32_t inodes = fs->super.free_inodes_count / fs->ngroups, blocks = fs->super.free_blocks_count / fs->ngroups;
-    uint32_t first = parent == INO_ROOT ? ++fs->dir_group % fs->ngroups : (parent - 1) / fs->inodes_per_group;
+    const struct group_desc *d = &fs->groups[group];
+    return d->free_inodes_count && d->free_inodes_count >= inodes / part && d->free_blocks_count >= blocks / part;
+}
+
+/* For a directory of the root: the group with the fewest directories among those that have their share.  */
+static uint32_t directory_group_far(struct ext2_fs *fs)
+{
+    uint32_t best = 0, fewest = UINT32_MAX;
+    for (uint32_t i = 0; i < fs->ngroups; i++) {
+        uint32_t g = (fs->dir_group + i) % fs->ngroups;
+        if (fs->groups[g].used_dirs_count < fewest && group_has_share(fs, g, 1)) {
+            fewest = fs->groups[g].used_dirs_count;
+            best = g;
+        }
+    }
+    fs->dir_group = (best + 1) % fs->ngroups;
+    return best;
+}
+
+/* For other directories: the parent's group, or one behind it.  */
+static uint32_t directory_group_near(struct ext2_fs *fs, uint32_t first)
+{
+    uint32_t dirs = 0, most;
+    for (uint32_t g = 0; g < fs->ngroups; g++)
+        dirs += fs->groups[g].used_dirs_count;
+    most = dirs / fs->ngroups + fs->inodes_per_group / 16;
     for (uint32_t i = 0; i < fs->ngroups; i++) {
         uint32_t g = (first + i) % fs->ngroups;
-        if (fs->groups[g].free_inodes_count >= (inodes + 1) / 2 && fs->groups[g].free_blocks_count >= (blocks + 1) / 2 &&
-            fs->groups[g].free_inodes_count)
+        if (fs->groups[g].used_dirs_count <= most && group_has_share(fs, g, 4))
             return g;
     }
     return first;
@@ -56,10 +107,14 @@ error_t ext2_ialloc(struct ext2_fs *fs, uint32_t parent, uint16_t mode, uint32_t
 {
     bool directory = S_ISDIR(mode);
     error_t err = ENOSPC, damage = 0;
+    if (!fs->writable)
+        return EROFS;
     pthread_mutex_lock(&fs->alloc_lock);
-    uint32_t first = directory ? directory_group(fs, parent) : (parent - 1) / fs->inodes_per_group;
+    uint32_t first = (parent - 1) / fs->inodes_per_group;
     if (first >= fs->ngroups)
         first = 0;
+    if (directory)
+        first = parent == INO_ROOT ? directory_group_far(fs) : directory_group_near(fs, first);
     for (uint32_t i = 0; i < fs->ngroups && err; i++) {
         uint32_t g = (first + i) % fs->ngroups;
         if (fs->groups[g].free_inodes_count == 0)
@@ -84,8 +139,10 @@ void ext2_ifree(struct ext2_fs *fs, uint32_t ino, bool directory)
             ext2_damage(fs, "inode bitmap of group %u (block %u): inode %u is already free", group, fs->groups[group].inode_bitmap, ino);
         } else {
             buf.data[bit / 8] = (char)(buf.data[bit / 8] & ~(1 << bit % 8));
-            ext2_cache_dirty(fs, &buf);
-            group_count(fs, group, 1, directory && fs->groups[group].used_dirs_count ? -1 : 0);
+            ext2_cache_dirty(fs, &buf, EXT2_FIRST);
+            if (bit < fs->state[group].first_free_inode)
+                fs->state[group].first_free_inode = bit;
+            group_count(fs, group, 1, directory ? -1 : 0);
         }
         ext2_cache_put(fs, &buf);
     }

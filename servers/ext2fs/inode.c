@@ -89,6 +89,11 @@ static void inode_decode(struct ext2_fs *fs, struct ext2_inode *inode, const str
     inode->translator = fs->hurd ? d->translator : 0;
     inode->size = d->size | (S_ISREG(d->mode) ? (uint64_t)d->size_high << 32 : 0);
     inode->sectors = d->blocks;
+    if (fs->huge_file) {
+        inode->sectors |= (uint64_t)d->blocks_high << 32;
+        if (d->flags & INODE_FL_HUGE_FILE)
+            inode->sectors <<= fs->block_log - 9;
+    }
     memcpy(inode->block, d->block, sizeof inode->block);
     if (fs->inode_size > GOOD_OLD_INODE_SIZE)
         inode->extra_size = d->extra_isize;
@@ -123,14 +128,14 @@ static error_t inode_check(struct ext2_fs *fs, const struct ext2_inode *inode)
     }
 }
 
-error_t ext2_inode_read(struct ext2_fs *fs, struct ext2_inode *inode)
+static error_t inode_read(struct ext2_fs *fs, struct ext2_inode *inode, bool orphan)
 {
     struct ext2_buf buf;
     struct disk_inode *raw;
     error_t err = ext2_inode_get_raw(fs, inode->ino, &buf, &raw);
     if (err)
         return err;
-    if (raw->links_count == 0 || (raw->mode & S_IFMT) == 0)
+    if ((raw->links_count == 0 && !orphan) || (raw->mode & S_IFMT) == 0)
         err = ESTALE;
     else
         inode_decode(fs, inode, raw);
@@ -140,6 +145,16 @@ error_t ext2_inode_read(struct ext2_fs *fs, struct ext2_inode *inode)
     if (!err)
         pthread_mutex_init(&inode->map_lock, NULL);
     return err;
+}
+
+error_t ext2_inode_read(struct ext2_fs *fs, struct ext2_inode *inode)
+{
+    return inode_read(fs, inode, false);
+}
+
+error_t ext2_inode_read_orphan(struct ext2_fs *fs, struct ext2_inode *inode)
+{
+    return inode_read(fs, inode, true);
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------- */
@@ -168,7 +183,7 @@ error_t ext2_inode_write(struct ext2_fs *fs, struct ext2_inode *inode)
 {
     struct ext2_buf buf;
     struct disk_inode *d;
-    error_t err = ext2_inode_get_raw(fs, inode->ino, &buf, &d);
+    error_t err = fs->writable ? ext2_inode_get_raw(fs, inode->ino, &buf, &d) : EROFS;
     if (err)
         return err;
     d->mode = inode->mode;
@@ -179,7 +194,11 @@ error_t ext2_inode_write(struct ext2_fs *fs, struct ext2_inode *inode)
     d->links_count = (uint16_t)inode->links;
     d->flags = inode->flags;
     d->generation = inode->generation;
+    if (inode->orphan_prevp)
+        pthread_mutex_lock(&fs->alloc_lock);
     d->dtime = inode->dtime;
+    if (inode->orphan_prevp)
+        pthread_mutex_unlock(&fs->alloc_lock);
     d->file_acl = inode->file_acl;
     if (fs->hurd) {
         d->author = inode->author;
@@ -190,11 +209,14 @@ error_t ext2_inode_write(struct ext2_fs *fs, struct ext2_inode *inode)
     d->size = (uint32_t)inode->size;
     if (S_ISREG(inode->mode))
         d->size_high = (uint32_t)(inode->size >> 32);
-    d->blocks = (uint32_t)inode->sectors;
+    uint64_t sectors = inode->sectors >> (fs->huge_file && inode->flags & INODE_FL_HUGE_FILE ? fs->block_log - 9 : 0);
+    d->blocks = (uint32_t)sectors;
+    if (fs->huge_file)
+        d->blocks_high = (uint16_t)(sectors >> 32);
     memcpy(d->block, inode->block, sizeof d->block);
     pthread_mutex_unlock(&inode->map_lock);
     inode_encode_extra(inode, d);
-    ext2_cache_dirty(fs, &buf);
+    ext2_cache_dirty(fs, &buf, inode->links ? EXT2_INODE : EXT2_DELETED);
     ext2_cache_put(fs, &buf);
     if (S_ISREG(inode->mode) && inode->size > INT32_MAX)
         large_file_note(fs);
@@ -215,7 +237,7 @@ error_t ext2_inode_init(struct ext2_fs *fs, struct ext2_inode *inode, uint16_t m
             wanted = fs->super.want_extra_isize;
         d->extra_isize = inode->extra_size = wanted;
     }
-    ext2_cache_dirty(fs, &buf);
+    ext2_cache_dirty(fs, &buf, EXT2_INODE);
     ext2_cache_put(fs, &buf);
     pthread_mutex_lock(&fs->alloc_lock);
     inode->generation = fs->next_generation++;
@@ -235,6 +257,7 @@ static bool inode_has_map(const struct ext2_fs *fs, const struct ext2_inode *ino
 void ext2_inode_delete(struct ext2_fs *fs, struct ext2_inode *inode)
 {
     bool directory = S_ISDIR(inode->mode);
+    ext2_orphan_remove(fs, inode);
     pthread_mutex_lock(&inode->map_lock);
     if (inode_has_map(fs, inode))
         (void)ext2_map_truncate(fs, inode, 0);
@@ -258,6 +281,8 @@ void ext2_inode_delete(struct ext2_fs *fs, struct ext2_inode *inode)
 void ext2_inode_forget(struct ext2_fs *fs, struct ext2_inode *inode)
 {
     ext2_reserve_drop(fs, inode);
+    ext2_orphan_forget(fs, inode);
+    ext2_dindex_drop(inode);
     free(inode->fresh);
     inode->fresh = NULL;
     inode->fresh_count = inode->fresh_room = 0;

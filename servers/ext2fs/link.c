@@ -35,7 +35,7 @@ error_t ext2_link_write(struct ext2_fs *fs, struct ext2_inode *inode, const char
         err = ext2_map_append(fs, inode, 0, &buf);
         if (!err) {
             memcpy(buf.data, target, length);
-            ext2_cache_dirty(fs, &buf);
+            ext2_cache_dirty(fs, &buf, EXT2_FIRST);
             ext2_cache_put(fs, &buf);
             inode->size = length;
         }

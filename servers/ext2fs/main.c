@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statfs.h>
+#include <unistd.h>
 
 struct ext2_fs *ext2fs;
 
@@ -67,7 +68,7 @@ static const char *whole_source(void)
 
 static struct diskfs_ops ops = {
     .name = "ext2fs", .version = "1.0", .fstype = FSTYPE_EXT2FS, .node_size = sizeof(struct ext2_node),
-    .name_max = DIRENT_NAME_MAX, .link_max = 32000, .size_max = INT64_MAX,
+    .name_max = DIRENT_NAME_MAX, .link_max = LINKS_MAX, .size_max = INT64_MAX,
     .node_read = ext2fs_node_read, .node_write = ext2fs_node_write, .node_alloc = ext2fs_node_alloc,
     .node_create = ext2fs_node_create, .node_unalloc = ext2fs_node_unalloc, .node_delete = ext2fs_node_delete,
     .node_forget = ext2fs_node_forget, .node_idle_drop = ext2fs_node_idle_drop,
@@ -96,6 +97,13 @@ static void mark_clean(void)
     (void)ext2_sync(ext2fs, true, true);
 }
 
+/* The super block says that damage must stop the system rather than go on.  */
+static void panic(void)
+{
+    diskfs_warn("stops here, as the super block asks for after an error");
+    _exit(1);
+}
+
 /* Opens the store and mounts what is on it; ends the program with one line when that cannot be.  */
 static void mount(void)
 {
@@ -110,6 +118,7 @@ static void mount(void)
     if (err)
         diskfs_die("%s", why ? why : strerror(err));
     free(name);
+    ext2fs->on_panic = panic;
     ops.size_max = (off_t)ext2fs->size_max;
     atexit(mark_clean);
     if (!diskfs_readonly && (err = ext2_set_writable(ext2fs, true)) != 0) {

@@ -135,7 +135,7 @@ static error_t leaf_get(struct ext2_fs *fs, struct ext2_inode *inode, const stru
                 entries[path->index[i]] = block;
                 *goal = block + 1;
                 if (up.line)
-                    ext2_cache_dirty(fs, &up);
+                    ext2_cache_dirty(fs, &up, EXT2_INODE);
             }
         } else {
             err = ext2_block_valid(fs, block, 1) ? ext2_cache_get(fs, block, &next) : block_damaged(fs, inode, lblock, block);
@@ -183,7 +183,7 @@ static error_t hole_fill(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t 
             table[at + i] = *block + i;
         sectors_add(fs, inode, *count);
         if (path.depth)
-            ext2_cache_dirty(fs, &buf);
+            ext2_cache_dirty(fs, &buf, EXT2_INODE);
     }
     if (path.depth)
         ext2_cache_put(fs, &buf);
@@ -281,7 +281,7 @@ static void tree_free(struct gather *g, uint32_t *entry, unsigned int level, uin
         uint64_t span = entry_span(g->fs, level - 1);
         for (uint64_t i = first / span; i < g->fs->addr_per_block; i++)
             tree_free(g, &table[i], level - 1, i == first / span ? first % span : 0);
-        ext2_cache_dirty(g->fs, &buf);
+        ext2_cache_dirty(g->fs, &buf, EXT2_INODE);
         ext2_cache_put(g->fs, &buf);
         if (first == 0) {
             gather_flush(g);

@@ -17,7 +17,8 @@ static void stat_fill(struct ext2_node *n)
     st->st_ino = i->ino;
     st->st_gen = i->generation;
     st->st_mode = i->mode;
-    st->st_nlink = i->links;
+    n->many_links = S_ISDIR(i->mode) && i->links == 1 && ext2fs->dir_nlink;
+    st->st_nlink = n->many_links ? LINKS_MANY : i->links;
     st->st_uid = i->uid;
     st->st_gid = i->gid;
     st->st_author = i->author;
@@ -52,13 +53,14 @@ static error_t metadata_flush(void)
 
 error_t ext2fs_node_write(struct diskfs_node *node, bool wait)
 {
-    struct ext2_inode *i = &ext2_node(node)->inode;
+    struct ext2_node *n = ext2_node(node);
+    struct ext2_inode *i = &n->inode;
     struct stat *st = &node->stat;
     if (!ext2fs->writable)
         return EROFS;
     st->st_blocks = (blkcnt_t)i->sectors;
     i->mode = (uint16_t)st->st_mode;
-    i->links = (uint32_t)st->st_nlink;
+    i->links = n->many_links && st->st_nlink > 0 ? 1 : (uint32_t)st->st_nlink;
     i->uid = st->st_uid;
     i->gid = st->st_gid;
     i->author = st->st_author;
@@ -69,6 +71,10 @@ error_t ext2fs_node_write(struct diskfs_node *node, bool wait)
     i->atime = st->st_atim;
     i->mtime = st->st_mtim;
     i->ctime = st->st_ctim;
+    if (i->links == 0)                             /* deleted, but in use */
+        ext2_orphan_add(ext2fs, i);
+    else
+        ext2_orphan_remove(ext2fs, i);
     error_t err = ext2_inode_write(ext2fs, i);
     return err || !wait ? err : metadata_flush();
 }
@@ -148,6 +154,13 @@ error_t ext2fs_rdev_check(struct diskfs_node *node, dev_t rdev)
     return major(rdev) > 0xfff || minor(rdev) > 0xfffff ? EINVAL : 0;
 }
 
+error_t ext2fs_flags_check(const struct ext2_node *n, bool at_end)
+{
+    if (n->inode.flags & INODE_FL_IMMUTABLE)
+        return EPERM;
+    return n->inode.flags & INODE_FL_APPEND && !at_end ? EPERM : 0;
+}
+
 /* ---- passive translators ---------------------------------------------------------------------- */
 
 /* Old Hurd file systems: a block with the length in two bytes and the vector.  */
@@ -182,7 +195,10 @@ error_t ext2fs_translator_get(struct diskfs_node *node, char **argz, size_t *len
 error_t ext2fs_translator_set(struct diskfs_node *node, const char *argz, size_t length)
 {
     struct ext2_inode *inode = &ext2_node(node)->inode;
-    error_t err = ext2_xattr_set(ext2fs, inode, XATTR_INDEX_GNU, "translator", length ? argz : NULL, length);
+    error_t err = ext2fs_flags_check(ext2_node(node), false);
+    if (err)
+        return err;
+    err = ext2_xattr_set(ext2fs, inode, XATTR_INDEX_GNU, "translator", length ? argz : NULL, length);
     if (err)
         return err;
     if (inode->translator) {
@@ -194,5 +210,5 @@ error_t ext2fs_translator_set(struct diskfs_node *node, const char *argz, size_t
     node->has_passive = length != 0;
     node->stat.st_blocks = (blkcnt_t)inode->sectors;
     diskfs_node_mark_dirty(node);
-    return 0;
+    return inode->links ? ext2_inode_write(ext2fs, inode) : 0;      /* before the block it had is used again */
 }

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <store/store.h>
 
+#define TEXT_SIZE 256
+
 error_t ext2_damage(struct ext2_fs *fs, const char *format, ...)
 {
     char text[256];
@@ -18,6 +20,13 @@ error_t ext2_damage(struct ext2_fs *fs, const char *format, ...)
     va_end(args);
     fprintf(stderr, "ext2fs: %s: %s\n", fs->name, text);
     fs->damaged = true;
+    if (fs->writable && fs->super.errors == ERRORS_PANIC && fs->on_panic)
+        fs->on_panic();
+    if (fs->writable && (fs->super.errors == ERRORS_READONLY || fs->super.errors == ERRORS_PANIC)) {
+        fprintf(stderr, "ext2fs: %s: is read-only from now on, as the super block asks for after an error\n", fs->name);
+        fs->stopped = true;
+        fs->writable = false;
+    }
     return EIO;
 }
 
@@ -32,9 +41,7 @@ static const char *super_check_kind(const struct super_block *s, error_t *err)
     if (s->rev_level > REV_DYNAMIC)
         return "super block: unknown revision";
     if (s->rev_level == REV_DYNAMIC && s->feature_incompat & INCOMPAT_RECOVER)
-        return "super block: has a journal that must be replayed first";
-    if (s->rev_level == REV_DYNAMIC && s->feature_incompat & ~INCOMPAT_KNOWN)
-        return "super block: has features that are not understood (feature_incompat)";
+        return "super block: has a journal that must be replayed first (e2fsck does it)";
     *err = EIO;
     return NULL;
 }
@@ -58,10 +65,6 @@ static const char *super_check_sizes(const struct super_block *s)
     uint32_t groups = (s->blocks_count - s->first_data_block - 1) / s->blocks_per_group + 1;
     if ((uint64_t)groups * s->inodes_per_group != s->inodes_count)
         return "super block: damaged (inodes_count)";
-    if (s->free_blocks_count > s->blocks_count)
-        return "super block: damaged (free_blocks_count)";
-    if (s->free_inodes_count > s->inodes_count)
-        return "super block: damaged (free_inodes_count)";
     if (s->rev_level && (s->first_ino < GOOD_OLD_FIRST_INO || s->first_ino > s->inodes_count))
         return "super block: damaged (first_ino)";
     if (s->rev_level && isize > GOOD_OLD_INODE_SIZE && s->want_extra_isize > isize - GOOD_OLD_INODE_SIZE)
@@ -84,17 +87,24 @@ static void fs_set_geometry(struct ext2_fs *fs)
     fs->first_ino = s->rev_level ? s->first_ino : GOOD_OLD_FIRST_INO;
     fs->addr_per_block = fs->block_size / 4;
     fs->filetype = s->rev_level && s->feature_incompat & INCOMPAT_FILETYPE;
+    fs->dir_index = s->rev_level && s->feature_compat & COMPAT_DIR_INDEX;
+    fs->huge_file = s->rev_level && s->feature_ro_compat & RO_COMPAT_HUGE_FILE;
+    fs->dir_nlink = s->rev_level && s->feature_ro_compat & RO_COMPAT_DIR_NLINK;
     fs->hurd = s->creator_os == OS_HURD;
     fs->must_readonly = s->rev_level && s->feature_ro_compat & ~RO_COMPAT_KNOWN;
     uint64_t a = fs->addr_per_block, sectors_max = (uint64_t)UINT32_MAX * 512;
     uint64_t mapped = (NDIRECT + a + a * a + a * a * a) * fs->block_size;
-    /* The count of sectors has 32 bits; leave room there for indirect blocks.  */
+    /* The count of sectors has 32 bits, or 48; leave room there for indirect blocks.  */
+    if (fs->huge_file)
+        sectors_max = (1ull << 48) * 512 - 512;
     sectors_max -= sectors_max / (a / 2);
     fs->size_max = mapped < sectors_max ? mapped : sectors_max;
 }
 
-static error_t super_read(struct store *store, struct super_block *super, const char **what)
+/* Reads and checks the super block; *WHAT is wrong with it, in static memory or in TEXT, of TEXT_SIZE bytes.  */
+static error_t super_read(struct store *store, struct super_block *super, char text[TEXT_SIZE], const char **what)
 {
+    char unknown[TEXT_SIZE / 2];
     void *data;
     size_t length = store->block_size > 2048 ? store->block_size : 2048;
     *what = "too small for a file system";
@@ -107,6 +117,11 @@ static error_t super_read(struct store *store, struct super_block *super, const 
     memcpy(super, (char *)data + SUPER_OFFSET, SUPER_SIZE);
     store_free(data, length);
     *what = super_check_kind(super, &err);
+    if (!*what && !ext2_feature_readable(super, unknown, sizeof unknown)) {
+        snprintf(text, TEXT_SIZE, "super block: has features that are not understood: %s", unknown);
+        *what = text;
+        err = EINVAL;
+    }
     if (!*what)
         *what = super_check_sizes(super);
     if (!*what && (uint64_t)super->blocks_count << (10 + super->log_block_size) > store->size)
@@ -141,16 +156,31 @@ static uint32_t desc_block(const struct ext2_fs *fs, uint32_t index)
     return fs->first_block + group * fs->blocks_per_group + group_has_super(fs, group);
 }
 
+/* Whether COUNT blocks from BLOCK on lie in GROUP.  */
+static bool group_holds(const struct ext2_fs *fs, uint32_t group, uint32_t block, uint32_t count)
+{
+    uint32_t first = fs->first_block + group * fs->blocks_per_group;
+    return ext2_block_valid(fs, block, count) && block >= first && block - first < fs->blocks_per_group &&
+           count <= fs->blocks_per_group - (block - first);
+}
+
 static error_t group_check(struct ext2_fs *fs, uint32_t g)
 {
     const struct group_desc *d = &fs->groups[g];
     uint32_t table = fs->inodes_per_group / (fs->block_size / fs->inode_size);
-    if (!ext2_block_valid(fs, d->block_bitmap, 1))
+    uint32_t first = fs->first_block + g * fs->blocks_per_group, rest = fs->blocks - first;
+    uint32_t size = rest < fs->blocks_per_group ? rest : fs->blocks_per_group;
+    if (!group_holds(fs, g, d->block_bitmap, 1))
         return ext2_damage(fs, "group descriptor %u: damaged (block_bitmap %u)", g, d->block_bitmap);
-    if (!ext2_block_valid(fs, d->inode_bitmap, 1))
+    if (!group_holds(fs, g, d->inode_bitmap, 1))
         return ext2_damage(fs, "group descriptor %u: damaged (inode_bitmap %u)", g, d->inode_bitmap);
-    if (!ext2_block_valid(fs, d->inode_table, table))
+    if (!group_holds(fs, g, d->inode_table, table))
         return ext2_damage(fs, "group descriptor %u: damaged (inode_table %u)", g, d->inode_table);
+    if (d->free_blocks_count > size)
+        return ext2_damage(fs, "group descriptor %u: damaged (free_blocks_count %u)", g, d->free_blocks_count);
+    if (d->free_inodes_count > fs->inodes_per_group || d->used_dirs_count > fs->inodes_per_group)
+        return ext2_damage(fs, "group descriptor %u: damaged (free_inodes_count %u, used_dirs_count %u)", g, d->free_inodes_count,
+                           d->used_dirs_count);
     return 0;
 }
 
@@ -166,11 +196,17 @@ static error_t groups_read(struct ext2_fs *fs)
         memcpy(&fs->groups[g], buf.data, n * sizeof(struct group_desc));
         ext2_cache_put(fs, &buf);
     }
+    /* The super block's sums are only written now and then: the groups' own counts are what is true.  */
+    uint32_t blocks = 0, inodes = 0;
     for (uint32_t g = 0; g < fs->ngroups; g++) {
         error_t err = group_check(fs, g);
         if (err)
             return err;
+        blocks += fs->groups[g].free_blocks_count;
+        inodes += fs->groups[g].free_inodes_count;
     }
+    fs->super.free_blocks_count = blocks;
+    fs->super.free_inodes_count = inodes;
     return 0;
 }
 
@@ -190,7 +226,7 @@ static error_t groups_write(struct ext2_fs *fs)
         }
         uint32_t n = fs->ngroups - g < per_block ? fs->ngroups - g : per_block;
         memcpy(buf.data, &fs->groups[g], n * sizeof(struct group_desc));
-        ext2_cache_dirty(fs, &buf);
+        ext2_cache_dirty(fs, &buf, EXT2_FIRST);
         ext2_cache_put(fs, &buf);
         fs->group_dirty[g / per_block] = false;
     }
@@ -214,8 +250,10 @@ error_t ext2_mount(struct store *store, size_t cache_bytes, struct ext2_fs **res
     fs->store = store;
     fs->name = store->name;
     pthread_mutex_init(&fs->alloc_lock, NULL);
+    pthread_mutex_init(&fs->sync_lock, NULL);
+    char text[TEXT_SIZE];
     const char *what;
-    error_t err = super_read(store, &fs->super, &what);
+    error_t err = super_read(store, &fs->super, text, &what);
     if (err) {
         free(fs);
         return store_fail(why, err, "%s: %s", store->name, what);
@@ -225,7 +263,8 @@ error_t ext2_mount(struct store *store, size_t cache_bytes, struct ext2_fs **res
     uint32_t per_block = fs->block_size / (uint32_t)sizeof(struct group_desc);
     fs->groups = calloc(fs->ngroups, sizeof *fs->groups);
     fs->group_dirty = calloc(fs->ngroups / per_block + 1, sizeof *fs->group_dirty);
-    err = fs->groups && fs->group_dirty ? 0 : ENOMEM;
+    fs->state = calloc(fs->ngroups, sizeof *fs->state);
+    err = fs->groups && fs->group_dirty && fs->state ? 0 : ENOMEM;
     if (!err)
         err = ext2_cache_create(store, fs->block_size, fs->blocks, cache_bytes, &fs->cache);
     if (!err)
@@ -244,15 +283,22 @@ void ext2_unmount(struct ext2_fs *fs)
         ext2_cache_destroy(fs->cache);
     free(fs->groups);
     free(fs->group_dirty);
+    for (uint32_t g = 0; fs->state && g < fs->ngroups; g++) {
+        free(fs->state[g].freed[0].map);
+        free(fs->state[g].freed[1].map);
+    }
+    free(fs->state);
     pthread_mutex_destroy(&fs->alloc_lock);
+    pthread_mutex_destroy(&fs->sync_lock);
     free(fs);
 }
 
 error_t ext2_reload(struct ext2_fs *fs)
 {
     struct super_block super;
+    char text[TEXT_SIZE];
     const char *what;
-    error_t err = super_read(fs->store, &super, &what);
+    error_t err = super_read(fs->store, &super, text, &what);
     if (err)
         return ext2_damage(fs, "%s", what);
     if (super.blocks_count != fs->super.blocks_count || super.log_block_size != fs->super.log_block_size ||
@@ -263,6 +309,8 @@ error_t ext2_reload(struct ext2_fs *fs)
     fs->super = super;
     fs->super_dirty = false;
     fs_set_geometry(fs);
+    for (uint32_t g = 0; g < fs->ngroups; g++)
+        fs->state[g].first_free = fs->state[g].first_free_inode = 0;
     pthread_mutex_unlock(&fs->alloc_lock);
     return groups_read(fs);
 }
@@ -277,44 +325,79 @@ static error_t super_write(struct ext2_fs *fs)
     if (err)
         return err;
     memcpy(buf.data + (fs->first_block ? 0 : SUPER_OFFSET), &fs->super, SUPER_SIZE);
-    ext2_cache_dirty(fs, &buf);
+    ext2_cache_dirty(fs, &buf, EXT2_FIRST);
     ext2_cache_put(fs, &buf);
     return 0;
+}
+
+/* After an error that stopped writing: nothing goes to the disk but the mark of it, once.  */
+static error_t stopped_sync(struct ext2_fs *fs)
+{
+    error_t err = 0;
+    pthread_mutex_lock(&fs->sync_lock);
+    if (!(fs->super.state & STATE_ERROR)) {
+        char *block;
+        void *data;
+        uint64_t offset = (uint64_t)fs->first_block << fs->block_log;
+        err = store_read(fs->store, offset, fs->block_size, &data);
+        if (!err) {
+            block = data;
+            struct super_block *s = (void *)(block + (fs->first_block ? 0 : SUPER_OFFSET));
+            s->state |= STATE_ERROR;
+            fs->super.state |= STATE_ERROR;
+            err = store_write(fs->store, offset, block, fs->block_size);
+            store_free(data, fs->block_size);
+        }
+    }
+    pthread_mutex_unlock(&fs->sync_lock);
+    return err;
+}
+
+/* Puts descriptors and super block into the cache, with the state STATE, if they have changed.  */
+static error_t sums_write(struct ext2_fs *fs, uint16_t state)
+{
+    pthread_mutex_lock(&fs->alloc_lock);
+    error_t err = groups_write(fs);
+    if (fs->super_dirty || state != fs->super.state) {
+        fs->super.wtime = (uint32_t)time(NULL);
+        fs->super.state = state;
+        fs->super_dirty = false;
+        error_t e = super_write(fs);
+        err = err ? err : e;
+    }
+    pthread_mutex_unlock(&fs->alloc_lock);
+    return err;
+}
+
+/* Writes everything dirty, then frees what was deleted.  */
+static error_t pass(struct ext2_fs *fs, uint16_t state, bool flush, bool all)
+{
+    error_t err = sums_write(fs, state), e = ext2_cache_sync(fs);
+    err = err ? err : e;
+    if (flush || fs->freed) {
+        e = store_flush(fs->store);
+        err = err ? err : e;
+    }
+    if (!err)
+        ext2_bfreed_release(fs, all);
+    return err;
 }
 
 error_t ext2_sync(struct ext2_fs *fs, bool wait, bool clean)
 {
     if (!fs->writable)
-        return 0;
+        return fs->stopped ? stopped_sync(fs) : 0;
+    pthread_mutex_lock(&fs->sync_lock);
     if (clean)
         ext2_reserve_drop_all(fs);
-    pthread_mutex_lock(&fs->alloc_lock);
-    uint16_t state = (uint16_t)((clean && fs->was_valid ? STATE_VALID : 0) | (fs->super.state & STATE_ERROR) | (fs->damaged ? STATE_ERROR : 0));
-    bool mark = state != fs->super.state;
-    error_t err = groups_write(fs);
-    if (fs->super_dirty || mark)
-        fs->super.wtime = (uint32_t)time(NULL);
-    bool super = fs->super_dirty || mark;
-    fs->super_dirty = false;
+    uint16_t error = (fs->super.state & STATE_ERROR) | (fs->damaged ? STATE_ERROR : 0);
+    error_t err = pass(fs, error, wait, clean);
     /* The clean mark comes last, when all the rest is on the disk.  */
-    if (super && !(mark && clean)) {
-        fs->super.state = state;
-        error_t e = super_write(fs);
-        err = err ? err : e;
-    }
-    pthread_mutex_unlock(&fs->alloc_lock);
-    error_t e = ext2_cache_sync(fs);
-    err = err ? err : e;
-    if (mark && clean && !err) {
-        err = store_flush(fs->store);
-        pthread_mutex_lock(&fs->alloc_lock);
-        fs->super.state = state;
-        err = err ? err : super_write(fs);
-        pthread_mutex_unlock(&fs->alloc_lock);
-        err = err ? err : ext2_cache_sync(fs);
-    }
-    if (wait && !err)
-        err = store_flush(fs->store);
+    if (clean && !err)
+        err = pass(fs, error, true, true);
+    if (clean && !err && fs->was_valid)
+        err = pass(fs, error | STATE_VALID, true, true);
+    pthread_mutex_unlock(&fs->sync_lock);
     return err;
 }
 
@@ -326,7 +409,10 @@ error_t ext2_set_writable(struct ext2_fs *fs, bool writable)
         fs->writable = false;
         return 0;
     }
-    if (fs->must_readonly || fs->store->readonly)
+    char unknown[TEXT_SIZE];
+    if (!ext2_feature_writable(&fs->super, unknown, sizeof unknown))
+        fprintf(stderr, "ext2fs: %s: cannot be written, only read: has features that are not understood: %s\n", fs->name, unknown);
+    if (fs->must_readonly || fs->store->readonly || fs->stopped)
         return EROFS;
     fs->was_valid = fs->super.state & STATE_VALID;
     if (!fs->was_valid)
@@ -346,6 +432,8 @@ error_t ext2_set_writable(struct ext2_fs *fs, bool writable)
     error_t err = ext2_sync(fs, true, false);
     if (err)
         fs->writable = false;
+    else
+        ext2_orphan_clean(fs);
     return err;
 }
 
@@ -359,7 +447,7 @@ void ext2_counts(struct ext2_fs *fs, struct ext2_counts *counts)
         with_super += group_has_super(fs, g);
     uint64_t overhead = fs->first_block + (uint64_t)fs->ngroups * (tables + 2) + (uint64_t)with_super * (1 + descs);
     pthread_mutex_lock(&fs->alloc_lock);
-    uint64_t free = (uint64_t)fs->super.free_blocks_count + fs->reserved;
+    uint64_t free = (uint64_t)fs->super.free_blocks_count + fs->reserved + fs->freed;
     *counts = (struct ext2_counts){ fs->blocks > overhead ? fs->blocks - overhead : 0, free,
                                     free > fs->super.r_blocks_count ? free - fs->super.r_blocks_count : 0,
                                     fs->inodes, fs->super.free_inodes_count };

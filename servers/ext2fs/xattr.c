@@ -239,7 +239,7 @@ static error_t inode_change(struct ext2_fs *fs, struct ext2_inode *inode, uint8_
             err = area_damaged(fs, inode, false);
         if (empty)
             memset(a.start - 4, 0, 4);
-        ext2_cache_dirty(fs, &buf);
+        ext2_cache_dirty(fs, &buf, EXT2_INODE);
     } else {
         err = value ? ENOSPC : 0;
     }
@@ -298,7 +298,7 @@ void ext2_xattr_free(struct ext2_fs *fs, struct ext2_inode *inode)
     bool last = h->refcount == 1;
     if (!last) {
         h->refcount--;
-        ext2_cache_dirty(fs, &buf);
+        ext2_cache_dirty(fs, &buf, EXT2_INODE);
     }
     ext2_cache_put(fs, &buf);
     if (last) {
@@ -335,7 +335,7 @@ static error_t block_change(struct ext2_fs *fs, struct ext2_inode *inode, uint8_
             err = area_damaged(fs, inode, true);
         block_hash(fs, &buf);
         if (!err)
-            ext2_cache_dirty(fs, &buf);
+            ext2_cache_dirty(fs, &buf, EXT2_INODE);
         ext2_cache_put(fs, &buf);
         if (err && copy) {
             ext2_cache_forget(fs, block, 1);
@@ -344,7 +344,7 @@ static error_t block_change(struct ext2_fs *fs, struct ext2_inode *inode, uint8_
     }
     if (!err && copy && !create) {
         ((struct xattr_header *)(void *)old.data)->refcount--;
-        ext2_cache_dirty(fs, &old);
+        ext2_cache_dirty(fs, &old, EXT2_INODE);
     }
     if (old.line)
         ext2_cache_put(fs, &old);
