@@ -3,7 +3,6 @@
 
 #include "arguments.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -39,6 +38,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     case OPT_TRACE_BOOT:
         arguments->trace_boot = true;
         return 0;
+    case ARGP_KEY_INIT:
+        if (state->root_argp->children)
+            state->child_inputs[0] = arguments->more;
+        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "%s: unexpected argument", arg);
         return EINVAL;
@@ -48,7 +51,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 }
 
 void machdev_arguments_parse(int argc, char **argv, const char *child_option, const char *child_doc, const char *doc,
-                             struct machdev_arguments *arguments)
+                             const struct argp_child *more, void *input, struct machdev_arguments *arguments)
 {
     const struct argp_option options[] = {
         { child_option, OPT_CHILD_TASK, "PORT", 0, child_doc, 0 },
@@ -57,8 +60,8 @@ void machdev_arguments_parse(int argc, char **argv, const char *child_option, co
         { "trace-boot", OPT_TRACE_BOOT, NULL, 0, "Say each step of the boot on the console", 0 },
         { 0 },
     };
-    const struct argp argp = { .options = options, .parser = parse_option, .doc = doc };
+    const struct argp argp = { .options = options, .parser = parse_option, .doc = doc, .children = more };
 
-    *arguments = (struct machdev_arguments) { 0 };
+    *arguments = (struct machdev_arguments) { .more = input };
     argp_parse(&argp, argc, argv, 0, NULL, arguments);
 }

@@ -6,6 +6,7 @@
 #ifndef MACHDEV_ARGUMENTS_H
 #define MACHDEV_ARGUMENTS_H
 
+#include <argp.h>
 #include <mach.h>
 #include <stdbool.h>
 
@@ -14,11 +15,13 @@ struct machdev_arguments {
     mach_port_t host_priv;     /* null: to be had by fsys_getpriv */
     mach_port_t device_master; /* the same */
     bool trace_boot;           /* say each step of the boot on the console */
+    void *more;                /* input of the server's own options */
 };
 
-/* Reads the command line.  CHILD_OPTION is the long name of the child's option ("fs-server-task"), CHILD_DOC and DOC are for --help.  What is
+/* Reads the command line.  CHILD_OPTION is the long name of the child's option ("fs-server-task"), CHILD_DOC and DOC are for --help.  MORE,
+   if not NULL, are options of the server's own (one argp_child and the end mark) and INPUT what their parser gets.  What is
    wrong gets one line that names it, and ends the program with status 64 (argp's EX_USAGE). */
 void machdev_arguments_parse(int argc, char **argv, const char *child_option, const char *child_doc, const char *doc,
-                             struct machdev_arguments *arguments);
+                             const struct argp_child *more, void *input, struct machdev_arguments *arguments);
 
 #endif /* MACHDEV_ARGUMENTS_H */

@@ -11,6 +11,7 @@
 #include "device_S.h"
 
 struct machdev *machdev_only;
+atomic_uint machdev_devices_open;
 
 /* ---- device ports ------------------------------------------------------------------ */
 
@@ -24,6 +25,7 @@ static void device_destroy(struct ports_object *object)
     struct machdev_device *device = (struct machdev_device *)object;
     if (device->device && driver()->close)
         driver()->close(device->device);
+    machdev_devices_open--;
 }
 
 static const ports_interface_t device_interfaces[] = {device_server_routine, NULL};
@@ -52,6 +54,7 @@ static io_return_t device_create(const char *name, dev_mode_t mode, mach_port_t 
     if (err)
         return D_NO_MEMORY;
     device->mode = mode;
+    machdev_devices_open++;
     io_return_t result = driver()->open(name, mode, &device->device);
     if (result == D_SUCCESS) {
         *port = ports_object_send_right(device);

@@ -5,6 +5,7 @@
 #define MACHDEV_INTERNAL_H
 
 #include <machdev/machdev.h>
+#include <stdatomic.h>
 
 /* A device port: one device_open of one of the driver's devices. */
 struct machdev_device {
@@ -16,6 +17,7 @@ typedef struct machdev_device *machdev_device_t;
 
 extern struct ports_class machdev_device_class;
 extern struct machdev *machdev_only; /* constant after machdev_create */
+extern atomic_uint machdev_devices_open; /* device ports that there are */
 
 /* Hooks of the device.defs stubs. */
 PORTS_MIG_HOOKS(machdev_device, struct machdev_device, &machdev_device_class)

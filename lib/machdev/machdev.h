@@ -20,7 +20,8 @@
                               the common ports are set, the node is attached, startup is told that we are essential and
                               want to be told of the shutdown
 
-   A server with a null bootstrap port is the first of them.
+   A server with a null bootstrap port is the first of them.  One that an exec server has started (settrans) takes no part in this: it is a
+   translator like others, not essential, and goes away when asked to.
 
    Locks: each machdev has one, held for moments only; none is held while a driver's operation or an RPC runs. */
 
@@ -111,6 +112,7 @@ struct machdev {
     mach_port_t host_priv;           /* constant, send right */
     mach_port_t device_master;       /* constant, send right */
     mach_port_t bootstrap;           /* constant, send right or null: our parent in the boot */
+    mach_port_t parent;              /* constant, send right or null: who has started us as a translator; then no boot */
     pthread_mutex_t lock;
     mach_port_t root_control;        /* lock: control port of ext2fs, once known */
     bool initialised;                /* lock: fsys_init has come */
@@ -122,12 +124,11 @@ struct machdev {
    when there are none. The one machdev of the program, in *MACHDEV. */
 error_t machdev_create(const struct machdev_options *options, struct machdev **machdev);
 
-/* Starts the port library's threads; then, unless CHILD is null, makes our control port the bootstrap port of the task CHILD and
-   resumes it.  From here on requests come.  An error is also told on stderr. */
+/* In the boot: makes our control port the bootstrap port of the task CHILD and resumes it, unless CHILD is null.  As an ordinary translator
+   (settrans): calls fsys_startup on our parent.  From here on requests come.  An error is also told on stderr. */
 error_t machdev_start(struct machdev *machdev, mach_port_t child);
 
-/* Serves for ever. Without a child task (started as an ordinary translator by a passive translator setting), it calls
-   fsys_startup on the bootstrap port first. */
+/* Serves for ever. */
 void machdev_serve(struct machdev *machdev) __attribute__((noreturn));
 
 /* True when the task was started by an exec server and so has a root directory: not in the boot. */

@@ -41,12 +41,13 @@ static error_t node_sync(struct trivfs_control *control, bool wait)
     return driver && driver->sync ? driver->sync() : 0;
 }
 
-/* The disk under the root file system never goes away. */
+/* A server of the boot never goes away: the root file system is on it.  A translator that somebody has set goes when no device is open. */
 static error_t node_goaway(struct trivfs_control *control, int flags)
 {
-    (void)control;
-    (void)flags;
-    return EBUSY;
+    struct machdev *machdev = control->hook;
+    if (machdev->parent == MACH_PORT_NULL)
+        return EBUSY;
+    return (flags & FSYS_GOAWAY_FORCE) || machdev_devices_open == 0 ? 0 : EBUSY;
 }
 
 static error_t ops_fill(struct machdev *machdev)
@@ -125,6 +126,10 @@ error_t machdev_create(const struct machdev_options *options, struct machdev **r
     struct machdev *machdev = &the_machdev;
     machdev->options = *options;
     error_t err = task_get_bootstrap_port(mach_task_self(), &machdev->bootstrap);
+    if (machdev_has_filesystem()) {
+        machdev->parent = machdev->bootstrap;
+        machdev->bootstrap = MACH_PORT_NULL;
+    }
     if (!err)
         err = privileged_ports(machdev);
     if (err)
@@ -147,7 +152,8 @@ error_t machdev_create(const struct machdev_options *options, struct machdev **r
         fprintf(stderr, "%s: creating the control port: %s\n", options->name, strerror(err));
         return err;
     }
-    dance_step(2, "machdev initialised; %s", machdev->bootstrap ? "the bootstrap port is our parent's" : "no bootstrap port: the first");
+    dance_step(2, "machdev initialised; %s", machdev->bootstrap ? "the bootstrap port is our parent's"
+                                             : machdev->parent ? "a translator" : "no bootstrap port: the first");
     *result = machdev;
     return 0;
 }
@@ -157,10 +163,31 @@ bool machdev_has_filesystem(void)
     return _hurd_ports != NULL;
 }
 
+/* Shows the file system that has started us our control port, and gets the node that we sit on. */
+static error_t translator_start(struct machdev *machdev)
+{
+    mach_port_t node = MACH_PORT_NULL;
+    if (machdev->parent == MACH_PORT_NULL) {
+        fprintf(stderr, "%s: must be started as a translator (see settrans)\n", machdev->options.name);
+        return EINVAL;
+    }
+    mach_port_t control = ports_object_send_right(machdev->control);
+    error_t err = control == MACH_PORT_NULL ? ENOMEM : 0;
+    if (!err) {
+        err = fsys_startup(machdev->parent, 0, control, MACH_MSG_TYPE_COPY_SEND, &node);
+        mach_port_deallocate(mach_task_self(), control);
+    }
+    if (err)
+        fprintf(stderr, "%s: starting as a translator: %s\n", machdev->options.name, strerror(err));
+    else
+        trivfs_control_set_underlying(machdev->control, node);
+    return err;
+}
+
 error_t machdev_start(struct machdev *machdev, mach_port_t child)
 {
     if (child == MACH_PORT_NULL)
-        return 0;
+        return machdev_has_filesystem() ? translator_start(machdev) : 0;
     const char *step = "making our port";
     mach_port_t control = ports_object_send_right(machdev->control);
     error_t err = control == MACH_PORT_NULL ? ENOMEM : 0;

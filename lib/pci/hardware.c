@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The hardware itself: configuration mechanism 1 (PCI Local Bus 3.0, 3.2.2.3.2), and physical memory through the kernel's
-   "mem" device.  An access is a write of the address register and an access of the data register, so two users of the
-   ports would disturb each other: the kernel gives them to one task, and the lock below keeps its threads apart. */
+/* The hardware itself: configuration mechanism 1 (PCI Local Bus 3.0, 3.2.2.3.2), the memory-mapped space of PCI Express (PCI Express Base
+   3.0, 7.2.2), and physical memory through the kernel's "mem" device.  An access of mechanism 1 is a write of the address register and an
+   access of the data register, so two users of the ports would disturb each other: the kernel gives them to one task, and the lock
+   below keeps its threads apart. */
 
 #include <pci/pci.h>
 
@@ -16,10 +17,22 @@
 #define CONFIG_DATA 0xcfc
 #define CONFIG_LAST 0xcff
 
+#define BUS_WINDOW (1u << 20) /* memory-mapped space of one bus: 32 devices of 8 functions of 4096 bytes */
+
+/* The memory-mapped space of one bus that was needed; stays for the life of the bus. */
+struct window {
+    struct window *next;
+    uint16_t domain;
+    uint8_t bus;
+    volatile uint8_t *base;
+};
+
 struct hardware {
     struct pci_bus bus;
-    pthread_mutex_t lock;  /* the two registers; no lock is taken while it is held */
+    pthread_mutex_t lock;    /* the two registers, and the list of windows; no lock is taken while it is held */
     mach_port_t io_perm;
+    mach_port_t device_master; /* constant */
+    struct window *windows;  /* lock */
 };
 
 static void address_select(struct pci_address address, unsigned int reg)
@@ -28,15 +41,71 @@ static void address_select(struct pci_address address, unsigned int reg)
                                    | (uint32_t)address.function << 8 | (reg & 0xfcu));
 }
 
+/* ---- the memory-mapped space ----------------------------------------------------------- */
+
+static error_t window_map(struct hardware *hardware, struct pci_address address, volatile uint8_t **base)
+{
+    for (unsigned int i = 0; i < hardware->bus.segment_count; i++) {
+        const struct pci_segment *segment = &hardware->bus.segments[i];
+        if (segment->domain == address.domain && segment->first <= address.bus && address.bus <= segment->last)
+            return pci_map_physical(hardware->device_master, segment->base + (uint64_t)address.bus * BUS_WINDOW,
+                                    BUS_WINDOW, VM_PROT_READ | VM_PROT_WRITE, (void **)base);
+    }
+    return ENXIO;
+}
+
+/* Where REG of ADDRESS is in memory.  ENXIO: no segment covers it.  Lock held. */
+static error_t window_place(struct hardware *hardware, struct pci_address address, unsigned int reg,
+                            volatile void **place)
+{
+    struct window *window = hardware->windows;
+    while (window && (window->domain != address.domain || window->bus != address.bus))
+        window = window->next;
+    if (!window) {
+        window = malloc(sizeof *window);
+        error_t err = window ? window_map(hardware, address, &window->base) : ENOMEM;
+        if (err) {
+            free(window);
+            return err;
+        }
+        window->domain = address.domain;
+        window->bus = address.bus;
+        window->next = hardware->windows;
+        hardware->windows = window;
+    }
+    *place = window->base + ((unsigned int)address.device << 15 | (unsigned int)address.function << 12 | reg);
+    return 0;
+}
+
+static error_t extended_access(struct hardware *hardware, struct pci_address address, unsigned int reg,
+                               uint32_t *value, unsigned int size, bool write)
+{
+    volatile void *place;
+    pthread_mutex_lock(&hardware->lock);
+    error_t err = window_place(hardware, address, reg, &place);
+    pthread_mutex_unlock(&hardware->lock);
+    if (err == ENXIO && !write)
+        *value = 0xffffffffu >> (32 - 8 * size);
+    if (err)
+        return err == ENXIO ? 0 : err;
+    if (size == 4)
+        write ? (void)(*(volatile uint32_t *)place = *value) : (void)(*value = *(volatile uint32_t *)place);
+    else if (size == 2)
+        write ? (void)(*(volatile uint16_t *)place = *value) : (void)(*value = *(volatile uint16_t *)place);
+    else
+        write ? (void)(*(volatile uint8_t *)place = *value) : (void)(*value = *(volatile uint8_t *)place);
+    return 0;
+}
+
+/* ---- the ports --------------------------------------------------------------------------- */
+
 static error_t hardware_read(struct pci_bus *bus, struct pci_address address, unsigned int reg, uint32_t *value,
                              unsigned int size)
 {
     struct hardware *hardware = (struct hardware *)bus;
     unsigned short port = CONFIG_DATA + (reg & 3);
-    if (address.domain != 0) {
-        *value = 0xffffffffu >> (32 - 8 * size);
-        return 0;
-    }
+    if (address.domain != 0 || reg >= PCI_CONFIG_SIZE)
+        return extended_access(hardware, address, reg, value, size, false);
     pthread_mutex_lock(&hardware->lock);
     address_select(address, reg);
     *value = size == 4 ? port_in32(port) : size == 2 ? port_in16(port) : port_in8(port);
@@ -49,8 +118,8 @@ static error_t hardware_write(struct pci_bus *bus, struct pci_address address, u
 {
     struct hardware *hardware = (struct hardware *)bus;
     unsigned short port = CONFIG_DATA + (reg & 3);
-    if (address.domain != 0)
-        return 0;
+    if (address.domain != 0 || reg >= PCI_CONFIG_SIZE)
+        return extended_access(hardware, address, reg, &value, size, true);
     pthread_mutex_lock(&hardware->lock);
     address_select(address, reg);
     if (size == 4)
@@ -68,7 +137,13 @@ static void hardware_destroy(struct pci_bus *bus)
     struct hardware *hardware = (struct hardware *)bus;
     i386_io_perm_modify(mach_task_self(), hardware->io_perm, FALSE);
     mach_port_deallocate(mach_task_self(), hardware->io_perm);
+    for (struct window *window = hardware->windows, *next; window; window = next) {
+        next = window->next;
+        vm_deallocate(mach_task_self(), (vm_address_t)window->base, BUS_WINDOW);
+        free(window);
+    }
     pthread_mutex_destroy(&hardware->lock);
+    free((void *)bus->segments);
     free(hardware);
 }
 
@@ -95,6 +170,7 @@ error_t pci_hardware_open(mach_port_t device_master, struct pci_bus **bus)
     if (!hardware)
         return ENOMEM;
     hardware->bus.ops = &hardware_ops;
+    hardware->device_master = device_master;
     pthread_mutex_init(&hardware->lock, NULL);
     error_t err = i386_io_perm_create(device_master, CONFIG_ADDRESS, CONFIG_LAST, &hardware->io_perm);
     if (err)
@@ -117,6 +193,48 @@ no_ports:
     pthread_mutex_destroy(&hardware->lock);
     free(hardware);
     return err;
+}
+
+static error_t physical_read(void *arg, uint64_t address, void *data, size_t length)
+{
+    const struct hardware *hardware = arg;
+    void *where;
+    error_t err = pci_map_physical(hardware->device_master, address, length, VM_PROT_READ, &where);
+    if (err)
+        return err;
+    memcpy(data, where, length);
+    vm_address_t first = trunc_page((vm_address_t)where);
+    vm_deallocate(mach_task_self(), first, round_page((vm_address_t)where + length) - first);
+    return 0;
+}
+
+/* The first function that both ways show must look the same by both: firmware has been known to tell a wrong place. */
+static bool segments_true(struct hardware *hardware)
+{
+    struct pci_address address = {.bus = hardware->bus.segments[0].first};
+    uint32_t by_port, by_memory;
+    if (hardware->bus.segments[0].domain != 0)
+        return true;
+    return hardware_read(&hardware->bus, address, PCI_VENDOR_ID, &by_port, 4) == 0
+           && extended_access(hardware, address, PCI_VENDOR_ID, &by_memory, 4, false) == 0 && by_port == by_memory;
+}
+
+error_t pci_hardware_extend(struct pci_bus *bus)
+{
+    struct hardware *hardware = (struct hardware *)bus;
+    struct pci_segment *segments;
+    unsigned int count;
+    if (bus->ops != &hardware_ops || bus->segment_count > 0)
+        return EINVAL;
+    error_t err = pci_segments_find(physical_read, hardware, &segments, &count);
+    if (err)
+        return err;
+    bus->segments = segments;
+    bus->segment_count = count;
+    if (segments_true(hardware))
+        return 0;
+    bus->segment_count = 0;
+    return ENOENT;
 }
 
 /* ---- physical memory -------------------------------------------------------------- */

@@ -7,8 +7,11 @@
    configuration space made of bytes.
 
    Source of the register layout: PCI Local Bus Specification 3.0, chapter 6, and PCI-to-PCI Bridge 1.2, chapter 3.
-   Left out: the memory-mapped configuration space of PCI Express beyond 256 bytes and more than one domain on the
-   hardware back end; assigning addresses or bus numbers (the firmware has done that).
+   The hardware back end uses the ports for what they reach (domain 0, 256 bytes: one access there costs less than a page
+   fault) and the memory-mapped space of PCI Express (pci_hardware_extend) for the rest: 4096 bytes, more domains.
+   Left out: assigning addresses or bus numbers (the firmware has done that), CardBus bridges.
+
+   A device is driven by one driver: see pci_function_claim.
 
    Threads: a bus may be used by several threads; back ends that need it lock themselves.  */
 
@@ -41,9 +44,19 @@
 #define PCI_INTERRUPT_LINE 0x3c
 #define PCI_INTERRUPT_PIN 0x3d
 #define PCI_CONFIG_SIZE 256u
+#define PCI_CONFIG_EXTENDED 4096u /* of a PCI Express function, where the memory-mapped space reaches it */
+#define PCI_HEADER_SIZE 64u
+
+/* Capabilities. */
+#define PCI_CAP_MSI 0x05
+#define PCI_CAP_VENDOR 0x09
+#define PCI_CAP_EXPRESS 0x10
+#define PCI_CAP_MSIX 0x11
 
 /* Class codes (base class and subclass). */
 #define PCI_CLASS_SATA 0x0106
+#define PCI_CLASS_NVM 0x0108
+#define PCI_CLASS_BRIDGE_HOST 0x0600
 #define PCI_CLASS_BRIDGE_PCI 0x0604
 
 #define PCI_BARS 6
@@ -77,6 +90,14 @@ struct pci_function {
     uint8_t irq_pin;      /* 0: uses none, 1 to 4: INTA to INTD */
     struct pci_region regions[PCI_BARS];
     uint64_t rom_base, rom_size;  /* expansion ROM; size 0: none */
+    unsigned int config_size;     /* bytes of configuration space that can be reached: 256, or 4096 (PCI Express) */
+};
+
+/* Buses FIRST to LAST of a domain, their configuration space at BASE (that of bus 0) in physical memory. */
+struct pci_segment {
+    uint64_t base;
+    uint16_t domain;
+    uint8_t first, last;
 };
 
 struct pci_bus;
@@ -87,12 +108,14 @@ typedef error_t (*pci_visit_t)(struct pci_bus *bus, const struct pci_function *f
 /* What a way to the bus must be able to do. Constant, one per back end. */
 struct pci_bus_ops {
     const char *name; /* for messages to people */
-    /* SIZE (1, 2 or 4) bytes at register REG, aligned to SIZE and inside 256 bytes: the callers below see to that.
+    /* SIZE (1, 2 or 4) bytes at register REG, aligned to SIZE and inside 4096 bytes: the callers below see to that.
        A function that is not there reads as ones and ignores writes.  EIO, or the error of the server behind. */
     error_t (*read)(struct pci_bus *bus, struct pci_address address, unsigned int reg, uint32_t *value,
                     unsigned int size);
     error_t (*write)(struct pci_bus *bus, struct pci_address address, unsigned int reg, uint32_t value,
                      unsigned int size);
+    /* LENGTH bytes at REG, inside 4096, as one request. NULL: by the largest aligned accesses that fit. */
+    error_t (*read_bytes)(struct pci_bus *bus, struct pci_address address, unsigned int reg, void *data, size_t length);
     /* Walks all functions. NULL: by looking for them in configuration space. */
     error_t (*walk)(struct pci_bus *bus, pci_visit_t visit, void *arg);
     /* Fills regions and ROM place of FUNCTION. NULL: by sizing the registers, which disturbs a device in use, so only
@@ -100,12 +123,16 @@ struct pci_bus_ops {
     error_t (*regions)(struct pci_bus *bus, struct pci_function *function);
     /* Contents of the expansion ROM, malloc'd. NULL: by mapping it. */
     error_t (*rom)(struct pci_bus *bus, const struct pci_function *function, void **data, size_t *size);
+    /* Makes ADDRESS's function the caller's alone: see pci_function_claim. NULL: the bus is the caller's alone. */
+    error_t (*claim)(struct pci_bus *bus, struct pci_address address);
     void (*destroy)(struct pci_bus *bus);
 };
 
 /* First member of every back end's own structure. */
 struct pci_bus {
     const struct pci_bus_ops *ops;
+    const struct pci_segment *segments; /* memory-mapped configuration space; constant; ordered by domain and bus */
+    unsigned int segment_count;         /* 0: ports only, domain 0 */
 };
 
 /* ---- the bus and its functions (pci_scan.c: no system call, any back end) ------- */
@@ -117,7 +144,7 @@ error_t pci_config_write(struct pci_bus *bus, struct pci_address address, unsign
                          unsigned int size);
 
 /* The same for LENGTH bytes at any REG as one string of bytes, in the largest aligned accesses that fit.  EINVAL when it
-   is not inside the 256 bytes. */
+   is not inside 4096 bytes; what is beyond the function's own space reads as ones. */
 error_t pci_config_read_bytes(struct pci_bus *bus, struct pci_address address, unsigned int reg, void *data,
                               size_t length);
 error_t pci_config_write_bytes(struct pci_bus *bus, struct pci_address address, unsigned int reg, const void *data,
@@ -127,8 +154,11 @@ error_t pci_config_write_bytes(struct pci_bus *bus, struct pci_address address, 
    whatever numbers the bridges claim. The visitor's result, or an error of the back end. Regions are not filled. */
 error_t pci_bus_walk(struct pci_bus *bus, pci_visit_t visit, void *arg);
 
-/* Reads the header of the function at ADDRESS. ENXIO when nothing answers there. */
+/* Reads the header of the function at ADDRESS; config_size is 256 after it. ENXIO when nothing answers there. */
 error_t pci_function_probe(struct pci_bus *bus, struct pci_address address, struct pci_function *function);
+
+/* Makes config_size 4096 where FUNCTION is a PCI Express one and the bus's memory-mapped space covers it. */
+void pci_function_extend(struct pci_bus *bus, struct pci_function *function);
 
 /* Fills regions, rom_base and rom_size. */
 error_t pci_function_regions(struct pci_bus *bus, struct pci_function *function);
@@ -139,7 +169,22 @@ unsigned int pci_function_capability(struct pci_bus *bus, const struct pci_funct
 /* Changes the command register: sets SET, then clears CLEAR. */
 error_t pci_function_command(struct pci_bus *bus, const struct pci_function *function, uint16_t set, uint16_t clear);
 
+/* Makes FUNCTION the caller's alone, for as long as BUS is open and the caller lives.  To be called before a driver touches the
+   device.  EBUSY: another driver has it.  Behind an arbiter this is the exclusive lock of the function's node (interface/hurd/pci.defs),
+   and an arbiter that has no locks lets everybody have everything; on the hardware itself the kernel gives the configuration ports to one
+   task at a time, so who has the bus has all that is on it. */
+error_t pci_function_claim(struct pci_bus *bus, const struct pci_function *function);
+
 void pci_bus_destroy(struct pci_bus *bus);
+
+/* ---- the memory-mapped space's place (acpi.c: no system call) -------------------- */
+
+/* Copies LENGTH bytes of physical memory at ADDRESS to DATA; an error when that cannot be read. */
+typedef error_t (*pci_physical_read_t)(void *arg, uint64_t address, void *data, size_t length);
+
+/* Reads the segments out of ACPI's MCFG table, found by way of the RSDP in the firmware's memory: *SEGMENTS is malloc'd, ordered.  ENOENT: no such
+   tables, or what is there is damaged.  Source: PCI Firmware 3.2, 4.1.2; ACPI 6.4, 5.2.5 to 5.2.8. */
+error_t pci_segments_find(pci_physical_read_t read, void *arg, struct pci_segment **segments, unsigned int *count);
 
 #ifdef __MACH__
 #include <mach.h>
@@ -159,6 +204,10 @@ error_t pci_open(const struct pci_open_options *options, struct pci_bus **bus);
 /* The three of them by themselves. ROOT is the arbiter's tree (a send right, consumed on success). */
 error_t pci_hardware_open(mach_port_t device_master, struct pci_bus **bus);
 error_t pci_remote_open(mach_port_t root, struct pci_bus **bus);
+
+/* Adds the memory-mapped space to a bus of pci_hardware_open, if ACPI tells where it is; before the bus is used by other threads (a walk may do
+   it: domains that are added then are walked too). ENOENT: there is none, and the bus stays as it was. */
+error_t pci_hardware_extend(struct pci_bus *bus);
 
 /* Maps SIZE bytes of physical memory from ADDRESS (any, also unaligned) with PROT into the task, through the kernel's
    "mem" device.  *WHERE is ADDRESS's place; vm_deallocate of the pages around it undoes it. The kernel's error. */

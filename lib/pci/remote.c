@@ -10,10 +10,12 @@
 #include <hurd/fs.h>
 #include <hurd/hurd_types.h>
 #include <hurd/pci.h>
+#include <mach/mig_errors.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 
 /* One function's port, kept: a driver speaks to few functions and often. */
 struct known {
@@ -110,6 +112,39 @@ static error_t remote_write(struct pci_bus *bus, struct pci_address address, uns
     vm_size_t amount;
     err = pci_conf_write(port, reg, (char *)&value, size, &amount);
     return err ? err : amount == size ? 0 : EIO;
+}
+
+static error_t remote_read_bytes(struct pci_bus *bus, struct pci_address address, unsigned int reg, void *bytes,
+                                 size_t size)
+{
+    mach_port_t port;
+    char *data = bytes;
+    mach_msg_type_number_t length = size;
+    error_t err = function_port((struct remote *)bus, address, &port);
+    if (err == ENOENT)
+        memset(bytes, 0xff, size);
+    if (err)
+        return err == ENOENT ? 0 : err;
+    err = pci_conf_read(port, reg, &data, &length, size);
+    if (err)
+        return err;
+    if (data != bytes) {
+        memcpy(bytes, data, length < size ? length : size);
+        vm_deallocate(mach_task_self(), (vm_address_t)data, length);
+    }
+    return length == size ? 0 : EIO;
+}
+
+/* The lock goes with our port to the function, which is kept; it is released by the arbiter when we end. */
+static error_t remote_claim(struct pci_bus *bus, struct pci_address address)
+{
+    mach_port_t port;
+    error_t err = function_port((struct remote *)bus, address, &port);
+    if (!err)
+        err = file_lock(port, LOCK_EX | LOCK_NB);
+    if (err == EOPNOTSUPP || err == MIG_BAD_ID)
+        return 0;
+    return err == EWOULDBLOCK ? EBUSY : err;
 }
 
 /* ---- the walk ------------------------------------------------------------------ */
@@ -251,6 +286,8 @@ static const struct pci_bus_ops remote_ops = {
     .name = "pci-arbiter",
     .read = remote_read,
     .write = remote_write,
+    .read_bytes = remote_read_bytes,
+    .claim = remote_claim,
     .walk = remote_walk,
     .regions = remote_regions,
     .rom = remote_rom,

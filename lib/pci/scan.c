@@ -13,7 +13,7 @@ static bool access_valid(struct pci_address address, unsigned int reg, unsigned 
 {
     if (size != 1 && size != 2 && size != 4)
         return false;
-    return address.device < 32 && address.function < 8 && reg % size == 0 && reg + size <= PCI_CONFIG_SIZE;
+    return address.device < 32 && address.function < 8 && reg % size == 0 && reg <= PCI_CONFIG_EXTENDED - size;
 }
 
 error_t pci_config_read(struct pci_bus *bus, struct pci_address address, unsigned int reg, uint32_t *value,
@@ -43,8 +43,10 @@ static unsigned int step_size(unsigned int reg, size_t left)
 error_t pci_config_read_bytes(struct pci_bus *bus, struct pci_address address, unsigned int reg, void *data,
                               size_t length)
 {
-    if (reg > PCI_CONFIG_SIZE || length > PCI_CONFIG_SIZE - reg)
+    if (reg > PCI_CONFIG_EXTENDED || length > PCI_CONFIG_EXTENDED - reg)
         return EINVAL;
+    if (bus->ops->read_bytes)
+        return bus->ops->read_bytes(bus, address, reg, data, length);
     for (uint8_t *to = data; length > 0;) {
         unsigned int size = step_size(reg, length);
         uint32_t value;
@@ -62,7 +64,7 @@ error_t pci_config_read_bytes(struct pci_bus *bus, struct pci_address address, u
 error_t pci_config_write_bytes(struct pci_bus *bus, struct pci_address address, unsigned int reg, const void *data,
                                size_t length)
 {
-    if (reg > PCI_CONFIG_SIZE || length > PCI_CONFIG_SIZE - reg)
+    if (reg > PCI_CONFIG_EXTENDED || length > PCI_CONFIG_EXTENDED - reg)
         return EINVAL;
     for (const uint8_t *from = data; length > 0;) {
         unsigned int size = step_size(reg, length);
@@ -80,55 +82,90 @@ error_t pci_config_write_bytes(struct pci_bus *bus, struct pci_address address, 
 
 /* ---- functions ---------------------------------------------------------------- */
 
-error_t pci_function_probe(struct pci_bus *bus, struct pci_address address, struct pci_function *function)
+/* The parts of the header that pci_function_probe looks at, in their places in HEADER: one request where the bus is another task's, else
+   few accesses, since nearly every address that a walk asks has nothing behind it. ENXIO for that. */
+static error_t header_read(struct pci_bus *bus, struct pci_address address, uint8_t *header)
 {
-    uint32_t id, class_code, header;
-    error_t err = pci_config_read(bus, address, PCI_VENDOR_ID, &id, 4);
+    static const uint8_t registers[] = {PCI_REVISION, PCI_HEADER_TYPE & ~3, PCI_SECONDARY_BUS & ~3, PCI_INTERRUPT_LINE};
+    uint32_t id, value;
+    error_t err = bus->ops->read_bytes ? pci_config_read_bytes(bus, address, 0, header, PCI_HEADER_SIZE)
+                                       : pci_config_read(bus, address, PCI_VENDOR_ID, (uint32_t *)header, 4);
     if (err)
         return err;
+    memcpy(&id, header, 4);
     if ((id & 0xffff) == 0xffff || (id & 0xffff) == 0)
         return ENXIO;
-    err = pci_config_read(bus, address, PCI_REVISION, &class_code, 4);
-    if (!err)
-        err = pci_config_read(bus, address, PCI_HEADER_TYPE, &header, 1);
-    uint32_t irq = 0, secondary = 0;
-    if (!err)
-        err = pci_config_read(bus, address, PCI_INTERRUPT_LINE, &irq, 2);
-    if (!err && (header & 0x7f) == 1)
-        err = pci_config_read(bus, address, PCI_SECONDARY_BUS, &secondary, 1);
+    for (unsigned int i = 0; !err && !bus->ops->read_bytes && i < sizeof registers; i++) {
+        err = pci_config_read(bus, address, registers[i], &value, 4);
+        memcpy(header + registers[i], &value, 4);
+    }
+    return err;
+}
+
+static bool segment_covers(const struct pci_bus *bus, struct pci_address address)
+{
+    for (unsigned int i = 0; i < bus->segment_count; i++) {
+        const struct pci_segment *segment = &bus->segments[i];
+        if (segment->domain == address.domain && segment->first <= address.bus && address.bus <= segment->last)
+            return true;
+    }
+    return false;
+}
+
+error_t pci_function_probe(struct pci_bus *bus, struct pci_address address, struct pci_function *function)
+{
+    _Alignas(uint32_t) uint8_t header[PCI_HEADER_SIZE] = {0};
+    error_t err = header_read(bus, address, header);
     if (err)
         return err;
     *function = (struct pci_function){
         .address = address,
-        .vendor_id = id & 0xffff,
-        .device_id = id >> 16,
-        .class_code = class_code >> 8,
-        .revision = class_code & 0xff,
-        .header_type = header & 0x7f,
-        .secondary = secondary,
-        .irq_line = irq & 0xff,
-        .irq_pin = irq >> 8,
+        .vendor_id = header[PCI_VENDOR_ID] | header[PCI_VENDOR_ID + 1] << 8,
+        .device_id = header[PCI_DEVICE_ID] | header[PCI_DEVICE_ID + 1] << 8,
+        .class_code = header[PCI_REVISION + 1] | header[PCI_REVISION + 2] << 8 | header[PCI_REVISION + 3] << 16,
+        .revision = header[PCI_REVISION],
+        .header_type = header[PCI_HEADER_TYPE] & 0x7f,
+        .irq_line = header[PCI_INTERRUPT_LINE],
+        .irq_pin = header[PCI_INTERRUPT_PIN],
+        .config_size = PCI_CONFIG_SIZE,
     };
+    if (function->header_type == 1)
+        function->secondary = header[PCI_SECONDARY_BUS];
     return 0;
+}
+
+void pci_function_extend(struct pci_bus *bus, struct pci_function *function)
+{
+    if (segment_covers(bus, function->address) && pci_function_capability(bus, function, PCI_CAP_EXPRESS) != 0)
+        function->config_size = PCI_CONFIG_EXTENDED;
 }
 
 struct walk {
     struct pci_bus *bus;
     pci_visit_t visit;
     void *arg;
-    bool seen[BUSES]; /* each bus is entered once: a bridge may claim any number */
+    bool seen[BUSES];  /* of this domain: each bus is entered once, a bridge may claim any number */
+    bool more_roots;   /* a host bridge was seen that is not the first: behind it is a root bus of a number that no register tells */
 };
 
 static error_t walk_bus(struct walk *walk, uint16_t domain, uint8_t number);
 
-static error_t walk_function(struct walk *walk, struct pci_address address, bool *present)
+static error_t walk_function(struct walk *walk, struct pci_address address, bool *present, bool *multi)
 {
     struct pci_function function;
     error_t err = pci_function_probe(walk->bus, address, &function);
     *present = err == 0;
     if (err)
         return err == ENXIO ? 0 : err;
-    err = walk->visit(walk->bus, &function, walk->arg);
+    if (multi) {
+        uint32_t header;
+        err = pci_config_read(walk->bus, address, PCI_HEADER_TYPE, &header, 1);
+        *multi = !err && (header & PCI_HEADER_MULTI);
+    }
+    if (!err)
+        err = walk->visit(walk->bus, &function, walk->arg);
+    if (function.class_code >> 8 == PCI_CLASS_BRIDGE_HOST && (address.bus | address.device | address.function) != 0)
+        walk->more_roots = true;
     if (!err && function.header_type == 1 && function.class_code >> 8 == PCI_CLASS_BRIDGE_PCI)
         err = walk_bus(walk, address.domain, function.secondary);
     return err;
@@ -136,16 +173,12 @@ static error_t walk_function(struct walk *walk, struct pci_address address, bool
 
 static error_t walk_device(struct walk *walk, struct pci_address address)
 {
-    bool present;
-    error_t err = walk_function(walk, address, &present);
-    if (err || !present)
-        return err;
-    uint32_t header;
-    err = pci_config_read(walk->bus, address, PCI_HEADER_TYPE, &header, 1);
-    if (err || !(header & PCI_HEADER_MULTI))
+    bool present, multi = false;
+    error_t err = walk_function(walk, address, &present, &multi);
+    if (err || !present || !multi)
         return err;
     for (address.function = 1; !err && address.function < 8; address.function++)
-        err = walk_function(walk, address, &present);
+        err = walk_function(walk, address, &present, NULL);
     return err;
 }
 
@@ -161,21 +194,43 @@ static error_t walk_bus(struct walk *walk, uint16_t domain, uint8_t number)
     return err;
 }
 
+/* Root buses of a domain whose buses go from FIRST to LAST: the first, those behind the functions of a host bridge, and, where there are more
+   host bridges, any that has something on it and is behind no bridge. */
+static error_t walk_roots(struct walk *walk, uint16_t domain, uint8_t first, uint8_t last)
+{
+    struct pci_address host = {.domain = domain, .bus = first};
+    uint32_t header = 0;
+    error_t err = walk_bus(walk, domain, first);
+    if (!err)
+        err = pci_config_read(walk->bus, host, PCI_HEADER_TYPE, &header, 1);
+    for (uint8_t root = 1; !err && header != 0xff && (header & PCI_HEADER_MULTI) && root < 8; root++) {
+        uint32_t id;
+        host.function = root;
+        err = pci_config_read(walk->bus, host, PCI_VENDOR_ID, &id, 2);
+        if (!err && id != 0xffff && first + root <= last)
+            err = walk_bus(walk, domain, first + root);
+    }
+    for (unsigned int root = first; !err && walk->more_roots && root <= last; root++)
+        err = walk_bus(walk, domain, root);
+    return err;
+}
+
 error_t pci_bus_walk(struct pci_bus *bus, pci_visit_t visit, void *arg)
 {
     if (bus->ops->walk)
         return bus->ops->walk(bus, visit, arg);
     struct walk walk = {.bus = bus, .visit = visit, .arg = arg};
-    error_t err = walk_bus(&walk, 0, 0);
-    /* A host bridge with several functions has one root bus behind each of them. */
-    uint32_t header = 0;
-    if (!err)
-        err = pci_config_read(bus, (struct pci_address){0}, PCI_HEADER_TYPE, &header, 1);
-    for (uint8_t root = 1; !err && header != 0xff && (header & PCI_HEADER_MULTI) && root < 8; root++) {
-        uint32_t id;
-        err = pci_config_read(bus, (struct pci_address){.function = root}, PCI_VENDOR_ID, &id, 2);
-        if (!err && id != 0xffff)
-            err = walk_bus(&walk, 0, root);
+    /* Domain 0 is there by the ports, whatever the segments say. */
+    error_t err = walk_roots(&walk, 0, 0, BUSES - 1);
+    unsigned int domain = 0;
+    for (unsigned int i = 0; !err && i < bus->segment_count; i++) {
+        const struct pci_segment *segment = &bus->segments[i];
+        if (segment->domain == 0)
+            continue;
+        if (segment->domain != domain)
+            walk = (struct walk){.bus = bus, .visit = visit, .arg = arg};
+        domain = segment->domain;
+        err = walk_roots(&walk, domain, segment->first, segment->last);
     }
     return err;
 }
@@ -296,6 +351,11 @@ error_t pci_function_command(struct pci_bus *bus, const struct pci_function *fun
     if (!err && wanted != command)
         err = pci_config_write(bus, function->address, PCI_COMMAND, wanted, 2);
     return err;
+}
+
+error_t pci_function_claim(struct pci_bus *bus, const struct pci_function *function)
+{
+    return bus->ops->claim ? bus->ops->claim(bus, function->address) : 0;
 }
 
 void pci_bus_destroy(struct pci_bus *bus)

@@ -15,10 +15,13 @@
 
 /* ---- attributes ------------------------------------------------------------------- */
 
-/* The underlying node for a change by PROTID's user, MACH_PORT_NULL if the attributes are ours.  */
+/* The underlying node for a change by PROTID's user, MACH_PORT_NULL if the attributes are ours.  The nodes of a tree have attributes
+   that the server decides upon: EOPNOTSUPP. */
 static error_t node_for_change(struct trivfs_protid *protid, mach_port_t *node)
 {
-    return protid != NULL ? trivfs_protid_realnode(protid, node) : EOPNOTSUPP;
+    if (protid == NULL || protid->peropen->control->ops->lookup != NULL)
+        return EOPNOTSUPP;
+    return trivfs_protid_realnode(protid, node);
 }
 
 kern_return_t S_file_chown(trivfs_protid_t protid, uid_t owner, gid_t group)
@@ -157,7 +160,7 @@ kern_return_t S_file_check_access(trivfs_protid_t protid, int *allowed)
     struct stat st;
     if (protid == NULL)
         return EOPNOTSUPP;
-    error_t err = control_stat(protid->peropen->control, &st);
+    error_t err = trivfs_protid_stat(protid, &st);
     if (err)
         return err;
     *allowed = fshelp_allowed(&st, protid->user) & protid->peropen->control->ops->modes;
@@ -251,8 +254,11 @@ kern_return_t S_file_lock(trivfs_protid_t protid, int flags)
     if (protid == NULL)
         return EOPNOTSUPP;
     struct trivfs_control *control = protid->peropen->control;
+    struct fshelp_lockbox *locks = peropen_lockbox(protid->peropen);
+    if (locks == NULL)
+        return EBADF;
     pthread_mutex_lock(&control->lock);
-    error_t err = fshelp_lock_whole(&control->locks, &control->lock, protid->peropen, flags);
+    error_t err = fshelp_lock_whole(locks, &control->lock, protid->peropen, flags);
     pthread_mutex_unlock(&control->lock);
     return err;
 }
@@ -262,8 +268,11 @@ kern_return_t S_file_lock_stat(trivfs_protid_t protid, int *mine, int *others)
     if (protid == NULL)
         return EOPNOTSUPP;
     struct trivfs_control *control = protid->peropen->control;
+    struct fshelp_lockbox *locks = peropen_lockbox(protid->peropen);
+    if (locks == NULL)
+        return EBADF;
     pthread_mutex_lock(&control->lock);
-    fshelp_lock_status(&control->locks, protid->peropen, mine, others);
+    fshelp_lock_status(locks, protid->peropen, mine, others);
     pthread_mutex_unlock(&control->lock);
     return 0;
 }
@@ -273,10 +282,13 @@ kern_return_t S_file_record_lock(trivfs_protid_t protid, int cmd, flock_t *lock,
     if (protid == NULL)
         return EOPNOTSUPP;
     struct trivfs_control *control = protid->peropen->control;
+    struct fshelp_lockbox *locks = peropen_lockbox(protid->peropen);
     if (lock->l_whence != SEEK_SET || rendezvous != MACH_PORT_NULL)
         return EINVAL;
+    if (locks == NULL)
+        return EBADF;
     pthread_mutex_lock(&control->lock);
-    error_t err = fshelp_lock_record(&control->locks, &control->lock, protid->peropen, 0, cmd, lock);
+    error_t err = fshelp_lock_record(locks, &control->lock, protid->peropen, 0, cmd, lock);
     pthread_mutex_unlock(&control->lock);
     return err;
 }

@@ -153,6 +153,12 @@ static struct trivfs_peropen *peropen_create(struct trivfs_control *control, int
     return peropen;
 }
 
+struct fshelp_lockbox *peropen_lockbox(struct trivfs_peropen *peropen)
+{
+    struct trivfs_control *control = peropen->control;
+    return control->ops->lockbox != NULL ? control->ops->lockbox(peropen) : &control->locks;
+}
+
 /* OPENED: the server's open has succeeded, so its close is due. */
 static void peropen_deref(struct trivfs_peropen *peropen, bool opened)
 {
@@ -162,8 +168,10 @@ static void peropen_deref(struct trivfs_peropen *peropen, bool opened)
     if (opened && control->ops->close != NULL)
         control->ops->close(peropen);
     dotdot_deref(peropen->dotdot);
+    struct fshelp_lockbox *locks = peropen_lockbox(peropen);
     pthread_mutex_lock(&control->lock);
-    fshelp_lock_drop(&control->locks, peropen);
+    if (opened && locks != NULL)
+        fshelp_lock_drop(locks, peropen);
     control->peropens--;
     control_end_if_unused(control);
     pthread_mutex_unlock(&control->lock);

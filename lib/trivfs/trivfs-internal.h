@@ -27,6 +27,9 @@ void protid_destroy(struct ports_object *object);
 void control_destroy(struct ports_object *object);
 void control_no_senders(struct ports_object *object);
 
+/* Where the advisory locks of PEROPEN's node are, or NULL if it takes none. */
+struct fshelp_lockbox *peropen_lockbox(struct trivfs_peropen *peropen);
+
 /* Attributes of the node, before the server's changes. */
 error_t control_stat(struct trivfs_control *control, struct stat *st);
 /* May USER open the node with FLAGS?  EACCES, or what asking the underlying node gave. */

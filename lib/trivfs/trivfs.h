@@ -123,6 +123,9 @@ struct trivfs_ops {
     /* Where the port that io_identity shows for PROTID's node is kept (MACH_PORT_NULL before it is made; lock of control). NULL: the
        control's, for the one node that it has. */
     mach_port_t *(*identity)(struct trivfs_protid *protid);
+    /* The box of the advisory locks of PEROPEN's node, always the same for it; protected by the control's lock. NULL from it: a node that
+       takes none (EBADF). NULL: the control's box, for the one node that it has. */
+    struct fshelp_lockbox *(*lockbox)(struct trivfs_peropen *peropen);
     /* Entry number INDEX of the directory: its name (constant memory), file number and DT_* type. ENOENT behind the last. NULL: ENOTDIR. */
     error_t (*readdir)(struct trivfs_protid *protid, unsigned int index, const char **name, ino64_t *fileno, int *type);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The nodes of the tree: who may open what, attributes, listings, contents.
+/* The nodes of the tree: who may open what, attributes, listings, reading and writing.
 
-   Everything belongs to root.  Directories and `config' can be read by all (lspci shows what is there); writing configuration
-   space, and regions and ROMs, which are the device itself, is root's.  */
+   Everything belongs to root, or to whom a permission scope says (scope.h).  Directories and `config' can be read by all (lspci shows what is
+   there); writing configuration space, and regions and ROMs, which are the device itself, is the owner's, and the group's if a
+   scope names one.  */
 
 #include "arbiter.h"
 
-#include <device/device.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -14,11 +14,26 @@
 
 #include "pci_S.h"
 
-static mode_t node_mode(const struct tree_node *node)
+static mode_t node_mode(const struct tree_node *node, bool group)
 {
-    if (tree_is_directory(node))
-        return S_IFDIR | 0755;
-    return S_IFREG | (node->kind == TREE_CONFIG ? 0644 : node->kind == TREE_ROM ? 0400 : 0600);
+    mode_t owners = tree_is_directory(node) ? 0755 : node->kind == TREE_CONFIG ? 0644 : node->kind == TREE_ROM ? 0400 : 0600;
+    if (group)
+        owners |= (owners & 0600) >> 3;
+    return (tree_is_directory(node) ? S_IFDIR : S_IFREG) | owners;
+}
+
+/* Owner, group and mode of NODE. */
+static void node_owner(const struct tree_node *node, struct stat *st)
+{
+    struct scope_owner owner = {0};
+    if (node->function) {
+        pthread_mutex_lock(&arbiter.scopes_lock);
+        owner = scopes_owner(&arbiter.scopes, node->function);
+        pthread_mutex_unlock(&arbiter.scopes_lock);
+    }
+    st->st_uid = st->st_author = owner.uid;
+    st->st_gid = owner.gid;
+    st->st_mode = node_mode(node, owner.has_gid);
 }
 
 static error_t node_open(struct trivfs_peropen *peropen, struct fshelp_user *user)
@@ -30,13 +45,14 @@ static error_t node_open(struct trivfs_peropen *peropen, struct fshelp_user *use
 
 static error_t node_check(const struct tree_node *node, const struct fshelp_user *user, int flags)
 {
-    struct stat st = {.st_mode = node_mode(node)};
+    struct stat st = {0};
     int op = (flags & O_READ ? S_IREAD : 0) | (flags & O_WRITE ? S_IWRITE : 0);
     if ((flags & O_DIRECTORY) && !tree_is_directory(node))
         return ENOTDIR;
     if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
         return EEXIST;
-    /* A driver opens the directory of its function for writing: root's, as the files are. */
+    /* A driver opens the directory of its function for writing: its owner's, as the files are. */
+    node_owner(node, &st);
     return op ? fshelp_access(&st, op, user) : 0;
 }
 
@@ -79,8 +95,8 @@ static error_t node_readdir(struct trivfs_protid *protid, unsigned int index, co
 static void node_stat(struct trivfs_protid *protid, struct stat *st)
 {
     const struct tree_node *node = protid_node(protid);
-    st->st_mode = node_mode(node) | (node->kind == TREE_ROOT ? S_IROOT : 0);
-    st->st_uid = st->st_gid = st->st_author = 0;
+    node_owner(node, st);
+    st->st_mode |= node->kind == TREE_ROOT ? S_IROOT : 0;
     st->st_ino = node->fileno;
     st->st_nlink = tree_is_directory(node) ? 2 + node->child_count : 1;
     st->st_size = node->size;
@@ -99,47 +115,7 @@ static off_t node_size(struct trivfs_protid *protid)
 
 /* ---- contents ------------------------------------------------------------------------- */
 
-/* Copies LENGTH bytes of device memory at ADDRESS, in words where it can: registers want whole accesses. */
-static void registers_copy(void *to, const volatile void *from, size_t length)
-{
-    if ((uintptr_t)from % 4 == 0 && length % 4 == 0) {
-        for (size_t i = 0; i < length / 4; i++) {
-            uint32_t word = ((const volatile uint32_t *)from)[i];
-            memcpy((char *)to + 4 * i, &word, 4);
-        }
-        return;
-    }
-    for (size_t i = 0; i < length; i++)
-        ((char *)to)[i] = ((const volatile char *)from)[i];
-}
-
-static error_t region_read(const struct tree_node *node, off_t offset, size_t amount, void *data)
-{
-    const struct pci_region *region = &node->function->regions[node->number];
-    void *window;
-    if (region->is_io || region->base == 0)
-        return EOPNOTSUPP; /* ports are read by who has permission for them (i386_io_perm_create) */
-    error_t err = pci_map_physical(arbiter.device_master, region->base + offset, amount, VM_PROT_READ, &window);
-    if (err)
-        return err;
-    registers_copy(data, window, amount);
-    vm_address_t first = trunc_page((vm_address_t)window);
-    vm_deallocate(mach_task_self(), first, round_page((vm_address_t)window + amount) - first);
-    return 0;
-}
-
-static error_t rom_read(const struct tree_node *node, off_t offset, size_t amount, void *data)
-{
-    void *rom;
-    size_t size;
-    error_t err = pci_function_rom(arbiter.bus, node->function, arbiter.device_master, &rom, &size);
-    if (err)
-        return err == ENOENT ? EIO : err;
-    memcpy(data, (char *)rom + offset, amount);
-    free(rom);
-    return 0;
-}
-
+/* Regions and ROMs are the device at work: they are its driver's alone while it has one. */
 static error_t node_read(struct trivfs_protid *protid, off_t offset, size_t amount, struct trivfs_buffer *buffer)
 {
     const struct tree_node *node = protid_node(protid);
@@ -149,13 +125,15 @@ static error_t node_read(struct trivfs_protid *protid, off_t offset, size_t amou
         return 0;
     if (amount > node->size - offset)
         amount = node->size - offset;
-    error_t err = trivfs_buffer_reserve(buffer, amount);
+    error_t err = node->kind == TREE_CONFIG ? 0 : claim_check(protid);
+    if (!err)
+        err = trivfs_buffer_reserve(buffer, amount);
     if (err)
         return err;
     if (node->kind == TREE_CONFIG)
         err = pci_config_read_bytes(arbiter.bus, node->function->address, offset, buffer->data, amount);
     else if (node->kind == TREE_REGION)
-        err = region_read(node, offset, amount, buffer->data);
+        err = region_access(node, offset, amount, buffer->data, false);
     else
         err = rom_read(node, offset, amount, buffer->data);
     if (!err)
@@ -166,43 +144,71 @@ static error_t node_read(struct trivfs_protid *protid, off_t offset, size_t amou
 static error_t node_write(struct trivfs_protid *protid, off_t offset, const void *data, size_t length, size_t *amount)
 {
     const struct tree_node *node = protid_node(protid);
-    if (node->kind != TREE_CONFIG)
+    if (node->kind != TREE_CONFIG && node->kind != TREE_REGION)
         return tree_is_directory(node) ? EISDIR : EOPNOTSUPP;
     if (offset < 0 || (uint64_t)offset >= node->size)
         return length == 0 ? 0 : ENOSPC;
     if (length > node->size - offset)
         length = node->size - offset;
-    error_t err = pci_config_write_bytes(arbiter.bus, node->function->address, offset, data, length);
+    error_t err = claim_check(protid);
+    if (!err && node->kind == TREE_CONFIG)
+        err = pci_config_write_bytes(arbiter.bus, node->function->address, offset, data, length);
+    else if (!err)
+        err = region_access(node, offset, length, (void *)data, true);
     if (!err)
         *amount = length;
     return err;
 }
 
-/* Memory regions can be mapped: the object is the kernel's. */
+/* Memory regions can be mapped, with what the open may do. */
 static error_t node_map(struct trivfs_protid *protid, memory_object_t *read, memory_object_t *write)
 {
     const struct tree_node *node = protid_node(protid);
+    int flags = protid->peropen->flags;
     if (node->kind != TREE_REGION)
         return EOPNOTSUPP;
-    const struct pci_region *region = &node->function->regions[node->number];
-    if (region->is_io || region->base % vm_page_size)
-        return EOPNOTSUPP;
-    bool writable = protid->peropen->flags & O_WRITE;
-    mach_port_t device;
-    error_t err = device_open(arbiter.device_master, D_READ | D_WRITE, (char *)"mem", &device);
+    if (!(flags & (O_READ | O_WRITE)))
+        return EBADF;
+    error_t err = claim_check(protid);
+    vm_prot_t prot = (flags & O_READ ? VM_PROT_READ : 0) | (flags & O_WRITE ? VM_PROT_READ | VM_PROT_WRITE : 0);
+    mach_port_t object;
+    if (!err)
+        err = region_object(node, prot, &object);
     if (err)
         return err;
-    err = device_map(device, VM_PROT_READ | (writable ? VM_PROT_WRITE : 0), region->base, round_page(region->size), read,
-                     0);
-    mach_port_deallocate(mach_task_self(), device);
-    *write = MACH_PORT_NULL;
-    if (!err && writable) {
-        *write = *read;
-        err = mach_port_mod_refs(mach_task_self(), *read, MACH_PORT_RIGHT_SEND, 1);
-        if (err)
-            mach_port_deallocate(mach_task_self(), *read);
-    }
+    *read = flags & O_READ ? object : MACH_PORT_NULL;
+    *write = flags & O_WRITE ? object : MACH_PORT_NULL;
+    if (*read != MACH_PORT_NULL && *write != MACH_PORT_NULL)
+        err = mach_port_mod_refs(mach_task_self(), object, MACH_PORT_RIGHT_SEND, 1);
+    if (err)
+        mach_port_deallocate(mach_task_self(), object);
     return err;
+}
+
+/* ---- options -------------------------------------------------------------------------- */
+
+static error_t options_get(struct trivfs_control *control, char **argz, size_t *length)
+{
+    (void)control;
+    pthread_mutex_lock(&arbiter.scopes_lock);
+    error_t err = scopes_format(&arbiter.scopes, argz, length);
+    pthread_mutex_unlock(&arbiter.scopes_lock);
+    return err;
+}
+
+static error_t options_set(struct trivfs_control *control, const char *argz, size_t length)
+{
+    struct scopes scopes;
+    (void)control;
+    error_t err = scopes_parse(argz, length, &scopes);
+    if (err)
+        return err;
+    pthread_mutex_lock(&arbiter.scopes_lock);
+    struct scopes old = arbiter.scopes;
+    arbiter.scopes = scopes;
+    pthread_mutex_unlock(&arbiter.scopes_lock);
+    scopes_destroy(&old);
+    return 0;
 }
 
 static const ports_interface_t interfaces[] = {pci_server_routine, NULL};
@@ -218,5 +224,9 @@ const struct trivfs_ops arbiter_node_ops = {
     .read = node_read,
     .write = node_write,
     .map = node_map,
+    .close = claim_release,
+    .lockbox = claim_lockbox,
+    .get_options = options_get,
+    .set_options = options_set,
     .node_interfaces = interfaces,
 };

@@ -42,9 +42,9 @@ kern_return_t S_pci_conf_read(trivfs_protid_t protid, int reg, data_t *data, mac
                               vm_size_t amount)
 {
     struct pci_function *function;
-    uint8_t bytes[PCI_CONFIG_SIZE];
+    uint8_t bytes[PCI_CONFIG_EXTENDED];
     error_t err = function_check(protid, O_READ, &function);
-    if (!err && (reg < 0 || amount > sizeof bytes))
+    if (!err && (reg < 0 || amount > function->config_size || (unsigned int)reg > function->config_size - amount))
         err = EINVAL;
     if (!err)
         err = pci_config_read_bytes(arbiter.bus, function->address, reg, bytes, amount);
@@ -56,8 +56,10 @@ kern_return_t S_pci_conf_write(trivfs_protid_t protid, int reg, const_data_t dat
 {
     struct pci_function *function;
     error_t err = function_check(protid, O_WRITE, &function);
-    if (!err && reg < 0)
+    if (!err && (reg < 0 || count > function->config_size || (unsigned int)reg > function->config_size - count))
         err = EINVAL;
+    if (!err)
+        err = claim_check(protid);
     if (!err)
         err = pci_config_write_bytes(arbiter.bus, function->address, reg, data, count);
     *amount = err ? 0 : count;
@@ -93,7 +95,13 @@ kern_return_t S_pci_get_dev_regions(trivfs_protid_t protid, data_t *data, mach_m
     return data_answer(bars, sizeof bars, data, count);
 }
 
-/* The ROM's place, and after it what is in it, if there is any. */
+/* May PROTID have the contents of the ROM?  Who could open the file for reading, or the function for writing. */
+static bool rom_allowed(const struct trivfs_protid *protid)
+{
+    return (protid->peropen->flags & O_WRITE) || protid_node(protid)->kind == TREE_ROM;
+}
+
+/* The ROM's place, and after it what is in it, if there is any and he may. */
 kern_return_t S_pci_get_dev_rom(trivfs_protid_t protid, data_t *data, mach_msg_type_number_t *count)
 {
     struct pci_function *function;
@@ -102,9 +110,13 @@ kern_return_t S_pci_get_dev_rom(trivfs_protid_t protid, data_t *data, mach_msg_t
     error_t err = function_check(protid, O_READ, &function);
     if (err)
         return err;
-    err = pci_function_rom(arbiter.bus, function, arbiter.device_master, &rom, &size);
-    if (err && err != ENOENT)
-        return err;
+    if (rom_allowed(protid)) {
+        err = claim_check(protid);
+        if (!err)
+            err = pci_function_rom(arbiter.bus, function, arbiter.device_master, &rom, &size);
+        if (err && err != ENOENT)
+            return err;
+    }
     struct pci_xrom_bar place = {.base_addr = function->rom_base, .size = function->rom_size};
     char *answer = malloc(sizeof place + size);
     if (answer) {

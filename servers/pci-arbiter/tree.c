@@ -24,8 +24,12 @@ static struct tree_node *node_create(struct tree *tree, struct tree_node *parent
             return NULL;
         }
         parent->children = more;
-        parent->children[parent->child_count++] = node;
+        unsigned int at = parent->child_count++;
+        for (; kind <= TREE_FUNCTION && at > 0 && more[at - 1]->number > number; at--)
+            more[at] = more[at - 1];
+        more[at] = node;
         node->function = parent->function;
+        node->index = parent->index;
     }
     tree->nodes++;
     return node;
@@ -59,7 +63,7 @@ static error_t file_add(struct tree *tree, struct tree_node *directory, enum tre
 static error_t files_add(struct tree *tree, struct tree_node *directory)
 {
     const struct pci_function *function = directory->function;
-    error_t err = file_add(tree, directory, TREE_CONFIG, 0, "config", PCI_CONFIG_SIZE);
+    error_t err = file_add(tree, directory, TREE_CONFIG, 0, "config", function->config_size);
     for (unsigned int i = 0; !err && i < PCI_BARS; i++) {
         char name[12];
         if (function->regions[i].size == 0)
@@ -94,7 +98,7 @@ error_t tree_add(struct tree *tree, const struct pci_function *function)
     if (!node->function)
         return ENOMEM;
     *node->function = *function;
-    tree->functions++;
+    node->index = tree->functions++;
     return files_add(tree, node);
 }
 
@@ -113,6 +117,34 @@ void tree_destroy(struct tree *tree)
     if (tree->root)
         node_destroy(tree->root);
     *tree = (struct tree){0};
+}
+
+/* Does another memory region of a function below NODE than OWN touch the bytes from FIRST to LAST? */
+static bool region_touches(const struct tree_node *node, const struct pci_region *own, uint64_t first, uint64_t last)
+{
+    if (node->kind == TREE_FUNCTION) {
+        for (unsigned int i = 0; i < PCI_BARS; i++) {
+            const struct pci_region *region = &node->function->regions[i];
+            if (region != own && !region->is_io && region->size > 0 && region->base > 0 && region->base <= last
+                && first <= region->base + (region->size - 1))
+                return true;
+        }
+        return false;
+    }
+    for (unsigned int i = 0; i < node->child_count; i++)
+        if (tree_is_directory(node->children[i]) && region_touches(node->children[i], own, first, last))
+            return true;
+    return false;
+}
+
+bool tree_region_has_pages(const struct tree *tree, const struct pci_function *function, unsigned int number,
+                           uint64_t page_size)
+{
+    const struct pci_region *region = &function->regions[number];
+    if (region->is_io || region->size == 0 || region->base == 0 || region->base % page_size)
+        return false;
+    uint64_t last = (region->base + (region->size - 1)) | (page_size - 1);
+    return region->size % page_size == 0 || !region_touches(tree->root, region, region->base, last);
 }
 
 static struct tree_node *child_find(const struct tree_node *node, const char *name, size_t length)

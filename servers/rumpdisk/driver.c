@@ -54,16 +54,18 @@ struct search {
 
 static error_t function_visit(struct pci_bus *bus, const struct pci_function *function, void *arg)
 {
-    (void)bus;
     struct search *search = arg;
     const struct driver *driver = driver_lookup(function);
     if (!driver)
         return 0;
     search->adapters++;
-    error_t err = driver->attach(search->environment, function);
+    error_t err = pci_function_claim(bus, function);
+    const char *why = err == EBUSY ? "another driver has it" : NULL;
+    if (!err)
+        err = driver->attach(search->environment, function);
     if (err)
         fprintf(stderr, "rumpdisk: %s controller at %02x:%02x.%x cannot be used: %s\n", driver->name,
-                function->address.bus, function->address.device, function->address.function, strerror(err));
+                function->address.bus, function->address.device, function->address.function, why ? why : strerror(err));
     return 0;
 }
 

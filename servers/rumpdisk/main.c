@@ -22,7 +22,7 @@ int main(int argc, char **argv)
 
     /* 1. What GRUB's line says. */
     machdev_arguments_parse(argc, argv, "fs-server-task", "Task of the file system that is started next", "Disks behind PCI controllers.",
-                            &arguments);
+                            NULL, NULL, &arguments);
 
     /* 2. The device library: privileged ports, console, control port. */
     const struct machdev_options machdev_options = {
