@@ -39,7 +39,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         arguments->trace_boot = true;
         return 0;
     case ARGP_KEY_INIT:
-        if (state->root_argp->children)
+        if (arguments->more)
             state->child_inputs[0] = arguments->more;
         return 0;
     case ARGP_KEY_ARG:

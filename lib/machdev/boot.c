@@ -176,6 +176,8 @@ static void become_ordinary(struct machdev *machdev, mach_port_t proc, mach_port
     if (machdev->options.argv) /* for ps; of no other consequence */
         proc_set_arg_locations(proc, (vm_address_t)machdev->options.argv, (vm_address_t)environ);
     dance_step(11, "root node got from the root file system; common ports set");
+    if (machdev->options.ordinary)
+        machdev->options.ordinary();
     err = node_attach(machdev);
     if (err)
         fprintf(stderr, "%s: attaching to %s: %s\n", name, machdev->options.node, strerror(err));

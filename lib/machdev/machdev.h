@@ -100,6 +100,7 @@ struct machdev_options {
     char **argv;                          /* main's, for ps; NULL: only the name */
     bool trace_boot;                      /* a line on the console for each step of the boot */
     bool starts_another;                  /* the command line has the task of the next bootstrap translator */
+    void (*ordinary)(void);               /* called once, when a server of the boot has got its root directory; NULL: nothing to do */
     const struct trivfs_ops *node_ops;    /* operations of the node to begin with, or NULL: those of the boot, of
                                              devices, name and modes are filled in */
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The hardware itself: configuration mechanism 1 (PCI Local Bus 3.0, 3.2.2.3.2), the memory-mapped space of PCI Express (PCI Express Base
    3.0, 7.2.2), and physical memory through the kernel's "mem" device.  An access of mechanism 1 is a write of the address register and an
-   access of the data register, so two users of the ports would disturb each other: the kernel gives them to one task, and the lock
-   below keeps its threads apart. */
+   access of the data register, so two users of the ports would disturb each other: one task should have them (pci_bus_reserve), and the
+   lock below keeps its threads apart. */
 
 #include <pci/pci.h>
 
@@ -217,6 +217,11 @@ static bool segments_true(struct hardware *hardware)
         return true;
     return hardware_read(&hardware->bus, address, PCI_VENDOR_ID, &by_port, 4) == 0
            && extended_access(hardware, address, PCI_VENDOR_ID, &by_memory, 4, false) == 0 && by_port == by_memory;
+}
+
+bool pci_bus_is_hardware(const struct pci_bus *bus)
+{
+    return bus->ops == &hardware_ops;
 }
 
 error_t pci_hardware_extend(struct pci_bus *bus)

@@ -5,10 +5,12 @@
 
 #include <fcntl.h>
 #include <hurd.h>
+#include <hurd/fs.h>
 #include <hurd/fsys.h>
 #include <hurd/paths.h>
 #include <mach/mig_support.h>
 #include <stdlib.h>
+#include <sys/file.h>
 
 #ifndef _SERVERS_BUS_PCI
 #define _SERVERS_BUS_PCI _SERVERS_BUS "/pci"
@@ -47,14 +49,44 @@ static error_t open_translator(struct pci_bus **bus)
     return root == MACH_PORT_NULL ? errno : open_remote(root, bus);
 }
 
+/* The lock is on what /servers/bus/pci is without its translator, and stays with the port, which is kept. */
+static error_t node_lock(void)
+{
+    static mach_port_t held;
+    if (held != MACH_PORT_NULL)
+        return 0;
+    mach_port_t node = file_name_lookup(_SERVERS_BUS_PCI, O_READ | O_NOTRANS, 0);
+    if (node == MACH_PORT_NULL)
+        return errno == ENOENT ? 0 : errno;
+    error_t err = file_lock(node, LOCK_EX | LOCK_NB);
+    if (!err || err == EOPNOTSUPP) {
+        held = node;
+        return 0;
+    }
+    mach_port_deallocate(mach_task_self(), node);
+    return err == EWOULDBLOCK ? EBUSY : err;
+}
+
+error_t pci_bus_reserve(struct pci_bus *bus)
+{
+    return pci_bus_is_hardware(bus) ? node_lock() : 0;
+}
+
+/* Another task may have the hardware: the kernel would let both. */
+static error_t open_hardware(const struct pci_open_options *options, struct pci_bus **bus)
+{
+    error_t err = options->have_filesystem ? node_lock() : 0;
+    return err ? err : pci_hardware_open(options->device_master, bus);
+}
+
 error_t pci_open(const struct pci_open_options *options, struct pci_bus **bus)
 {
     error_t err = ENODEV;
-    if (options->bootstrap != MACH_PORT_NULL)
+    if (options->bootstrap != MACH_PORT_NULL && !options->hardware)
         err = open_bootstrap(options->bootstrap, bus);
-    if (err && options->have_filesystem)
+    if (err && options->have_filesystem && !options->hardware)
         err = open_translator(bus);
     if (err && options->device_master != MACH_PORT_NULL)
-        err = pci_hardware_open(options->device_master, bus);
+        err = open_hardware(options, bus);
     return err;
 }

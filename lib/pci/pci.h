@@ -171,8 +171,8 @@ error_t pci_function_command(struct pci_bus *bus, const struct pci_function *fun
 
 /* Makes FUNCTION the caller's alone, for as long as BUS is open and the caller lives.  To be called before a driver touches the
    device.  EBUSY: another driver has it.  Behind an arbiter this is the exclusive lock of the function's node (interface/hurd/pci.defs),
-   and an arbiter that has no locks lets everybody have everything; on the hardware itself the kernel gives the configuration ports to one
-   task at a time, so who has the bus has all that is on it. */
+   and an arbiter that has no locks lets everybody have everything; on the hardware itself who has the bus has all that is on it: see
+   pci_bus_reserve. */
 error_t pci_function_claim(struct pci_bus *bus, const struct pci_function *function);
 
 void pci_bus_destroy(struct pci_bus *bus);
@@ -194,16 +194,25 @@ error_t pci_segments_find(pci_physical_read_t read, void *arg, struct pci_segmen
 struct pci_open_options {
     mach_port_t bootstrap;     /* asked first, unless null; not consumed */
     bool have_filesystem;      /* /servers/bus/pci may be looked up */
+    bool hardware;             /* the hardware itself and nothing else */
     mach_port_t device_master; /* for the hardware itself, unless null; not consumed, must stay valid */
 };
 
 /* The first way that works, in the order above, in *BUS.  ENODEV when there is none, or the error of the last one
-   tried. */
+   tried; EBUSY: another task has the hardware. */
 error_t pci_open(const struct pci_open_options *options, struct pci_bus **bus);
 
 /* The three of them by themselves. ROOT is the arbiter's tree (a send right, consumed on success). */
 error_t pci_hardware_open(mach_port_t device_master, struct pci_bus **bus);
 error_t pci_remote_open(mach_port_t root, struct pci_bus **bus);
+
+bool pci_bus_is_hardware(const struct pci_bus *bus);
+
+/* The kernel gives the configuration ports to whoever asks, so two tasks could have the hardware, and disturb each other.  Who has it therefore
+   holds the exclusive lock (file_lock) of the node under /servers/bus/pci, as long as it lives: pci_open takes the lock where there is a file
+   system; who opened the hardware before there was one calls this when it has got its root directory.  No effect on a bus that is not the
+   hardware. EBUSY: another task was faster. */
+error_t pci_bus_reserve(struct pci_bus *bus);
 
 /* Adds the memory-mapped space to a bus of pci_hardware_open, if ACPI tells where it is; before the bus is used by other threads (a walk may do
    it: domains that are added then are walked too). ENOENT: there is none, and the bus stays as it was. */

@@ -33,8 +33,9 @@ static error_t bus_read(mach_port_t device_master)
     bool extended = false;
     arbiter.device_master = device_master;
     error_t err = tree_create(&arbiter.tree);
+    const struct pci_open_options options = {.have_filesystem = machdev_has_filesystem(), .device_master = device_master, .hardware = true};
     if (!err)
-        err = pci_hardware_open(device_master, &arbiter.bus);
+        err = pci_open(&options, &arbiter.bus);
     if (err)
         return err;
     dance_step(3, "reaching the PCI bus by the hardware");
@@ -59,6 +60,13 @@ static void bus_forget(void)
     }
 }
 
+/* No other arbiter, and no driver without one, may have the hardware from now on. */
+static void bus_reserve(void)
+{
+    if (arbiter.bus && pci_bus_reserve(arbiter.bus))
+        fprintf(stderr, "pci-arbiter: another task has the hardware of the PCI bus too\n");
+}
+
 int main(int argc, char **argv)
 {
     struct machdev_arguments arguments;
@@ -72,7 +80,7 @@ int main(int argc, char **argv)
     const struct machdev_options machdev_options = {
         .name = "pci-arbiter", .node = "/servers/bus/pci", .fstype = FSTYPE_PCI, .node_type = S_IFDIR,
         .node_ops = &arbiter_node_ops, .host_priv = arguments.host_priv, .device_master = arguments.device_master,
-        .argv = argv,
+        .argv = argv, .ordinary = bus_reserve,
         .trace_boot = arguments.trace_boot, .starts_another = arguments.child_task != MACH_PORT_NULL};
     if (machdev_create(&machdev_options, &machdev))
         return 1;
@@ -80,7 +88,7 @@ int main(int argc, char **argv)
     /* 3. and 4. The bus and what is on it. Without one the disk driver finds nothing and says so. */
     error_t err = bus_read(machdev->device_master);
     if (err)
-        fprintf(stderr, "pci-arbiter: reading the PCI bus: %s\n", strerror(err));
+        fprintf(stderr, "pci-arbiter: reading the PCI bus: %s\n", err == EBUSY ? "another task has it" : strerror(err));
     if (err && arguments.child_task == MACH_PORT_NULL)
         return 1;
     if (err)

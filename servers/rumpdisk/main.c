@@ -14,11 +14,18 @@
 #include "dma.h"
 #include "driver.h"
 
+static struct pci_bus *bus; /* constant once it is open */
+
+static void bus_reserve(void)
+{
+    if (bus && pci_bus_reserve(bus))
+        fprintf(stderr, "rumpdisk: another task has the hardware of the PCI bus too\n");
+}
+
 int main(int argc, char **argv)
 {
     struct machdev_arguments arguments;
     struct machdev *machdev;
-    struct pci_bus *bus;
 
     /* 1. What GRUB's line says. */
     machdev_arguments_parse(argc, argv, "fs-server-task", "Task of the file system that is started next", "Disks behind PCI controllers.",
@@ -28,7 +35,8 @@ int main(int argc, char **argv)
     const struct machdev_options machdev_options = {
         .name = "rumpdisk", .node = "/dev/disk", .fstype = FSTYPE_DEV, .node_type = S_IFCHR, .driver = &disk_driver,
         .host_priv = arguments.host_priv, .device_master = arguments.device_master, .argv = argv,
-        .trace_boot = arguments.trace_boot, .starts_another = arguments.child_task != MACH_PORT_NULL};
+        .trace_boot = arguments.trace_boot, .ordinary = bus_reserve,
+        .starts_another = arguments.child_task != MACH_PORT_NULL};
     if (machdev_create(&machdev_options, &machdev))
         return 1;
 
@@ -44,8 +52,11 @@ int main(int argc, char **argv)
         .bus = bus, .host_priv = machdev->host_priv, .device_master = machdev->device_master};
     dma_init(machdev->host_priv);
     if (err)
-        fprintf(stderr, "rumpdisk: no way to the PCI bus: %s: there are no disks\n", strerror(err));
-    else
+        fprintf(stderr, "rumpdisk: no way to the PCI bus: %s: there are no disks\n",
+                err == EBUSY ? "another task has it" : strerror(err));
+    if (err && machdev->parent != MACH_PORT_NULL)
+        return 1;
+    if (!err)
         driver_attach_all(&environment);
     dance_step(4, "disks found");
 

@@ -190,14 +190,127 @@ UNIT_TEST(bytes_in_the_largest_steps_and_inside_the_space)
     uint8_t data[300];
     CHECK_EQ(pci_config_read_bytes(&fake.bus, function.address, 1, data, 10), 0);
     CHECK(memcmp(data, function.bytes + 1, 10) == 0);
-    CHECK_EQ(pci_config_read_bytes(&fake.bus, function.address, 0, data, 257), EINVAL);
+    CHECK_EQ(pci_config_read_bytes(&fake.bus, function.address, 4000, data, 97), EINVAL);
     CHECK_EQ(pci_config_read_bytes(&fake.bus, function.address, 0xffffffff, data, 2), EINVAL);
     CHECK_EQ(pci_config_write_bytes(&fake.bus, function.address, 0x41, "hello", 5), 0);
     CHECK(memcmp(function.bytes + 0x41, "hello", 5) == 0);
     uint32_t value;
     CHECK_EQ(pci_config_read(&fake.bus, function.address, 2, &value, 4), EINVAL);
-    CHECK_EQ(pci_config_read(&fake.bus, function.address, 256, &value, 1), EINVAL);
+    CHECK_EQ(pci_config_read(&fake.bus, function.address, 4096, &value, 1), EINVAL);
     CHECK_EQ(pci_config_read(&fake.bus, function.address, 0, &value, 8), EINVAL);
+}
+
+/* ---- more root buses, more domains -------------------------------------------------- */
+
+UNIT_TEST(walk_finds_root_buses_behind_more_host_bridges)
+{
+    struct fake_function functions[4];
+    fake_function(&functions[0], 0, 0, 0, 0x29c08086, 0x060000, 0);
+    fake_function(&functions[1], 0, 4, 0, 0x000b1b36, 0x060000, 0);
+    fake_function(&functions[2], 128, 3, 0, 0x1, 0x060400, 1);
+    put(&functions[2], 0x19, 129, 1);
+    fake_function(&functions[3], 129, 0, 0, 0x77778888, 0x020000, 0);
+    struct fake fake = {.bus.ops = &fake_ops, .functions = functions, .count = 4};
+    struct visited visited = {0};
+    CHECK_EQ(pci_bus_walk(&fake.bus, collect, &visited), 0);
+    CHECK_EQ(visited.count, 4);
+    CHECK_EQ(visited.list[3].address.bus, 129);
+    put(&functions[1], 8, 0xff000000, 4); /* no host bridge: nobody looks there */
+    visited.count = 0;
+    CHECK_EQ(pci_bus_walk(&fake.bus, collect, &visited), 0);
+    CHECK_EQ(visited.count, 2);
+}
+
+UNIT_TEST(walk_enters_other_domains_and_extends_express_functions)
+{
+    struct fake_function functions[2];
+    fake_function(&functions[0], 0, 0, 0, 0x29c08086, 0x060000, 0);
+    fake_function(&functions[1], 0x10, 2, 0, 0x77778888, 0x010802, 0);
+    functions[1].address.domain = 3;
+    put(&functions[1], 6, 0x10, 2);
+    put(&functions[1], 0x34, 0x40, 1);
+    put(&functions[1], 0x40, 0x0010, 2);
+    static const struct pci_segment segments[] = {{.base = 1 << 20, .domain = 0, .last = 0xff},
+                                                  {.base = 1 << 30, .domain = 3, .first = 0x10, .last = 0x1f}};
+    struct fake fake = {.bus = {&fake_ops, segments, 2}, .functions = functions, .count = 2};
+    struct visited visited = {0};
+    CHECK_EQ(pci_bus_walk(&fake.bus, collect, &visited), 0);
+    CHECK_EQ(visited.count, 2);
+    CHECK_EQ(visited.list[1].address.domain, 3);
+    CHECK_EQ(visited.list[1].config_size, 256);
+    pci_function_extend(&fake.bus, &visited.list[1]);
+    CHECK_EQ(visited.list[1].config_size, 4096);
+    pci_function_extend(&fake.bus, &visited.list[0]);
+    CHECK_EQ(visited.list[0].config_size, 256);
+}
+
+/* ---- ACPI ------------------------------------------------------------------------------ */
+
+/* The first megabyte and what is above it, as firmware fills it. */
+struct memory { uint8_t bytes[0x200000]; };
+
+static error_t memory_read(void *arg, uint64_t address, void *data, size_t length)
+{
+    struct memory *memory = arg;
+    if (address >= sizeof memory->bytes || length > sizeof memory->bytes - address)
+        return EIO;
+    memcpy(data, memory->bytes + address, length);
+    return 0;
+}
+
+static void sum_set(uint8_t *bytes, size_t length, size_t place)
+{
+    uint8_t sum = 0;
+    bytes[place] = 0;
+    for (size_t i = 0; i < length; i++)
+        sum += bytes[i];
+    bytes[place] = -sum;
+}
+
+static void table_put(struct memory *memory, size_t at, const char *name, uint32_t length)
+{
+    memcpy(memory->bytes + at, name, 4);
+    memcpy(memory->bytes + at + 4, &length, 4);
+    sum_set(memory->bytes + at, length, 9);
+}
+
+static struct memory *firmware(void)
+{
+    struct memory *memory = calloc(1, sizeof *memory);
+    uint8_t *rsdp = memory->bytes + 0xf5a40, *rsdt = memory->bytes + 0x100000, *mcfg = memory->bytes + 0x101000;
+    memcpy(rsdp, "RSD PTR ", 8);
+    memcpy(rsdp + 16, &(uint32_t){0x100000}, 4);
+    sum_set(rsdp, 20, 8);
+    memcpy(rsdt + 36, &(uint32_t){0x102000}, 4); /* some other table */
+    memcpy(rsdt + 40, &(uint32_t){0x101000}, 4);
+    table_put(memory, 0x102000, "FACP", 36);
+    table_put(memory, 0x100000, "RSDT", 44);
+    static const struct { uint64_t base; uint16_t domain; uint8_t first, last; uint32_t reserved; } entries[] = {
+        {0xe0000000, 1, 0, 0x3f, 0}, {0xb0000000, 0, 0, 0xff, 0}, {0xb0000001, 2, 0, 1, 0}, {0xc0000000, 4, 9, 8, 0}};
+    memcpy(mcfg + 44, entries, sizeof entries);
+    table_put(memory, 0x101000, "MCFG", 44 + sizeof entries);
+    return memory;
+}
+
+UNIT_TEST(segments_are_found_and_damage_is_seen)
+{
+    struct memory *memory = firmware();
+    struct pci_segment *segments;
+    unsigned int count;
+    CHECK_EQ(pci_segments_find(memory_read, memory, &segments, &count), 0);
+    CHECK_EQ(count, 2); /* the crooked ones are left out */
+    CHECK_EQ(segments[0].base, 0xb0000000);
+    CHECK_EQ(segments[1].domain, 1);
+    free(segments);
+    static const size_t places[] = {0xf5a42, 0xf5a50, 0x100000, 0x100025, 0x10102c, 0x101004};
+    for (unsigned int i = 0; i < sizeof places / sizeof *places; i++) {
+        memory->bytes[places[i]] ^= 0x10;
+        CHECK_EQ(pci_segments_find(memory_read, memory, &segments, &count), ENOENT);
+        memory->bytes[places[i]] ^= 0x10;
+    }
+    memset(memory->bytes + 0x101004, 0xff, 4);
+    CHECK_EQ(pci_segments_find(memory_read, memory, &segments, &count), ENOENT);
+    free(memory);
 }
 
 UNIT_MAIN
