@@ -3,10 +3,16 @@
 afterwards the disk is put together as it could have been at any moment: all that was written before the last flush, and of what came after
 it any part, in any order, since a disk's cache keeps none."""
 
+import os
 import random
 import re
+import shutil
 import struct
 
+from image import OBJ, Image, tool
+from machine import Failure, Machine
+
+BLOCK = 4096
 SECTOR = 512
 FLUSH, FUA, DISCARD, MARK = 1, 2, 4, 8
 MAGIC = 0x6A736677736872
@@ -65,3 +71,61 @@ class Log:
                 if kind != "flush":
                     disk.seek(offset)
                     disk.write(data)
+
+
+def content(number):
+    """What tests/inside/cutwriter.c writes into file NUMBER."""
+    blocks = []
+    for index in range(number % 7 * 3 + 2):
+        mark = b"CUT:%d:%d;" % (number, index)
+        blocks.append((mark * (BLOCK // len(mark) + 1))[:BLOCK])
+    blocks[-1] = blocks[-1][:number % BLOCK]
+    return b"".join(blocks)
+
+
+def record(folder, files, *options):
+    """One boot that writes FILES files; gives the image as it was before, and the log."""
+    image = Image(folder)
+    image.mkdir("/cut")
+    image.put(os.path.join(OBJ, "tests", "inside", "cutwriter"), "/bin/cutwriter", 0o100755)
+    before = os.path.join(folder, "before.img")
+    tool("cp", "--sparse=always", image.path, before)
+    log = os.path.join(folder, "writes.log")
+    with Machine(os.path.join(folder, "serial.log"), *options, disk=drive(image.path, log)) as machine:
+        machine.prompt()
+        machine.run(f"cutwriter /cut {files}", limit=300)
+        machine.halt()
+    os.unlink(image.path)
+    return before, Log(log)
+
+
+def check_cut(folder, before, log, firsts, files, cut, seed):
+    """Cuts, repairs, and gives how many files had to be there and were."""
+    image = Image(folder, before)
+    log.cut(image.path, cut, seed)
+    status, said = tool("e2fsck", "-fy", image.filesystem, check=False)
+    if status not in (0, 1):
+        raise Failure(f"cut after {cut} of {len(log.entries)} writes (seed {seed}): e2fsck -fy ends with {status}:\n{said[-3000:]}")
+    synced = [number for number in range(1, files) if firsts.get(b"%d" % (number + 1), cut) < cut]
+    dumps = os.path.join(folder, "dumps")
+    shutil.rmtree(dumps, ignore_errors=True)
+    os.mkdir(dumps)
+    image.debugfs(*[f"dump /cut/f{number} {dumps}/f{number}" for number in synced])
+    for number in synced:
+        path = os.path.join(dumps, f"f{number}")
+        data = open(path, "rb").read() if os.path.exists(path) else None
+        if data != content(number):
+            what = "is not there" if data is None else f"has {len(data)} bytes that are not what was written ({len(content(number))})"
+            raise Failure(f"cut after {cut} of {len(log.entries)} writes (seed {seed}): f{number}, synced before, {what}\n{said[-2000:]}")
+    return len(synced)
+
+
+def campaign(folder, cuts, files, seed, *options):
+    """CUTS cuts of one boot; gives how many files were looked for altogether."""
+    before, log = record(folder, files, *options)
+    firsts = log.first(rb"CUT:(\d+):0;")
+    if b"%d" % files not in firsts:
+        raise Failure(f"the log of {len(log.entries)} writes does not have the last file's")
+    chance = random.Random(seed)
+    start = firsts[b"1"]
+    return sum(check_cut(folder, before, log, firsts, files, chance.randrange(start, len(log.entries) + 1), seed + i) for i in range(cuts))
