@@ -79,7 +79,10 @@ error_t exec_boot_create(const struct exec_request *request, unsigned int dtable
 
     if (block == NULL)
         return ENOMEM;
-    err = ports_object_create(&exec_boot_class, exec_bucket, &boot);
+    int *ints = (int *) (block + ports);
+    err = request->intarray_count > 0 ? ports_copy_guarded(ints, request->intarray, request->intarray_count * sizeof(int)) : 0;
+    if (!err)
+        err = ports_object_create(&exec_boot_class, exec_bucket, &boot);
     if (err) {
         free(block);
         return err;
@@ -87,13 +90,12 @@ error_t exec_boot_create(const struct exec_request *request, unsigned int dtable
     pthread_mutex_init(&boot->lock, NULL);
     boot->dtable = block;
     boot->portarray = block + dtable_count;
-    boot->intarray = (int *) (block + ports);
+    boot->intarray = ints;
     boot->dtable_count = dtable_count;
     boot->portarray_count = portarray_count;
     boot->intarray_count = intarray_count;
     memcpy(boot->dtable, request->dtable, request->dtable_count * sizeof *block);
     memcpy(boot->portarray, request->portarray, request->portarray_count * sizeof *block);
-    memcpy(boot->intarray, request->intarray, request->intarray_count * sizeof(int));
     *result = boot;
     return 0;
 }

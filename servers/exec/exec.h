@@ -38,6 +38,21 @@ struct exec_request {
     unsigned int deallocnames_count, destroynames_count;
 };
 
+/* ---- arguments.c -------------------------------------------------------------- */
+
+/* argv and envp may be that long together, and have that many words: the pointers to them, which the C library puts on the stack, then take
+   a quarter of the usual stack. */
+#define EXEC_ARGUMENTS_MAX (16u << 20)
+#define EXEC_WORDS_MAX (EXEC_STACK_SIZE_DEFAULT / 4 / sizeof(char *))
+/* The most descriptors, and the most standard ports or integers. */
+#define EXEC_DESCRIPTORS_MAX (1u << 18)
+#define EXEC_ARRAY_MAX 4096u
+
+/* E2BIG: REQUEST is beyond one of these limits; EFAULT: its arguments cannot be read. */
+error_t exec_arguments_check(const struct exec_request *request);
+/* The bytes of argv in *ARGV, malloc'd, where they may be looked at.  ENOMEM, EFAULT. */
+error_t exec_arguments_copy(const struct exec_request *request, char **argv);
+
 /* ---- boot.c ------------------------------------------------------------------ */
 
 /* Bytes of argv or envp: where they are and how to get rid of them. */
@@ -79,7 +94,7 @@ struct exec_boot {
 extern struct ports_bucket *exec_bucket;
 
 /* A boot object with copies of the request's arrays, made longer (with zeroes) to the three counts, which are not less than theirs; one
-   reference.  Rights and bytes in it are borrowed until exec_boot_commit.  ENOMEM. */
+   reference.  Rights and bytes in it are borrowed until exec_boot_commit.  ENOMEM, EFAULT. */
 error_t exec_boot_create(const struct exec_request *request, unsigned int dtable_count, unsigned int portarray_count,
                          unsigned int intarray_count, struct exec_boot **boot);
 /* From now on BOOT owns rights and bytes, and answers. */
@@ -99,7 +114,15 @@ struct exec_image {
     mach_port_t object;          /* its memory object for reading; MACH_PORT_NULL: contents have to be copied */
     struct elf_plan *plan;
     uint64_t base;               /* added to the plan's addresses */
+    vm_address_t *ahead;         /* for each segment of the plan: the pages that hold its copied bytes, already read, zeroes around them; 0: not
+                                    read ahead (none, or many); malloc'd */
 };
+
+/* Pages that hold the copied bytes of SEGMENT: the size of such a block. */
+static inline vm_size_t exec_copy_room(const struct elf_segment *segment)
+{
+    return round_page(segment->copy_address % vm_page_size + segment->copy_size);
+}
 
 /* All that an exec needs before the point of no return. */
 struct exec_program {

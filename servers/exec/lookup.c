@@ -7,7 +7,6 @@
 #include <hurd.h>
 #include <hurd/io.h>
 #include <hurd/lookup.h>
-#include <string.h>
 
 /* hurd_file_name_lookup asks for ports by calling back without an argument; the request it is about: */
 static __thread const struct exec_request *lookup_request;
@@ -67,8 +66,10 @@ error_t exec_read(file_t file, uint64_t offset, void *buffer, size_t size, size_
             return err;
         if (data != (char *) buffer + done) {
             /* Out-of-line: someone else's idea of how much; at most what is wanted is taken. */
-            memcpy((char *) buffer + done, data, got < size - done ? got : size - done);
+            err = ports_copy_guarded((char *) buffer + done, data, got < size - done ? got : size - done);
             vm_deallocate(mach_task_self(), (vm_address_t) data, got);
+            if (err)
+                return err;
         }
         if (got == 0)
             break;

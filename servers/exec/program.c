@@ -19,12 +19,20 @@
 /* Where neither fits: that far behind the program, beyond its break. */
 #define INTERPRETER_GAP (256ull << 20)
 
+/* The copied bytes of a segment, the end of its data, are less than a page in files that linkers make; from so many on they are read when the
+   task is filled, when an error can only end it. */
+#define READ_AHEAD_MAX (256u << 10)
+
 static void image_release(struct exec_image *image)
 {
     if (image->opened)
         mach_port_deallocate(mach_task_self(), image->file);
     if (image->object != MACH_PORT_NULL)
         mach_port_deallocate(mach_task_self(), image->object);
+    for (unsigned int i = 0; image->ahead != NULL && i < image->plan->segment_count; i++)
+        if (image->ahead[i] != 0)
+            vm_deallocate(mach_task_self(), image->ahead[i], exec_copy_room(&image->plan->segments[i]));
+    free(image->ahead);
     free(image->plan);
     *image = (struct exec_image) { 0 };
 }
@@ -58,6 +66,39 @@ static error_t file_object(file_t file, mach_port_t *object)
     return 0;
 }
 
+/* Reads the copied bytes of SEGMENT into fresh pages. */
+static error_t segment_read_ahead(file_t file, const struct elf_segment *segment, vm_address_t *pages)
+{
+    vm_size_t room = exec_copy_room(segment);
+    size_t got;
+
+    if (vm_allocate(mach_task_self(), pages, room, TRUE))
+        return ENOMEM;
+    error_t err = exec_read(file, segment->copy_offset, (char *) *pages + segment->copy_address % vm_page_size, segment->copy_size, &got);
+    if (!err && got < segment->copy_size)
+        err = ENOEXEC;      /* the file ends before its headers say so */
+    if (err) {
+        vm_deallocate(mach_task_self(), *pages, room);
+        *pages = 0;
+    }
+    return err;
+}
+
+/* Reads what will have to be copied, while an error can still be told to whoever asked for the exec. */
+static error_t image_read_ahead(struct exec_image *image)
+{
+    const struct elf_plan *plan = image->plan;
+    error_t err = 0;
+
+    image->ahead = calloc(plan->segment_count, sizeof *image->ahead);
+    if (image->ahead == NULL)
+        return ENOMEM;
+    for (unsigned int i = 0; i < plan->segment_count && !err; i++)
+        if (plan->segments[i].copy_size > 0 && plan->segments[i].copy_size <= READ_AHEAD_MAX)
+            err = segment_read_ahead(image->file, &plan->segments[i], &image->ahead[i]);
+    return err;
+}
+
 /* Plans IMAGE, whose file is set, from the first LENGTH bytes of it. */
 static error_t image_load(struct exec_image *image, const char *header, size_t length)
 {
@@ -82,7 +123,9 @@ static error_t image_load(struct exec_image *image, const char *header, size_t l
     if (!err)
         err = elf_plan_create(header, &headers, table, EXEC_ADDRESS_LIMIT, &image->plan);
     free(long_table);
-    return err ? err : file_object(image->file, &image->object);
+    if (!err)
+        err = file_object(image->file, &image->object);
+    return err ? err : image_read_ahead(image);
 }
 
 /* The name of the program interpreter, which PLAN says is in FILE: malloc'd. */
@@ -196,11 +239,16 @@ static error_t script_step(const struct exec_request *request, struct exec_progr
         if (err)
             return err;
     }
+    if (program->argv == NULL) {
+        err = exec_arguments_copy(request, &program->argv);
+        if (err)
+            return err;
+        program->argv_length = request->argv_length;
+    }
     name = strdup(interpreter);
     if (name == NULL)
         return ENOMEM;
-    err = script_arguments(interpreter, argument, *last_name, program->argv ? program->argv : request->argv,
-                           program->argv ? program->argv_length : request->argv_length, &argv, &argv_length);
+    err = script_arguments(interpreter, argument, *last_name, program->argv, program->argv_length, &argv, &argv_length);
     if (!err) {
         free(program->argv);
         program->argv = argv;

@@ -99,10 +99,14 @@ static void run_set_defaults(struct run *run)
         boot->intarray[INIT_TRACEMASK] = 0;
 }
 
-/* A traced program is stopped by its own C library, which has a message port by then, unless only the flag asks for it. */
-static bool run_stops_itself(const struct run *run)
+/* What the program is told, and we do.  A traced program is stopped by its own C library, which has a message port by then, unless only the
+   flag asks for it.  One with more rights than its caller does not stop before it begins to please him. */
+static int run_boot_flags(const struct run *run)
 {
-    return run->boot->intarray_count > INIT_TRACEMASK && run->boot->intarray[INIT_TRACEMASK] != 0;
+    int flags = run->request->flags & ~EXEC_STACK_ARGS;
+    bool stops_itself = run->boot->intarray_count > INIT_TRACEMASK && run->boot->intarray[INIT_TRACEMASK] != 0;
+
+    return stops_itself || (flags & EXEC_SECURE) ? flags & ~EXEC_SIGTRAP : flags;
 }
 
 static error_t run_prepare_boot(struct run *run, int argv_kind, int envp_kind)
@@ -180,7 +184,7 @@ static error_t run_fill_task(struct run *run)
     boot->user_entry = main->plan->entry + main->base;
     boot->phdr_address = main->plan->headers_address ? main->plan->headers_address + main->base : 0;
     boot->phdr_size = main->plan->headers_address ? main->plan->headers_size : 0;
-    boot->flags = run->request->flags & ~(EXEC_STACK_ARGS | (run_stops_itself(run) ? EXEC_SIGTRAP : 0));
+    boot->flags = run_boot_flags(run);
 
     mach_port_t right = ports_object_send_right(boot);
     if (right == MACH_PORT_NULL)
@@ -406,8 +410,10 @@ static error_t run_delegate(struct run *run)
 error_t exec_run(const struct exec_request *request, int argv_kind, int envp_kind)
 {
     struct run run = { .request = request };
-    error_t err = exec_program_load(request, &run.program);
+    error_t err = exec_arguments_check(request);
 
+    if (!err)
+        err = exec_program_load(request, &run.program);
     if (err)
         return err;
     run.new_task = (request->flags & (EXEC_NEWTASK | EXEC_SECURE)) || !MACH_PORT_VALID(request->oldtask);

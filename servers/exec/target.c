@@ -33,6 +33,25 @@ static error_t target_end_threads(task_t task)
     return EBUSY;
 }
 
+/* Takes names out of TASK's port space.  Those that are gone already are nobody's loss, nor are those in memory that cannot be read. */
+static void target_drop_names(task_t task, const mach_port_name_t *names, unsigned int count, bool destroy)
+{
+    mach_port_name_t part[64];
+
+    while (count > 0) {
+        unsigned int now = count < 64 ? count : 64;
+        if (ports_copy_guarded(part, names, now * sizeof *names))
+            return;
+        for (unsigned int i = 0; i < now; i++)
+            if (destroy)
+                drop_port_name(task, part[i]);
+            else
+                mach_port_deallocate(task, part[i]);
+        names += now;
+        count -= now;
+    }
+}
+
 error_t exec_target_clear(task_t task, const struct exec_request *request)
 {
     error_t err = target_end_threads(task);
@@ -42,11 +61,8 @@ error_t exec_target_clear(task_t task, const struct exec_request *request)
     err = vm_deallocate(task, VM_MIN_ADDRESS, VM_MAX_ADDRESS - VM_MIN_ADDRESS);
     if (err)
         return exec_kernel_error(err);
-    /* Names that are gone already are nobody's loss. */
-    for (unsigned int i = 0; i < request->destroynames_count; i++)
-        drop_port_name(task, request->destroynames[i]);
-    for (unsigned int i = 0; i < request->deallocnames_count; i++)
-        mach_port_deallocate(task, request->deallocnames[i]);
+    target_drop_names(task, request->destroynames, request->destroynames_count, true);
+    target_drop_names(task, request->deallocnames, request->deallocnames_count, false);
     return 0;
 }
 
@@ -94,8 +110,23 @@ static error_t target_copy(task_t task, file_t file, uint64_t address, uint64_t 
     return 0;
 }
 
-static error_t target_map_segment(task_t task, const struct exec_image *image, const struct elf_segment *segment)
+/* Puts the copied bytes of segment I where they belong: pages read before change hands. */
+static error_t target_fill(task_t task, const struct exec_image *image, unsigned int i)
 {
+    const struct elf_segment *segment = &image->plan->segments[i];
+    uint64_t address = segment->copy_address + image->base;
+
+    if (image->ahead[i] == 0)
+        return target_copy(task, image->file, address, segment->copy_offset, segment->copy_size);
+    error_t err = exec_kernel_error(place_pages(task, trunc_page(address), image->ahead[i], (mach_msg_type_number_t) exec_copy_room(segment)));
+    if (!err)
+        image->ahead[i] = 0;
+    return err;
+}
+
+static error_t target_map_segment(task_t task, const struct exec_image *image, unsigned int i)
+{
+    const struct elf_segment *segment = &image->plan->segments[i];
     vm_prot_t protection = target_protection(segment->protection);
     vm_prot_t filling = segment->copy_size > 0 ? protection | VM_PROT_READ | VM_PROT_WRITE : protection;
     uint64_t zero_address = segment->zero_address + image->base, zero_size = segment->zero_size;
@@ -106,7 +137,7 @@ static error_t target_map_segment(task_t task, const struct exec_image *image, c
     if (!err && zero_size > 0)
         err = target_map(task, zero_address, zero_size, MACH_PORT_NULL, 0, filling);
     if (!err && segment->copy_size > 0)
-        err = target_copy(task, image->file, segment->copy_address + image->base, segment->copy_offset, segment->copy_size);
+        err = target_fill(task, image, i);
     if (!err && filling != protection)
         err = exec_kernel_error(vm_protect(task, zero_address, zero_size, FALSE, protection));
     return err;
@@ -146,7 +177,7 @@ error_t exec_target_map(task_t task, const struct exec_image *image)
         if (segment->map_size > 0 && image->object == MACH_PORT_NULL)
             err = target_read_segment(task, image, segment);
         if (!err)
-            err = target_map_segment(task, image, segment);
+            err = target_map_segment(task, image, i);
         if (err)
             return err;
     }

@@ -2,9 +2,11 @@
 /* effects.c: telling clients: signals, changed ids, answers to those who wait.
 
    Nothing here may block, for a client need not receive.  Answers go to send-once rights, which never do.  Signals and ids go
-   to message ports with a time limit of nothing; when the queue is full, a thread of its own tries for some seconds.  */
+   to message ports; when the queue of one is full, the kernel takes one message more and promises to tell when it has been received
+   (MACH_SEND_NOTIFY).  Until then the process is `flooded`: what it is to hear is noted in it, each signal once, as signals that are blocked are.  */
 
 #include <mach/mig_errors.h>
+#include <mach/notify.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,51 +45,38 @@ static const mach_msg_type_t int_type = {
 static const mach_msg_type_t port_type = {
     .msgt_name = MACH_MSG_TYPE_COPY_SEND, .msgt_size = 64, .msgt_number = 1, .msgt_inline = 1};
 
-/* How long, and how many at once, late notices are tried. */
-enum { LATE_MS = 10000, LATE_MAX = 64 };
-static unsigned late;  /* threads at it; proc_lock */
+static struct hash_table floods;  /* flooded processes by the name of their message port; proc_lock */
 
-static void *notice_late(void *arg)
+static void flood_begin(struct process *p)
 {
-    union notice *notice = arg;
-    mach_msg(&notice->head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, notice->head.msgh_size, 0, MACH_PORT_NULL, LATE_MS,
-             MACH_PORT_NULL);
-    mach_port_deallocate(mach_task_self(), notice->head.msgh_remote_port);
-    mach_port_deallocate(mach_task_self(), notice->head.msgh_id == MSG_SIG_POST
-                                               ? notice->sig_post.port.name : notice->newids.port.name);
-    free(notice);
-    pthread_mutex_lock(&proc_lock);
-    late--;
-    pthread_mutex_unlock(&proc_lock);
-    return NULL;
+    if (!p->flooded && !hash_add(&floods, &p->flood_link, p->msgport))
+        p->flooded = true;
 }
 
-/* The receiver's queue is full: leave the message, with references of its own, to a thread. */
-static void notice_defer(const union notice *notice, mach_port_t task)
+static void flood_end(struct process *p)
 {
-    pthread_t thread;
-    union notice *copy;
-    if (late >= LATE_MAX || !(copy = malloc(sizeof *copy)))
-        return;
-    *copy = *notice;
-    if (mach_port_mod_refs(mach_task_self(), task, MACH_PORT_RIGHT_SEND, 1))
-        goto no_task;
-    if (mach_port_mod_refs(mach_task_self(), notice->head.msgh_remote_port, MACH_PORT_RIGHT_SEND, 1))
-        goto no_port;
-    if (pthread_create(&thread, NULL, notice_late, copy))
-        goto no_thread;
-    pthread_detach(thread);
-    late++;
-    return;
-no_thread:
-    mach_port_deallocate(mach_task_self(), notice->head.msgh_remote_port);
-no_port:
-    mach_port_deallocate(mach_task_self(), task);
-no_task:
-    free(copy);
+    if (p->flooded)
+        hash_remove(&floods, &p->flood_link);
+    p->flooded = false;
 }
 
-/* Sends NOTICE to P's message port. False: the port is dead, and P has none now. */
+mach_port_t msgport_replace(struct process *p, mach_port_t new)
+{
+    mach_port_t old = p->msgport;
+    flood_end(p);
+    p->msgport = new;
+    return old;
+}
+
+/* Releases what the kernel has given back of a message that it did not take. */
+static void notice_returned(const union notice *notice)
+{
+    mach_port_deallocate(mach_task_self(), notice->head.msgh_remote_port);
+    mach_port_deallocate(mach_task_self(),
+                         notice->head.msgh_id == MSG_SIG_POST ? notice->sig_post.port.name : notice->newids.port.name);
+}
+
+/* Sends NOTICE to P's message port.  False: it must wait, because the port has no room, or is dead, and P has none now. */
 static bool notice_send(struct process *p, union notice *notice, mach_msg_id_t id, size_t size)
 {
     notice->head = (mach_msg_header_t){
@@ -96,15 +85,33 @@ static bool notice_send(struct process *p, union notice *notice, mach_msg_id_t i
         .msgh_remote_port = p->msgport,
         .msgh_id = id,
     };
-    mach_msg_return_t err = mach_msg(&notice->head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, size, 0, MACH_PORT_NULL, 0,
-                                     MACH_PORT_NULL);
-    if (err == MACH_SEND_TIMED_OUT)
-        notice_defer(notice, p->task);
-    if (err != MACH_SEND_INVALID_DEST)
+    mach_msg_return_t err = mach_msg(&notice->head, MACH_SEND_MSG | MACH_SEND_TIMEOUT | MACH_SEND_NOTIFY, size, 0, MACH_PORT_NULL, 0,
+                                     tasks_notify_name());
+    switch (err & ~MACH_MSG_MASK) {
+    case MACH_MSG_SUCCESS:
         return true;
-    mach_port_deallocate(mach_task_self(), p->msgport);
-    p->msgport = MACH_PORT_NULL;
-    return false;
+    case MACH_SEND_WILL_NOTIFY:
+        flood_begin(p);
+        return true;
+    case MACH_SEND_NOTIFY_IN_PROGRESS:  /* another process with this port is flooded */
+        flood_begin(p);
+        notice_returned(notice);
+        return false;
+    case MACH_SEND_TIMED_OUT:
+    case MACH_SEND_NO_NOTIFY:
+        notice_returned(notice);
+        return false;
+    case MACH_SEND_INVALID_DEST:
+        mach_port_deallocate(mach_task_self(), msgport_replace(p, MACH_PORT_NULL));
+        return false;
+    default:
+        return false;
+    }
+}
+
+static bool notice_possible(const struct process *p)
+{
+    return p->task && p->msgport && !p->flooded;
 }
 
 void effect_signal(struct process *p, int signo, int sigcode)
@@ -115,10 +122,11 @@ void effect_signal(struct process *p, int signo, int sigcode)
         .port_type = port_type,
         .port = {.name = p->task},
     }};
-    if (p->dead)
+    if (p->dead || (notice_possible(p) && notice_send(p, &notice, MSG_SIG_POST, sizeof notice.sig_post)))
         return;
-    if (!p->task || !p->msgport || !notice_send(p, &notice, MSG_SIG_POST, sizeof notice.sig_post))
-        p->pending_signals |= 1ull << (signo - 1);
+    p->pending_signals |= 1ull << (signo - 1);
+    if (signo == SIGCHLD)
+        p->pending_child_code = sigcode;
 }
 
 void effect_newids_always(struct process *p)
@@ -130,8 +138,53 @@ void effect_newids_always(struct process *p)
         .pgrp = {int_type, p->pgrp->pgid, 0},
         .orphaned = {int_type, pgrp_orphaned(p->pgrp), 0},
     }};
-    if (!p->dead && p->task && p->msgport)
-        notice_send(p, &notice, MSG_PROC_NEWIDS, sizeof notice.newids);
+    if (p->dead || (notice_possible(p) && notice_send(p, &notice, MSG_PROC_NEWIDS, sizeof notice.newids)))
+        return;
+    p->pending_ids = p->flooded;  /* who has no message port yet asks for its ids when it has */
+}
+
+void notices_send_pending(struct process *p)
+{
+    uint64_t signals = p->pending_signals;
+    p->pending_signals = 0;
+    for (int signo = 1; signals; signo++, signals >>= 1)
+        if (signals & 1)
+            effect_signal(p, signo, signo == SIGCHLD ? p->pending_child_code : 0);
+    if (p->pending_ids) {
+        p->pending_ids = false;
+        effect_newids_always(p);
+    }
+}
+
+/* Message port NAME has room again.  Several processes may have it. */
+static void notices_resume(mach_port_t name)
+{
+    struct hash_link *link, *ready = NULL;
+    pthread_mutex_lock(&proc_lock);
+    while ((link = hash_find(&floods, name))) {
+        flood_end(LIST_ENTRY(link, struct process, flood_link));
+        link->next = ready;
+        ready = link;
+    }
+    while ((link = ready)) {
+        ready = link->next;
+        notices_send_pending(LIST_ENTRY(link, struct process, flood_link));
+    }
+    pthread_mutex_unlock(&proc_lock);
+}
+
+/* The kernel's mach_notify_msg_accepted.  Whoever else could send it would only make us look again. */
+static void accepted_stub(mach_msg_header_t *request, mach_msg_header_t *reply)
+{
+    const mach_msg_accepted_notification_t *note = (const void *)request;
+    if (request->msgh_size >= offsetof(mach_msg_accepted_notification_t, not_port) + sizeof note->not_port)
+        notices_resume(note->not_port);
+    ((mig_reply_header_t *)reply)->RetCode = MIG_NO_REPLY;
+}
+
+mig_routine_t notices_accepted_routine(const mach_msg_header_t *request)
+{
+    return request->msgh_id == MACH_NOTIFY_MSG_ACCEPTED ? accepted_stub : NULL;
 }
 
 void effect_newids(struct process *p)
@@ -170,12 +223,12 @@ struct wait_reply {
 static const mach_msg_type_t usage_type = {
     .msgt_name = MACH_MSG_TYPE_INTEGER_64, .msgt_size = 64, .msgt_number = sizeof(struct rusage) / 8, .msgt_inline = 1};
 
-void effect_wait_reply(struct waiter *w, error_t error, const struct wait_result *result)
+bool effect_wait_reply(struct waiter *w, error_t error, const struct wait_result *result)
 {
     mach_msg_id_t id = w->waitid ? PROC_WAITID_REPLY : PROC_WAIT_REPLY;
     if (error) {
         reply_error(w, id, error);
-        return;
+        return true;
     }
     struct wait_reply reply = {
         .head = {
@@ -191,8 +244,10 @@ void effect_wait_reply(struct waiter *w, error_t error, const struct wait_result
         .usage = result->usage,
         .pid = {int_type, result->pid, 0},
     };
-    if (mach_msg(&reply.head, MACH_SEND_MSG, sizeof reply, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL))
-        mach_port_deallocate(mach_task_self(), w->reply);
+    if (!mach_msg(&reply.head, MACH_SEND_MSG, sizeof reply, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL))
+        return true;
+    mach_port_deallocate(mach_task_self(), w->reply);
+    return false;
 }
 
 void effect_msgport_reply(struct waiter *w, error_t error, port_name_t port)
@@ -233,11 +288,12 @@ void effect_release(struct process *p)
     }
     reauth_release(p);
     exceptions_release(p);
-    if (p->msgport)
-        mach_port_deallocate(mach_task_self(), p->msgport);
+    mach_port_t msgport = msgport_replace(p, MACH_PORT_NULL);
+    if (msgport)
+        mach_port_deallocate(mach_task_self(), msgport);
     if (p->task_namespace)
         mach_port_deallocate(mach_task_self(), p->task_namespace);
-    p->msgport = p->task_namespace = MACH_PORT_NULL;
+    p->task_namespace = MACH_PORT_NULL;
 }
 
 void effect_session_gone(struct session *session)

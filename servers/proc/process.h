@@ -143,7 +143,9 @@ struct process {
     void *exceptions;             /* the server's: where exceptions of its signal thread arrive */
 
     port_name_t msgport;          /* send right, owned; 0: none now */
-    uint64_t pending_signals;     /* signals to be sent as soon as there is a message port; bit n-1 */
+    uint64_t pending_signals;     /* signals to be sent as soon as there is a message port with room; bit n-1 */
+    int pending_child_code;       /* the last sigcode of a pending SIGCHLD */
+    struct hash_link flood_link;  /* key: msgport; effects.c's, while flooded */
     struct list_link msgport_waiters;  /* of struct waiter: those who want our message port */
     struct list_link asks;        /* of struct waiter: what we wait for */
     struct list_link child_waiters;    /* of struct waiter: our proc_waits */
@@ -182,6 +184,8 @@ struct process {
     bool login_leader : 1;
     bool important : 1;
     bool owned : 1;               /* owner is valid */
+    bool flooded : 1;             /* its message port has no room: the kernel will tell when it has */
+    bool pending_ids : 1;         /* its ids are to be told as pending signals are */
     bool told_ids : 1;            /* it knows its ids, so it must hear of changes */
 };
 

@@ -106,15 +106,10 @@ kern_return_t S_proc_setmsgport(pcall_t call, mach_port_t reply, mach_msg_type_n
     (void)reply, (void)reply_type;
     if (!p)
         return call_refuse(call);
-    *old = p->msgport;
+    *old = msgport_replace(p, MACH_PORT_VALID(new) ? new : MACH_PORT_NULL);
     *old_type = MACH_MSG_TYPE_MOVE_SEND;
-    p->msgport = MACH_PORT_VALID(new) ? new : MACH_PORT_NULL;
     if (p->msgport) {
-        uint64_t signals = p->pending_signals;
-        p->pending_signals = 0;
-        for (int signo = 1; signals; signo++, signals >>= 1)
-            if (signals & 1)
-                effect_signal(p, signo, 0);
+        notices_send_pending(p);
         process_msgport_run(p, 0);
     }
     return call_leave(0);
@@ -126,9 +121,9 @@ static bool msgport_to_come(struct process *p)
     mach_port_type_t type;
     if (p->msgport && !mach_port_type(mach_task_self(), p->msgport, &type) && (type & MACH_PORT_TYPE_SEND))
         return false;
-    if (p->msgport)
-        mach_port_deallocate(mach_task_self(), p->msgport);
-    p->msgport = MACH_PORT_NULL;
+    mach_port_t dead = msgport_replace(p, MACH_PORT_NULL);
+    if (dead)
+        mach_port_deallocate(mach_task_self(), dead);
     return p->adopted && !p->dead && !p->exiting && !p->important;
 }
 

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "answer.h"
-#include "memory.h"
 #include "msg_U.h"
 #include "process_S.h"
 #include "server.h"
@@ -67,50 +66,14 @@ kern_return_t S_proc_get_arg_locations(pcall_t call, vm_address_t *argv, vm_addr
     return call_leave(0);
 }
 
-/* A page of the vector and a page of strings, as last read. */
-struct task_pages {
-    mach_port_t task;
-    struct {
-        uint64_t address;
-        vm_offset_t data;  /* 0: none */
-    } side[2];
-};
-
-static void task_page_drop(struct task_pages *pages, int side)
-{
-    if (pages->side[side].data)
-        vm_deallocate(mach_task_self(), pages->side[side].data, MEMORY_PAGE);
-    pages->side[side].data = 0;
-}
-
-static error_t task_page_read(void *context, int side, uint64_t address, const char **page)
-{
-    struct task_pages *pages = context;
-    if (!pages->side[side].data || pages->side[side].address != address) {
-        mach_msg_type_number_t count;
-        vm_offset_t data;
-        task_page_drop(pages, side);
-        error_t err = vm_read(pages->task, address, MEMORY_PAGE, &data, &count);
-        if (err)
-            return err;
-        pages->side[side].address = address;
-        pages->side[side].data = data;
-    }
-    *page = (const char *)pages->side[side].data;
-    return 0;
-}
-
 /* Gives the strings at VECTOR in TASK, whose reference is consumed. */
 static error_t strings_answer(mach_port_t task, uint64_t vector, data_t *data, mach_msg_type_number_t *count)
 {
-    struct task_pages pages = {.task = task};
     char *text = NULL;
     size_t length = 0;
     error_t err = 0;
     if (task != MACH_PORT_NULL) {
-        err = memory_collect(task_page_read, &pages, vector, &text, &length);
-        task_page_drop(&pages, 0);
-        task_page_drop(&pages, 1);
+        err = inspect_strings(task, vector, &text, &length);
         mach_port_deallocate(mach_task_self(), task);
     }
     if (!err)
@@ -266,7 +229,8 @@ static void waits_add(struct waits *waits, const char *text)
     waits->length += length;
 }
 
-static void thread_describe(thread_t thread, mach_port_t msgport, int flags, struct procinfo *info, unsigned i,
+/* MSGPORT: whom to ask what the thread waits for; null once it has not answered in time. */
+static void thread_describe(thread_t thread, mach_port_t *msgport, int flags, struct procinfo *info, unsigned i,
                             struct waits *waits)
 {
     mach_msg_type_number_t count = THREAD_BASIC_INFO_COUNT;
@@ -282,8 +246,11 @@ static void thread_describe(thread_t thread, mach_port_t msgport, int flags, str
         return;
     string_t description = "";
     mach_msg_id_t rpc = 0;
-    if (msgport != MACH_PORT_NULL && !info->threadinfos[i].died)
-        brief_msg_report_wait(msgport, thread, description, &rpc);
+    if (*msgport != MACH_PORT_NULL && !info->threadinfos[i].died) {
+        error_t err = brief_msg_report_wait(*msgport, thread, description, &rpc);
+        if (err == MACH_SEND_TIMED_OUT || err == MACH_RCV_TIMED_OUT)
+            *msgport = MACH_PORT_NULL;
+    }
     description[sizeof description - 1] = 0;
     info->threadinfos[i].rpc_block = rpc;
     waits_add(waits, description);
@@ -323,7 +290,7 @@ static error_t procinfo_fetch(mach_port_t task, mach_port_t msgport, int *flags,
     }
     for (unsigned i = 0; i < nthreads; i++) {
         if (!err)
-            thread_describe(threads[i], msgport, *flags, info, i, waits);
+            thread_describe(threads[i], &msgport, *flags, info, i, waits);
         mach_port_deallocate(mach_task_self(), threads[i]);
     }
     vm_deallocate(mach_task_self(), (vm_address_t)threads, nthreads * sizeof *threads);
@@ -377,8 +344,11 @@ kern_return_t S_proc_getnports(pcall_t call, pid_t which, mach_msg_type_number_t
     struct process *other = call_find(p, which);
     if (!other)
         return call_leave(ESRCH);
-    error_t err = mach_port_names(other->task, &names, &name_count, &types, &type_count);
+    mach_port_t task = task_ref(other);
     call_leave(0);
+    error_t err = mach_port_names(task, &names, &name_count, &types, &type_count);
+    if (task)
+        mach_port_deallocate(mach_task_self(), task);
     if (err)
         return err;
     *nports = name_count;

@@ -99,6 +99,8 @@ kern_return_t S_proc_execdata_notify(pcall_t call, mach_port_t notify)
     struct process *p = call_enter(call);
     if (!p)
         return call_refuse(call);
+    if (!process_is_root(p))
+        return call_leave(EPERM);
     if (!MACH_PORT_VALID(notify))
         return call_leave(EINVAL);
     mach_port_t *new = realloc(watchers, (watcher_count + 1) * sizeof *watchers);

@@ -163,8 +163,11 @@ kern_return_t S_proc_dostop(pcall_t call, mach_port_t keep)
     struct process *p = call_enter(call);
     if (!p)
         return call_refuse(call);
-    error_t err = p->task ? task_stop_others(p->task, keep) : ESRCH;
+    mach_port_t task = task_ref(p);
     call_leave(0);
+    error_t err = task ? task_stop_others(task, keep) : ESRCH;
+    if (task)
+        mach_port_deallocate(mach_task_self(), task);
     if (!err && MACH_PORT_VALID(keep))
         mach_port_deallocate(mach_task_self(), keep);
     return err;

@@ -87,12 +87,25 @@ void task_end(struct process *process);
 /* PROCESS, whose old task has been ended, gets STUB's task and port; STUB is gone. */
 void process_reassign(struct process *process, struct process *stub);
 
+/* The name of the port where the kernel's notices arrive, for requests of them. */
+mach_port_t tasks_notify_name(void);
+
+/* effects.c */
+/* PROCESS's message port is NEW (its right is consumed; MACH_PORT_NULL: it has none) from now on.  Gives the old one, with its right. */
+mach_port_t msgport_replace(struct process *process, mach_port_t new);
+/* Sends PROCESS what it has not been told yet. */
+void notices_send_pending(struct process *process);
+/* The kernel's notices that a message port has room again, as an interface of the port of tasks_notify_name. */
+mig_routine_t notices_accepted_routine(const mach_msg_header_t *request);
+
 /* reauth.c */
 void reauth_release(struct process *process);
 /* exceptions.c */
 void exceptions_release(struct process *process);
-/* memory.c: see there */
-error_t memory_get_strings(mach_port_t task, uint64_t vector, char **data, mach_msg_type_number_t *count);
+/* inspect.c */
+/* The strings of the vector at VECTOR in TASK's memory, as memory_collect gives them.  ETIMEDOUT: that memory does not come; EBUSY: nor did it
+   for those who asked before; EINTR: the caller's client has given up. */
+error_t inspect_strings(mach_port_t task, uint64_t vector, char **data, size_t *length);
 /* A new reference to PROCESS's task, for use without the lock; MACH_PORT_NULL if it has none. */
 mach_port_t task_ref(struct process *process);
 

@@ -23,7 +23,7 @@ enum { UREFS_MANY = 8192 };
 
 static void tasks_dead_name(struct ports_object *object, mach_port_t name);
 
-static const ports_interface_t tasks_interfaces[] = {task_notify_server_routine, NULL};
+static const ports_interface_t tasks_interfaces[] = {task_notify_server_routine, notices_accepted_routine, NULL};
 const struct ports_class_ops tasks_class_ops = {
     .name = "task notices",
     .size = sizeof(struct ports_object),
@@ -32,6 +32,11 @@ const struct ports_class_ops tasks_class_ops = {
 };
 struct ports_class tasks_class = PORTS_CLASS(tasks_class_ops);
 static struct ports_object *tasks_object;  /* constant after start: where the kernel's notices arrive */
+
+mach_port_t tasks_notify_name(void)
+{
+    return tasks_object->receive;
+}
 
 error_t process_equip(struct process *p)
 {
@@ -159,14 +164,31 @@ void process_reassign(struct process *p, struct process *stub)
     if (old)
         old->process = stub;
     exceptions_release(p);
-    if (p->msgport)
-        mach_port_deallocate(mach_task_self(), p->msgport);
-    p->msgport = MACH_PORT_NULL;
+    mach_port_t msgport = msgport_replace(p, MACH_PORT_NULL);
+    if (msgport)
+        mach_port_deallocate(mach_task_self(), msgport);
     process_waits_cancel(p, EINTR);
     process_take_over(p, stub);
 }
 
-/* The kernel: TASK has been made by PARENT. The process of a task in a namespace is told to whoever keeps that. */
+/* P's task, made by MAKER's in a namespace, is told to whoever keeps that: at once, or, if he does not receive, not at all. */
+static void namespace_tell(struct process *p, struct process *maker)
+{
+    if (mach_port_mod_refs(mach_task_self(), maker->task_namespace, MACH_PORT_RIGHT_SEND, 1))
+        return;
+    p->task_namespace = maker->task_namespace;
+    if (mach_port_mod_refs(mach_task_self(), p->task, MACH_PORT_RIGHT_SEND, 1))
+        return;
+    if (mach_port_mod_refs(mach_task_self(), maker->task, MACH_PORT_RIGHT_SEND, 1))
+        goto no_parent;
+    if (!mach_notify_new_task(p->task_namespace, p->task, maker->task))
+        return;
+    mach_port_deallocate(mach_task_self(), maker->task);
+no_parent:
+    mach_port_deallocate(mach_task_self(), p->task);
+}
+
+/* The kernel: TASK has been made by PARENT. */
 kern_return_t S_mach_notify_new_task(mach_port_t notify, mach_port_t task, mach_port_t parent)
 {
     struct process *p, *maker;
@@ -178,13 +200,8 @@ kern_return_t S_mach_notify_new_task(mach_port_t notify, mach_port_t task, mach_
     error_t err = task_lookup(task, &p);
     if (err)
         err = task_enroll(task, 0, &p);
-    if (!err && maker && maker->task_namespace && !p->task_namespace &&
-        !mach_port_mod_refs(mach_task_self(), maker->task_namespace, MACH_PORT_RIGHT_SEND, 1)) {
-        p->task_namespace = maker->task_namespace;
-        if (!mach_port_mod_refs(mach_task_self(), task, MACH_PORT_RIGHT_SEND, 1) &&
-            !mach_port_mod_refs(mach_task_self(), parent, MACH_PORT_RIGHT_SEND, 1))
-            mach_notify_new_task(p->task_namespace, task, parent);
-    }
+    if (!err && maker && maker->task && maker->task_namespace && !p->task_namespace)
+        namespace_tell(p, maker);
     pthread_mutex_unlock(&proc_lock);
     if (err && MACH_PORT_VALID(task))
         mach_port_deallocate(mach_task_self(), task);

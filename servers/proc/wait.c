@@ -99,13 +99,19 @@ static void wait_reap(struct process *child)
     child->dead = child->exiting = child->stopped = child->execed = false;
 }
 
-static void wait_take(struct process *child, int options, struct wait_result *result)
+/* What CHILD has to tell. */
+static void wait_fill(const struct process *child, struct wait_result *result)
 {
     result->pid = child->pid;
     result->sigcode = child->sigcode;
     result->usage = child->usage;
     rusage_add(&result->usage, &child->children_usage);
     result->status = child->dead || child->stopped ? child->status : STATUS_CONTINUED;
+}
+
+/* CHILD has told it to somebody who asked with OPTIONS. */
+static void wait_told(struct process *child, int options)
+{
     if (options & WNOWAIT)
         return;
     if (child->dead) {
@@ -119,15 +125,27 @@ static void wait_take(struct process *child, int options, struct wait_result *re
     list_remove(&child->report_link);
 }
 
-error_t process_wait(struct process *parent, pid_t pid, int options, struct wait_result *result)
+/* A child of PARENT with something to tell, in *CHILD. 0; EAGAIN; ECHILD. */
+static error_t wait_find(struct process *parent, pid_t pid, int options, struct process **result)
 {
     struct process *child;
     LIST_FOREACH(child, &parent->reports, report_link)
         if (wait_selects(parent, child, pid) && wait_reports(child, options)) {
-            wait_take(child, options, result);
+            *result = child;
             return 0;
         }
     return wait_has_child(parent, pid) ? EAGAIN : ECHILD;
+}
+
+error_t process_wait(struct process *parent, pid_t pid, int options, struct wait_result *result)
+{
+    struct process *child;
+    error_t err = wait_find(parent, pid, options, &child);
+    if (err)
+        return err;
+    wait_fill(child, result);
+    wait_told(child, options);
+    return 0;
 }
 
 static void waiter_unlink(struct waiter *waiter)
@@ -146,11 +164,16 @@ void process_wait_run(struct process *parent)
     struct waiter *waiter, *next;
     LIST_FOREACH_SAFE(waiter, next, &parent->child_waiters, link) {
         struct wait_result result;
-        error_t err = process_wait(parent, waiter->pid, waiter->options, &result);
+        struct process *child;
+        error_t err = wait_find(parent, waiter->pid, waiter->options, &child);
         if (err == EAGAIN)
             continue;
+        if (!err)
+            wait_fill(child, &result);
         waiter_unlink(waiter);
-        effect_wait_reply(waiter, err, &result);
+        /* A child is told of only once: not to somebody who does not wait any more. */
+        if (effect_wait_reply(waiter, err, &result) && !err)
+            wait_told(child, waiter->options);
         free(waiter);
     }
 }

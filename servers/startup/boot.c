@@ -48,7 +48,7 @@ void startup_dead_server(mach_port_t name)
 {
     for (unsigned i = 0; i < server_count; i++)
         if (servers[i].task == name)
-            crash(servers[i].path);
+            crash(servers[i].path, 0);
 }
 
 error_t server_run(const char *path, mach_port_t *task)
@@ -200,6 +200,24 @@ void release_core_servers(void)
         if (e->reply && startup_essential_task_reply(e->reply, e->reply_type, 0))
             mach_port_deallocate(mach_task_self(), e->reply);
         e->reply = MACH_PORT_NULL;
+    }
+    pthread_mutex_unlock(&startup_lock);
+}
+
+void find_essential_pids(void)
+{
+    struct essential *e;
+    pthread_mutex_lock(&startup_lock);
+    /* They are never removed, but others may be added and looked for meanwhile. */
+    while (startup_state.running && (e = essential_without_pid(&startup_state.essentials))) {
+        mach_port_t task = e->task, proc = startup_state.proc;
+        pid_t pid;
+        e->pid = -1;
+        pthread_mutex_unlock(&startup_lock);
+        error_t err = proc_task2pid(proc, task, &pid);
+        pthread_mutex_lock(&startup_lock);
+        if (!err)
+            e->pid = pid;
     }
     pthread_mutex_unlock(&startup_lock);
 }

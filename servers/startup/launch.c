@@ -14,7 +14,8 @@
 
 #include "startup.h"
 
-enum { UMASK = 022, STDIO = 3, SOON = 2 /* seconds: a program that ends sooner is not tried again */ };
+enum { UMASK = 022, STDIO = 3, SOON = 2 /* seconds: a program that ends sooner is not tried again */,
+       UNABLE = 126 /* nor is one that says by this status or a higher one that it could not run what it is for */ };
 
 /* What to try, in order: each a path and, if it is more than that, its argument vector. The bare shells have no job control. */
 #define SHELL_ON_CONSOLE "/bin/console-run\0/dev/console\0/bin/sh\0-l"
@@ -126,7 +127,8 @@ void init_reap(void)
         complain(0, "%s was killed by signal %d (%s)", programs[program].path, WTERMSIG(status), strsignal(WTERMSIG(status)));
     else
         complain(0, "%s ended with status %d", programs[program].path, WEXITSTATUS(status));
-    if (time(NULL) - started < SOON || program == 0)
+    bool unable = WIFEXITED(status) && WEXITSTATUS(status) >= UNABLE;
+    if (time(NULL) - started < SOON || program == 0 || unable)
         program++;
 }
 

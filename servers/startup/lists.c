@@ -22,6 +22,14 @@ bool essential_has(const struct essential_list *list, const char *name)
     return false;
 }
 
+struct essential *essential_without_pid(struct essential_list *list)
+{
+    struct essential *e = list->first;
+    while (e && e->pid)
+        e = e->next;
+    return e;
+}
+
 error_t essential_add(struct essential_list *list, lists_port_t task, const char *name, struct essential **entry, bool *known)
 {
     char *copy = strdup(name);
@@ -92,4 +100,27 @@ void notify_free(struct notify *n)
 {
     free(n->name);
     free(n);
+}
+
+struct patience patience_create(const struct essential_list *essentials, unsigned limit_ms)
+{
+    struct patience patience = {.limit_ms = limit_ms, .budget_ms = 2 * limit_ms};
+    for (const struct essential *e = essentials->first; e; e = e->next)
+        patience.whole++;
+    return patience;
+}
+
+unsigned patience_for(struct patience *patience, const struct notify *n, const struct essential_list *essentials)
+{
+    if (patience->whole && essential_has(essentials, n->name)) {
+        patience->whole--;
+        return patience->limit_ms;
+    }
+    unsigned most = patience->budget_ms < patience->limit_ms ? patience->budget_ms : patience->limit_ms;
+    return most < PATIENCE_LEAST_MS ? PATIENCE_LEAST_MS : most;
+}
+
+void patience_spend(struct patience *patience, unsigned ms)
+{
+    patience->budget_ms -= ms < patience->budget_ms ? ms : patience->budget_ms;
 }

@@ -15,6 +15,7 @@ struct essential {
     struct essential *next;
     lists_port_t task;          /* send right, owned */
     char *name;
+    int pid;                    /* its process, to ask how it ended; 0: not known yet; -1: not to be had */
     lists_port_t reply;         /* a reply right that is owed, or 0 */
     unsigned reply_type;
 };
@@ -28,6 +29,9 @@ error_t essential_add(struct essential_list *list, lists_port_t task, const char
 struct essential *essential_find(struct essential_list *list, lists_port_t task);
 /* Is there one of that name? */
 bool essential_has(const struct essential_list *list, const char *name);
+
+/* One whose process is not known yet, NULL: there is none. */
+struct essential *essential_without_pid(struct essential_list *list);
 
 struct notify {
     struct notify *next;
@@ -45,5 +49,19 @@ struct notify *notify_take(struct notify_list *list, lists_port_t port);
    root file system; then the essential ones that it needs, as its disk. NULL: nobody is left. */
 struct notify *notify_next(struct notify_list *list, const struct essential_list *essentials, const char *root_name);
 void notify_free(struct notify *notify);
+
+/* How long those who are told of the end are waited for.  Anybody may ask to be told, under any name: so only as many as there are essential ones
+   are given the whole time because of their name, and all others share a budget; when that is spent they are told, but hardly waited for. */
+struct patience {
+    unsigned limit_ms;          /* for each */
+    unsigned budget_ms;         /* for all others together, what is left of it */
+    unsigned whole;             /* how many more get `limit_ms` because of their name */
+};
+enum { PATIENCE_LEAST_MS = 20 };
+struct patience patience_create(const struct essential_list *essentials, unsigned limit_ms);
+/* How long N may take, in milliseconds. */
+unsigned patience_for(struct patience *patience, const struct notify *n, const struct essential_list *essentials);
+/* One of those that share the budget (as all do that do not answer, in the end) took MS. */
+void patience_spend(struct patience *patience, unsigned ms);
 
 #endif

@@ -149,6 +149,7 @@ int main(int argc, char **argv)
     /* 15. and 16. What programs start with, and the kernel as a process. */
     init_stdarrays();
     frob_kernel_process(argv);
+    find_essential_pids();
 
     /* 17. Number 1, as often as it ends. */
     while (launch_something()) {

@@ -87,6 +87,7 @@ kern_return_t S_startup_essential_task(startup_call_t call, mach_port_t reply, m
     ports_object_notify_dead(startup_object, task);
     if (known)
         mach_port_deallocate(mach_task_self(), task);
+    find_essential_pids();
     mach_port_deallocate(mach_task_self(), credential);
     if (MACH_PORT_VALID(exceptions))
         mach_port_mod_refs(mach_task_self(), exceptions, MACH_PORT_RIGHT_RECEIVE, -1);
@@ -166,10 +167,10 @@ void startup_dead_name(struct ports_object *object, mach_port_t name)
     if (down)
         return;
     if (e)
-        crash(e->name);
+        crash(e->name, e->pid);
     if (name == startup_fs_control)
-        crash("the root file system");
+        crash("the root file system", 0);
     if (name == startup_fs_task)
-        crash("the root file system's task");
+        crash("the root file system's task", 0);
     startup_dead_server(name);
 }

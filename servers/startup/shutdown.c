@@ -1,35 +1,67 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* shutdown.c: the way down: everybody who asked is told, what runs is killed, the disk is written out, the machine stops. */
 
-#include <hurd.h>
-#include <hurd/fsys.h>
-#include <hurd/process.h>
 #include <mach/mach_host.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/reboot.h>
+#include <sys/wait.h>
+#include <time.h>
 
+#include "fsys_U.h"
+#include "process_U.h"
 #include "startup.h"
 #include "startup_notify_U.h"
 
-enum { NOTIFY_MS = 60000 };
+/* How long each is waited for that is to write something out or to say how a process ended; `shutdown-limit=SECONDS` among the
+   words that the kernel was booted with says otherwise for the first. */
+enum { LIMIT_MS = 60000 };
+
+static unsigned limit_ms(void)
+{
+    static const char word[] = "shutdown-limit=";
+    for (char **arg = startup_argv; *arg; arg++)
+        if (!strncmp(*arg, word, sizeof word - 1)) {
+            long seconds = strtol(*arg + sizeof word - 1, NULL, 10);
+            if (seconds > 0 && seconds <= 3600)
+                return (unsigned)seconds * 1000;
+        }
+    return LIMIT_MS;
+}
+
+/* Says how it went, and gives the time it took since START. */
+static unsigned notify_result(error_t err, unsigned limit, const struct timespec *start)
+{
+    struct timespec end;
+    if (err == MACH_RCV_TIMED_OUT || err == MACH_SEND_TIMED_OUT)
+        say("(no reply in %u s)\n", (limit + 999) / 1000);
+    else if (err)
+        say("%s\n", strerror(err));
+    else
+        say("done\n");
+    clock_gettime(CLOCK_REALTIME, &end);
+    long ms = (end.tv_sec - start->tv_sec) * 1000 + (end.tv_nsec - start->tv_nsec) / 1000000;
+    return ms < 0 ? 0 : ms > (long)limit ? limit : (unsigned)ms;
+}
 
 static void notify_all(void)
 {
+    pthread_mutex_lock(&startup_lock);
+    struct patience patience = patience_create(&startup_state.essentials, limit_ms());
+    pthread_mutex_unlock(&startup_lock);
     for (;;) {
+        struct timespec start;
         pthread_mutex_lock(&startup_lock);
         const struct essential *fs = essential_find(&startup_state.essentials, startup_fs_task);
         struct notify *n = notify_next(&startup_state.notifies, &startup_state.essentials, fs ? fs->name : "");
+        unsigned limit = n ? patience_for(&patience, n, &startup_state.essentials) : 0;
         pthread_mutex_unlock(&startup_lock);
         if (!n)
             return;
         say("startup: notifying %s of shutdown...", n->name);
-        error_t err = brief_startup_dosync(n->port, NOTIFY_MS);
-        if (err == MACH_RCV_TIMED_OUT || err == MACH_SEND_TIMED_OUT)
-            say("(no reply)\n");
-        else if (err)
-            say("%s\n", strerror(err));
-        else
-            say("done\n");
+        clock_gettime(CLOCK_REALTIME, &start);
+        error_t err = brief_startup_dosync(n->port, limit);
+        patience_spend(&patience, notify_result(err, limit, &start));
         mach_port_deallocate(mach_task_self(), n->port);
         notify_free(n);
     }
@@ -47,8 +79,8 @@ static bool is_spared(mach_port_t proc, pid_t pid, mach_port_t task)
     pthread_mutex_unlock(&startup_lock);
     if (essential)
         return true;
-    if (!proc_pid2proc(proc, pid, &other)) {
-        proc_is_important(other, &important);
+    if (!brief_proc_pid2proc(proc, pid, &other)) {
+        brief_proc_is_important(other, &important);
         mach_port_deallocate(mach_task_self(), other);
     }
     return important;
@@ -59,10 +91,10 @@ static void kill_processes(void)
     mach_port_t proc = startup_state.proc, task;
     pid_t some[64], *pids = some;
     mach_msg_type_number_t count = sizeof some / sizeof *some;
-    if (proc == MACH_PORT_NULL || proc_getallpids(proc, &pids, &count))
+    if (proc == MACH_PORT_NULL || brief_proc_getallpids(proc, &pids, &count))
         return;
     for (mach_msg_type_number_t i = 0; i < count; i++) {
-        if (proc_pid2task(proc, pids[i], &task) || !MACH_PORT_VALID(task))
+        if (brief_proc_pid2task(proc, pids[i], &task) || !MACH_PORT_VALID(task))
             continue;
         if (!is_spared(proc, pids[i], task))
             task_terminate(task);
@@ -83,8 +115,10 @@ void shut_down(int howto)
     notify_all();
     kill_processes();
     if (startup_state.running) {
-        error_t err = fsys_syncfs(startup_fs_control, 1, 1);
-        if (err && err != EROFS)
+        error_t err = brief_fsys_syncfs(startup_fs_control, 1, 1);
+        if (err == MACH_RCV_TIMED_OUT || err == MACH_SEND_TIMED_OUT)
+            complain(0, "the root file system has not said that it is written out, in %d s", FSYS_LIMIT_MS / 1000);
+        else if (err && err != EROFS)
             complain(err, "cannot write out the root file system");
     }
     say("startup: %s Mach (flags 0x%x)...\n", howto & RB_HALT ? "halting" : "rebooting", howto);
@@ -92,14 +126,31 @@ void shut_down(int howto)
     complain(0, "host_reboot did not");
 }
 
-void crash(const char *name)
+/* How the process PID ended, if proc can still say it. */
+static void cause_say(pid_t pid)
+{
+    int status, sigcode;
+    struct rusage usage;
+    pid_t ended;
+    if (pid <= 0 || startup_state.proc == MACH_PORT_NULL ||
+        brief_proc_wait(startup_state.proc, pid, 0, &status, &sigcode, &usage, &ended))
+        return;
+    if (WIFSIGNALED(status))
+        say(" (signal %d, %s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        say(" (exit status %d)", WEXITSTATUS(status));
+}
+
+void crash(const char *name, pid_t pid)
 {
     pthread_mutex_lock(&startup_lock);
     bool again = startup_state.going_down;
     startup_state.going_down = true;
     pthread_mutex_unlock(&startup_lock);
     if (!again) {
-        say("\npanic: startup: %s died: the system cannot go on\n", name);
+        say("\npanic: startup: %s died", name);
+        cause_say(pid);
+        say(": the system cannot go on\n");
         host_reboot(startup_host_priv, RB_HALT);
     }
     for (;;)

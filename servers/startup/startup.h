@@ -80,6 +80,8 @@ void startup_dead_server(mach_port_t name);
 void launch_core_servers(mach_port_t proc_task, mach_port_t auth_task);
 /* Answers proc, auth and exec, who wait in startup_essential_task. */
 void release_core_servers(void);
+/* Finds out the processes of essential tasks. */
+void find_essential_pids(void);
 void init_stdarrays(void);
 void frob_kernel_process(char **argv);
 
@@ -94,7 +96,7 @@ void init_reap(void);
 
 /* shutdown.c */
 void shut_down(int howto);
-/* A task that the system cannot do without has died. Does not return. */
-void crash(const char *name) __attribute__((noreturn));
+/* A task that the system cannot do without has died; PID: its process, whose end proc is asked about; 0: not known.  Does not return. */
+void crash(const char *name, pid_t pid) __attribute__((noreturn));
 
 #endif

@@ -28,13 +28,16 @@ void effect_signal(struct process *p, int signo, int sigcode)
 }
 void effect_newids(struct process *p) { (void)p; newids_count++; }
 void effect_newids_always(struct process *p) { (void)p; newids_count++; }
-void effect_wait_reply(struct waiter *w, error_t error, const struct wait_result *result)
+static port_name_t gone_reply = ~0u;  /* whoever asked with this reply port has gone */
+bool effect_wait_reply(struct waiter *w, error_t error, const struct wait_result *result)
 {
-    (void)w;
+    if (w->reply == gone_reply)
+        return false;
     reply_count++;
     reply_error = error;
     if (!error)
         reply_result = *result;
+    return true;
 }
 void effect_msgport_reply(struct waiter *w, error_t error, port_name_t port)
 {
@@ -297,6 +300,21 @@ UNIT_TEST(a_waiter_is_answered_once_by_the_right_child)
     CHECK(list_empty(&p->asks));
     reap(p);
     exits(p, 0);
+    reap(startup);
+}
+
+UNIT_TEST(who_does_not_wait_any_more_takes_nothing)
+{
+    begin();
+    struct process *p = child_of(startup), *c = child_of(p);
+    pid_t pid = c->pid;
+    struct wait_result r;
+    waits(p, -1, WEXITED)->reply = gone_reply;
+    exits(c, W_EXITCODE(6, 0));
+    CHECK_EQ(reply_count, 0);
+    CHECK_EQ(process_wait(p, pid, WEXITED, &r), 0);
+    CHECK_EQ(WEXITSTATUS(r.status), 6);
+    die(p);
     reap(startup);
 }
 
