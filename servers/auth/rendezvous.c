@@ -68,47 +68,74 @@ static void waiter_fail(struct waiter *waiter, error_t err)
     waiter_free(waiter);
 }
 
-/* Finds the partner at RENDEZVOUS and takes him out of the table, in *PARTNER; else enters a waiter (his fields as given) and leaves
-   *PARTNER null. */
-static error_t waiting_meet(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous, bool is_server,
-                            mach_port_t newport, struct waiter **partner)
+/* Whoever asked for WAITER's half does not wait any more: it was interrupted, or has ended. */
+static bool waiter_is_gone(const struct waiter *waiter)
 {
-    struct waiter *waiter = NULL;
+    mach_port_type_t type;
+    return mach_port_type(mach_task_self(), waiter->reply.port, &type) != 0 || (type & MACH_PORT_TYPE_DEAD_NAME) != 0;
+}
+
+/* Takes WAITER out of the table; lock held. */
+static struct waiter *waiting_take(struct waiter *waiter)
+{
+    table_remove(&waiting, &waiter->entry);
+    ports_object_cancel_dead(waiter->handle, waiter->entry.name);
+    return waiter;
+}
+
+/* Puts a copy of WAITER, with references of its own, into the table; lock held. */
+static error_t waiting_enter(const struct waiter *wanted)
+{
+    struct waiter *waiter = malloc(sizeof *waiter);
+
+    if (waiter == NULL)
+        return ENOMEM;
+    *waiter = *wanted;
+    error_t err = table_add(&waiting, &waiter->entry);
+    /* Under the lock, lest the name be given up and mean something else before the kernel is asked. */
+    if (!err && (err = ports_object_notify_dead(waiter->handle, waiter->entry.name)) != 0)
+        table_remove(&waiting, &waiter->entry);
+    if (err)
+        free(waiter);
+    else
+        ports_object_ref(waiter->handle);
+    return err;
+}
+
+/* Finds WANTED's partner at its rendezvous and takes him out of the table, in *PARTNER; else enters WANTED and leaves *PARTNER null.
+   EBUSY: another waits there for the same side, and has not gone. */
+static error_t waiting_meet(const struct waiter *wanted, struct waiter **partner)
+{
+    struct waiter *gone = NULL;
     error_t err = 0;
 
+    *partner = NULL;
     pthread_mutex_lock(&waiting_lock);
-    *partner = (struct waiter *) table_find(&waiting, rendezvous);
-    if (*partner != NULL && (*partner)->is_server != is_server) {
-        table_remove(&waiting, &(*partner)->entry);
-        ports_object_cancel_dead((*partner)->handle, rendezvous);
-    } else if (*partner != NULL)
+    struct waiter *there = (struct waiter *) table_find(&waiting, wanted->entry.name);
+    if (there != NULL && there->is_server == wanted->is_server && waiter_is_gone(there)) {
+        gone = waiting_take(there);
+        there = NULL;
+    }
+    if (there == NULL)
+        err = waiting_enter(wanted);
+    else if (there->is_server == wanted->is_server)
         err = EBUSY;
-    else {
-        waiter = malloc(sizeof *waiter);
-        err = waiter ? 0 : ENOMEM;
-    }
-    if (waiter != NULL) {
-        *waiter = (struct waiter) { { rendezvous, NULL }, handle, reply, is_server, newport };
-        err = table_add(&waiting, &waiter->entry);
-        /* Under the lock, lest the name be given up and mean something else before the kernel is asked. */
-        if (!err && (err = ports_object_notify_dead(handle, rendezvous)) != 0)
-            table_remove(&waiting, &waiter->entry);
-        if (err)
-            free(waiter);
-        else
-            ports_object_ref(handle);
-    }
+    else
+        *partner = waiting_take(there);
     pthread_mutex_unlock(&waiting_lock);
+    if (gone != NULL)
+        waiter_fail(gone, EINTR);
     return err;
 }
 
 kern_return_t auth_rendezvous_user(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous, mach_port_t *newport)
 {
+    const struct waiter wanted = { { rendezvous, NULL }, handle, reply, false, MACH_PORT_NULL };
     struct waiter *server;
     error_t err;
 
     for (;;) {
-        err = waiting_meet(handle, reply, rendezvous, false, MACH_PORT_NULL, &server);
+        err = waiting_meet(&wanted, &server);
         if (err)
             return err;
         if (server == NULL)
@@ -128,8 +155,9 @@ kern_return_t auth_rendezvous_user(struct auth_handle *handle, struct auth_reply
 kern_return_t auth_rendezvous_server(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous, mach_port_t newport,
                                      struct auth_handle **user)
 {
+    const struct waiter wanted = { { rendezvous, NULL }, handle, reply, true, newport };
     struct waiter *waiter;
-    error_t err = waiting_meet(handle, reply, rendezvous, true, newport, &waiter);
+    error_t err = waiting_meet(&wanted, &waiter);
 
     if (err)
         return err;

@@ -142,7 +142,7 @@ static error_t interpreter_name(const struct exec_image *image, const char *head
         memcpy(*name, header + plan->interpreter_offset, plan->interpreter_size);
     else
         err = exec_read(image->file, plan->interpreter_offset, *name, plan->interpreter_size, &got);
-    if (!err && (got < plan->interpreter_size || memchr(*name, '\0', got) != *name + got - 1))
+    if (!err && (got < plan->interpreter_size || (*name)[got - 1] != '\0' || (*name)[0] == '\0'))
         err = ENOEXEC;
     if (err)
         free(*name);

@@ -11,8 +11,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <hurd/auth_request.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include "badmem.h"
 
 static unsigned int passed, failed;
 #define CHECK(CONDITION) ((CONDITION) ? (void) passed++ : (void) (failed++, printf("line %d: %s\n", __LINE__, #CONDITION)))
@@ -59,6 +63,49 @@ static void test_long_lists(void)
     CHECK(counts[0] == 3000 && counts[1] == 2000 && counts[2] == 0 && counts[3] == 1500);
     CHECK(lists[0][2999] == 2999 * 7 && lists[3][1499] == 1499 * 7);
     mach_port_deallocate(mach_task_self(), big);
+}
+
+/* The longest lists that there may be, from somebody who is not root and must have each id looked for; and longer ones. */
+static void test_huge_lists(void)
+{
+    enum { MOST = 65536 };
+    static uid_t many[MOST + 1];
+    auth_t big, same;
+    for (unsigned int i = 0; i <= MOST; i++)
+        many[i] = 1 + (i * 2654435761u) % 100003 * 2;
+    CHECK(auth_makeauth(root, NULL, MACH_MSG_TYPE_COPY_SEND, 0, many, MOST, many, MOST, many, MOST, many, MOST, &big) == 0);
+    CHECK(auth_makeauth(big, &big, MACH_MSG_TYPE_COPY_SEND, 1, many, MOST, many, MOST, many, MOST, many, MOST, &same) == 0);
+    mach_port_deallocate(mach_task_self(), same);
+    many[MOST - 1] = 2;
+    CHECK(auth_makeauth(big, NULL, MACH_MSG_TYPE_COPY_SEND, 0, many, MOST, NULL, 0, NULL, 0, NULL, 0, &same) == EPERM);
+    CHECK(auth_makeauth(root, NULL, MACH_MSG_TYPE_COPY_SEND, 0, many, MOST + 1, NULL, 0, NULL, 0, NULL, 0, &same) == E2BIG);
+    mach_port_deallocate(mach_task_self(), big);
+}
+
+/* Ids in memory that cannot be read: an error, and auth lives.  One who sends memory that never comes waits alone. */
+static void test_bad_memory(auth_t user)
+{
+    enum { COUNT = 4096 };
+    uid_t *bad = badmem_create(COUNT * sizeof *bad, true);
+    auth_t made;
+    CHECK(bad != NULL);
+    CHECK(auth_makeauth(user, NULL, MACH_MSG_TYPE_COPY_SEND, 0, bad, COUNT, NULL, 0, NULL, 0, NULL, 0, &made) == EFAULT);
+    CHECK(auth_makeauth(user, NULL, MACH_MSG_TYPE_COPY_SEND, 0, NULL, 0, bad, COUNT, bad, COUNT, NULL, 0, &made) == EFAULT);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        uid_t *never = badmem_create(COUNT * sizeof *never, false);
+        alarm(60);
+        auth_makeauth(user, NULL, MACH_MSG_TYPE_COPY_SEND, 0, never, COUNT, NULL, 0, NULL, 0, NULL, 0, &made);
+        _exit(0);
+    }
+    usleep(300000);
+    CHECK(make(user, NULL, 0, 1000, 100, &made) == 0);
+    mach_port_deallocate(mach_task_self(), made);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    CHECK(make(user, NULL, 0, 1000, 100, &made) == 0);
+    mach_port_deallocate(mach_task_self(), made);
 }
 
 /* The server's half, in a thread. */
@@ -164,6 +211,111 @@ static void test_wrong(auth_t user)
     mach_port_destroy(mach_task_self(), receive);
 }
 
+/* Takes the answer out of REPLY's queue: its code, or -1 when there is none. */
+static int answer(mach_port_t reply)
+{
+    struct { mig_reply_header_t head; char rest[2048]; } message;
+    if (mach_msg(&message.head.Head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof message, reply, 20000, MACH_PORT_NULL))
+        return -1;
+    int code = message.head.RetCode;
+    mach_msg_destroy(&message.head.Head);
+    return code;
+}
+
+/* A thousand users wait at once; a third finds its server, a third sees its rendezvous die, and of a third both ends go away. */
+static void test_many_pending(auth_t user)
+{
+    enum { MANY = 1000 };
+    static mach_port_t rendezvous[MANY], reply[MANY];
+    unsigned int met = 0, died = 0, wrong = 0;
+    for (int i = 0; i < MANY; i++) {
+        rendezvous[i] = new_port();
+        reply[i] = mach_reply_port();
+        if (auth_user_authenticate_request(user, reply[i], MACH_MSG_TYPE_MAKE_SEND_ONCE, rendezvous[i], MACH_MSG_TYPE_COPY_SEND))
+            wrong++;
+    }
+    for (int i = 0; i < MANY; i++) {
+        struct server server = { rendezvous[i], MACH_PORT_NULL, 0, -1, 0, 0 };
+        if (i % 3 == 0)
+            server_main(&server);
+        wrong += i % 3 == 0 && (server.err != 0 || server.uid != 1000);
+        if (i % 3 == 2)
+            mach_port_mod_refs(mach_task_self(), reply[i], MACH_PORT_RIGHT_RECEIVE, -1);
+        if (i % 3)
+            mach_port_destroy(mach_task_self(), rendezvous[i]);
+    }
+    for (int i = 0; i < MANY; i++) {
+        int code = i % 3 == 2 ? 0 : answer(reply[i]);
+        met += i % 3 == 0 && code == 0;
+        died += i % 3 == 1 && code != 0 && code != -1;
+        if (i % 3 == 0)
+            mach_port_destroy(mach_task_self(), rendezvous[i]);
+        if (i % 3 != 2)
+            mach_port_mod_refs(mach_task_self(), reply[i], MACH_PORT_RIGHT_RECEIVE, -1);
+    }
+    CHECK(wrong == 0);
+    CHECK(met == (MANY + 2) / 3);
+    CHECK(died == (MANY + 1) / 3);
+}
+
+/* The server comes first and has gone when the user comes: he waits for another, who comes. */
+static void test_server_gone(auth_t user)
+{
+    mach_port_t meeting = new_port(), reply = mach_reply_port();
+    CHECK(auth_server_authenticate_request(root, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, meeting, MACH_MSG_TYPE_COPY_SEND, MACH_PORT_NULL,
+                                           MACH_MSG_TYPE_COPY_SEND) == 0);
+    mach_port_mod_refs(mach_task_self(), reply, MACH_PORT_RIGHT_RECEIVE, -1);
+    usleep(300000);     /* two handles: their messages have no order */
+    reply = mach_reply_port();
+    CHECK(auth_user_authenticate_request(user, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, meeting, MACH_MSG_TYPE_COPY_SEND) == 0);
+    struct server server = { meeting, MACH_PORT_NULL, 300000, -1, 0, 0 };
+    server_main(&server);
+    CHECK(server.err == 0 && server.uid == 1000);
+    CHECK(answer(reply) == 0);
+    mach_port_mod_refs(mach_task_self(), reply, MACH_PORT_RIGHT_RECEIVE, -1);
+    mach_port_destroy(mach_task_self(), meeting);
+}
+
+/* One who does not wait any more does not keep others away: a server asks, goes, and asks again. */
+static void test_server_again(auth_t user)
+{
+    mach_port_t meeting = new_port(), reply = mach_reply_port(), got = MACH_PORT_DEAD;
+    CHECK(auth_server_authenticate_request(root, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, meeting, MACH_MSG_TYPE_COPY_SEND, MACH_PORT_NULL,
+                                           MACH_MSG_TYPE_COPY_SEND) == 0);
+    mach_port_mod_refs(mach_task_self(), reply, MACH_PORT_RIGHT_RECEIVE, -1);
+    struct server server = { meeting, MACH_PORT_NULL, 300000, -1, 0, 0 };
+    pthread_t thread;
+    pthread_create(&thread, NULL, server_main, &server);
+    usleep(600000);
+    CHECK(auth_user_authenticate(user, meeting, MACH_MSG_TYPE_COPY_SEND, &got) == 0);
+    pthread_join(thread, NULL);
+    CHECK(server.err == 0 && server.uid == 1000);
+    mach_port_destroy(mach_task_self(), meeting);
+}
+
+/* The whole task of a user ends while he waits; the rendezvous is still good for another. */
+static void test_user_killed(auth_t user)
+{
+    mach_port_t meeting = new_port(), got = MACH_PORT_NULL;
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        mach_port_t mine = new_port();
+        auth_user_authenticate(user, mine, MACH_MSG_TYPE_COPY_SEND, &got);
+        _exit(0);
+    }
+    usleep(200000);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    struct server server = { meeting, MACH_PORT_NULL, 0, -1, 0, 0 };
+    pthread_t thread;
+    pthread_create(&thread, NULL, server_main, &server);
+    CHECK(auth_user_authenticate(user, meeting, MACH_MSG_TYPE_COPY_SEND, &got) == 0);
+    pthread_join(thread, NULL);
+    CHECK(server.err == 0);
+    mach_port_destroy(mach_task_self(), meeting);
+}
+
 int main(void)
 {
     auth_t user;
@@ -173,6 +325,12 @@ int main(void)
     CHECK(make(root, NULL, 0, 1000, 100, &user) == 0);
     test_ids(user);
     test_long_lists();
+    test_huge_lists();
+    test_bad_memory(user);
+    test_many_pending(user);
+    test_server_gone(user);
+    test_server_again(user);
+    test_user_killed(user);
     test_meeting(user, 0, 200000);
     test_meeting(user, 200000, 0);
     for (int i = 0; i < 200; i++)

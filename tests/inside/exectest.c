@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* exectest: the exec server from inside, with requests that are wrong and programs that are damaged.
 
-       exectest PROGRAM    PROGRAM is a good static ELF program that ends with status 0
+       exectest
+
+   Beside it in / are what tests/inside/meson.build makes for it: exechello (dynamic), exechello-pie (the same, position-independent) and
+   exectest-bare (position-independent, without interpreter or C library).
 
    Prints a line for each check that fails, and last `N passed, N failed`. */
 
@@ -10,12 +13,16 @@
 #include <hurd.h>
 #include <hurd/exec.h>
 #include <hurd/io.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "badmem.h"
 
 static unsigned int passed, failed;
 #define CHECK(CONDITION) ((CONDITION) ? (void) passed++ : (void) (failed++, printf("line %d: %s\n", __LINE__, #CONDITION)))
@@ -66,15 +73,15 @@ static void test_requests(const char *program)
     mach_port_deallocate(mach_task_self(), directory);
 }
 
-/* Runs PATH; its status, or -errno when it could not be executed. */
+/* Runs PATH; its status, which is the low byte of the error when it could not be executed. */
 static int run(const char *path)
 {
     int status = 0;
     pid_t pid = fork();
     if (pid == 0) {
-        alarm(5);
+        alarm(60);
         execl(path, path, "--exit", NULL);
-        _exit(errno == ENOEXEC ? 120 : 121);
+        _exit(errno & 0xff);
     }
     return waitpid(pid, &status, 0) == pid ? status : -1;
 }
@@ -119,7 +126,7 @@ static void test_damage(const char *program, const char *scratch)
             bad[16 + rand_r(&seed) % 400] = (char) rand_r(&seed);
         put_file(scratch, bad, size);
         int status = run(scratch);
-        refused += WIFEXITED(status) && WEXITSTATUS(status) == 120;
+        refused += WIFEXITED(status) && WEXITSTATUS(status) == (ENOEXEC & 0xff);
         CHECK(status != -1);
     }
     /* Too short for what its headers promise. */
@@ -134,16 +141,215 @@ static void test_damage(const char *program, const char *scratch)
     free(bad);
 }
 
+/* ---- position-independent programs and interpreters ---- */
+
+static bool refused(const char *path, error_t err)
+{
+    int status = run(path);
+    return WIFEXITED(status) && WEXITSTATUS(status) == (err & 0xff);
+}
+
+static void test_movable(void)
+{
+    int status = 0;
+    CHECK(run("/exechello") == 0);
+    CHECK(run("/exechello-pie") == 0);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl("/exectest-bare", "bare", NULL);
+        _exit(1);
+    }
+    /* It loops if it finds itself where it should be, and dies else. */
+    usleep(500000);
+    CHECK(waitpid(pid, &status, WNOHANG) == 0);
+    kill(pid, SIGKILL);
+    CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+/* A copy of PROGRAM at SCRATCH that asks for INTERPRETER, which is not longer than the usual one. */
+static void put_interpreter(const char *program, const char *scratch, const char *interpreter)
+{
+    static const char usual[] = "/lib/ld-x86-64.so.1";
+    size_t size;
+    char *bytes = whole_file(program, &size), *at = memmem(bytes, size, usual, sizeof usual);
+    CHECK(at != NULL && strlen(interpreter) < sizeof usual);
+    if (at != NULL)
+        strncpy(at, interpreter, sizeof usual);
+    put_file(scratch, bytes, size);
+    free(bytes);
+}
+
+static void test_interpreters(const char *scratch)
+{
+    put_interpreter("/exechello", scratch, "/lib/ld-x86-64.so.1");
+    CHECK(run(scratch) == 0);
+    put_interpreter("/exechello", scratch, "/lib/missing");
+    CHECK(refused(scratch, ENOENT));
+    put_interpreter("/exechello", scratch, "/tmp");
+    CHECK(!WIFEXITED(run(scratch)) || WEXITSTATUS(run(scratch)) != 0);
+    put_interpreter("/exechello", scratch, "/etc/motd");
+    CHECK(run(scratch) != 0);
+    put_interpreter("/exechello", scratch, "");
+    CHECK(run(scratch) != 0);
+    /* Both want the same place. */
+    put_interpreter("/exechello", scratch, "/exechello");
+    CHECK(refused(scratch, ENOEXEC));
+    /* A program as interpreter that does not expect it: whatever it does, the next works. */
+    put_interpreter("/exechello", scratch, "/exechello-pie");
+    (void) run(scratch);
+    CHECK(run("/exechello") == 0);
+    unlink(scratch);
+}
+
+/* ---- limits ---- */
+
+/* Executes ourselves with COUNT words of LENGTH bytes more; the status, or the low byte of the error. */
+static int run_words(const char *self, unsigned int count, size_t length)
+{
+    int status = 0;
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char number[16], *word = malloc(length + 1), **argv = calloc(count + 4, sizeof *argv);
+        memset(word, 'w', length);
+        word[length] = '\0';
+        snprintf(number, sizeof number, "%u", count);
+        argv[0] = (char *) self;
+        argv[1] = (char *) "--words";
+        argv[2] = number;
+        for (unsigned int i = 0; i < count; i++)
+            argv[3 + i] = word;
+        execv(self, argv);
+        _exit(errno & 0xff);
+    }
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_limits(const char *self)
+{
+    CHECK(run_words(self, 100, 10) == 0);
+    CHECK(run_words(self, 100000, 10) == 0);
+    CHECK(run_words(self, 1, 4 << 20) == 0);
+    CHECK(run_words(self, 600000, 1) == (E2BIG & 0xff));
+    CHECK(run_words(self, 1, 17 << 20) == (E2BIG & 0xff));
+    CHECK(run_words(self, 100, 10) == 0);
+}
+
+/* ---- memory, files and tasks that do not keep what they promise ---- */
+
+static error_t request_bytes(file_t file, const char *argv, size_t argv_length, int *ints, unsigned int int_count, mach_port_name_t *names,
+                             unsigned int name_count)
+{
+    task_t task;
+    error_t err = task_create(mach_task_self(), FALSE, &task);
+    if (err)
+        return err;
+    err = exec_exec_paths(server, file, MACH_MSG_TYPE_COPY_SEND, task, 0, "/tmp/script", "", argv, argv_length, NULL, 0, NULL,
+                          MACH_MSG_TYPE_COPY_SEND, 0, NULL, MACH_MSG_TYPE_COPY_SEND, 0, ints, int_count, names, name_count, names, name_count);
+    task_terminate(task);
+    mach_port_deallocate(mach_task_self(), task);
+    return err;
+}
+
+static void test_bad_memory(const char *program)
+{
+    enum { SIZE = 64 << 10 };
+    static const char script[] = "#!/bin/sh\n";
+    char *bad = badmem_create(SIZE, true);
+    file_t file = file_name_lookup(program, O_READ | O_EXEC, 0), text;
+    put_file("/tmp/exectest-script", script, sizeof script - 1);
+    text = file_name_lookup("/tmp/exectest-script", O_READ | O_EXEC, 0);
+    CHECK(bad != NULL && file != MACH_PORT_NULL && text != MACH_PORT_NULL);
+    CHECK(request_bytes(text, bad, SIZE, NULL, 0, NULL, 0) == EFAULT);
+    CHECK(request_bytes(file, NULL, 0, (int *) bad, 1024, NULL, 0) == EFAULT);
+    CHECK(request_bytes(file, NULL, 0, (int *) bad, SIZE / 4, NULL, 0) == E2BIG);
+    /* Names to drop that cannot be read drop nothing; arguments that nobody looks at are the new program's trouble. */
+    CHECK(request_bytes(file, NULL, 0, NULL, 0, (mach_port_name_t *) bad, 4096) == 0);
+    CHECK(request_bytes(file, bad, SIZE, NULL, 0, NULL, 0) == 0);
+    CHECK(run(program) == 0);
+    unlink("/tmp/exectest-script");
+    mach_port_deallocate(mach_task_self(), file);
+    mach_port_deallocate(mach_task_self(), text);
+}
+
+struct dying {
+    mach_port_t port;
+    bool is_task;
+    file_t file;
+    error_t err;
+};
+
+static void *dying_main(void *arg)
+{
+    struct dying *d = arg;
+    d->err = d->is_task ? request(d->file, d->port, 0, 0, 0, 0, 10) : request(d->port, MACH_PORT_NULL, EXEC_NEWTASK, 0, 0, 0, 10);
+    return NULL;
+}
+
+/* A file, and a task, that are only ports: after the first question they die. */
+static void test_dying(const char *program, bool is_task)
+{
+    struct { mach_msg_header_t head; char rest[8192]; } message;
+    struct dying d = { mach_reply_port(), is_task, file_name_lookup(program, O_READ | O_EXEC, 0), 0 };
+    pthread_t thread;
+    mach_port_insert_right(mach_task_self(), d.port, d.port, MACH_MSG_TYPE_MAKE_SEND);
+    pthread_create(&thread, NULL, dying_main, &d);
+    CHECK(mach_msg(&message.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof message, d.port, 60000, MACH_PORT_NULL) == 0);
+    mach_port_mod_refs(mach_task_self(), d.port, MACH_PORT_RIGHT_RECEIVE, -1);
+    mach_msg_destroy(&message.head);
+    pthread_join(thread, NULL);
+    CHECK(d.err != 0);
+    mach_port_deallocate(mach_task_self(), d.port);
+    mach_port_deallocate(mach_task_self(), d.file);
+    CHECK(run(program) == 0);
+}
+
+/* After an exec that was refused everything is as it was. */
+static void test_refused_leaves_all(const char *scratch)
+{
+    static const char nonsense[] = "\177ELF and nothing else";
+    int status, fd = open("/etc/motd", O_RDONLY);
+    put_file(scratch, nonsense, sizeof nonsense);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char byte;
+        pid_t self = getpid();
+        execl(scratch, scratch, NULL);
+        bool same = errno == ENOEXEC && getpid() == self && read(fd, &byte, 1) == 1;
+        pid_t child = fork();
+        if (child == 0)
+            _exit(3);
+        same = same && waitpid(child, &status, 0) == child && WEXITSTATUS(status) == 3;
+        execl("/exechello", "exechello", NULL);
+        _exit(same ? 1 : 2);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    close(fd);
+    unlink(scratch);
+}
+
 int main(int argc, char **argv)
 {
-    const char *program = argc > 1 ? argv[1] : argv[0];
+    const char *program = "/exectest";
 
     if (argc > 1 && strcmp(argv[1], "--exit") == 0)
         return 0;
+    if (argc > 2 && strcmp(argv[1], "--words") == 0)
+        return atoi(argv[2]) != argc - 3;
     setvbuf(stdout, NULL, _IOLBF, 0);
     server = file_name_lookup("/servers/exec", 0, 0);
     CHECK(server != MACH_PORT_NULL);
     test_requests(program);
+    test_movable();
+    test_interpreters("/tmp/exectest-interpreter");
+    test_limits(program);
+    test_bad_memory(program);
+    test_dying(program, false);
+    test_dying(program, true);
+    test_refused_leaves_all("/tmp/exectest-nonsense");
     test_damage(program, "/tmp/exectest-damaged");
     printf("exectest: %u passed, %u failed\n", passed, failed);
     return failed != 0;

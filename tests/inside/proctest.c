@@ -5,17 +5,21 @@
 #include <errno.h>
 #include <hurd.h>
 #include <hurd/process.h>
+#include <hurd/startup.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/reboot.h>
 #include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "badmem.h"
 
 static unsigned int passed, failed;
 #define CHECK(CONDITION) \
@@ -88,6 +92,18 @@ static void test_waitid(void)
     CHECK(waitid(P_PID, pid, &info, WCONTINUED) == 0 && info.si_code == CLD_CONTINUED);
     kill(pid, SIGKILL);
     CHECK(waitid(P_PID, pid, &info, WEXITED) == 0 && info.si_code == CLD_KILLED && info.si_status == SIGKILL);
+    /* By group; and the same child, looked at twice and then taken. */
+    pid_t a = child_sleeps(), b = child_sleeps();
+    CHECK(setpgid(a, 0) == 0 && setpgid(b, a) == 0);
+    kill(b, SIGKILL);
+    for (int i = 0; i < 2; i++)
+        CHECK(waitid(P_PGID, (id_t) a, &info, WEXITED | WNOWAIT) == 0 && info.si_pid == b);
+    CHECK(waitid(P_PGID, (id_t) a, &info, WEXITED) == 0 && info.si_pid == b);
+    CHECK(waitid(P_PGID, (id_t) a, &info, WEXITED | WNOHANG) == 0);
+    kill(a, SIGKILL);
+    CHECK(waitid(P_PGID, (id_t) a, &info, WEXITED) == 0 && info.si_pid == a);
+    CHECK(waitid(P_PGID, (id_t) a, &info, WEXITED) == -1 && errno == ECHILD);
+    CHECK(waitid(P_ALL, 0, &info, 0) == -1 && errno == EINVAL);
 }
 
 static void test_stop(void)
@@ -255,6 +271,170 @@ static void test_many(void)
     CHECK(count == MANY && sum == MANY * (MANY - 1) / 2);
 }
 
+/* A thousand living children at once: tasks without memory, as a fork bomb without the fork.  All have numbers of their own, are told of, and
+   end one by one. */
+static void test_thousand(void)
+{
+    enum { MANY = 1000 };
+    static task_t tasks[MANY];
+    pid_t *pids = NULL, last = 0;
+    mach_msg_type_number_t count = 0;
+    int status, made = 0, reaped = 0, ours = 0;
+    while (made < MANY && !task_create(mach_task_self(), FALSE, &tasks[made]) && !proc_child(getproc(), tasks[made]))
+        made++;
+    CHECK(made == MANY);
+    CHECK(proc_getallpids(getproc(), &pids, &count) == 0 && count > MANY);
+    bool rising = true;
+    for (mach_msg_type_number_t i = 0; i < count; i++) {
+        rising = rising && pids[i] > last;
+        last = pids[i];
+        ours += last > getpid();
+    }
+    CHECK(rising && ours >= MANY);
+    vm_deallocate(mach_task_self(), (vm_address_t) pids, count * sizeof *pids);
+    for (int i = 0; i < made; i++)
+        task_terminate(tasks[i]);
+    while (waitpid(-1, &status, 0) > 0)
+        reaped += WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    CHECK(reaped == made);
+    for (int i = 0; i < made; i++)
+        mach_port_deallocate(mach_task_self(), tasks[i]);
+}
+
+/* Real ones, as many at once as the memory of a small machine holds, while proc answers others. */
+static void test_bomb(void)
+{
+    enum { MANY = 200 };
+    int ends[2], status, made = 0, reaped = 0;
+    char byte;
+    CHECK(pipe(ends) == 0);
+    fflush(stdout);
+    for (int i = 0; i < MANY; i++) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            close(ends[1]);
+            _exit(read(ends[0], &byte, 1) != 0);
+        }
+        made += pid > 0;
+        if (i % 50 == 0)
+            CHECK(getpgid(0) == getpgrp());
+    }
+    close(ends[0]);
+    close(ends[1]);
+    while (waitpid(-1, &status, 0) > 0)
+        reaped += WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    CHECK(made == MANY && reaped == made);
+}
+
+/* A message port that nobody receives from: proc goes on, notes each signal once, and tells the rest when there is room again. */
+static void test_full_port(void)
+{
+    int status, ends[2];
+    struct { int before, after; } told = { 0, 0 };
+    CHECK(pipe(ends) == 0);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct { mach_msg_header_t head; char rest[256]; } message;
+        mach_port_t full = mach_reply_port(), old;
+        task_t task;
+        mach_port_insert_right(mach_task_self(), full, full, MACH_MSG_TYPE_MAKE_SEND);
+        proc_setmsgport(getproc(), full, &old);
+        for (int i = 0; i < 100; i++)
+            if (!task_create(mach_task_self(), FALSE, &task)) {
+                proc_child(getproc(), task);
+                task_terminate(task);
+                mach_port_deallocate(mach_task_self(), task);
+            }
+        int wait_status, sigcode;
+        struct rusage usage;
+        pid_t child;
+        for (int i = 0; i < 100; i++)
+            proc_wait(getproc(), -1, 0, &wait_status, &sigcode, &usage, &child);
+        mach_port_status_t port;
+        mach_port_get_receive_status(mach_task_self(), full, &port);
+        told.before = (int) port.mps_msgcount;
+        while (!mach_msg(&message.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof message, full, 3000, MACH_PORT_NULL)) {
+            told.after += message.head.msgh_id == 23000;
+            mach_msg_destroy(&message.head);
+        }
+        proc_setmsgport(getproc(), old, &old);
+        _exit(write(ends[1], &told, sizeof told) != sizeof told);
+    }
+    CHECK(read(ends[0], &told, sizeof told) == sizeof told);
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    /* The queue and the one message over; then one more that stands for all the others. */
+    CHECK(told.before >= 2 && told.before < 100);
+    CHECK(told.after == told.before + 1);
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* Arguments in memory that is an error or never comes: who asks gets an error in time, and proc lives. */
+static void test_bad_arguments(void)
+{
+    int ends[2];
+    char byte;
+    for (int answers = 1; answers >= 0; answers--) {
+        CHECK(pipe(ends) == 0);
+        fflush(stdout);
+        pid_t pid = fork();
+        if (pid == 0) {
+            char *bad = badmem_create(64 << 10, answers);
+            proc_set_arg_locations(getproc(), (vm_address_t) bad, (vm_address_t) bad);
+            byte = bad != NULL;
+            if (write(ends[1], &byte, 1) == 1)
+                for (;;)
+                    pause();
+            _exit(1);
+        }
+        CHECK(read(ends[0], &byte, 1) == 1 && byte == 1);
+        for (int i = 0; i < 2; i++) {
+            char room[512], *args = room;
+            mach_msg_type_number_t count = sizeof room;
+            error_t err = proc_getprocargs(getproc(), pid, &args, &count);
+            CHECK(answers ? err == EFAULT : err == (i == 0 ? ETIMEDOUT : EBUSY));
+            CHECK(getpgid(0) == getpgrp());
+        }
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        close(ends[0]);
+        close(ends[1]);
+    }
+}
+
+/* Who keeps a namespace of tasks hears of each new one, and holds nobody up when he does not listen. */
+static void test_namespace(void)
+{
+    int status;
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct { mach_msg_header_t head; char rest[256]; } message;
+        mach_port_t notify = mach_reply_port();
+        task_t task;
+        int told = 0;
+        mach_port_insert_right(mach_task_self(), notify, notify, MACH_MSG_TYPE_MAKE_SEND);
+        if (proc_make_task_namespace(getproc(), notify, MACH_MSG_TYPE_COPY_SEND)
+            || proc_make_task_namespace(getproc(), notify, MACH_MSG_TYPE_COPY_SEND) != EBUSY)
+            _exit(1);
+        for (int i = 0; i < 40; i++)
+            if (!task_create(mach_task_self(), FALSE, &task)) {
+                task_terminate(task);
+                mach_port_deallocate(mach_task_self(), task);
+            }
+        while (!mach_msg(&message.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof message, notify, 1000, MACH_PORT_NULL)) {
+            told++;
+            mach_msg_destroy(&message.head);
+        }
+        pid_t child = fork();
+        if (child == 0)
+            _exit(0);
+        _exit(told < 1 || waitpid(child, &status, 0) != child);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 static void *forker(void *arg)
 {
     int status;
@@ -304,6 +484,16 @@ static void test_user(void)
         CHECK(proc_setlogin(getproc(), "root") == EPERM);
         CHECK(proc_setowner(getproc(), 0, 0) == EPERM);
         CHECK(proc_set_init_task(getproc(), mach_task_self()) == EPERM);
+        CHECK(proc_execdata_notify(getproc(), mach_task_self(), MACH_MSG_TYPE_COPY_SEND) == EPERM);
+        CHECK(proc_setexecdata(getproc(), NULL, MACH_MSG_TYPE_COPY_SEND, 0, NULL, 0) == EPERM);
+        CHECK(proc_mark_important(getproc()) == EPERM);
+        CHECK(proc_register_version(getproc(), mach_task_self(), "x", "y", "z") == EPERM);
+        CHECK(reboot(RB_HALT) == -1 && errno == EPERM);
+        mach_port_t startup;
+        CHECK(proc_getmsgport(getproc(), HURD_PID_STARTUP, &startup) == 0);
+        CHECK(startup_reboot(startup, mach_task_self(), RB_HALT) == EPERM);
+        CHECK(startup_essential_task(startup, mach_task_self(), MACH_PORT_NULL, "me", mach_task_self()) == EPERM);
+        CHECK(startup_procinit(startup, getproc(), &task, &priv, &task, &priv) == EPERM);
         CHECK(setuid(0) == -1 && errno == EPERM);
         pid_t own = fork();
         if (own == 0)
@@ -381,6 +571,7 @@ static void test_uname(void)
 
 int main(void)
 {
+    setvbuf(stdout, NULL, _IOLBF, 0);
     test_wait();
     test_waitid();
     test_stop();
@@ -390,6 +581,11 @@ int main(void)
     test_orphan();
     test_usage();
     test_many();
+    test_thousand();
+    test_bomb();
+    test_full_port();
+    test_bad_arguments();
+    test_namespace();
     test_threads();
     test_user();
     test_strange();

@@ -17,15 +17,24 @@ def wanted(machine, command, text, status=0):
         machine.fail(f"{command}: status {got_status}, {text!r} is not in {output!r}")
 
 
+SERVERS = "exec|auth|proc|startup"
+FEW = 60
+
+
 def inside(name):
+    """Runs a tester, which must leave no rights in the servers: each makes hundreds of everything, of which at most a few may stay."""
     def check(machine):
+        before = names_held(machine)
         wanted(machine, f"/{name}", " 0 failed")
+        after = names_held(machine)
+        if any(new > old + FEW for old, new in zip(before, after)):
+            machine.fail(f"names of {SERVERS} before and after: {before}, {after}")
     return check
 
 
 def names_held(machine):
-    """How many names exec (7) and auth (8) have; a few come and go with their threads."""
-    pids = "$(ps -e -o pid,comm | while read pid name; do case $name in exec|auth) echo $pid;; esac; done)"
+    """How many names the servers have; a few come and go with their threads."""
+    pids = "$(ps -e -o pid,comm | while read pid name; do case $name in " + SERVERS + ") echo $pid;; esac; done)"
     return [int(line.split()[1]) for line in machine.run(f"portinfo -s {pids}").splitlines() if " names" in line]
 
 
@@ -87,7 +96,7 @@ def tools(machine):
 
 def boot_and(check, folder):
     image = Image(folder)
-    for name in ("authtest", "exectest", "proctest"):
+    for name in ("authtest", "exectest", "proctest", "exechello", "exechello-pie", "exectest-bare"):
         image.put(os.path.join(OBJ, "tests", "inside", name), f"/{name}", 0o100755)
     with Machine(os.path.join(folder, "serial.log"), disk=image.path) as machine:
         machine.prompt()
