@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* hostile: a client that sends servers what no honest client would, of every routine of every interface.
+
+   main.c      the command line; a process of its own for each interface and kind, so that what a message does to its sender does not matter
+   message.c   a well-formed request of a routine with arbitrary values, and the ways to spoil it
+   values.c    the values: numbers, strings, rights
+   victims.c   the ports that are attacked
+   send.c      sending, and what becomes of the answer
+   pager.c     memory whose pager never answers, answers with errors, or dies
+   answer.c    whether all servers still answer; what each of them holds
+   table.py    makes the table of routines from the .defs
+
+   Every message is made from a number alone (seed, interface, kind, count), so it can be sent again without the others.  */
+
+#ifndef HOSTILE_H
+#define HOSTILE_H
+
+#include <errno.h>
+#include <mach.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- the table ------------------------------------------------------------------ */
+
+enum argument_kind {
+    FIXED,        /* in line, NUMBER elements */
+    ARRAY,        /* in line up to NUMBER elements, out of line above */
+    VARIABLE,     /* in line, up to NUMBER elements */
+    OUT_OF_LINE,
+};
+
+struct argument {
+    const char *name;
+    uint8_t type;             /* MACH_MSG_TYPE_*; 255: any right */
+    uint16_t bits;            /* of an element, as in line */
+    uint32_t number;
+    enum argument_kind kind;
+};
+
+struct routine {
+    const char *name;
+    mach_msg_id_t id;
+    bool simple;              /* sends no answer */
+    const struct argument *arguments;
+    unsigned int argument_count;
+};
+
+struct interface {
+    const char *name;
+    const struct routine *routines;
+    unsigned int routine_count;
+};
+extern const struct interface interfaces[]; /* ends with a null name */
+const struct interface *interface_lookup(const char *name);
+
+/* ---- numbers -------------------------------------------------------------------- */
+
+void random_start(uint64_t seed, const char *interface, unsigned int kind, uint64_t number);
+uint64_t random_next(void);
+/* Below LIMIT; 0 if LIMIT is 0. */
+uint64_t below(uint64_t limit);
+/* True once in COUNT times. */
+bool once_in(unsigned int count);
+
+/* ---- kinds of hostility ------------------------------------------------------------ */
+
+enum kind { WELL_FORMED, SIZE, TYPE, COUNT, HUGE, RIGHT, CLASS, REPLY, NOISE, NOTIFY, INTERRUPT, ABANDON, PAGER, KINDS };
+extern const char *const kind_names[KINDS];
+
+/* ---- values --------------------------------------------------------------------- */
+
+/* The rights that messages carry; names in our space.  Filled by main before the processes are made. */
+enum { TASKS = 3, FOUND = 32 };
+struct pool {
+    mach_port_t own, dead, set, name_only; /* receive (and send) right of ours, a dead name, a port set, no right at all */
+    mach_port_t tasks[TASKS];              /* without threads */
+    mach_port_t *victims;                  /* those of this process, VICTIM_COUNT */
+    unsigned int victim_count;
+    mach_port_t found[FOUND];              /* what answers brought */
+    unsigned int found_next;
+};
+extern struct pool pool;
+error_t pool_fill(void);
+/* New tasks for those that have died. */
+void pool_tasks_renew(void);
+void pool_tasks_end(void);
+
+/* SIZE bytes of DATA for ARGUMENT, as an honest client might fill them. */
+void value_fill(const struct argument *argument, void *data, size_t size);
+/* A right that the kernel accepts for TYPE (255: any), and its type. */
+mach_port_t right_choose(const char *argument, unsigned int type, unsigned int *chosen);
+/* Any name at all. */
+mach_port_t name_choose(void);
+/* What a string argument might be, at most 1023 bytes. */
+const char *string_choose(void);
+
+/* ---- messages ------------------------------------------------------------------- */
+
+enum { MESSAGE_MAX = 96 * 1024, SLOTS_MAX = 24 };
+struct slot { size_t type_at, data_at, size; bool inlined; };
+struct message {
+    union { mach_msg_header_t head; char bytes[MESSAGE_MAX]; };
+    struct slot slots[SLOTS_MAX];
+    unsigned int slot_count;
+    void *memory[SLOTS_MAX];  /* out of line, to free afterwards */
+    size_t memory_size[SLOTS_MAX];
+    unsigned int memory_count;
+    bool simple;
+    const struct routine *routine;
+};
+void message_build(struct message *message, const struct routine *routine, enum kind kind);
+void message_spoil(struct message *message, enum kind kind);
+void message_noise(struct message *message, const struct interface *interface);
+void message_notification(struct message *message);
+void message_release(struct message *message);
+
+/* ---- sending ---------------------------------------------------------------------- */
+
+enum { OUTCOMES = 5 };
+enum outcome { ANSWERED, ERROR, REFUSED, UNANSWERED, SENT };
+enum outcome message_send(struct message *message, mach_port_t victim, enum kind kind);
+
+/* ---- victims ---------------------------------------------------------------------- */
+
+enum { VICTIMS_MAX = 48 };
+/* Fills PORTS with ports to which INTERFACE's messages may be sent, for which it makes files in the folder FOLDER.  Their number. */
+unsigned int victims_find(const char *interface, const char *folder, mach_port_t ports[VICTIMS_MAX]);
+void victims_release(mach_port_t *ports, unsigned int count);
+/* True for routines that are not sent well-formed because they legitimately end the machine or the test. */
+bool routine_excluded(const char *name);
+
+/* ---- hostile memory ---------------------------------------------------------------- */
+
+/* Pages of SIZE bytes whose pager is hostile, or NULL.  Belongs to the process. */
+void *pager_memory(size_t size);
+
+/* ---- afterwards --------------------------------------------------------------------- */
+
+/* Real calls on every server: how many failed, each with a line. */
+unsigned int servers_ask(const char *folder);
+/* One line a server: names, threads, regions, KiB mapped and resident. */
+error_t census_print(void);
+
+#endif /* HOSTILE_H */

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* main: hostile [-s SEED] [-n COUNT] [-f FIRST] [-k KIND]... [-d FOLDER] [-v] [INTERFACE...]
+         hostile --census | --answer
+
+   Sends COUNT messages (300) of each KIND (all) of each INTERFACE (all), from number FIRST (0) on; -v names each message before it is sent, so that
+   the last one named is the culprit.  After each kind all servers are asked whether they are there.  --census counts what every server holds
+   (root), --answer only asks.  The last line is `hostile: N messages, N failed`; exit status 0 if nothing failed. */
+
+#include "hostile.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { RENEW_EVERY = 100, CHILD_SECONDS = 600, DEATHS_MAX = 40 };
+
+const char *const kind_names[KINDS] = { "well-formed", "size", "type", "count", "huge", "right", "class", "reply", "noise", "notify", "interrupt",
+                                        "abandon", "pager" };
+
+struct wishes {
+    uint64_t seed, first, count;
+    bool kinds[KINDS], verbose;
+    const char *folder;
+};
+
+/* What the child of a batch tells its parent. */
+struct progress {
+    volatile uint64_t number, outcomes[OUTCOMES];
+};
+static struct progress *progress;
+static volatile sig_atomic_t late;
+
+const struct interface *interface_lookup(const char *name)
+{
+    for (const struct interface *i = interfaces; i->name; i++)
+        if (!strcmp(i->name, name))
+            return i;
+    return NULL;
+}
+
+/* ---- in the child ------------------------------------------------------------------- */
+
+static const struct routine *routine_choose(const struct interface *interface, enum kind kind)
+{
+    const struct routine *routine;
+    if (kind == CLASS) { /* of any other interface */
+        unsigned int count = 0;
+        while (interfaces[count].name)
+            count++;
+        interface = &interfaces[below(count)];
+    }
+    for (unsigned int try = 0; try < 40; try++) {
+        routine = &interface->routines[below(interface->routine_count)];
+        if (!routine_excluded(routine->name))
+            return routine;
+    }
+    return NULL;
+}
+
+static void one_message(const struct interface *interface, enum kind kind, const struct wishes *wishes, uint64_t number)
+{
+    static struct message message;
+    random_start(wishes->seed, interface->name, kind, number);
+    mach_port_t victim = pool.victims[below(pool.victim_count)];
+    const struct routine *routine = routine_choose(interface, kind);
+    if (!routine)
+        return;
+    if (kind == NOISE) {
+        message_noise(&message, interface);
+    } else if (kind == NOTIFY) {
+        message_notification(&message);
+    } else {
+        message_build(&message, routine, kind);
+        message_spoil(&message, kind);
+    }
+    if (wishes->verbose)
+        printf("%s %s %llu: %s id %d to %u\n", interface->name, kind_names[kind], (unsigned long long) number,
+               message.routine ? routine->name : "-", message.head.msgh_id, victim);
+    enum outcome outcome = message_send(&message, victim, kind);
+    progress->outcomes[outcome]++;
+    message_release(&message);
+}
+
+static void child_main(const struct interface *interface, enum kind kind, const struct wishes *wishes, uint64_t from, uint64_t end)
+{
+    static mach_port_t ports[VICTIMS_MAX];
+    pool.victims = ports;
+    for (uint64_t number = from; number < end; number++) {
+        if (number == from || number % (kind == ABANDON ? 10 : RENEW_EVERY) == 0) {
+            victims_release(ports, pool.victim_count);
+            pool_tasks_renew();
+            pool.victim_count = victims_find(interface->name, wishes->folder, ports);
+            if (pool.victim_count == 0)
+                _exit(2);
+        }
+        progress->number = number;
+        one_message(interface, kind, wishes, number);
+    }
+    pool_tasks_end();
+    _exit(0);
+}
+
+/* ---- in the parent -------------------------------------------------------------------- */
+
+static void on_alarm(int signo)
+{
+    (void) signo;
+    late = 1;
+}
+
+/* Waits for PID; false if it had to be killed. */
+static bool child_wait(pid_t pid, int *status)
+{
+    late = 0;
+    alarm(CHILD_SECONDS);
+    while (waitpid(pid, status, 0) < 0)
+        if (late) {
+            kill(pid, SIGKILL);
+            waitpid(pid, status, 0);
+            return false;
+        }
+    alarm(0);
+    return true;
+}
+
+/* One kind of one interface; how many failures. */
+static unsigned int batch(const struct interface *interface, enum kind kind, const struct wishes *wishes)
+{
+    uint64_t from = wishes->first, end = wishes->first + wishes->count;
+    unsigned int failed = 0, deaths = 0;
+    memset((void *) progress, 0, sizeof *progress);
+    while (from < end) {
+        int status = 0;
+        fflush(stdout);
+        pid_t pid = fork();
+        if (pid == 0)
+            child_main(interface, kind, wishes, from, end);
+        if (pid < 0 || !child_wait(pid, &status)) {
+            printf("FAILED: %s %s: stuck at message %llu of seed %llu\n", interface->name, kind_names[kind],
+                   (unsigned long long) progress->number, (unsigned long long) wishes->seed);
+            failed++;
+            break;
+        }
+        if (WIFEXITED(status))
+            from = end;
+        else /* a message hit its sender: go on after it */
+            from = progress->number + 1, deaths++;
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
+            printf("%s: nothing to attack\n", interface->name);
+        if (deaths > DEATHS_MAX)
+            break;
+    }
+    printf("%s %s: answered %llu, error %llu, refused %llu, unanswered %llu, sent %llu, sender died %u\n", interface->name, kind_names[kind],
+           (unsigned long long) progress->outcomes[ANSWERED], (unsigned long long) progress->outcomes[ERROR],
+           (unsigned long long) progress->outcomes[REFUSED], (unsigned long long) progress->outcomes[UNANSWERED],
+           (unsigned long long) progress->outcomes[SENT], deaths);
+    return failed + servers_ask(wishes->folder);
+}
+
+static uint64_t sent_count(void)
+{
+    uint64_t sum = 0;
+    for (unsigned int i = 0; i < OUTCOMES; i++)
+        sum += progress->outcomes[i];
+    return sum;
+}
+
+static bool kind_choose(struct wishes *wishes, const char *name)
+{
+    for (unsigned int k = 0; k < KINDS; k++)
+        if (!strcmp(kind_names[k], name))
+            return wishes->kinds[k] = true;
+    fprintf(stderr, "hostile: %s: no such kind\n", name);
+    return false;
+}
+
+static bool wishes_parse(int argc, char **argv, struct wishes *wishes)
+{
+    bool some = false;
+    for (int option; (option = getopt(argc, argv, "s:n:f:k:d:v")) != -1;)
+        switch (option) {
+        case 's': wishes->seed = strtoull(optarg, NULL, 0); break;
+        case 'n': wishes->count = strtoull(optarg, NULL, 0); break;
+        case 'f': wishes->first = strtoull(optarg, NULL, 0); break;
+        case 'd': wishes->folder = optarg; break;
+        case 'v': wishes->verbose = true; break;
+        case 'k':
+            some = true;
+            if (!kind_choose(wishes, optarg))
+                return false;
+            break;
+        default: return false;
+        }
+    for (unsigned int k = 0; k < KINDS && !some; k++)
+        wishes->kinds[k] = true;
+    return true;
+}
+
+static error_t shared_make(void)
+{
+    vm_address_t address = 0;
+    error_t err = vm_allocate(mach_task_self(), &address, vm_page_size, TRUE);
+    if (!err)
+        err = vm_inherit(mach_task_self(), address, vm_page_size, VM_INHERIT_SHARE);
+    progress = (void *) address;
+    return err;
+}
+
+static void attack(const char *name, const struct wishes *wishes, uint64_t *messages, unsigned int *failed)
+{
+    const struct interface *interface = interface_lookup(name);
+    if (!interface) {
+        printf("FAILED: %s: no such interface\n", name);
+        ++*failed;
+        return;
+    }
+    for (unsigned int k = 0; k < KINDS; k++)
+        if (wishes->kinds[k]) {
+            *failed += batch(interface, k, wishes);
+            *messages += sent_count();
+        }
+}
+
+int main(int argc, char **argv)
+{
+    struct wishes wishes = { .seed = 1, .count = 300, .folder = "/tmp/hostile" };
+    struct sigaction action = { .sa_handler = on_alarm };
+    uint64_t messages = 0;
+    unsigned int failed = 0;
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc == 2 && !strcmp(argv[1], "--census"))
+        return census_print() != 0;
+    if (argc == 2 && !strcmp(argv[1], "--answer"))
+        return servers_ask(wishes.folder) != 0;
+    if (!wishes_parse(argc, argv, &wishes))
+        return 2;
+    if (shared_make() != 0 || pool_fill() != 0)
+        return 2;
+    sigaction(SIGALRM, &action, NULL);
+    printf("hostile: seed %llu, %llu of each kind\n", (unsigned long long) wishes.seed, (unsigned long long) wishes.count);
+    if (optind < argc)
+        while (optind < argc)
+            attack(argv[optind++], &wishes, &messages, &failed);
+    else
+        for (const struct interface *i = interfaces; i->name; i++)
+            attack(i->name, &wishes, &messages, &failed);
+    printf("hostile: %llu messages, %u failed\n", (unsigned long long) messages, failed);
+    return failed != 0;
+}
