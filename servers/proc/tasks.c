@@ -75,8 +75,10 @@ static void tasks_dead_name(struct ports_object *object, mach_port_t name)
     if (p && p->pid == HURD_PID_STARTUP)
         startup_died();
     if (p) {
+        /* Only our references: a client may have given the same port as a message port, too. */
+        unsigned urefs = p->task_urefs;
         process_set_task(p, 0, 0);
-        mach_port_destroy(mach_task_self(), name);
+        mach_port_mod_refs(mach_task_self(), name, MACH_PORT_RIGHT_DEAD_NAME, -(int)urefs);
         process_exit(p);
     }
     pthread_mutex_unlock(&proc_lock);

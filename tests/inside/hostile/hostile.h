@@ -82,6 +82,12 @@ struct pool {
 };
 extern struct pool pool;
 error_t pool_fill(void);
+/* A new port of ours: the last one's receive right may have been given away. */
+void pool_own_renew(void);
+/* More references to a send right, and all of them back with one more. */
+enum { HOARD = 1000 };
+void right_hoard(mach_port_t name);
+void right_unhoard(mach_port_t name);
 /* New tasks for those that have died. */
 void pool_tasks_renew(void);
 void pool_tasks_end(void);

@@ -92,6 +92,7 @@ static void child_main(const struct interface *interface, enum kind kind, const 
     for (uint64_t number = from; number < end; number++) {
         if (number == from || number % (kind == ABANDON ? 10 : RENEW_EVERY) == 0) {
             victims_release(ports, pool.victim_count);
+            pool_own_renew();
             pool_tasks_renew();
             pool.victim_count = victims_find(interface->name, wishes->folder, ports);
             if (pool.victim_count == 0)

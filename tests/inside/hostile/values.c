@@ -46,13 +46,40 @@ static mach_port_t port_new(void)
     return port;
 }
 
+/* Rights that are used as often as messages like, moved away by some: they get more references than those can take. */
+void right_hoard(mach_port_t name)
+{
+    if (MACH_PORT_VALID(name))
+        mach_port_mod_refs(mach_task_self(), name, MACH_PORT_RIGHT_SEND, HOARD);
+}
+
+void right_unhoard(mach_port_t name)
+{
+    if (!MACH_PORT_VALID(name))
+        return;
+    if (mach_port_mod_refs(mach_task_self(), name, MACH_PORT_RIGHT_SEND, -HOARD) != 0)
+        mach_port_mod_refs(mach_task_self(), name, MACH_PORT_RIGHT_DEAD_NAME, -HOARD);
+    mach_port_deallocate(mach_task_self(), name);
+}
+
+void pool_own_renew(void)
+{
+    if (MACH_PORT_VALID(pool.own)) {
+        mach_port_mod_refs(mach_task_self(), pool.own, MACH_PORT_RIGHT_RECEIVE, -1);
+        mach_port_mod_refs(mach_task_self(), pool.own, MACH_PORT_RIGHT_DEAD_NAME, -HOARD - 1);
+    }
+    pool.own = port_new();
+    right_hoard(pool.own);
+}
+
 error_t pool_fill(void)
 {
-    pool.own = port_new();
     pool.dead = port_new();
+    right_hoard(pool.dead);
     mach_port_mod_refs(mach_task_self(), pool.dead, MACH_PORT_RIGHT_RECEIVE, -1);
     mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_PORT_SET, &pool.set);
     pool.name_only = 0x7654321;
+    pool_own_renew();
     return pool.own == MACH_PORT_NULL ? ENOMEM : 0;
 }
 
@@ -62,10 +89,10 @@ void pool_tasks_renew(void)
         mach_port_type_t type;
         if (mach_port_type(mach_task_self(), pool.tasks[i], &type) == 0 && (type & MACH_PORT_TYPE_SEND))
             continue;
-        if (MACH_PORT_VALID(pool.tasks[i]))
-            mach_port_deallocate(mach_task_self(), pool.tasks[i]);
+        right_unhoard(pool.tasks[i]);
         if (task_create(mach_task_self(), 0, &pool.tasks[i]) != 0)
             pool.tasks[i] = MACH_PORT_NULL;
+        right_hoard(pool.tasks[i]);
     }
 }
 
@@ -74,7 +101,7 @@ void pool_tasks_end(void)
     for (unsigned int i = 0; i < TASKS; i++)
         if (MACH_PORT_VALID(pool.tasks[i])) {
             task_terminate(pool.tasks[i]);
-            mach_port_deallocate(mach_task_self(), pool.tasks[i]);
+            right_unhoard(pool.tasks[i]);
             pool.tasks[i] = MACH_PORT_NULL;
         }
 }

@@ -25,9 +25,10 @@ static void add(struct list *list, mach_port_t port)
 {
     if (!MACH_PORT_VALID(port))
         return;
-    if (list->count < VICTIMS_MAX)
+    if (list->count < VICTIMS_MAX) {
+        right_hoard(port);
         list->ports[list->count++] = port;
-    else
+    } else
         mach_port_deallocate(mach_task_self(), port);
 }
 
@@ -158,8 +159,10 @@ static void add_startups(struct list *list)
         if (!err && task_get_bootstrap_port(task, &startup) == 0)
             add(list, startup);
         mach_port_deallocate(mach_task_self(), file);
-        mach_port_deallocate(mach_task_self(), pool.tasks[i]); /* it stays suspended; ended with the others */
+        task_terminate(pool.tasks[i]); /* the new one stays suspended; ended with the others */
+        right_unhoard(pool.tasks[i]);
         pool.tasks[i] = task;
+        right_hoard(task);
     }
 }
 
@@ -182,11 +185,12 @@ static void add_auths(struct list *list)
     }
 }
 
+/* Those of the servers of the boot; the others belong to the C library. */
 static void add_message_ports(struct list *list)
 {
-    for (pid_t pid = 2; pid < 20; pid++) {
+    for (pid_t pid = 2; pid < 10; pid++) {
         mach_port_t port;
-        if (pid != getpid() && pid != getppid() && proc_getmsgport(getproc(), pid, &port) == 0)
+        if (proc_getmsgport(getproc(), pid, &port) == 0)
             add(list, port);
     }
 }
@@ -207,7 +211,7 @@ static void add_memory_objects(struct list *list, const char *folder)
             add(list, reading);
             add(list, writing);
         }
-        mach_port_deallocate(mach_task_self(), files.ports[i]);
+        right_unhoard(files.ports[i]);
     }
 }
 
@@ -259,8 +263,7 @@ unsigned int victims_find(const char *interface, const char *folder, mach_port_t
 void victims_release(mach_port_t *ports, unsigned int count)
 {
     for (unsigned int i = 0; i < count; i++)
-        if (MACH_PORT_VALID(ports[i]))
-            mach_port_deallocate(mach_task_self(), ports[i]);
+        right_unhoard(ports[i]);
 }
 
 bool routine_excluded(const char *name)
