@@ -11,8 +11,9 @@
      2. inodes, tables of a block map: what they name is there already
      3. directory blocks with names entered or changed: their inodes are there already
      4. blocks of the inode table with inodes that were deleted: what replaced their names is there already
-     5. directory blocks from which something was taken: where it went is there already
-   A block that is due in two groups goes with the later one, but what is new always goes first.  Blocks that were freed are not used again
+     5. directory blocks from which something moved to another block: where it went is there already
+   A block that is due in two groups goes with the later one, but what is new always goes first.  Where that puts the two blocks of a rename
+   in the wrong order, dir.c has everything written in between.  Blocks that were freed are not used again
    until this has run its course (balloc.c), so nothing on the disk belongs to two files.  What a write changes while it is under way goes
    with it; that may put a change one group too early, and costs the name (not the file) when the power fails in that very moment.
 
@@ -425,6 +426,18 @@ void ext2_cache_dirty(struct ext2_fs *fs, struct ext2_buf *buf, enum ext2_order 
             line_mark(line, bit, order);
     }
     pthread_mutex_unlock(&c->lock);
+}
+
+bool ext2_cache_is_before(struct ext2_fs *fs, uint32_t first, uint32_t second)
+{
+    struct ext2_cache *c = fs->cache;
+    unsigned int i, j;
+    uint32_t a = block_bit(c, first, &i), b = block_bit(c, second, &j);
+    pthread_mutex_lock(&c->lock);
+    const struct ext2_line *x = line_lookup(c, first >> c->line_log), *y = line_lookup(c, second >> c->line_log);
+    bool before = !x || !(x->dirty & a) || (!(x->order[EXT2_REMOVED] & a) && !(y && y->order[EXT2_FIRST] & b));
+    pthread_mutex_unlock(&c->lock);
+    return before;
 }
 
 void ext2_cache_put(struct ext2_fs *fs, struct ext2_buf *buf)

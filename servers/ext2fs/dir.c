@@ -12,6 +12,9 @@
 
 #define DAMAGED_MAX 8u           /* blocks of a directory that one search reports before it gives up */
 
+/* What this thread entered last, and where: when it removes a name of the same inode next, that is a rename.  */
+static _Thread_local struct { uint32_t ino, block; } entered;
+
 /* ---- entries in a block --------------------------------------------------------------------------- */
 
 const char *ext2_dirent_wrong(const struct ext2_fs *fs, const struct ext2_buf *buf, uint32_t offset)
@@ -83,6 +86,8 @@ error_t ext2_dirblock_enter(struct ext2_fs *fs, struct ext2_inode *dir, const st
             e = dirent_at(&buf, slot->offset + e->rec_len);
         }
         ext2_dirent_fill(fs, e, rec_len, name, length, ino, type);
+        entered.ino = ino;
+        entered.block = buf.block;
         ext2_cache_dirty(fs, &buf, EXT2_ENTRY);
         ext2_dindex_entered(fs, dir, name, length, slot->block, &buf);
     }
@@ -186,6 +191,8 @@ static error_t dir_append(struct ext2_fs *fs, struct ext2_inode *dir, const char
     if (err)
         return err;
     ext2_dirent_fill(fs, dirent_at(&buf, 0), fs->block_size, name, length, ino, type);
+    entered.ino = ino;
+    entered.block = buf.block;
     ext2_cache_dirty(fs, &buf, EXT2_ENTRY);
     ext2_dindex_entered(fs, dir, name, length, lblock, &buf);
     ext2_cache_put(fs, &buf);
@@ -259,10 +266,14 @@ error_t ext2_dir_remove(struct ext2_fs *fs, struct ext2_inode *dir, const struct
     if (err)
         return err;
     struct dir_entry *e = dirent_at(&buf, slot->offset), *before = dirent_at(&buf, slot->previous);
+    bool moved = entered.ino == e->inode && entered.block != buf.block;
+    if (moved && ext2_inode_is_old(fs, e->inode) && !ext2_cache_is_before(fs, entered.block, buf.block))
+        (void)ext2_sync(fs, false, false);       /* what cannot be written stays dirty: the next sync says so */
+    entered.ino = 0;
     if (slot->offset != slot->previous && slot->previous + before->rec_len == slot->offset)
         before->rec_len = (uint16_t)(before->rec_len + e->rec_len);
     e->inode = 0;
-    ext2_cache_dirty(fs, &buf, EXT2_REMOVED);
+    ext2_cache_dirty(fs, &buf, moved ? EXT2_REMOVED : EXT2_ENTRY);
     if (dir->dindex) {
         char name[DIRENT_NAME_MAX];
         memcpy(name, e->name, e->name_len);
@@ -282,6 +293,10 @@ error_t ext2_dir_rewrite(struct ext2_fs *fs, struct ext2_inode *dir, const struc
     e->inode = ino;
     if (fs->filetype)
         e->file_type = type;
+    if (!name_is_dot(e->name, e->name_len)) {
+        entered.ino = ino;
+        entered.block = buf.block;
+    }
     ext2_cache_dirty(fs, &buf, EXT2_ENTRY);
     ext2_cache_put(fs, &buf);
     return 0;

@@ -34,6 +34,7 @@ struct ext2_freed { char *map; uint32_t count; };
 /* What is known of a group besides its descriptor.  */
 struct ext2_group {
     uint32_t first_free, first_free_inode;   /* no bit below is clear in the bitmaps */
+    char *created;                     /* inodes that were taken since the last sync, or NULL: none */
     struct ext2_freed freed[2];        /* since the last sync (of index syncs & 1), and since the one before */
 };
 
@@ -155,7 +156,7 @@ enum ext2_order {
     EXT2_INODE,          /* inodes, tables of a block map */
     EXT2_ENTRY,          /* names entered or changed */
     EXT2_DELETED,        /* inodes deleted */
-    EXT2_REMOVED,        /* names taken away, or moved to another block */
+    EXT2_REMOVED,        /* names moved to another block */
     EXT2_ORDERS
 };
 
@@ -170,6 +171,8 @@ error_t ext2_cache_get(struct ext2_fs *fs, uint32_t block, struct ext2_buf *buf)
 error_t ext2_cache_zero(struct ext2_fs *fs, uint32_t block, struct ext2_buf *buf);
 /* Notes that the contents were changed, and when they may be written.  */
 void ext2_cache_dirty(struct ext2_fs *fs, struct ext2_buf *buf, enum ext2_order order);
+/* Whether block FIRST, as it is now, will be on the disk before a change of block SECOND that is marked EXT2_REMOVED.  */
+bool ext2_cache_is_before(struct ext2_fs *fs, uint32_t first, uint32_t second);
 void ext2_cache_put(struct ext2_fs *fs, struct ext2_buf *buf);
 /* COUNT blocks from BLOCK on are free now: their contents need not be written.  On return no write of them is under way.  */
 void ext2_cache_forget(struct ext2_fs *fs, uint32_t block, uint32_t count);
@@ -199,6 +202,10 @@ uint32_t ext2_inode_goal(struct ext2_fs *fs, uint32_t ino);
 
 /* Takes a free inode for a new file of MODE in directory PARENT (inode number).  ENOSPC, EIO.  */
 error_t ext2_ialloc(struct ext2_fs *fs, uint32_t parent, uint16_t mode, uint32_t *ino);
+/* Whether INO was in use when the last sync began.  */
+bool ext2_inode_is_old(struct ext2_fs *fs, uint32_t ino);
+/* A sync has come to its end.  */
+void ext2_inodes_age(struct ext2_fs *fs);
 void ext2_ifree(struct ext2_fs *fs, uint32_t ino, bool directory);
 
 /* A bitmap's bit.  */

@@ -7,6 +7,7 @@
 
 #include "ext2.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -40,6 +41,39 @@ static uint32_t map_next_clear(const char *map, uint32_t from, uint32_t size)
     return size;
 }
 
+/* ---- what is new; alloc_lock held ------------------------------------------------------------------ */
+
+/* Without memory for it the inode counts as old: that costs time at most.  */
+static void created_note(struct ext2_fs *fs, uint32_t group, uint32_t bit)
+{
+    char **map = &fs->state[group].created;
+    if (!*map)
+        *map = calloc(1, (fs->inodes_per_group + 7) / 8);
+    if (*map)
+        (*map)[bit / 8] = (char)((*map)[bit / 8] | 1 << bit % 8);
+}
+
+bool ext2_inode_is_old(struct ext2_fs *fs, uint32_t ino)
+{
+    uint32_t group = (ino - 1) / fs->inodes_per_group, bit = (ino - 1) % fs->inodes_per_group;
+    pthread_mutex_lock(&fs->alloc_lock);
+    bool old = group >= fs->ngroups || !fs->state[group].created || !ext2_bit_test(fs->state[group].created, bit);
+    pthread_mutex_unlock(&fs->alloc_lock);
+    return old;
+}
+
+void ext2_inodes_age(struct ext2_fs *fs)
+{
+    pthread_mutex_lock(&fs->alloc_lock);
+    for (uint32_t g = 0; g < fs->ngroups; g++) {
+        free(fs->state[g].created);
+        fs->state[g].created = NULL;
+    }
+    pthread_mutex_unlock(&fs->alloc_lock);
+}
+
+/* ---- taking and giving back ---------------------------------------------------------------------------- */
+
 /* Takes the first free inode of GROUP; ENOSPC.  */
 static error_t group_take(struct ext2_fs *fs, uint32_t group, bool directory, uint32_t *ino)
 {
@@ -59,6 +93,7 @@ static error_t group_take(struct ext2_fs *fs, uint32_t group, bool directory, ui
         ext2_cache_dirty(fs, &buf, EXT2_FIRST);
         fs->state[group].first_free_inode = i + 1;
         group_count(fs, group, -1, directory);
+        created_note(fs, group, i);
         *ino = before + i + 1;
     }
     ext2_cache_put(fs, &buf);

@@ -286,6 +286,7 @@ void ext2_unmount(struct ext2_fs *fs)
     for (uint32_t g = 0; fs->state && g < fs->ngroups; g++) {
         free(fs->state[g].freed[0].map);
         free(fs->state[g].freed[1].map);
+        free(fs->state[g].created);
     }
     free(fs->state);
     pthread_mutex_destroy(&fs->alloc_lock);
@@ -378,8 +379,10 @@ static error_t pass(struct ext2_fs *fs, uint16_t state, bool flush, bool all)
         e = store_flush(fs->store);
         err = err ? err : e;
     }
-    if (!err)
+    if (!err) {
         ext2_bfreed_release(fs, all);
+        ext2_inodes_age(fs);
+    }
     return err;
 }
 

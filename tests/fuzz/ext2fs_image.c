@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* libFuzzer target: any bytes as an ext2 image.  The image is mounted, walked, read, written and synced; nothing may crash, hang or leak.
+/* libFuzzer target: any bytes as an ext2 image.  The image is mounted, its orphans are freed, it is walked, read, written and synced; names
+   are entered until directories split, renamed and removed; attributes come and go.  Nothing may crash, hang or leak.
 
    Sources: servers/ext2fs/cache.c servers/ext2fs/feature.c servers/ext2fs/super.c servers/ext2fs/balloc.c servers/ext2fs/ialloc.c
        servers/ext2fs/fresh.c servers/ext2fs/map.c servers/ext2fs/inode.c servers/ext2fs/orphan.c servers/ext2fs/hash.c
@@ -11,6 +12,7 @@
 #include "../../servers/ext2fs/ext2.h"
 
 #include <store/store.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -44,16 +46,59 @@ static void file_visit(struct ext2_fs *fs, struct ext2_inode *i)
     pthread_mutex_unlock(&i->map_lock);
 }
 
+/* Enters names of all lengths, enough to split a leaf of an index, and takes some of them away again.  */
+static void names_change(struct ext2_fs *fs, struct ext2_inode *dir)
+{
+    char name[DIRENT_NAME_MAX + 1];
+    struct ext2_slot slot;
+    uint32_t found;
+    for (unsigned int i = 0; i < 40; i++) {
+        size_t length = (size_t)snprintf(name, sizeof name, "%0*u", (int)(1 + i * 37 % 250), i);
+        if (ext2_dir_lookup(fs, dir, name, length, &found, &slot) == ENOENT)
+            (void)ext2_dir_enter(fs, dir, name, length, 11, FT_REG, &slot);
+    }
+    for (unsigned int i = 0; i < 40; i += 3) {
+        size_t length = (size_t)snprintf(name, sizeof name, "%0*u", (int)(1 + i * 37 % 250), i);
+        if (ext2_dir_lookup(fs, dir, name, length, &found, &slot) == 0)
+            (void)ext2_dir_remove(fs, dir, &slot);
+    }
+}
+
+/* One name that the image has goes to another directory entry, as rename does it.  */
+static void name_move(struct ext2_fs *fs, struct ext2_inode *dir, const char *from, const char *to)
+{
+    struct ext2_slot slot, old;
+    uint32_t ino, found;
+    if (ext2_dir_lookup(fs, dir, from, strlen(from), &ino, &old))
+        return;
+    if (ext2_dir_lookup(fs, dir, to, strlen(to), &found, &slot) == 0)
+        (void)ext2_dir_rewrite(fs, dir, &slot, ino, FT_REG);
+    else
+        (void)ext2_dir_enter(fs, dir, to, strlen(to), ino, FT_REG, &slot);
+    if (ext2_dir_lookup(fs, dir, from, strlen(from), &ino, &old) == 0)
+        (void)ext2_dir_remove(fs, dir, &old);
+}
+
+static void attributes_change(struct ext2_fs *fs, struct ext2_inode *i)
+{
+    char *value, large[700];
+    size_t length;
+    memset(large, 'x', sizeof large);
+    if (ext2_xattr_get(fs, i, XATTR_INDEX_GNU, "translator", &value, &length) == 0)
+        free(value);
+    (void)ext2_xattr_set(fs, i, XATTR_INDEX_GNU, "author", large, i->ino % 2 ? 600 : 20);
+    (void)ext2_xattr_set(fs, i, XATTR_INDEX_GNU, "translator", "/hurd/null\0", 12);
+    if (i->ino % 4 == 0)
+        (void)ext2_xattr_set(fs, i, XATTR_INDEX_GNU, "author", NULL, 0);
+}
+
 static void inode_visit(struct ext2_fs *fs, uint32_t ino, unsigned int depth)
 {
     struct ext2_inode i = { .ino = ino };
     char *value;
-    size_t length;
     if (ext2_inode_read(fs, &i))
         return;
-    if (ext2_xattr_get(fs, &i, XATTR_INDEX_GNU, "translator", &value, &length) == 0)
-        free(value);
-    (void)ext2_xattr_set(fs, &i, XATTR_INDEX_GNU, "translator", "/hurd/null\0", 12);
+    attributes_change(fs, &i);
     if (S_ISDIR(i.mode) && depth < DEPTH_MAX) {
         struct walk w = { fs, depth, 0 };
         uint64_t cookie = 0;
@@ -64,11 +109,19 @@ static void inode_visit(struct ext2_fs *fs, uint32_t ino, unsigned int depth)
             (void)ext2_dir_enter(fs, &i, "new", 3, found, FT_REG, &slot);
         if (ext2_dir_lookup(fs, &i, "a", 1, &found, &slot) == 0)
             (void)ext2_dir_remove(fs, &i, &slot);
+        names_change(fs, &i);
+        name_move(fs, &i, "file", "name-5-of-several-words-to-fill-a-block");
+        name_move(fs, &i, "link", "another name for the link");
+        (void)ext2_dir_check_empty(fs, &i);
     } else if (S_ISREG(i.mode)) {
         file_visit(fs, &i);
     } else if (S_ISLNK(i.mode) && (value = malloc(i.size + 1)) != NULL) {
         (void)ext2_link_read(fs, &i, value);
         free(value);
+    }
+    if (ino % 5 == 0) {
+        i.links = 0;
+        ext2_orphan_add(fs, &i);
     }
     (void)ext2_inode_write(fs, &i);
     if (ino % 3 == 0 && ino >= fs->first_ino)
@@ -89,6 +142,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (ext2_mount(store, 1 << 18, &fs, NULL) == 0) {
             if (ext2_set_writable(fs, true) == 0)
                 inode_visit(fs, INO_ROOT, 0);
+            (void)ext2_sync(fs, true, false);
             (void)ext2_sync(fs, true, true);
             (void)ext2_reload(fs);
             ext2_unmount(fs);
