@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The part of io.defs that single nodes do not have: shared file pointers in memory, and asynchronous input.  */
+/* The part of io.defs that single nodes do not have: shared file pointers in memory, and messages about input.  */
 
 #include "trivfs-internal.h"
 
@@ -8,24 +8,6 @@
 kern_return_t S_io_async(trivfs_protid_t protid, mach_port_t notify, mach_port_t *id, mach_msg_type_name_t *type)
 {
     (void)protid, (void)notify, (void)id, (void)type;
-    return EOPNOTSUPP;
-}
-
-kern_return_t S_io_mod_owner(trivfs_protid_t protid, pid_t owner)
-{
-    (void)protid, (void)owner;
-    return EOPNOTSUPP;
-}
-
-kern_return_t S_io_get_owner(trivfs_protid_t protid, pid_t *owner)
-{
-    (void)protid, (void)owner;
-    return EOPNOTSUPP;
-}
-
-kern_return_t S_io_get_icky_async_id(trivfs_protid_t protid, mach_port_t *id, mach_msg_type_name_t *type)
-{
-    (void)protid, (void)id, (void)type;
     return EOPNOTSUPP;
 }
 

@@ -203,6 +203,30 @@ kern_return_t S_io_select_timeout(trivfs_protid_t protid, timespec_t timeout, in
     return select_wait(protid, type, &timeout);
 }
 
+/* ---- signals about input ------------------------------------------------------------------ */
+
+kern_return_t S_io_mod_owner(trivfs_protid_t protid, pid_t owner)
+{
+    if (protid == NULL || protid->peropen->control->ops->owner == NULL)
+        return EOPNOTSUPP;
+    return protid->peropen->control->ops->owner(protid, true, &owner);
+}
+
+kern_return_t S_io_get_owner(trivfs_protid_t protid, pid_t *owner)
+{
+    if (protid == NULL || protid->peropen->control->ops->owner == NULL)
+        return EOPNOTSUPP;
+    return protid->peropen->control->ops->owner(protid, false, owner);
+}
+
+kern_return_t S_io_get_icky_async_id(trivfs_protid_t protid, mach_port_t *id, mach_msg_type_name_t *type)
+{
+    *type = MACH_MSG_TYPE_MOVE_SEND;
+    if (protid == NULL || protid->peropen->control->ops->async_id == NULL)
+        return EOPNOTSUPP;
+    return protid->peropen->control->ops->async_id(protid, id);
+}
+
 /* ---- modes ---------------------------------------------------------------------------- */
 
 /* Replaces the changeable flags of MASK by BITS. */

@@ -91,6 +91,10 @@ struct trivfs_ops {
     /* Blocks (ports_cond_timedwait with UNTIL, NULL: for ever) until one of *TYPE (SELECT_READ|WRITE|URG) is possible; leaves in *TYPE those that
        are. NULL: everything is always possible.  The library has arranged that the wait ends when the client goes. */
     error_t (*select)(struct trivfs_protid *protid, int *type, const struct timespec *until);
+    /* io_mod_owner, io_get_owner: who hears of input by SIGIO (a process, negative a group), set (*OWNER) or told; and io_get_icky_async_id: the
+       port, a send right for the caller, that such a signal is sent with. NULL: EOPNOTSUPP. */
+    error_t (*owner)(struct trivfs_protid *protid, bool set, pid_t *owner);
+    error_t (*async_id)(struct trivfs_protid *protid, mach_port_t *id);
     /* Size in bytes for SEEK_END, and truncation. NULL: 0, and: accepted without effect. */
     off_t (*size)(struct trivfs_protid *protid);
     error_t (*set_size)(struct trivfs_protid *protid, off_t size);

@@ -186,3 +186,30 @@ void device_set_speed(struct device *device, int baud)
         return;
     }
 }
+
+/* ---- breaks and modem lines ------------------------------------------------------------------------ */
+
+error_t device_set_break(struct device *device, bool on)
+{
+    int nothing = 0;
+    kern_return_t err = device_set_status(device->port, on ? TTY_SET_BREAK : TTY_CLEAR_BREAK, (dev_status_t)&nothing, 0);
+
+    return err == D_INVALID_OPERATION ? EOPNOTSUPP : device_error(err);
+}
+
+error_t device_modem(struct device *device, int *bits)
+{
+    mach_msg_type_number_t count = TTY_MODEM_COUNT;
+    kern_return_t err = device_get_status(device->port, TTY_MODEM, (dev_status_t)bits, &count);
+
+    if (!err && count < TTY_MODEM_COUNT)
+        return EOPNOTSUPP;
+    return err == D_INVALID_OPERATION ? EOPNOTSUPP : device_error(err);
+}
+
+error_t device_set_modem(struct device *device, int bits)
+{
+    kern_return_t err = device_set_status(device->port, TTY_MODEM, (dev_status_t)&bits, TTY_MODEM_COUNT);
+
+    return err == D_INVALID_OPERATION ? EOPNOTSUPP : device_error(err);
+}

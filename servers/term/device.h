@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <mach.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,13 @@ error_t device_open_if_closed(struct device *device);
 
 /* Writes all of it. EIO. */
 error_t device_write_all(struct device *device, const void *data, size_t size);
+
+/* Begins or ends a break; EOPNOTSUPP: the device knows none. */
+error_t device_set_break(struct device *device, bool on);
+
+/* The modem lines, TIOCM_*, which are Mach's TM_*: read, and set.  EOPNOTSUPP: the device has none. */
+error_t device_modem(struct device *device, int *bits);
+error_t device_set_modem(struct device *device, int bits);
 
 /* Sets the line's speed, in baud, where the device has one and knows this one. */
 void device_set_speed(struct device *device, int baud);

@@ -147,6 +147,11 @@ void line_set_modes(struct line *line, const struct modes *modes, struct line_ev
         canonical_begin(line, events);
     else if (!is_canonical(line))
         events->readable = true; /* MIN and TIME may say something else now */
+    if (line->modes.lflag & L_PENDIN) { /* a wish, not a state */
+        line->modes.lflag &= ~L_PENDIN;
+        if (line->edit.count > 0)
+            line_retype(line);
+    }
     if (!(modes->iflag & I_IXON))
         line_start(line, events);
 }
@@ -160,12 +165,14 @@ void line_flush_input(struct line *line)
     line->delimiters = 0;
     line->literal_next = false;
     line->hard_erasing = false;
+    line->input_flushed = true;
     sender_start_if_empty(line);
 }
 
 void line_flush_output(struct line *line)
 {
     line->output.length = 0;
+    line->output_flushed = true;
 }
 
 void line_stop(struct line *line)

@@ -23,6 +23,7 @@ enum {
     LINE_INPUT_MAX = 8192, /* characters typed and not read: beyond that they are refused with a beep */
     LINE_XOFF_AT = 6144,   /* with IXOFF: stop the sender, and let it go on */
     LINE_XON_AT = 2048,
+    LINE_ECHO_MAX = 16384, /* bytes waiting for the device: beyond that nothing more is echoed */
 };
 
 /* The status key's signal; a host of the unit tests may not have it. */
@@ -45,6 +46,8 @@ struct line {
     bool hard_erasing;        /* with ECHOPRT: within \.../ */
     bool stopped;             /* by the stop key or TIOCSTOP: nothing goes to the device */
     bool sender_stopped;      /* with IXOFF: we have sent the stop character */
+    bool input_flushed;       /* line_flush_input, line_flush_output were called; for the owner, who clears them */
+    bool output_flushed;
 };
 
 /* What line_input, line_set_modes and line_read want done. */
@@ -64,11 +67,18 @@ void line_reset(struct line *line);
 /* SIZE bytes have come from the device. */
 void line_input(struct line *line, const uint8_t *bytes, size_t size, struct line_events *events);
 
+/* A record from a pty's master in remote mode: SIZE bytes, not looked at, that a read in canonical mode gets as a line; 0 bytes are an
+   end of file.  Gives how many were taken: at most LINE_INPUT_MAX. */
+size_t line_input_record(struct line *line, const uint8_t *bytes, size_t size, struct line_events *events);
+
+/* How many more typed bytes are taken without any being refused. */
+size_t line_room(const struct line *line);
+
 /* Appends what a program writes, processed, to `output' until that holds LIMIT bytes or more: gives how many of the
    bytes were taken (fewer also when memory is short). */
 size_t line_write(struct line *line, const uint8_t *bytes, size_t size, size_t limit);
 
-/* The same for one character of the terminal's own; a character that finds no memory is lost. */
+/* The same for one character of the terminal's own; a character that finds no memory, or LINE_ECHO_MAX bytes before it, is lost. */
 void line_put(struct line *line, uint8_t c);
 
 /* Whether a read gives something (the end of file is something); how many bytes. */

@@ -231,10 +231,23 @@ static void store(struct line *line, uint16_t entry, struct line_events *events)
         raw(line, entry, events);
 }
 
+/* With EXTPROC all that a key could mean has been dealt with where it was typed; lines still end where they do. */
+static void external(struct line *line, uint8_t c, struct line_events *events)
+{
+    uint16_t entry = c | (line->modes.lflag & L_ICANON ? canonical_marks(line, c) & (MARK_DELIM | MARK_EOF) : 0);
+
+    if (line_room(line) > 0)
+        deliver(line, entry, events);
+}
+
 static void character(struct line *line, uint8_t c, struct line_events *events)
 {
     uint16_t marks = 0;
 
+    if (line->modes.lflag & L_EXTPROC) {
+        external(line, c, events);
+        return;
+    }
     if (line->modes.iflag & I_ISTRIP)
         c &= 0x7f;
     if (line->literal_next) {
@@ -254,6 +267,24 @@ static void character(struct line *line, uint8_t c, struct line_events *events)
     if (c == 0xff && (line->modes.iflag & I_PARMRK) && !(line->modes.iflag & I_ISTRIP))
         store(line, 0xff | MARK_QUOTED, events); /* a true 255 is doubled: one alone begins an error's report */
     store(line, c | marks, events);
+}
+
+size_t line_room(const struct line *line)
+{
+    size_t there = (size_t)line->input.count + line->edit.count;
+
+    return there < LINE_INPUT_MAX ? LINE_INPUT_MAX - there : 0;
+}
+
+size_t line_input_record(struct line *line, const uint8_t *bytes, size_t size, struct line_events *events)
+{
+    size_t room = line_room(line), count = size < room ? size : room;
+
+    if (size == 0)
+        deliver(line, MARK_EOF, events);
+    for (size_t i = 0; i < count; i++)
+        deliver(line, bytes[i] | MARK_QUOTED | (i + 1 == count ? MARK_DELIM : 0), events);
+    return count;
 }
 
 void line_input(struct line *line, const uint8_t *bytes, size_t size, struct line_events *events)

@@ -156,5 +156,6 @@ size_t line_write(struct line *line, const uint8_t *bytes, size_t size, size_t l
 
 void line_put(struct line *line, uint8_t c)
 {
-    put(line, &c, 1, line->output.length + CHARACTER_MAX);
+    if (line->output.length < LINE_ECHO_MAX)
+        put(line, &c, 1, line->output.length + CHARACTER_MAX);
 }

@@ -23,7 +23,8 @@ enum {
     O_ONLRET = 1 << 6, O_OLCUC = 1 << 17,
 };
 
-/* Control.  The console has no modem lines; these are kept, and the character size is always 8. */
+/* Control.  These are kept; the character size is always 8, and breaks and errors of parity are not reported: Mach's devices do not
+   tell of them (IGNBRK, BRKINT, IGNPAR, INPCK have nothing to do). */
 enum {
     C_CIGNORE = 1 << 0, C_CS8 = 3 << 8, C_CREAD = 1 << 11, C_HUPCL = 1 << 14, C_CLOCAL = 1 << 15,
 };
@@ -32,7 +33,8 @@ enum {
 enum {
     L_ECHOKE = 1 << 0, L_ECHOE = 1 << 1, L_ECHOK = 1 << 2, L_ECHO = 1 << 3, L_ECHONL = 1 << 4, L_ECHOPRT = 1 << 5,
     L_ECHOCTL = 1 << 6, L_ISIG = 1 << 7, L_ICANON = 1 << 8, L_ALTWERASE = 1 << 9, L_IEXTEN = 1 << 10,
-    L_TOSTOP = 1 << 22, L_FLUSHO = 1 << 23, L_NOKERNINFO = 1 << 25,
+    L_EXTPROC = 1 << 11, /* somebody behind the pty edits: what comes is taken as it is */
+    L_TOSTOP = 1 << 22, L_FLUSHO = 1 << 23, L_NOKERNINFO = 1 << 25, L_PENDIN = 1 << 29,
 };
 #define L_NOFLSH (1u << 31)
 

@@ -8,6 +8,8 @@
 #include "tioctl_S.h"
 
 struct terminal node_terminal;
+struct pty node_pty;
+const char *node_peer_name;
 struct cttyid *node_cttyid;
 
 struct caller node_caller(const struct trivfs_protid *protid)
@@ -100,6 +102,23 @@ static error_t node_select(struct trivfs_protid *protid, int *type, const struct
     return terminal_select(&node_terminal, type, until);
 }
 
+static error_t node_owner(struct trivfs_protid *protid, bool set, pid_t *owner)
+{
+    (void)protid;
+    if (set)
+        terminal_set_owner(&node_terminal, *owner);
+    else
+        *owner = terminal_owner(&node_terminal);
+    return 0;
+}
+
+static error_t node_async_id(struct trivfs_protid *protid, mach_port_t *id)
+{
+    (void)protid;
+    *id = ports_object_send_right(node_cttyid);
+    return *id == MACH_PORT_NULL ? ENOMEM : 0;
+}
+
 static const ports_interface_t node_interfaces[] = { term_server_routine, tioctl_server_routine, NULL };
 
 const struct trivfs_ops node_ops = {
@@ -114,6 +133,77 @@ const struct trivfs_ops node_ops = {
     .write = node_write,
     .readable = node_readable,
     .select = node_select,
+    .owner = node_owner,
+    .async_id = node_async_id,
+    .node_interfaces = node_interfaces,
+};
+
+/* ---- a pty's master ---------------------------------------------------------------------------- */
+
+static error_t master_open(struct trivfs_peropen *peropen, struct fshelp_user *user)
+{
+    (void)user;
+    if (!is_for_data(peropen->flags))
+        return 0;
+    error_t err = pty_open(&node_pty);
+    if (!err)
+        peropen->hook = &node_pty; /* to be closed */
+    return err;
+}
+
+static void master_close(struct trivfs_peropen *peropen)
+{
+    if (peropen->hook)
+        pty_close(&node_pty);
+}
+
+static error_t master_read(struct trivfs_protid *protid, off_t offset, size_t amount, struct trivfs_buffer *buffer)
+{
+    (void)offset;
+    size_t there = pty_readable(&node_pty);
+    if (amount > there && there > buffer->capacity)
+        amount = there;
+    if (amount > buffer->capacity && there > buffer->capacity) {
+        error_t err = trivfs_buffer_reserve(buffer, amount);
+        if (err)
+            return err;
+    }
+    if (amount > buffer->capacity)
+        amount = buffer->capacity;
+    return pty_read(&node_pty, protid->peropen->flags & O_NONBLOCK, buffer->data, amount, &buffer->length);
+}
+
+static error_t master_write(struct trivfs_protid *protid, off_t offset, const void *data, size_t length, size_t *amount)
+{
+    (void)offset;
+    return pty_write(&node_pty, protid->peropen->flags & O_NONBLOCK, data, length, amount);
+}
+
+static error_t master_readable(struct trivfs_protid *protid, size_t *amount)
+{
+    (void)protid;
+    *amount = pty_readable(&node_pty);
+    return 0;
+}
+
+static error_t master_select(struct trivfs_protid *protid, int *type, const struct timespec *until)
+{
+    (void)protid;
+    return pty_select(&node_pty, type, until);
+}
+
+const struct trivfs_ops node_master_ops = {
+    .name = "term",
+    .fstype = FSTYPE_TERM,
+    .modes = O_READ | O_WRITE,
+    .node_type = S_IFCHR,
+    .open = master_open,
+    .close = master_close,
+    .stat = node_stat,
+    .read = master_read,
+    .write = master_write,
+    .readable = master_readable,
+    .select = master_select,
     .node_interfaces = node_interfaces,
 };
 

@@ -8,6 +8,7 @@
 #define TERM_NODE_H
 
 #include <trivfs/trivfs.h>
+#include "pty.h"
 #include "terminal.h"
 
 /* The terminal's id port: what a process keeps as INIT_PORT_CTTYID.  It speaks termctty_open_terminal. */
@@ -18,10 +19,13 @@ struct cttyid {
 typedef struct cttyid *cttyid_t;
 extern struct ports_class node_cttyid_class;
 
-extern const struct trivfs_ops node_ops;
+extern const struct trivfs_ops node_ops;        /* of the terminal */
+extern const struct trivfs_ops node_master_ops; /* of a pty's master: the second node of a server that has one */
 
 /* The one terminal and its id port of this server; constant once main serves. */
 extern struct terminal node_terminal;
+extern struct pty node_pty;
+extern const char *node_peer_name; /* of a pty: the slave's, for the master; NULL: a device's terminal */
 extern struct cttyid *node_cttyid;
 
 static inline uint64_t node_tag(pid_t pid, pid_t pgrp)
@@ -33,6 +37,12 @@ struct caller node_caller(const struct trivfs_protid *protid);
 
 /* Whether PROTID is one of this terminal and is open for any of MODES (O_READ, O_WRITE): EOPNOTSUPP, EBADF. */
 error_t node_check(const struct trivfs_protid *protid, int modes);
+
+/* Whether PROTID is one of the pty's master. */
+static inline bool node_is_master(const struct trivfs_protid *protid)
+{
+    return protid->peropen->control->ops == &node_master_ops;
+}
 
 /* The same, and that it may change the terminal: EBACKGROUND. */
 error_t node_check_change(const struct trivfs_protid *protid);

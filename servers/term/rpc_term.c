@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* rpc_term.c: the routines of term.defs.  This terminal sits on a Mach device for life: what would put it on something else
-   answers EOPNOTSUPP. */
+/* rpc_term.c: the routines of term.defs.  A terminal stays on what it was started on for life: what would put it on something else
+   answers EOPNOTSUPP.  A pty's master is nobody's controlling terminal, and has nothing below it: that tells the C library (ptsname) which side it
+   has. */
 
 #include <fcntl.h>
 #include <hurd/io.h>
@@ -9,7 +10,7 @@
 #include "term_S.h"
 
 /* What term_get_bottom_type tells. */
-enum { TERM_ON_MACHDEV = 1 };
+enum { TERM_ON_MACHDEV = 1, TERM_ON_MASTERPTY = 3 };
 
 /* Hands the port of an object that the caller has just made over to the answer. */
 static error_t give_port(void *object, mach_port_t *port, mach_msg_type_name_t *type)
@@ -22,7 +23,7 @@ static error_t give_port(void *object, mach_port_t *port, mach_msg_type_name_t *
 
 kern_return_t S_term_getctty(trivfs_protid_t protid, mach_port_t *ctty, mach_msg_type_name_t *type)
 {
-    if (!protid)
+    if (!protid || node_is_master(protid))
         return EOPNOTSUPP;
     ports_object_ref(node_cttyid);
     return give_port(node_cttyid, ctty, type);
@@ -33,7 +34,7 @@ kern_return_t S_term_open_ctty(trivfs_protid_t protid, pid_t pid, pid_t pgrp, ma
     struct trivfs_protid *duplicate;
     error_t err;
 
-    if (!protid)
+    if (!protid || node_is_master(protid))
         return EOPNOTSUPP;
     if (pid <= 0 || pgrp <= 0)
         return EINVAL;
@@ -112,17 +113,21 @@ kern_return_t S_term_set_filenode(trivfs_protid_t protid, mach_port_t filenode)
 
 kern_return_t S_term_get_peername(trivfs_protid_t protid, string_t name)
 {
-    (void)protid;
-    (void)name;
-    return EOPNOTSUPP;
+    if (!protid || !node_peer_name)
+        return EOPNOTSUPP;
+    const char *peer = node_is_master(protid) ? node_terminal.name : node_peer_name;
+    pthread_mutex_lock(&node_terminal.lock);
+    strcpy(name, peer);
+    pthread_mutex_unlock(&node_terminal.lock);
+    return *name ? 0 : ENOENT;
 }
 
 /* ---- what is below ---------------------------------------------------------------------------- */
 
 kern_return_t S_term_get_bottom_type(trivfs_protid_t protid, int *type)
 {
-    *type = TERM_ON_MACHDEV;
-    return protid ? 0 : EOPNOTSUPP;
+    *type = node_peer_name ? TERM_ON_MASTERPTY : TERM_ON_MACHDEV;
+    return protid && !node_is_master(protid) ? 0 : EOPNOTSUPP;
 }
 
 kern_return_t S_term_on_machdev(trivfs_protid_t protid, mach_port_t device)

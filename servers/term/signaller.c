@@ -145,7 +145,9 @@ static void deliver(struct signaller *signaller, const struct delivery *delivery
     mach_msg_type_number_t count = sizeof room / sizeof room[0];
     mach_port_t proc = getproc();
 
-    if (!proc_getpgrppids(proc, delivery->pgrp, &pids, &count)) {
+    if (delivery->pgrp < 0) {
+        deliver_to(signaller, proc, -delivery->pgrp, delivery->signals);
+    } else if (!proc_getpgrppids(proc, delivery->pgrp, &pids, &count)) {
         for (mach_msg_type_number_t i = 0; i < count; i++)
             deliver_to(signaller, proc, pids[i], delivery->signals);
         if (pids != room)

@@ -15,7 +15,7 @@ struct signaller;
 /* REFERENCE, a send right that stays the caller's, shows to the processes that the terminal may: its id port. */
 error_t signaller_create(mach_port_t reference, struct signaller **signaller);
 
-/* SIGNALS (1 << number, or'ed) shall go to the group PGRP, soon. Never blocks, sends nothing itself. The same signal for the
+/* SIGNALS (1 << number, or'ed) shall go to the group PGRP, or if that is negative to the process -PGRP, soon. Never blocks, sends nothing itself. The same signal for the
    same group posted twice before it goes out goes out once. */
 void signaller_post(struct signaller *signaller, pid_t pgrp, uint64_t signals);
 

@@ -5,11 +5,12 @@
 #include <ports/ports.h>
 #include <string.h>
 #include "device.h"
+#include "pty.h"
 #include "signaller.h"
 #include "terminal.h"
 #include "terminal_output.h"
 
-error_t terminal_create(struct terminal *terminal, const char *name, struct device *device, struct signaller *signaller)
+error_t terminal_create(struct terminal *terminal, const char *name, struct device *device, struct pty *pty, struct signaller *signaller)
 {
     if (strlen(name) >= sizeof terminal->name)
         return ENAMETOOLONG;
@@ -21,6 +22,7 @@ error_t terminal_create(struct terminal *terminal, const char *name, struct devi
     line_create(&terminal->line);
     strcpy(terminal->name, name);
     terminal->device = device;
+    terminal->pty = pty;
     terminal->signaller = signaller;
     return 0;
 }
@@ -34,13 +36,16 @@ static void wake_readers(struct terminal *terminal)
         pthread_cond_broadcast(&terminal->either);
 }
 
-/* Does what the line asks for. Lock held; dropped and taken again while output goes to the device. */
-static void events_act(struct terminal *terminal, const struct line_events *events)
+/* Lock held; dropped and taken again while output goes to the device. */
+void terminal_events(struct terminal *terminal, const struct line_events *events)
 {
     if (events->signals && terminal->foreground > 0)
         signaller_post(terminal->signaller, terminal->foreground, events->signals);
-    if (events->readable)
+    if (events->readable) {
         wake_readers(terminal);
+        if (terminal->owner)
+            signaller_post(terminal->signaller, -terminal->owner, UINT64_C(1) << SIGIO); /* who owns and where: opposite signs */
+    }
     if (events->started)
         terminal_output_wake(terminal);
     terminal_output_push(terminal);
@@ -53,7 +58,7 @@ void terminal_input(struct terminal *terminal, const uint8_t *bytes, size_t size
     pthread_mutex_lock(&terminal->lock);
     if (terminal->line.modes.cflag & C_CREAD)
         line_input(&terminal->line, bytes, size, &events);
-    events_act(terminal, &events);
+    terminal_events(terminal, &events);
     pthread_mutex_unlock(&terminal->lock);
 }
 
@@ -65,6 +70,7 @@ static void hang_up_locked(struct terminal *terminal)
     if (terminal->foreground > 0)
         signaller_post(terminal->signaller, terminal->foreground, UINT64_C(1) << SIGHUP | UINT64_C(1) << SIGCONT);
     wake_readers(terminal);
+    terminal_output_push(terminal);
 }
 
 void terminal_hang_up(struct terminal *terminal)
@@ -84,12 +90,14 @@ error_t terminal_open(struct terminal *terminal, bool privileged)
     pthread_mutex_lock(&terminal->lock);
     if (terminal->exclusive && !privileged)
         err = EBUSY;
+    else if (terminal->pty && !pty_slave_opens(terminal->pty))
+        err = EIO;
     else
         terminal->opens++;
     pthread_mutex_unlock(&terminal->lock);
     if (err)
         return err;
-    err = device_open_if_closed(terminal->device);
+    err = terminal->device ? device_open_if_closed(terminal->device) : 0;
     if (err)
         terminal_close(terminal);
     return err;
@@ -102,7 +110,9 @@ void terminal_close(struct terminal *terminal)
         terminal->foreground = 0;
         terminal->exclusive = false;
         terminal->hung_up = false;
+        terminal->owner = 0;
         line_reset(&terminal->line);
+        terminal_output_push(terminal);
     }
     pthread_mutex_unlock(&terminal->lock);
 }
@@ -207,7 +217,7 @@ error_t terminal_read(struct terminal *terminal, struct caller caller, void *dat
     if (!err && line_readable(&terminal->line)) {
         *count = line_read(&terminal->line, data, size, &events);
         events.readable = line_readable(&terminal->line); /* for the next reader */
-        events_act(terminal, &events);
+        terminal_events(terminal, &events);
     }
     pthread_mutex_unlock(&terminal->lock);
     return err;
@@ -241,7 +251,7 @@ static int select_possible(const struct terminal *terminal, int type)
 
     if ((type & SELECT_READ) && select_readable(terminal))
         possible |= SELECT_READ;
-    if ((type & SELECT_WRITE) && (terminal->hung_up || (!terminal->writing && !terminal->line.stopped)))
+    if ((type & SELECT_WRITE) && (terminal->hung_up || terminal_output_takes(terminal)))
         possible |= SELECT_WRITE;
     return possible;
 }
@@ -295,7 +305,9 @@ static void modes_apply(struct terminal *terminal, const struct modes *wanted)
         modes.ospeed = terminal->line.modes.ospeed;
     }
     line_set_modes(&terminal->line, &modes, &events);
-    events_act(terminal, &events);
+    if (terminal->pty)
+        pty_modes_changed(terminal->pty);
+    terminal_events(terminal, &events);
     if (modes.ospeed == 0 && !terminal->hung_up)
         hang_up_locked(terminal);
 }
@@ -316,7 +328,7 @@ error_t terminal_set_modes(struct terminal *terminal, const struct modes *modes,
     changed = terminal->line.modes.ospeed != speed;
     speed = terminal->line.modes.ospeed;
     pthread_mutex_unlock(&terminal->lock);
-    if (changed && speed > 0)
+    if (changed && speed > 0 && terminal->device)
         device_set_speed(terminal->device, speed);
     return 0;
 }
@@ -336,6 +348,7 @@ void terminal_stop(struct terminal *terminal)
 {
     pthread_mutex_lock(&terminal->lock);
     line_stop(&terminal->line);
+    terminal_output_push(terminal); /* nothing goes, but a pty's master may hear of it */
     pthread_mutex_unlock(&terminal->lock);
 }
 
@@ -345,7 +358,7 @@ void terminal_start(struct terminal *terminal)
 
     pthread_mutex_lock(&terminal->lock);
     line_start(&terminal->line, &events);
-    events_act(terminal, &events);
+    terminal_events(terminal, &events);
     pthread_mutex_unlock(&terminal->lock);
 }
 
@@ -376,6 +389,32 @@ pid_t terminal_foreground(struct terminal *terminal)
     pgrp = terminal->foreground;
     pthread_mutex_unlock(&terminal->lock);
     return pgrp;
+}
+
+void terminal_signal(struct terminal *terminal, int signal)
+{
+    struct line_events events = { .signals = UINT64_C(1) << signal };
+
+    pthread_mutex_lock(&terminal->lock);
+    terminal_events(terminal, &events);
+    pthread_mutex_unlock(&terminal->lock);
+}
+
+void terminal_set_owner(struct terminal *terminal, pid_t owner)
+{
+    pthread_mutex_lock(&terminal->lock);
+    terminal->owner = owner;
+    pthread_mutex_unlock(&terminal->lock);
+}
+
+pid_t terminal_owner(struct terminal *terminal)
+{
+    pid_t owner;
+
+    pthread_mutex_lock(&terminal->lock);
+    owner = terminal->owner;
+    pthread_mutex_unlock(&terminal->lock);
+    return owner;
 }
 
 void terminal_set_exclusive(struct terminal *terminal, bool exclusive)

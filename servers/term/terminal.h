@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* terminal.h: the terminal that this server is: a line discipline, the device below it, and the threads of programs that
-   wait for either.
+/* terminal.h: the terminal that this server is: a line discipline, the device or the pty's master below it, and the threads of
+   programs that wait for either.
 
    Life of a byte: the device's reader thread calls terminal_input, which may echo, wake readers and post signals; a
    program's read waits in terminal_read until the line has something.  A program's write is processed into the line's
@@ -20,6 +20,7 @@
 #include "line.h"
 
 struct device;
+struct pty;
 struct signaller;
 
 struct terminal {
@@ -39,7 +40,9 @@ struct terminal {
     pid_t foreground;            /* process group, 0: none; lock */
     struct winsize size;         /* lock */
     char name[1024];             /* in the file system, empty: not known; lock */
-    struct device *device;       /* constant */
+    pid_t owner;                 /* who gets SIGIO and SIGURG: a process, or negative a group; 0: nobody; lock */
+    struct device *device;       /* constant; NULL: a pty's slave, whose output its master takes (pty.h) */
+    struct pty *pty;             /* constant; NULL: a device's */
     struct signaller *signaller; /* constant */
 };
 
@@ -50,20 +53,25 @@ struct caller {
     bool nonblocking;
 };
 
-error_t terminal_create(struct terminal *terminal, const char *name, struct device *device, struct signaller *signaller);
+/* One of DEVICE and PTY is NULL. */
+error_t terminal_create(struct terminal *terminal, const char *name, struct device *device, struct pty *pty, struct signaller *signaller);
 
 /* From the device. */
 void terminal_input(struct terminal *terminal, const uint8_t *bytes, size_t size);
 void terminal_hang_up(struct terminal *terminal);
 
 /* One more, one less open file. EBUSY: somebody has it exclusively (PRIVILEGED may all the same). The device is opened at the
-   first; its errors. After the last close the terminal is as new: no foreground group, default modes, no more hung up. */
+   first; its errors. A pty's slave can be opened only while its master is: EIO. After the last close the terminal is as new: no foreground group, default modes, no more hung up. */
 error_t terminal_open(struct terminal *terminal, bool privileged);
 void terminal_close(struct terminal *terminal);
 
 /* Reads at most SIZE bytes; 0: end of file. EBACKGROUND, EWOULDBLOCK, EINTR. */
 error_t terminal_read(struct terminal *terminal, struct caller caller, void *data, size_t size, size_t *count);
 size_t terminal_available(struct terminal *terminal);
+
+/* For the pty's master, with the lock held: does what the line asks for after input. */
+struct line_events;
+void terminal_events(struct terminal *terminal, const struct line_events *events);
 
 /* Writes; *COUNT bytes of it were taken, also when that is fewer, after EINTR or EWOULDBLOCK later on. EBACKGROUND (TOSTOP),
    EWOULDBLOCK, EINTR, EIO. */
@@ -88,6 +96,11 @@ size_t terminal_output_size(struct terminal *terminal);
 void terminal_set_size(struct terminal *terminal, const struct winsize *size);
 void terminal_set_foreground(struct terminal *terminal, pid_t pgrp);
 pid_t terminal_foreground(struct terminal *terminal);
+/* SIGNAL to the foreground group. */
+void terminal_signal(struct terminal *terminal, int signal);
+/* Who hears of input by SIGIO: a process, negative a group, 0 nobody. */
+void terminal_set_owner(struct terminal *terminal, pid_t owner);
+pid_t terminal_owner(struct terminal *terminal);
 void terminal_set_exclusive(struct terminal *terminal, bool exclusive);
 
 #endif /* TERM_TERMINAL_H */

@@ -4,11 +4,14 @@
    A write is cut into pieces of at most OUTPUT_PIECE processed bytes.  Each piece is queued in the line's output and counted
    (`queued'); the writer then takes the whole output to the device itself, or waits for the thread that is there to come
    back.  So one write of a line is one request to the device, and no thread carries other programs' output for longer than
-   one request: what is queued has a writer waiting for it, or is echo. */
+   one request: what is queued has a writer waiting for it, or is echo.
+
+   A pty's output goes when its master reads (pty.c): a write waits only while OUTPUT_PIECE bytes or more are there. */
 
 #include <ports/ports.h>
 #include <string.h>
 #include "device.h"
+#include "pty.h"
 #include "terminal.h"
 #include "terminal_output.h"
 
@@ -30,7 +33,14 @@ void terminal_output_forget(struct terminal *terminal)
 
 static bool may_push(const struct terminal *terminal)
 {
-    return !terminal->writing && !terminal->line.stopped && terminal->line.output.length > 0;
+    return !terminal->pty && !terminal->writing && !terminal->line.stopped && terminal->line.output.length > 0;
+}
+
+bool terminal_output_takes(const struct terminal *terminal)
+{
+    if (terminal->pty)
+        return terminal->line.output.length < OUTPUT_PIECE;
+    return !terminal->writing && !terminal->line.stopped;
 }
 
 /* One request to the device with all there is. */
@@ -61,6 +71,8 @@ static void push_once(struct terminal *terminal)
 
 void terminal_output_push(struct terminal *terminal)
 {
+    if (terminal->pty)
+        pty_notice(terminal->pty);
     /* Where somebody waits for what is left, it is his to take. */
     do {
         if (!may_push(terminal))
@@ -78,6 +90,8 @@ static error_t push_or_wait(struct terminal *terminal)
         push_once(terminal);
         return 0;
     }
+    if (terminal->pty)
+        pty_notice(terminal->pty);
     terminal->waiting++;
     err = ports_cond_wait(&terminal->output, &terminal->lock);
     terminal->waiting--;
@@ -104,7 +118,7 @@ static error_t check_write(const struct terminal *terminal, struct caller caller
     if (caller.pgrp > 0 && terminal->foreground > 0 && caller.pgrp != terminal->foreground
         && (terminal->line.modes.lflag & L_TOSTOP))
         return EBACKGROUND;
-    if (caller.nonblocking && (terminal->writing || terminal->line.stopped))
+    if (caller.nonblocking && !terminal_output_takes(terminal))
         return EWOULDBLOCK;
     return 0;
 }
@@ -140,7 +154,8 @@ error_t terminal_write(struct terminal *terminal, struct caller caller, const vo
             break;
         }
         *count += taken;
-        err = wait_gone(terminal, ++terminal->queued);
+        if (!terminal->pty)
+            err = wait_gone(terminal, ++terminal->queued);
     }
     terminal_output_push(terminal);
     pthread_mutex_unlock(&terminal->lock);

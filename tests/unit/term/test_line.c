@@ -419,6 +419,56 @@ UNIT_TEST(flushing_input)
     CHECK_STR(read_some(100), "\n");
 }
 
+UNIT_TEST(external_processing_takes_keys_as_they_are)
+{
+    begin();
+    change(L_EXTPROC, 0);
+    TYPE("a\003\177b");
+    CHECK(!line_readable(&line));
+    TYPE("\n");
+    CHECK_STR(read_some(100), "a\003\177b\n");
+    CHECK(events.signals == 0);
+    CHECK_STR(shown(), "");
+}
+
+UNIT_TEST(records_are_lines)
+{
+    begin();
+    CHECK(line_input_record(&line, (const uint8_t *)"one\003two", 7, &events) == 7);
+    CHECK(line_input_record(&line, NULL, 0, &events) == 0);
+    CHECK(line_room(&line) == LINE_INPUT_MAX - 8);
+    CHECK(line_available(&line) == 7);
+    CHECK_STR(read_some(100), "one\003two");
+    CHECK(line_readable(&line));
+    CHECK_STR(read_some(100), "");
+    CHECK(!line_readable(&line));
+    uint8_t much[LINE_INPUT_MAX + 100] = { 0 };
+    CHECK(line_input_record(&line, much, sizeof much, &events) == LINE_INPUT_MAX);
+    CHECK(line_room(&line) == 0);
+}
+
+UNIT_TEST(echo_that_nobody_takes_does_not_grow_for_ever)
+{
+    begin();
+    line_stop(&line);
+    line.modes.iflag &= ~I_IXON;
+    for (int i = 0; i < 100000; i++)
+        TYPE("x");
+    CHECK(line.output.length <= LINE_ECHO_MAX + 8);
+    line.output.length = 0;
+}
+
+UNIT_TEST(pending_input_is_typed_anew_when_asked)
+{
+    begin();
+    TYPE("half");
+    shown();
+    written("noise\n");
+    change(L_PENDIN, 0);
+    CHECK(!(line.modes.lflag & L_PENDIN));
+    CHECK_STR(shown(), "^R\r\nhalf");
+}
+
 UNIT_TEST(any_bytes_in_any_mode_do_no_harm)
 {
     uint32_t seed = 12345;
