@@ -38,6 +38,7 @@ struct ahci_port {
     uint64_t list_physical, tables_physical; /* constant */
     bool queuing;                    /* constant once the unit is known: commands are queued ones (FPDMA) */
     uint32_t busy_queued;            /* queue lock: slots with queued commands */
+    char cause[80];                  /* queue lock: of the last error */
 };
 
 struct ahci_hba {

@@ -63,11 +63,12 @@ static size_t ahci_issue(struct block_queue *queue, unsigned int slot, struct bl
     return left;
 }
 
-/* One command, not queued, has failed: which one is known, and the port only has to be started again. */
+/* One command, not queued, has failed: which one is known, and the port only has to be started again.  With queued commands to follow the link
+   is reset as well: the error would stay in the status that QEMU's disk shows when it takes one. */
 static const char *single_failed(struct ahci_port *port, uint32_t file)
 {
     unsigned int slot = __builtin_ctzll(port->queue.busy);
-    if (ahci_port_restart(port))
+    if (port->queuing ? ahci_port_reset(port) : ahci_port_restart(port))
         return "error, and the command list does not start again";
     block_queue_ended(&port->queue, slot, port->unit.packet ? atapi_error(file >> 8) : EIO);
     return NULL;
@@ -84,9 +85,9 @@ static const char *ahci_collect(struct block_queue *queue)
         uint32_t file = ahci_read32(port->regs, PORT_TFD) & 0xffff;
         if ((status & PORT_INT_ERRORS) == PORT_INT_TFES && !port->busy_queued && !(queue->busy & (queue->busy - 1)))
             return single_failed(port, file);
-        fprintf(stderr, "rumpdisk: %s: interrupt status 0x%x, task file 0x%x, SERR 0x%x\n", queue->name, status, file,
-                ahci_read32(port->regs, PORT_SERR));
-        return "error";
+        snprintf(port->cause, sizeof port->cause, "error (interrupt 0x%x, task file 0x%x, SERR 0x%x)", status, file,
+                 ahci_read32(port->regs, PORT_SERR));
+        return port->cause;
     }
     uint32_t running = ahci_read32(port->regs, PORT_CI) | (port->busy_queued ? ahci_read32(port->regs, PORT_SACT) : 0);
     for (uint32_t done = queue->busy & ~running; done; done &= done - 1) {
