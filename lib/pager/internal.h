@@ -39,6 +39,11 @@ struct pager {
     /* Reading in order: only its bucket's thread.  */
     uint64_t next_fetch;
     size_t ahead;
+    /* The pages that will be asked for next, being fetched or fetched already, while the reader is busy with those before (serve.c); lock.
+       Nothing: both ends 0.  What changes these pages' contents or where they are drops them.  */
+    uint64_t next_start, next_end;
+    bool next_here;                    /* they are: in next_buffer; NULL: zeros */
+    void *next_buffer;
 
     /* Windows, by piece; only whoever holds the file's lock.  */
     struct window *windows;
@@ -52,6 +57,8 @@ PORTS_MIG_HOOKS(pager, struct pager, &pager_class)
 kern_return_t pager_flush(struct pager *pager, uint64_t offset, uint64_t length);
 /* The kernel, short of memory, has thrown the changed PAGE out: has those around it written too, in one piece instead of one by one.  Lock held.  */
 void pager_evict_neighbours(struct pager *pager, uint64_t page);
+/* Forgets what was fetched for later of the bytes [OFFSET, END), or is on its way.  Lock held.  */
+void pager_next_drop(struct pager *pager, uint64_t offset, uint64_t end);
 /* Unmaps all windows.  */
 void pager_windows_drop(struct pager *pager);
 

@@ -66,6 +66,7 @@ static void pager_gone(struct ports_object *object)
     free(p->syncing.words);
     free(p->present.words);
     free(p->windows);
+    pager_next_drop(p, 0, UINT64_MAX);
     if (p->control != MACH_PORT_NULL)
         mach_port_destroy(mach_task_self(), p->control);
     pthread_mutex_destroy(&p->lock);
@@ -116,6 +117,7 @@ bool pager_uncache(struct pager *pager)
 {
     pager_windows_drop(pager);
     pthread_mutex_lock(&pager->lock);
+    pager_next_drop(pager, 0, UINT64_MAX);
     bool acquired = pager->acquired;
     if (pager->control != MACH_PORT_NULL && !pager->uncached) {
         pager->uncached = true;
@@ -224,6 +226,7 @@ void pager_discard(struct pager *pager, uint64_t offset, uint64_t length)
 {
     uint64_t first, end;
     pthread_mutex_lock(&pager->lock);
+    pager_next_drop(pager, offset, length > UINT64_MAX - offset ? UINT64_MAX : offset + length);
     pages_of(pager, offset, length, &first, &end);
     bool any = first < end && (bits_any(&pager->present, first, end) || pager->serving);
     pthread_mutex_unlock(&pager->lock);

@@ -17,8 +17,11 @@
    or later the whole machine stands still (all threads wait, timeouts do not expire). */
 #define AHEAD_MAX ((size_t)256 << 10)
 #define CONTROL_REFS_MAX 4096
+/* Files for which pages wait to be asked for, at a time: 256 KiB each.  */
+#define NEXT_MAX 8
 
 static atomic_ulong stat_fetches, stat_bytes;
+static atomic_int next_count;          /* files with next_end set */
 
 void pager_stats(unsigned long *fetches, unsigned long *bytes)
 {
@@ -84,6 +87,7 @@ kern_return_t S_memory_object_terminate(struct pager *p, mach_port_t control, ma
     pthread_mutex_lock(&p->lock);
     if (control == p->control) {
         p->control = MACH_PORT_NULL;
+        pager_next_drop(p, 0, UINT64_MAX);
         bits_clear(&p->hot, 0, UINT64_MAX);
         bits_clear(&p->present, 0, UINT64_MAX);
         bits_clear(&p->syncing, 0, UINT64_MAX);
@@ -117,9 +121,14 @@ static void fetch_plan(struct pager *p, uint64_t offset, bool write, struct page
             start--;
         while (end < limit && end - start < most && page_may_come(p, end, evicted))
             end++;
+    } else if (!write && own && !p->own_in_order) {  /* somewhere in the file: what is wanted, no more */
+        uint64_t limit = (p->own_end + vm_page_size - 1) / vm_page_size;
+        p->ahead = 0;
+        while (end < limit && end - start < most && page_may_come(p, end, evicted))
+            end++;
     } else if (!write) {
         /* Our own copies may touch the pages of a row in any order, so there the rows count.  */
-        bool in_order = own ? p->own_in_order : offset == p->next_fetch;
+        bool in_order = own || offset == p->next_fetch;
         p->ahead = !in_order ? AHEAD_MIN : p->ahead * 2 > AHEAD_MAX ? AHEAD_MAX : p->ahead * 2 < AHEAD_MIN ? AHEAD_MIN : p->ahead * 2;
         uint64_t cluster = AHEAD_MIN / vm_page_size;
         uint64_t first = own ? p->own_start / vm_page_size : in_order ? page : page / cluster * cluster;
@@ -160,6 +169,83 @@ static void fetch_supply(struct pager *p, mach_port_t control, struct pager_fetc
         memory_object_data_supply(control, f->start, (vm_address_t)data, before, true, lock, false, MACH_PORT_NULL);
     p->next_fetch = f->end;
 }
+
+/* ---- pages for later -------------------------------------------------------------------------------- */
+
+/* While pages that were read in order are looked at, those behind them are fetched.  They are not given to the kernel unasked: it could have asked
+   for them meanwhile, and a request for pages that it has cannot be told from one for pages that it has thrown out.  */
+
+void pager_next_drop(struct pager *p, uint64_t offset, uint64_t end)
+{
+    if (!p->next_end || end <= p->next_start || offset >= p->next_end)
+        return;
+    if (p->next_here && p->next_buffer)
+        munmap(p->next_buffer, p->next_end - p->next_start);
+    p->next_start = p->next_end = 0;
+    p->next_here = false;
+    p->next_buffer = NULL;
+    atomic_fetch_sub(&next_count, 1);
+}
+
+/* Gives what was fetched for later if PAGE is among it.  Whatever else is asked for there drops it.  */
+static bool next_take(struct pager *p, uint64_t page, bool write, struct pager_fetch *f)
+{
+    bool found;
+    pthread_mutex_lock(&p->lock);
+    found = p->next_here && !write && page >= p->next_start && page < p->next_end;
+    if (found) {
+        *f = (struct pager_fetch){ p->next_start, p->next_end, page, false, p->next_buffer };
+        p->next_buffer = NULL;
+        p->ahead = AHEAD_MAX;
+    }
+    pager_next_drop(p, page, page + vm_page_size);
+    pthread_mutex_unlock(&p->lock);
+    return found;
+}
+
+/* The pages from START on that may be fetched for later, into *F; they are then expected.  */
+static bool next_plan(struct pager *p, uint64_t start, struct pager_fetch *f)
+{
+    uint64_t first = start / vm_page_size, end = first;
+    pthread_mutex_lock(&p->lock);
+    pager_next_drop(p, 0, UINT64_MAX);
+    while (end - first < AHEAD_MAX / vm_page_size && page_may_come(p, end, false))
+        end++;
+    bool any = end > first && p->control != MACH_PORT_NULL && !p->uncached;
+    if (any && atomic_fetch_add(&next_count, 1) >= NEXT_MAX) {
+        atomic_fetch_sub(&next_count, 1);
+        any = false;
+    }
+    if (any) {
+        p->next_start = start;
+        p->next_end = end * vm_page_size;
+        *f = (struct pager_fetch){ start, end * vm_page_size, start, false, NULL };
+    }
+    pthread_mutex_unlock(&p->lock);
+    return any;
+}
+
+static void next_fetch(struct pager *p, uint64_t start)
+{
+    struct pager_fetch f;
+    if (!next_plan(p, start, &f))
+        return;
+    error_t err = p->ops->fetch(p->hook, &f);
+    pthread_mutex_lock(&p->lock);
+    bool wanted = !err && p->next_end && f.start == p->next_start;
+    if (wanted) {
+        p->next_end = f.end;
+        p->next_here = true;
+        p->next_buffer = f.buffer;
+    } else {
+        pager_next_drop(p, 0, UINT64_MAX);
+    }
+    pthread_mutex_unlock(&p->lock);
+    if (!wanted && !err && f.buffer)
+        munmap(f.buffer, f.end - f.start);
+}
+
+/* ---- pages that fail ---------------------------------------------------------------------------------- */
 
 /* The page at OFFSET, which the server itself is using, failed with ERR.  Lock held.  */
 static void own_fail(struct pager *p, uint64_t offset, error_t err)
@@ -209,10 +295,12 @@ kern_return_t S_memory_object_data_request(struct pager *p, mach_port_t control,
         struct pager_fetch f;
         pthread_mutex_lock(&p->lock);
         bool evicted = bits_test(&p->present, page / vm_page_size);
+        if (write)
+            pager_next_drop(p, page, UINT64_MAX);
         fetch_plan(p, page, write, &f);
         pthread_mutex_unlock(&p->lock);
         error_t err = write ? unlock_prepare(p, f.start, f.end - f.start) : 0;
-        if (!err)
+        if (!err && !next_take(p, page, write, &f))
             err = p->ops->fetch(p->hook, &f);
         if (err) {
             fetch_fail(p, control, page, write, err);
@@ -223,6 +311,8 @@ kern_return_t S_memory_object_data_request(struct pager *p, mach_port_t control,
         atomic_fetch_add_explicit(&stat_bytes, f.end - f.start, memory_order_relaxed);
         fetch_supply(p, control, &f, evicted);
         page = f.end;
+        if (!write && p->ahead >= AHEAD_MAX && page >= offset + length)
+            next_fetch(p, page);
     }
     serving_end(p);
     return 0;
@@ -242,6 +332,7 @@ kern_return_t S_memory_object_data_unlock(struct pager *p, mach_port_t control, 
     pthread_mutex_unlock(&p->lock);
     error_t err = access & VM_PROT_WRITE ? unlock_prepare(p, start, end - start) : 0;
     pthread_mutex_lock(&p->lock);
+    pager_next_drop(p, start, end);
     if (!err && !bits_grow(&p->hot, end / vm_page_size))
         err = ENOMEM;
     bool own_failed = err && p->own_write && offset >= p->own_start && offset < p->own_end;
@@ -267,6 +358,9 @@ kern_return_t S_memory_object_data_return(struct pager *p, mach_port_t control, 
     if (!p)
         return EOPNOTSUPP;
     serving_begin(p, control);
+    pthread_mutex_lock(&p->lock);
+    pager_next_drop(p, offset, offset + length);
+    pthread_mutex_unlock(&p->lock);
     if (dirty && !(offset % vm_page_size) && !(length % vm_page_size))
         (void)p->ops->write(p->hook, offset, (const void *)data, length);
     vm_deallocate(mach_task_self(), (vm_address_t)data, length);

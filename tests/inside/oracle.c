@@ -190,6 +190,13 @@ static struct entry *any_entry(enum kind kind)
     return found;
 }
 
+/* An existing entry of KIND (FREE: any) ODDS - 1 times of ODDS, else, or when there is none, whatever FOLDER has under NAME. */
+static struct entry *any_entry_or(enum kind kind, unsigned int odds, int folder, int name)
+{
+    struct entry *e = any(odds) ? any_entry(kind) : NULL;
+    return e ? e : entry_find(folder, name);
+}
+
 /* ---- comparing ------------------------------------------------------------------------------------- */
 
 /* RESULT of a call and what was EXPECTED: 0 or an error number; -1: any error. */
@@ -412,7 +419,7 @@ static void do_unlink(void)
 {
     char path[PATH_SIZE];
     int folder = any_folder(), name = (int)any(NAMES);
-    struct entry *e = any(4) ? any_entry(FREE) : entry_find(folder, name);
+    struct entry *e = any_entry_or(FREE, 4, folder, name);
     doing = "unlink";
     if (e)
         folder = e->folder, name = e->name;
@@ -426,7 +433,7 @@ static void do_rmdir(void)
 {
     char path[PATH_SIZE];
     int folder = any_folder(), name = (int)any(NAMES);
-    struct entry *e = any(4) ? any_entry(DIRECTORY) : entry_find(folder, name);
+    struct entry *e = any_entry_or(DIRECTORY, 4, folder, name);
     doing = "rmdir";
     if (e)
         folder = e->folder, name = e->name;
@@ -478,7 +485,7 @@ static void do_rename(void)
 {
     char old[PATH_SIZE], new[PATH_SIZE];
     int old_folder = any_folder(), old_name = (int)any(NAMES), folder = any_folder(), name = (int)any(NAMES);
-    struct entry *from = any(8) ? any_entry(any(2) ? FREE : DIRECTORY) : entry_find(old_folder, old_name), *to = entry_find(folder, name);
+    struct entry *from = any_entry_or(any(2) ? FREE : DIRECTORY, 8, old_folder, old_name), *to = entry_find(folder, name);
     doing = "rename";
     if (any(3) == 0 && (to = any_entry(FREE)))
         folder = to->folder, name = to->name;
