@@ -17,20 +17,15 @@
 #define RAW_END ((rpc_phys_addr_t) 1 << 32)
 
 /* SIZE bytes of pages in *ADDRESS; RAW: whatever was in them may still be there.  The kernel clears pages of vm_allocate at their first touch, each
-   with a fault and 4,096 instructions, which is half of what reading a file costs; pages in a row (wired: undone at once) it gives as they are, in a
-   sixth of that time.  Only the root file system may ask for them. */
+   with a fault and 4,096 instructions, which is half of what reading a file costs; pages in a row it gives as they are, in a sixth of
+   that time.  They are wired until they leave our memory.  Only the root file system may ask for them. */
 static kern_return_t pages_allocate(vm_address_t *address, size_t size, bool raw)
 {
     mach_port_t host = diskfs_arguments.host_priv;
     rpc_phys_addr_t physical;
     if (raw && host != MACH_PORT_NULL && size <= RAW_MAX
-        && vm_allocate_contiguous(host, mach_task_self(), address, &physical, size, 0, RAW_END, vm_page_size) == KERN_SUCCESS) {
-        kern_return_t err = vm_wire(host, mach_task_self(), *address, size, VM_PROT_NONE);
-        if (err)
-            vm_deallocate(mach_task_self(), *address, size);
-        if (!err)
-            return KERN_SUCCESS;
-    }
+        && vm_allocate_contiguous(host, mach_task_self(), address, &physical, size, 0, RAW_END, vm_page_size) == KERN_SUCCESS)
+        return KERN_SUCCESS;
     *address = 0;
     return vm_allocate(mach_task_self(), address, size, TRUE);
 }

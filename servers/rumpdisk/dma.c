@@ -176,6 +176,8 @@ kern_return_t dma_read_begin(const struct block_limits *limits, size_t length, s
 
 void dma_read_end(struct dma *dma)
 {
+    /* Pages that leave our memory, with a message or for good, the kernel unwires by itself. */
+    dma->wired = dma->wired_end;
     release(dma);
 }
 

@@ -39,7 +39,7 @@ void dma_init(mach_port_t host_priv);
 
 /* Memory to read LENGTH bytes into.  Its contents are whatever was there. KERN_RESOURCE_SHORTAGE and the like. */
 kern_return_t dma_read_begin(const struct block_limits *limits, size_t length, struct dma *dma);
-/* The data is there: what was wired is not any more.  DMA->address is vm_deallocate'able memory, the caller's. */
+/* The data is there.  DMA->address is vm_deallocate'able memory, the caller's; it is wired until it is deallocated or moved to another task. */
 void dma_read_end(struct dma *dma);
 
 /* Makes LENGTH bytes at DATA (a multiple of 512) readable for the disk. */
