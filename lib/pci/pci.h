@@ -169,6 +169,31 @@ unsigned int pci_function_capability(struct pci_bus *bus, const struct pci_funct
 /* Changes the command register: sets SET, then clears CLEAR. */
 error_t pci_function_command(struct pci_bus *bus, const struct pci_function *function, uint16_t set, uint16_t clear);
 
+/* ---- interrupts as messages (msi.c) ---------------------------------------------- */
+
+/* How FUNCTION sends its interrupts as messages. */
+struct pci_msi {
+    unsigned int capability; /* its register */
+    uint32_t control;        /* as it was found */
+    unsigned int entries;    /* MSI-X: of its table; 0: plain MSI */
+    unsigned int region;     /* MSI-X: where the table is */
+    uint32_t offset;
+};
+
+/* What the function shall write where; the kernel's choice (interface/mach_msi.h). */
+struct pci_msi_message {
+    uint64_t address;
+    uint32_t data;
+};
+
+/* MSI-X if FUNCTION, whose regions are filled in, has it and the table is where it says, else MSI. ENOENT: only a line. */
+error_t pci_msi_find(struct pci_bus *bus, const struct pci_function *function, struct pci_msi *msi);
+/* Has FUNCTION send MESSAGE for all of its interrupts and use its line no more. TABLE: MSI-X: the mapped table. ENOTSUP: the address is too
+   high; then, and after other errors, it uses its line. */
+error_t pci_msi_enable(struct pci_bus *bus, const struct pci_function *function, const struct pci_msi *msi,
+                       const struct pci_msi_message *message, volatile uint32_t *table);
+void pci_msi_disable(struct pci_bus *bus, const struct pci_function *function, const struct pci_msi *msi);
+
 /* Makes FUNCTION the caller's alone, for as long as BUS is open and the caller lives.  To be called before a driver touches the
    device.  EBUSY: another driver has it.  Behind an arbiter this is the exclusive lock of the function's node (interface/hurd/pci.defs),
    and an arbiter that has no locks lets everybody have everything; on the hardware itself who has the bus has all that is on it: see

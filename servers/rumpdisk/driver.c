@@ -11,6 +11,7 @@
 static const struct driver *const drivers[] = {
     &ide_driver,
     &ahci_driver,
+    &nvme_driver,
 };
 #define DRIVERS (sizeof drivers / sizeof *drivers)
 

@@ -32,6 +32,7 @@ struct driver {
 };
 
 extern const struct driver ide_driver, ahci_driver;
+extern const struct driver nvme_driver;
 
 /* Walks BUS and attaches a driver to each function that one is for.  Says on stderr what disks there are, or in one line why there are none;
    that is no error. */

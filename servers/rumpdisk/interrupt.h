@@ -18,4 +18,10 @@ typedef void (*interrupt_handler_t)(void *arg);
    keeps the line shut until HANDLER has returned.  The kernel's error. */
 error_t interrupt_line_attach(mach_port_t device_master, unsigned int line, interrupt_handler_t handler, void *arg);
 
+/* The same for FUNCTION, whose regions are filled in: by messages where kernel and function have them (interface/mach_msi.h), else by its line.
+   *MESSAGES tells which. ENXIO: it has neither. */
+struct driver_environment;
+error_t interrupt_attach(const struct driver_environment *environment, const struct pci_function *function,
+                         interrupt_handler_t handler, void *arg, bool *messages);
+
 #endif
