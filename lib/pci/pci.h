@@ -166,6 +166,10 @@ error_t pci_function_regions(struct pci_bus *bus, struct pci_function *function)
 /* Register of the capability with ID, 0 if there is none. A list that loops ends. */
 unsigned int pci_function_capability(struct pci_bus *bus, const struct pci_function *function, uint8_t id);
 
+/* The same, behind the capability at register AFTER (0: the first): some come several times. */
+unsigned int pci_function_capability_next(struct pci_bus *bus, const struct pci_function *function, uint8_t id,
+                                          unsigned int after);
+
 /* Changes the command register: sets SET, then clears CLEAR. */
 error_t pci_function_command(struct pci_bus *bus, const struct pci_function *function, uint16_t set, uint16_t clear);
 

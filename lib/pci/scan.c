@@ -327,20 +327,28 @@ error_t pci_function_regions(struct pci_bus *bus, struct pci_function *function)
     return err ? err : restored;
 }
 
-unsigned int pci_function_capability(struct pci_bus *bus, const struct pci_function *function, uint8_t id)
+unsigned int pci_function_capability_next(struct pci_bus *bus, const struct pci_function *function, uint8_t id,
+                                          unsigned int after)
 {
     uint32_t status, entry;
     if (pci_config_read(bus, function->address, PCI_STATUS, &status, 2) || !(status & PCI_STATUS_CAPABILITIES)
         || pci_config_read(bus, function->address, PCI_CAPABILITIES, &entry, 1))
         return 0;
+    bool passed = after == 0;
     /* 48 entries fill configuration space: a longer list loops. */
-    for (unsigned int reg = entry & ~3u, count = 0; reg >= 0x40 && count < 48; reg = entry >> 8 & ~3u, count++) {
+    for (unsigned int reg = entry & 0xfc, count = 0; reg >= 0x40 && count < 48; reg = entry >> 8 & 0xfc, count++) {
         if (pci_config_read(bus, function->address, reg, &entry, 2))
             return 0;
-        if ((entry & 0xff) == id)
+        if (passed && (entry & 0xff) == id)
             return reg;
+        passed = passed || reg == after;
     }
     return 0;
+}
+
+unsigned int pci_function_capability(struct pci_bus *bus, const struct pci_function *function, uint8_t id)
+{
+    return pci_function_capability_next(bus, function, id, 0);
 }
 
 error_t pci_function_command(struct pci_bus *bus, const struct pci_function *function, uint16_t set, uint16_t clear)

@@ -9,6 +9,7 @@
 
 /* In the order of their PCI class codes. */
 static const struct driver *const drivers[] = {
+    &virtio_driver,
     &ide_driver,
     &ahci_driver,
     &nvme_driver,
@@ -39,11 +40,21 @@ error_t block_unit_add(struct block_unit *unit)
     return 0;
 }
 
+static bool device_matches(const struct driver *driver, const struct pci_function *function)
+{
+    const uint16_t *id = driver->device_ids;
+    for (unsigned int i = 0; i < sizeof driver->device_ids / sizeof *id && id[i]; i++)
+        if (id[i] == function->device_id)
+            return true;
+    return id[0] == 0;
+}
+
 static const struct driver *driver_lookup(const struct pci_function *function)
 {
     for (unsigned int i = 0; i < DRIVERS; i++)
         if ((function->class_code & drivers[i]->class_mask) == drivers[i]->class_code
-            && (!drivers[i]->vendor_id || drivers[i]->vendor_id == function->vendor_id))
+            && (!drivers[i]->vendor_id || drivers[i]->vendor_id == function->vendor_id)
+            && device_matches(drivers[i], function))
             return drivers[i];
     return NULL;
 }

@@ -25,6 +25,7 @@ struct driver {
     uint32_t class_code;       /* class, subclass and programming interface of functions that it drives, */
     uint32_t class_mask;       /* as far as these bits go */
     uint16_t vendor_id;        /* and the vendor; 0: any */
+    uint16_t device_ids[4];    /* and one of these devices; 0 ends the list, an empty one means any */
     /* Takes over the adapter FUNCTION (its regions are not filled) and calls block_unit_add for each disk.  ENVIRONMENT lives for ever,
        FUNCTION does not. An error that keeps the adapter from being used, which is then told on stderr with its address; what is
        wrong with one disk only the driver says itself. */
@@ -32,7 +33,7 @@ struct driver {
 };
 
 extern const struct driver ide_driver, ahci_driver;
-extern const struct driver nvme_driver;
+extern const struct driver nvme_driver, virtio_driver;
 
 /* Walks BUS and attaches a driver to each function that one is for.  Says on stderr what disks there are, or in one line why there are none;
    that is no error. */
