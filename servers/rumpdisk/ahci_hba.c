@@ -115,6 +115,7 @@ static error_t ahci_attach(const struct driver_environment *environment, const s
 {
     struct pci_function function = *given;
     struct ahci_hba *hba = calloc(1, sizeof *hba);
+    bool messages; /* all the same to us */
     if (!hba)
         return ENOMEM;
     snprintf(hba->place, sizeof hba->place, "%02x:%02x.%x", function.address.bus, function.address.device,
@@ -134,7 +135,7 @@ static error_t ahci_attach(const struct driver_environment *environment, const s
     hba->limits.end = hba->cap & HBA_CAP_S64A ? UINT64_MAX : BLOCK_REACH_32;
     err = hba_reset(hba);
     if (!err)
-        err = interrupt_line_attach(environment->device_master, function.irq_line, hba_interrupt, hba);
+        err = interrupt_attach(environment, &function, hba_interrupt, hba, &messages);
     if (err)
         return err; /* the hardware may know the structure */
     ahci_write32(hba->regs, HBA_IS, ~0u);

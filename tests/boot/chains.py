@@ -18,7 +18,7 @@ SIZES = [0, 1, 511, 512, 4095, 4096, 4097, 65536, 1_000_003, 13_000_000, 64 << 2
 SHORT_SIZES = [1_000_003]
 KERNELS = ["gnumach"]
 # Each bus, and its case that is looked at in full.
-BUSES = {"ahci": ("4", "static"), "ide": ("3", "ldso")}
+BUSES = {"ahci": ("4", "static"), "ide": ("3", "ldso"), "nvme": ("4", "ldso"), "virtio": ("3", "static")}
 CHAINS = {"4": ["pci-arbiter", "rumpdisk", "ext2fs", "exec"], "3": ["rumpdisk", "ext2fs", "exec"]}
 CORE = ["startup", "proc", "auth"]
 ACTIVE = {"4": ["/servers/exec", "/servers/startup", "/servers/bus/pci", "/dev/disk"],

@@ -22,6 +22,6 @@ def case(chain, bus, disk):
     return run
 
 
-BUSES = ("ahci", "ide")
+BUSES = ("ahci", "ide", "nvme", "virtio")
 CASES = [(f"chain{chain}-{bus}-{disk}", case(chain, bus, disk)) for bus in BUSES
          for chain, disk in (("3", "good"), ("4", "bad"), ("3", "big"))]
