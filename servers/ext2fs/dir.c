@@ -4,7 +4,8 @@
 
    A name is found in one of three ways: by the index on the disk (htree.c); in larger directories that have none, by an index in memory
    (dindex.c); else from end to end.  On a file system with dir_index a directory gets its index when it needs a second block, and keeps it
-   until it is found damaged or can grow no further; then it is an ordinary directory, and the index's blocks are free space in it.  */
+   until it is found damaged or can grow no further; then it is an ordinary directory, and the index's blocks are free space in it.  When such
+   a directory needs a block more, it is written anew with an index (rebuild.c), if that can be.  */
 
 #include "dir.h"
 
@@ -207,12 +208,17 @@ static error_t dir_enter_grow(struct ext2_fs *fs, struct ext2_inode *dir, const 
     error_t err = 0;
     if (!indexed && fs->dir_index && dir_blocks(fs, dir) == 1)
         err = ext2_htree_create(fs, dir, &indexed);
+    if (!err && !indexed && fs->dir_index && dir_blocks(fs, dir) > 1 && !dir->rebuild_bad) {
+        indexed = ext2_htree_rebuild(fs, dir);
+        dir->rebuild_bad = !indexed;
+    }
     if (err || !indexed)
         return err ? err : dir_append(fs, dir, name, length, ino, type);
     err = ext2_htree_enter(fs, dir, name, length, ino, type, &state);
     if (state == INDEX_GOOD)
         return err;
     dir->flags &= ~INODE_FL_INDEX;
+    dir->rebuild_bad |= state == INDEX_FULL;
     return dir_append(fs, dir, name, length, ino, type);
 }
 

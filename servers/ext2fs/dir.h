@@ -75,6 +75,9 @@ error_t ext2_htree_enter(struct ext2_fs *fs, struct ext2_inode *dir, const char 
 /* Makes an indexed directory of a plain one of one block, with one leaf; *MADE false: it does not look like one, nothing was done.  */
 error_t ext2_htree_create(struct ext2_fs *fs, struct ext2_inode *dir, bool *made);
 
+/* Writes the directory anew, with an index (rebuild.c).  False: it could not be done (damage, no room), and nothing was changed.  */
+bool ext2_htree_rebuild(struct ext2_fs *fs, struct ext2_inode *dir);
+
 /* ---- the index in memory (dindex.c) ----------------------------------------------------------------------- */
 
 /* Built for plain directories of more than a few blocks by reading them once.  NULL in *INDEX: the directory is small, there was no memory,

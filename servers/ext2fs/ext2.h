@@ -95,6 +95,7 @@ struct ext2_inode {
 
     struct ext2_dindex *dindex;        /* of a directory (dindex.c) or NULL */
     bool dindex_bad;                   /* it could not be made */
+    bool rebuild_bad;                  /* nor could an index on the disk */
 
     pthread_mutex_t map_lock;
     uint64_t size;                     /* bytes; map_lock to change */

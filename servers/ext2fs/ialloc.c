@@ -3,7 +3,7 @@
 
    A file goes into its directory's group, or the next that has room.  A directory goes near its parent as long as the group there has about
    its share of free inodes and blocks and not many more directories than others; the directories of the root, which belong together least,
-   are spread over the groups with more than their share of both, those with the fewest directories first.  (The idea is Orlov's.)  */
+   are spread over the groups with nearly their share of both, those with the fewest directories first.  (The idea is Orlov's.)  */
 
 #include "ext2.h"
 
@@ -100,12 +100,12 @@ static error_t group_take(struct ext2_fs *fs, uint32_t group, bool directory, ui
     return err;
 }
 
-/* Whether GROUP has at least 1 / PART of the average group's free inodes and blocks.  */
-static bool group_has_share(const struct ext2_fs *fs, uint32_t group, uint32_t part)
+/* Whether GROUP has at least EIGHTHS eighths of the average group's free inodes and blocks.  */
+static bool group_has_share(const struct ext2_fs *fs, uint32_t group, uint64_t eighths)
 {
-    uint32_t inodes = fs->super.free_inodes_count / fs->ngroups, blocks = fs->super.free_blocks_count / fs->ngroups;
+    uint64_t inodes = fs->super.free_inodes_count * eighths, blocks = fs->super.free_blocks_count * eighths, all = 8ull * fs->ngroups;
     const struct group_desc *d = &fs->groups[group];
-    return d->free_inodes_count && d->free_inodes_count >= inodes / part && d->free_blocks_count >= blocks / part;
+    return d->free_inodes_count && d->free_inodes_count >= inodes / all && d->free_blocks_count >= blocks / all;
 }
 
 /* For a directory of the root: the group with the fewest directories among those that have their share.  */
@@ -114,7 +114,7 @@ static uint32_t directory_group_far(struct ext2_fs *fs)
     uint32_t best = 0, fewest = UINT32_MAX;
     for (uint32_t i = 0; i < fs->ngroups; i++) {
         uint32_t g = (fs->dir_group + i) % fs->ngroups;
-        if (fs->groups[g].used_dirs_count < fewest && group_has_share(fs, g, 1)) {
+        if (fs->groups[g].used_dirs_count < fewest && group_has_share(fs, g, 7)) {
             fewest = fs->groups[g].used_dirs_count;
             best = g;
         }
@@ -132,7 +132,7 @@ static uint32_t directory_group_near(struct ext2_fs *fs, uint32_t first)
     most = dirs / fs->ngroups + fs->inodes_per_group / 16;
     for (uint32_t i = 0; i < fs->ngroups; i++) {
         uint32_t g = (first + i) % fs->ngroups;
-        if (fs->groups[g].used_dirs_count <= most && group_has_share(fs, g, 4))
+        if (fs->groups[g].used_dirs_count <= most && group_has_share(fs, g, 2))
             return g;
     }
     return first;

@@ -50,9 +50,12 @@ static void name_of(char *name, unsigned int n, bool longer)
     snprintf(name, 300, "%s%0*u-%u", longer && n % 5 == 0 ? "\303\277" : "n", width, n, n * 2654435761u);
 }
 
+/* The files that the names stand for.  */
+static uint32_t taken[50];
+
 static uint32_t inode_of(unsigned int n)
 {
-    return 12 + n % 50;
+    return taken[n % 50];
 }
 
 static void dir_fill(struct ext2_fs *fs, struct ext2_inode *dir, unsigned int from, unsigned int to, bool longer)
@@ -101,16 +104,27 @@ static void dir_thin(struct ext2_fs *fs, struct ext2_inode *dir, unsigned int co
 }
 
 /* Makes the files that the names of dir_fill stand for have the right number of links.  */
-static void inodes_make(struct ext2_fs *fs, struct ext2_inode *root, unsigned int count, unsigned int gone)
+static void inodes_make(struct ext2_fs *fs, unsigned int count, unsigned int gone)
 {
-    unsigned int links[64] = { 0 };
-    (void)root;
+    unsigned int links[50] = { 0 };
     for (unsigned int i = 0; i < count; i++)
-        links[inode_of(i)] += i % gone != 0;
-    for (uint32_t want = 12; want < 62; want++) {
-        struct ext2_inode f = { .ino = want };
+        links[i % 50] += i % gone != 0;
+    for (unsigned int i = 0; i < 50; i++) {
+        struct ext2_inode f = { .ino = taken[i] };
         CHECK_EQ(ext2_inode_read(fs, &f), 0);
-        f.links = links[want];
+        f.links = links[i];
+        CHECK_EQ(file_close(fs, &f), 0);
+    }
+}
+
+static void inodes_take(struct ext2_fs *fs)
+{
+    for (uint32_t i = 0; i < 50; i++) {
+        struct ext2_inode f = { 0 };
+        CHECK_EQ(ext2_ialloc(fs, INO_ROOT, S_IFREG | 0644, &f.ino), 0);
+        taken[i] = f.ino;
+        CHECK_EQ(ext2_inode_init(fs, &f, S_IFREG | 0644), 0);
+        f.links = 1;
         CHECK_EQ(file_close(fs, &f), 0);
     }
 }
@@ -127,22 +141,13 @@ static void directory_case(const char *options, const char *tune, unsigned int k
         return;
     }
     CHECK_EQ(file_open(im.fs, INO_ROOT, &root), 0);
-    for (uint32_t i = 12; i < 62; i++) {
-        uint32_t ino;
-        struct ext2_inode f = { 0 };
-        CHECK_EQ(ext2_ialloc(im.fs, INO_ROOT, S_IFREG | 0644, &ino), 0);
-        f.ino = ino;
-        CHECK(ino >= 12 && ino < 62);
-        CHECK_EQ(ext2_inode_init(im.fs, &f, S_IFREG | 0644), 0);
-        f.links = 1;
-        CHECK_EQ(file_close(im.fs, &f), 0);
-    }
+    inodes_take(im.fs);
     CHECK_EQ(file_create(im.fs, &root, "dir", S_IFDIR | 0755, &dir), 0);
     dir_fill(im.fs, &dir, 0, count, longer);
     CHECK_EQ(!!(dir.flags & INODE_FL_INDEX), indexed);
     dir_thin(im.fs, &dir, count, 3, longer);
     dir_verify(im.fs, &dir, count, 3, longer);
-    inodes_make(im.fs, &root, count, 3);
+    inodes_make(im.fs, count, 3);
     file_close(im.fs, &dir);
     file_close(im.fs, &root);
     image_unmount(&im, true);
@@ -230,10 +235,47 @@ UNIT_TEST(index_of_e2fsck)
     image_remove(&im);
 }
 
+/* Directories that were made without an index get one when they grow.  */
+UNIT_TEST(plain_directory_gets_an_index)
+{
+    static const unsigned int counts[] = { 100, 3000, 20000 };
+    for (unsigned int c = 0; c < sizeof counts / sizeof *counts; c++) {
+        struct image im;
+        struct ext2_inode root, dir;
+        uint32_t ino;
+        CHECK(image_make(&im, "-b 1024 -O ^dir_index", 16384));
+        CHECK(image_mount(&im, true));
+        CHECK_EQ(file_open(im.fs, INO_ROOT, &root), 0);
+        CHECK_EQ(file_create(im.fs, &root, "dir", S_IFDIR | 0755, &dir), 0);
+        inodes_take(im.fs);
+        dir_fill(im.fs, &dir, 0, counts[c], c == 1);
+        CHECK_EQ(ext2_xattr_set(im.fs, &dir, XATTR_INDEX_GNU, "author", "someone", 7), 0);
+        file_close(im.fs, &dir);
+        file_close(im.fs, &root);
+        image_unmount(&im, true);
+        CHECK_EQ(run("tune2fs -O dir_index %s >/dev/null 2>&1", im.path), 0);
+        CHECK(image_mount(&im, true));
+        CHECK_EQ(file_open(im.fs, INO_ROOT, &root), 0);
+        CHECK_EQ(ext2_dir_lookup(im.fs, &root, "dir", 3, &ino, NULL), 0);
+        CHECK_EQ(file_open(im.fs, ino, &dir), 0);
+        CHECK(!(dir.flags & INODE_FL_INDEX));
+        dir_fill(im.fs, &dir, counts[c], counts[c] + 200, c == 1);
+        CHECK(dir.flags & INODE_FL_INDEX);
+        dir_thin(im.fs, &dir, counts[c] + 200, 3, c == 1);
+        dir_verify(im.fs, &dir, counts[c] + 200, 3, c == 1);
+        inodes_make(im.fs, counts[c] + 200, 3);
+        file_close(im.fs, &dir);
+        file_close(im.fs, &root);
+        image_unmount(&im, true);
+        CHECK_EQ(image_fsck(&im), 0);
+        image_remove(&im);
+    }
+}
+
 /* ---- damage ---------------------------------------------------------------------------------- */
 
-/* A damaged index is ignored; every name is found, and new ones can be entered.  */
-UNIT_TEST(damaged_index_is_ignored)
+/* A damaged index is ignored; every name is found, and when there is no room for another one there is a new index.  */
+UNIT_TEST(damaged_index_is_ignored_and_made_anew)
 {
     static const struct { uint32_t offset; uint8_t value; } damage[] = {
         { DX_INFO_OFFSET + 4, 9 }, { DX_INFO_OFFSET + 5, 7 }, { DX_INFO_OFFSET + 6, 3 }, { DX_ROOT_OFFSET, 1 }, { DX_ROOT_OFFSET + 3, 200 },
@@ -262,9 +304,11 @@ UNIT_TEST(damaged_index_is_ignored)
                 bad += ext2_dir_lookup(im.fs, &dir, name, strlen(name), &ino, NULL) != 0;
             }
             CHECK_EQ(bad, 0);
-            dir_fill(im.fs, &dir, 600, 700, false);
             CHECK(!(dir.flags & INODE_FL_INDEX));
+            dir_fill(im.fs, &dir, 600, 2000, false);
+            CHECK(dir.flags & INODE_FL_INDEX);                     /* there was no room: made anew */
         }
+
         fclose(stderr);
         stderr = keep;
         CHECK(im.fs->damaged || damage[d].offset == 4);
