@@ -16,6 +16,7 @@ struct ext2_node {
     struct pager *pager;           /* regular files once they were read, written or mapped; node lock to set */
     bool many_links;               /* a directory with more subdirectories than its inode can count (dir_nlink); node lock */
     bool client_mapped;            /* a client was given the memory object since it was last released; node lock */
+    _Atomic error_t write_error;   /* a page of it could not be written; taken by the next sync of the file */
     char *small;                   /* the whole contents of a small file that has no pager (small.c); node lock */
     uint32_t small_room;           /* bytes there, a multiple of the block size; node lock */
     bool small_dirty;              /* it differs from the disk; node lock */

@@ -212,7 +212,9 @@ error_t ext2fs_node_sync(struct diskfs_node *node, bool wait, bool data_only)
     error_t err = ext2fs_small_flush(n);
     if (n->pager)
         err = pager_sync(n->pager, 0, round_up(n->inode.size, vm_page_size), wait);
-    error_t e = diskfs_node_update(node, false);
+    error_t e = wait ? atomic_exchange(&n->write_error, 0) : 0;
+    err = err ? err : e;
+    e = diskfs_node_update(node, false);
     err = err ? err : e;
     e = ext2_sync(ext2fs, wait, false);
     return err ? err : e;

@@ -44,20 +44,28 @@ static error_t extent_find(struct ext2_inode *i, uint64_t start, uint64_t end, s
     return 0;
 }
 
-/* A page whose blocks do not lie in a row.  */
+static void read_failed(const struct ext2_inode *i, uint64_t lblock, uint32_t block, error_t err)
+{
+    fprintf(stderr, "ext2fs: %s: inode %u: cannot read file block %llu (block %u): %s\n", ext2fs->name, i->ino,
+            (unsigned long long)lblock, block, strerror(err));
+}
+
+/* A page whose blocks do not lie in a row, or that is read by itself.  */
 static error_t page_gather(struct ext2_inode *i, uint64_t page, uint64_t end, void **buffer)
 {
     char *data = store_alloc(vm_page_size);
     error_t err = data ? 0 : ENOMEM;
     for (uint64_t at = page; at < end && !err;) {
-        struct extent e;
+        struct extent e = { 0, 0 };
         void *piece;
         pthread_mutex_lock(&i->map_lock);
         err = extent_find(i, at, end, &e);
         pthread_mutex_unlock(&i->map_lock);
         if (!err && e.block) {
             err = store_read(ext2fs->store, (uint64_t)e.block << ext2fs->block_log, e.bytes, &piece);
-            if (!err) {
+            if (err) {
+                read_failed(i, at >> ext2fs->block_log, e.block, err);
+            } else {
                 memcpy(data + (at - page), piece, e.bytes);
                 store_free(piece, e.bytes);
             }
@@ -107,8 +115,13 @@ static error_t file_fetch(void *hook, struct pager_fetch *f)
         return 0;
     uint64_t bytes = f->end < size ? f->end - f->start : size - f->start;
     err = store_read(ext2fs->store, (uint64_t)e.block << ext2fs->block_log, bytes, &f->buffer);
+    if (err && (f->end - f->start > vm_page_size || err == ENOMEM)) {   /* the page that is wanted may be sound */
+        f->start = f->page;
+        f->end = f->page + vm_page_size;
+        return page_gather(i, f->page, f->end < size ? f->end : size, &f->buffer);
+    }
     if (err)
-        fprintf(stderr, "ext2fs: %s: inode %u: cannot read block %u: %s\n", ext2fs->name, i->ino, e.block, strerror(err));
+        read_failed(i, f->page >> ext2fs->block_log, e.block, err);
     return err;
 }
 
@@ -131,38 +144,69 @@ static error_t write_extent(struct ext2_inode *i, uint64_t start, uint64_t end, 
     return err;
 }
 
+static void blocks_written(struct ext2_inode *i, uint64_t lblock, uint32_t run)
+{
+    pthread_mutex_lock(&i->map_lock);
+    ext2_fresh_remove(i, lblock, lblock + run);
+    pthread_mutex_unlock(&i->map_lock);
+}
+
+static void write_failed(const struct ext2_inode *i, uint64_t lblock, uint32_t block, error_t err)
+{
+    fprintf(stderr, "ext2fs: %s: inode %u: cannot write file block %llu (block %u): %s; data is lost\n", ext2fs->name, i->ino,
+            (unsigned long long)lblock, block, strerror(err));
+}
+
+/* Writes RUN blocks of DATA from BLOCK on, which are file block LBLOCK and those behind; if that fails, each by itself, so that only what lies
+   on a bad spot is lost.  */
+static error_t run_write(struct ext2_inode *i, uint64_t lblock, uint32_t block, uint32_t run, const char *data)
+{
+    uint32_t log = ext2fs->block_log;
+    error_t err = store_write(ext2fs->store, (uint64_t)block << log, data, (size_t)run << log), result = 0;
+    if (!err) {
+        blocks_written(i, lblock, run);
+        return 0;
+    }
+    for (uint32_t n = 0; n < run; n++) {
+        if (run > 1)
+            err = store_write(ext2fs->store, (uint64_t)(block + n) << log, data + ((size_t)n << log), ext2fs->block_size);
+        if (err) {
+            write_failed(i, lblock + n, block + n, err);
+            result = err;
+        } else {
+            blocks_written(i, lblock + n, 1);
+        }
+    }
+    return result;
+}
+
 static error_t file_write(void *hook, uint64_t offset, const void *data, size_t length)
 {
-    struct ext2_inode *i = inode_of(hook);
-    error_t result = 0;
+    struct ext2_node *n = hook;
+    struct ext2_inode *i = &n->inode;
+    error_t result = ext2fs->writable ? 0 : EROFS;
     bool allocated = false;
-    if (!ext2fs->writable)
-        return EROFS;
-    for (uint64_t at = offset; ; ) {
-        uint32_t block, run = 0;
+    for (uint64_t at = offset; ext2fs->writable; ) {
+        uint32_t block = 0, run = 0;
         pthread_mutex_lock(&i->map_lock);
         uint64_t size = round_up(i->size, ext2fs->block_size), end = offset + length < size ? offset + length : size;
         error_t err = at < end ? write_extent(i, at, end, &block, &run, &allocated) : 0;
         pthread_mutex_unlock(&i->map_lock);
         if (at >= end)
             break;
-        if (!err)
-            err = store_write(ext2fs->store, (uint64_t)block << ext2fs->block_log, (const char *)data + (at - offset),
-                              (size_t)run << ext2fs->block_log);
-        if (err) {
-            fprintf(stderr, "ext2fs: %s: inode %u: cannot write file block %llu: %s; data is lost\n", ext2fs->name, i->ino,
-                    (unsigned long long)(at >> ext2fs->block_log), strerror(err));
-            result = err;
-            run = run ? run : 1;
+        if (!err) {
+            err = run_write(i, at >> ext2fs->block_log, block, run, (const char *)data + (at - offset));
         } else {
-            pthread_mutex_lock(&i->map_lock);
-            ext2_fresh_remove(i, at >> ext2fs->block_log, (at >> ext2fs->block_log) + run);
-            pthread_mutex_unlock(&i->map_lock);
+            write_failed(i, at >> ext2fs->block_log, block, err);
+            run = 1;
         }
+        result = err ? err : result;
         at += (uint64_t)run << ext2fs->block_log;
     }
     if (allocated)
-        diskfs_node_mark_dirty(&((struct ext2_node *)hook)->dn);
+        diskfs_node_mark_dirty(&n->dn);
+    if (result)
+        atomic_store(&n->write_error, result);
     return result;
 }
 
