@@ -63,6 +63,8 @@ error_t store_open(const char *name, const struct store_options *options, struct
     static const struct store_options none;
     if (why)
         *why = NULL;
+    if (strlen(name) > STORE_NAME_MAX)
+        return store_fail(why, EINVAL, "%.40s...: a store name of more than %u bytes", name, STORE_NAME_MAX);
     const char *colon = strchr(name, ':');
     const struct store_class *class = colon ? store_class_lookup(name, (size_t)(colon - name)) : NULL;
     if (!colon)

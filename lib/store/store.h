@@ -24,6 +24,9 @@
 
 struct store;
 
+/* Bytes of a name: it is opened from its end on, so that its length is the depth of the stack.  */
+#define STORE_NAME_MAX 1024u
+
 struct store_options {
     bool readonly;                /* never write: store_write gives EROFS */
     unsigned int device_master;   /* port on which `device:` names are opened (not consumed); 0: the task's bootstrap port if it has

@@ -225,6 +225,16 @@ UNIT_TEST(names_that_are_none)
     }
 }
 
+UNIT_TEST(long_names)
+{
+    static char name[20000];
+    for (unsigned int i = 0; i + 7 < sizeof name; i += 7)
+        memcpy(name + i, "part:1:", 7);
+    char *why = fails(name, EINVAL);
+    CHECK_STR(why, "part:1:part:1:part:1:part:1:part:1:part:...: a store name of more than 1024 bytes");
+    free(why);
+}
+
 UNIT_TEST(zero_store)
 {
     struct store *store;
