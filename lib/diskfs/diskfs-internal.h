@@ -225,6 +225,12 @@ void diskfs_options_parse(const struct argp_child *children, int argc, char **ar
 /* A send right to an io object that reads and writes the Mach console DEVICE (a send right, kept). */
 error_t diskfs_console_right(mach_port_t device, mach_port_t *right);
 
+/* ---- pages.c ------------------------------------------------------------------------------------------- */
+
+/* SIZE bytes (whole pages) for an answer, which the kernel unmaps when it leaves with the message; what was in the pages before may still be there. The
+   caller's, to be given to vm_deallocate. */
+kern_return_t diskfs_pages_allocate(vm_address_t *address, size_t size);
+
 /* ---- exec.c -------------------------------------------------------------------------------------------- */
 
 /* The exec server, a send right of the library's; MACH_PORT_NULL: look at /servers/exec. Set once, before it is used. */

@@ -7,36 +7,17 @@
 #include "mig-hooks.h"
 #include "io_S.h"
 
-#include <mach/gnumach.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #define READ_MAX ((vm_size_t) 1 << 30)  /* bytes of one answer; a shorter read is always allowed */
-/* The longest answer in pages that were not cleared, and where GNU Mach looks for them (servers/rumpdisk/dma.c says why this bound). */
-#define RAW_MAX ((size_t) 1 << 20)
-#define RAW_END ((rpc_phys_addr_t) 1 << 32)
-
-/* SIZE bytes of pages in *ADDRESS; RAW: whatever was in them may still be there.  The kernel clears pages of vm_allocate at their first touch, each
-   with a fault and 4,096 instructions, which is half of what reading a file costs; pages in a row it gives as they are, in a sixth of
-   that time.  They are wired until they leave our memory.  Only the root file system may ask for them. */
-static kern_return_t pages_allocate(vm_address_t *address, size_t size, bool raw)
-{
-    mach_port_t host = diskfs_arguments.host_priv;
-    rpc_phys_addr_t physical;
-    if (raw && host != MACH_PORT_NULL && size <= RAW_MAX
-        && vm_allocate_contiguous(host, mach_task_self(), address, &physical, size, 0, RAW_END, vm_page_size) == KERN_SUCCESS)
-        return KERN_SUCCESS;
-    *address = 0;
-    return vm_allocate(mach_task_self(), address, size, TRUE);
-}
-
 error_t diskfs_buffer_reserve(struct diskfs_buffer *buffer, size_t size)
 {
     vm_address_t address = 0;
     if (size <= buffer->capacity)
         return 0;
     size = round_page(size);
-    kern_return_t err = pages_allocate(&address, size, buffer->raw);
+    kern_return_t err = buffer->raw ? diskfs_pages_allocate(&address, size) : vm_allocate(mach_task_self(), &address, size, TRUE);
     if (err)
         return ENOMEM;
     if (buffer->length > 0)

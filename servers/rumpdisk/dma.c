@@ -40,6 +40,35 @@ error_t block_memory_allocate(const struct block_limits *limits, size_t size, vo
     return 0;
 }
 
+/* Short transfers are cut off a longer piece: asking for one page costs as much as asking for three. */
+#define SHORT_MAX ((size_t)16 << 10)
+#define PIECE ((size_t)128 << 10)
+
+static pthread_mutex_t piece_lock = PTHREAD_MUTEX_INITIALIZER; /* a leaf */
+static vm_address_t piece, piece_end;   /* what is left of it; piece_lock */
+static rpc_phys_addr_t piece_physical;  /* where it is; piece_lock */
+
+static kern_return_t piece_cut(uint64_t limit, size_t size, vm_address_t *address, rpc_phys_addr_t *physical)
+{
+    kern_return_t err = KERN_SUCCESS;
+    pthread_mutex_lock(&piece_lock);
+    if (piece_end - piece < size || piece_physical + size > limit) {
+        if (piece_end > piece)
+            vm_deallocate(mach_task_self(), piece, piece_end - piece);
+        err = contiguous_allocate(limit, PIECE, &piece, &piece_physical);
+        piece = err ? 0 : piece;
+        piece_end = err ? 0 : piece + PIECE;
+    }
+    if (!err) {
+        *address = piece;
+        *physical = piece_physical;
+        piece += size;
+        piece_physical += size;
+    }
+    pthread_mutex_unlock(&piece_lock);
+    return err;
+}
+
 static kern_return_t contiguous(const struct block_limits *limits, size_t length, struct dma *dma)
 {
     vm_address_t address;
@@ -47,7 +76,8 @@ static kern_return_t contiguous(const struct block_limits *limits, size_t length
     size_t size = round_page(length);
     if (size > CONTIGUOUS_MAX)
         return KERN_RESOURCE_SHORTAGE;
-    kern_return_t err = contiguous_allocate(limits->end, size, &address, &physical);
+    kern_return_t err = size <= SHORT_MAX ? piece_cut(limits->end, size, &address, &physical)
+                                          : contiguous_allocate(limits->end, size, &address, &physical);
     if (err)
         return err;
     *dma = (struct dma){
