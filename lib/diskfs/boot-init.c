@@ -179,6 +179,12 @@ static void init_bootstrap_parent(mach_port_t proc, mach_port_t auth)
         diskfs_warn("fsys_init on the bootstrap port: %s", strerror(err));
 }
 
+static void start_c_library(void *ports)
+{
+    _hurd_init(0, diskfs_argv, ports, INIT_PORT_MAX, NULL, 0);
+    _hurd_libc_proc_init(diskfs_argv);
+}
+
 /* "It initializes the default proc and auth ports to be given to processes." The C library, which had nothing when we were started by
    the kernel, begins to work: signals, descriptors, names. It frees the array. */
 static void init_default_ports(mach_port_t proc, mach_port_t auth)
@@ -197,8 +203,8 @@ static void init_default_ports(mach_port_t proc, mach_port_t auth)
     ports[INIT_PORT_CRDIR] = root;
     ports[INIT_PORT_CWDIR] = root;
     if (_hurd_ports == NULL) {
-        _hurd_init(0, diskfs_argv, ports, INIT_PORT_MAX, NULL, 0);
-        _hurd_libc_proc_init(diskfs_argv);
+        ports_signals_start(start_c_library, ports);
+        ports_fault_is_death();
         return;
     }
     /* Not setauth(): that would reauthenticate ports of our own. */
@@ -206,7 +212,8 @@ static void init_default_ports(mach_port_t proc, mach_port_t auth)
     _hurd_port_set(&_hurd_ports[INIT_PORT_CRDIR], root);
     _hurd_port_set(&_hurd_ports[INIT_PORT_CWDIR], root);
     _hurd_port_set(&_hurd_ports[INIT_PORT_PROC], proc);
-    _hurd_proc_init(diskfs_argv, NULL, 0);
+    ports_proc_init(diskfs_argv);
+    ports_fault_is_death();
     vm_deallocate(mach_task_self(), memory, INIT_PORT_MAX * sizeof(mach_port_t));
 }
 

@@ -252,6 +252,17 @@ unsigned int ports_class_count(struct ports_class *class);
    never answers keeps the calling thread.  Routines copy such memory before they look at it, since it may change or go at any time. */
 error_t ports_copy_guarded(void *to, const void *from, size_t length);
 
+/* ---- becoming a process -------------------------------------------------------- */
+
+/* _hurd_proc_init(ARGV, ...) of the C library, for a server that already has threads: the library's process port is set, and from now on
+   the server has a message port and signals, and a fault in it is its death and not its silence. */
+void ports_proc_init(char **argv);
+/* For those whom the C library asks or waits for when it ends a process, proc and the root file system: a fault ends the task at once, without
+   its last words. */
+void ports_fault_is_death(void);
+/* ports_proc_init with START(ARG), which calls _hurd_proc_init or _hurd_init. */
+void ports_signals_start(void (*start)(void *), void *arg);
+
 /* ---- hooks for MIG stubs -------------------------------------------------- */
 
 /* Defines the three functions that MIG's intran, intranpayload and destructor options name, for objects `TYPE *` of CLASS:

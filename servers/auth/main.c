@@ -39,7 +39,7 @@ static error_t register_with_proc(mach_port_t proc, struct auth_handle *root, ch
     _hurd_port_set(&_hurd_ports[INIT_PORT_AUTH], ports_object_send_right(root));
     mach_port_mod_refs(mach_task_self(), proc, MACH_PORT_RIGHT_SEND, 1);
     _hurd_port_set(&_hurd_ports[INIT_PORT_PROC], proc);
-    _hurd_proc_init(argv, NULL, 0);
+    ports_proc_init(argv);
     return 0;
 }
 

@@ -139,7 +139,7 @@ error_t exec_init_complete(mach_port_t auth, mach_port_t proc)
     mach_port_mod_refs(mach_task_self(), proc, MACH_PORT_RIGHT_SEND, 1);
     _hurd_port_set(&_hurd_ports[INIT_PORT_PROC], proc);
     /* Starts our own signal thread and tells proc of it and of our arguments. */
-    _hurd_proc_init(exec_arguments, NULL, 0);
+    ports_proc_init(exec_arguments);
     dance_step(5, "exec_init came; registered with proc");
     init_complain("proc_execdata_notify", init_watch_execdata(proc));
     init_complain("startup_essential_task", init_announce(proc));

@@ -58,7 +58,8 @@ static void self_register(char **argv)
         error(EXIT_FAILURE, 0, "the kernel does not list our own task");
     mach_port_t port = ports_object_send_right(self->port);
     _hurd_port_set(&_hurd_ports[INIT_PORT_PROC], port);
-    _hurd_proc_init(argv, NULL, 0);
+    ports_proc_init(argv);
+    ports_fault_is_death();
     proc_mark_exec(port);
     proc_set_exe(port, "/hurd/proc");
     proc_register_version(port, proc_host_priv, "proc", QUADRILLE_VERSION, QUADRILLE_VERSION);

@@ -165,7 +165,8 @@ kern_return_t S_proc_dostop(pcall_t call, mach_port_t keep)
         return call_refuse(call);
     mach_port_t task = task_ref(p);
     call_leave(0);
-    error_t err = task ? task_stop_others(task, keep) : ESRCH;
+    /* We ourselves are ending: the thread that answers must go on. */
+    error_t err = !task ? ESRCH : task == mach_task_self() ? 0 : task_stop_others(task, keep);
     if (task)
         mach_port_deallocate(mach_task_self(), task);
     if (!err && MACH_PORT_VALID(keep))

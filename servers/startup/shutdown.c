@@ -2,6 +2,7 @@
 /* shutdown.c: the way down: everybody who asked is told, what runs is killed, the disk is written out, the machine stops. */
 
 #include <mach/mach_host.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/reboot.h>
@@ -126,19 +127,20 @@ void shut_down(int howto)
     complain(0, "host_reboot did not");
 }
 
-/* How the process PID ended, if proc can still say it. */
-static void cause_say(pid_t pid)
+/* Writes how the process PID ended to TEXT, if proc can still say it; else nothing. */
+static void cause_describe(pid_t pid, char *text, size_t size)
 {
     int status, sigcode;
     struct rusage usage;
     pid_t ended;
+    *text = 0;
     if (pid <= 0 || startup_state.proc == MACH_PORT_NULL ||
         brief_proc_wait(startup_state.proc, pid, 0, &status, &sigcode, &usage, &ended))
         return;
     if (WIFSIGNALED(status))
-        say(" (signal %d, %s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        snprintf(text, size, " (signal %d, %s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
     else
-        say(" (exit status %d)", WEXITSTATUS(status));
+        snprintf(text, size, " (exit status %d)", WEXITSTATUS(status));
 }
 
 void crash(const char *name, pid_t pid)
@@ -148,9 +150,9 @@ void crash(const char *name, pid_t pid)
     startup_state.going_down = true;
     pthread_mutex_unlock(&startup_lock);
     if (!again) {
-        say("\npanic: startup: %s died", name);
-        cause_say(pid);
-        say(": the system cannot go on\n");
+        char cause[80];
+        cause_describe(pid, cause, sizeof cause);
+        say("\npanic: startup: %s died%s: the system cannot go on\n", name, cause);
         host_reboot(startup_host_priv, RB_HALT);
     }
     for (;;)

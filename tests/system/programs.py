@@ -76,6 +76,20 @@ def set_id(machine):
     wanted(machine, USER + "/bin/ls /root", "ermission denied", 2)
 
 
+def secure(machine):
+    """What the caller's environment and rights must not reach: a set-id program's libraries, and the running program itself."""
+    machine.run("mkdir -p /tmp/x/l /tmp/x/s; cp /bin/id /tmp/x/id; cp /bin/sleep /tmp/x/s/sleep; cp /bin/id /tmp/x/l/plain; "
+                "chmod 4755 /tmp/x/id /tmp/x/s/sleep; chmod 755 /tmp/x /tmp/x/l /tmp/x/s; head -c 100 /dev/urandom > /tmp/x/l/libc.so.0.3", limit=60)
+    wanted(machine, USER + "env LD_PRELOAD=/nonexistent.so /tmp/x/l/plain 2>&1", "cannot be preloaded", None)
+    _, output = machine.run(USER + "env LD_PRELOAD=/nonexistent.so LD_LIBRARY_PATH=/tmp/x/l LD_TRACE_LOADED_OBJECTS=1 /tmp/x/id 2>&1", status=None)
+    if "euid=0" not in output or "preloaded" in output or "=>" in output:
+        machine.fail(f"LD_ variables reach a set-id program: {output!r}")
+    wanted(machine, USER + "/bin/sh -c '/tmp/x/s/sleep 60 & sleep 1; kill -9 $!; echo status $?'", "status 1")
+    wanted(machine, USER + "/bin/sh -c 'kill -9 2 4; echo status $?'", "status 1")
+    wanted(machine, USER + "/bin/halt 2>&1", "not permitted", 1)
+    wanted(machine, USER + "/bin/reboot 2>&1", "not permitted", 1)
+
+
 def own_names(machine):
     wanted(machine, "echo foo | cat /dev/fd/0", "foo")
     wanted(machine, "echo foo > /dev/tty", "foo")
@@ -109,4 +123,4 @@ def boot_and(check, folder):
 
 CASES = [(name, functools.partial(boot_and, check)) for name, check in (
     ("auth", inside("authtest")), ("exec", inside("exectest")), ("proc", inside("proctest")), ("no_leak", no_leak), ("scripts", scripts), ("set_id", set_id),
-    ("own_names", own_names), ("tools", tools))]
+    ("secure", secure), ("own_names", own_names), ("tools", tools))]

@@ -58,4 +58,46 @@ UNIT_TEST(a_disk_is_told_after_the_file_systems)
     }
 }
 
+/* However many ask, and whatever they call themselves, the end comes. */
+UNIT_TEST(patience_ends)
+{
+    struct essential_list essentials = {0};
+    struct essential *e = NULL, *next;
+    struct notify fs = {.name = (char *)"ext2fs"}, stranger = {.name = (char *)"stranger"};
+    bool known;
+    unsigned total = 0;
+    CHECK_EQ(essential_add(&essentials, 12, "rumpdisk", &e, &known), 0);
+    CHECK_EQ(essential_add(&essentials, 13, "ext2fs", &e, &known), 0);
+    struct patience patience = patience_create(&essentials, 60000);
+    CHECK_EQ(patience_for(&patience, &stranger, &essentials), 60000);
+    patience_spend(&patience, 10);
+    CHECK_EQ(patience_for(&patience, &stranger, &essentials), 60000);
+    for (unsigned i = 0; i < 1000; i++) {
+        unsigned limit = patience_for(&patience, i % 2 ? &fs : &stranger, &essentials);
+        CHECK(limit >= PATIENCE_LEAST_MS && limit <= 60000);
+        patience_spend(&patience, limit);
+        total += limit;
+    }
+    CHECK(total <= 4 * 60000 + 1000 * PATIENCE_LEAST_MS);
+    for (e = essentials.first; e; e = next) {
+        next = e->next;
+        free(e->name);
+        free(e);
+    }
+}
+
+UNIT_TEST(whose_process_is_not_known)
+{
+    struct essential_list list = {0};
+    struct essential *e = NULL;
+    bool known;
+    CHECK(essential_without_pid(&list) == NULL);
+    CHECK_EQ(essential_add(&list, 5, "proc", &e, &known), 0);
+    CHECK(essential_without_pid(&list) == e);
+    e->pid = -1;
+    CHECK(essential_without_pid(&list) == NULL);
+    free(e->name);
+    free(e);
+}
+
 UNIT_MAIN

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Essential tasks that die: the system stops, and one line says who it was and how he ended.  And a system whose number 1 has nothing to run."""
+
+import os
+
+from image import OBJ, Image
+from machine import Machine
+
+LIMIT = 120
+NUMBER = "$(ps -e -o pid,comm | while read pid name; do [ $name = {0} ] && echo $pid; done)\n"
+
+
+def boot(folder, image, *options):
+    return Machine(os.path.join(folder, "serial.log"), *options, disk=image.path)
+
+
+def death(command, name, line):
+    """Ends NAME by COMMAND and waits for LINE and for the end."""
+    def check(folder):
+        image = Image(folder)
+        image.put(os.path.join(OBJ, "tests", "inside", "wreck"), "/wreck", 0o100755)
+        with boot(folder, image) as machine:
+            machine.prompt()
+            machine.send(command + " " + NUMBER.format(name))
+            machine.expect(rf"panic: {line}: the system cannot go on", LIMIT)
+            machine.ended(LIMIT)
+    return check
+
+
+def no_shell(folder):
+    """Neither console-run nor startup repeats itself for ever."""
+    image = Image(folder)
+    for name in ("sh", "dash"):
+        image.remove(f"/bin/{name}")
+    with boot(folder, image) as machine:
+        machine.expect(r"boot failed: there is no program that could be run as number 1|/bin/sh: No such file", LIMIT)
+        machine.expect(r"there is no program that could be run as number 1", LIMIT)
+        machine.ended(LIMIT)
+        if machine.log.count("/bin/sh: No such file") > 3:
+            machine.fail("the same line again and again")
+
+
+def no_sh_but_dash(folder):
+    """The shell of last resort."""
+    image = Image(folder)
+    image.remove("/bin/sh")
+    with boot(folder, image) as machine:
+        machine.expect(r"startup: /bin/sh: No such file", LIMIT)
+        machine.prompt()
+        machine.run("echo here")
+
+
+def silent(folder):
+    """Who asks to be told of the end and does not answer is waited for as long as is said, and named."""
+    image = Image(folder)
+    image.put(os.path.join(OBJ, "tests", "inside", "silent"), "/silent", 0o100755)
+    with boot(folder, image, "--append", "shutdown-limit=2") as machine:
+        machine.prompt()
+        machine.run("/silent 3 & sleep 2")
+        machine.send("halt\n")
+        for number in (3, 2):
+            machine.expect(rf"notifying silent {number} of shutdown\.\.\.\(no reply in 2 s\)", LIMIT)
+        machine.expect(r"notifying silent 1 of shutdown\.\.\.\(no reply in 1 s\)", LIMIT)
+        machine.expect(r"notifying ext2fs of shutdown\.\.\.done", LIMIT)
+        machine.expect(r"notifying rumpdisk of shutdown\.\.\.done", LIMIT)
+        if machine.ended(LIMIT) != 0:
+            machine.fail("no clean end")
+    problem = image.check()
+    if problem:
+        raise AssertionError(problem)
+
+
+SEGV = r"signal 11, Segmentation fault"
+# By a fault of its own.  proc and the root file system have nobody to tell their last words to.
+FAULTS = [("startup", "proc: startup died"), ("proc", "startup: proc died"), ("ext2fs", r"startup: ext2fs died \(signal 9, Killed\)")] + [
+    (name, rf"startup: {name} died \({SEGV}\)") for name in ("pci-arbiter", "rumpdisk", "exec", "auth")]
+CASES = [(f"fault_in_{name}", death("/wreck", name, line)) for name, line in FAULTS] + [
+    ("killed", death("kill -9", "exec", r"startup: exec died \(signal 9, Killed\)")),
+    ("no_shell", no_shell), ("no_sh_but_dash", no_sh_but_dash), ("silent_at_the_end", silent)]
