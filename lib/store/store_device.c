@@ -76,7 +76,7 @@ static error_t device_errno(kern_return_t kr)
 {
     switch (kr) {
     case 0: return 0;
-    case D_NO_SUCH_DEVICE: return ENXIO;
+    case D_NO_SUCH_DEVICE: case D_DEVICE_DOWN: return ENXIO;
     case D_READ_ONLY: return EROFS;
     case D_NO_MEMORY: case KERN_RESOURCE_SHORTAGE: return ENOMEM;
     case D_INVALID_RECNUM: case D_INVALID_SIZE: return ENXIO;
