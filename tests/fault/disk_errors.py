@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Disks that cannot read or write a sector of a file's data, of metadata, of the superblock: the program whose data it is gets EIO, everything else
-goes on, what is synced elsewhere is not lost, and what e2fsck finds afterwards it can repair."""
+goes on, what is synced elsewhere is not lost, and what e2fsck finds afterwards it can repair.  tests/soak/disk_errors.py has errors of data on every bus."""
 
 import functools
 import os
@@ -98,9 +98,13 @@ def write_data(folder, once, bus):
         session.expect_file("/t/f0", bytes(3 * BLOCK) + (lost or bytes(BLOCK)) + bytes(6 * BLOCK) + b"0" * (SIZE - 10 * BLOCK))
 
 
-CASES = [(f"{what.__name__}-{'once' if once else 'always'}-{bus}", functools.partial(what, once=once, bus=bus))
-         for what, bus, once in ((read_data, "ahci", True), (read_data, "ahci", False), (read_data, "ide", False),
-                                 (write_data, "ahci", True), (write_data, "ahci", False), (write_data, "ide", False))]
+def on_buses(*which):
+    """(name, function) of reading and writing data with an error on each (what, bus, once)."""
+    return [(f"{what.__name__}-{'once' if once else 'always'}-{bus}", functools.partial(what, once=once, bus=bus)) for what, bus, once in which]
+
+
+CASES = on_buses((read_data, "ahci", True), (read_data, "ahci", False), (read_data, "ide", False),
+                 (write_data, "ahci", True), (write_data, "ahci", False), (write_data, "ide", False))
 
 
 def case(function):
