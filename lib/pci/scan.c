@@ -335,8 +335,9 @@ unsigned int pci_function_capability_next(struct pci_bus *bus, const struct pci_
         || pci_config_read(bus, function->address, PCI_CAPABILITIES, &entry, 1))
         return 0;
     bool passed = after == 0;
-    /* 48 entries fill configuration space: a longer list loops. */
-    for (unsigned int reg = entry & 0xfc, count = 0; reg >= 0x40 && count < 48; reg = entry >> 8 & 0xfc, count++) {
+    uint64_t seen = 0; /* a list that loops ends where it began to */
+    for (unsigned int reg = entry & 0xfc; reg >= 0x40 && !(seen >> reg / 4 & 1); reg = entry >> 8 & 0xfc) {
+        seen |= 1ull << reg / 4;
         if (pci_config_read(bus, function->address, reg, &entry, 2))
             return 0;
         if (passed && (entry & 0xff) == id)

@@ -23,7 +23,9 @@
 #ifndef RUMPDISK_NVME_H
 #define RUMPDISK_NVME_H
 
-#include "driver.h"
+#include <pci/pci.h>
+
+#include "block.h"
 #include "nvme_command.h"
 
 /* A queue in memory, as the one who fills (submission) or empties it (completion) knows it. */
@@ -38,7 +40,7 @@ struct nvme_ring {
 
 struct nvme {
     struct block_queue queue;                       /* first */
-    const struct driver_environment *environment;   /* constant; NULL in tests */
+    struct pci_bus *bus;                            /* constant; NULL in tests */
     struct pci_function function;                   /* constant */
     char place[16];                                 /* constant: "00:04.0" */
     volatile uint32_t *regs;                        /* constant */

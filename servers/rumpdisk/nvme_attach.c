@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "driver.h"
 #include "interrupt.h"
 #include "nvme.h"
 
@@ -20,7 +21,7 @@ static error_t nvme_attach(const struct driver_environment *environment, const s
     struct nvme *nvme = calloc(1, sizeof *nvme);
     if (!nvme)
         return ENOMEM;
-    nvme->environment = environment;
+    nvme->bus = environment->bus;
     nvme->function = *given;
     nvme->limits.end = UINT64_MAX;
     snprintf(nvme->place, sizeof nvme->place, "%02x:%02x.%x", given->address.bus, given->address.device,

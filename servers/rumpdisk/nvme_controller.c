@@ -79,8 +79,8 @@ static error_t queues_create(struct nvme *nvme)
 /* Whether the device may reach memory; one that does not stop when told must not. */
 static void mastering_set(const struct nvme *nvme, bool on)
 {
-    if (nvme->environment)
-        pci_function_command(nvme->environment->bus, &nvme->function, on ? PCI_COMMAND_MASTER : 0,
+    if (nvme->bus)
+        pci_function_command(nvme->bus, &nvme->function, on ? PCI_COMMAND_MASTER : 0,
                              on ? 0 : PCI_COMMAND_MASTER);
 }
 

@@ -7,7 +7,7 @@
 
        reset --attach: features, queue, DRIVER_OK--> running --asks for a reset, time-out, damaged ring--> reset --the same again--> running
                                                                                                             |
-                                                                    dead (does not get reset or refuses the features): every request EIO <--+
+                                                                    dead (does not get reset: bus mastering off; or refuses the features): every request EIO <--+
 
    There is no way to take one request back, so one that takes too long resets the device; which one fails then is found out by trying them
    one by one (block.h).
@@ -24,7 +24,7 @@
 #ifndef RUMPDISK_VIRTIO_H
 #define RUMPDISK_VIRTIO_H
 
-#include "driver.h"
+#include "block.h"
 
 /* Common configuration (4.1.4.3). */
 #define VIRTIO_DEVICE_FEATURE_SELECT 0
@@ -137,6 +137,7 @@ struct virtio_transport {
     uint32_t (*config)(struct virtio *virtio, unsigned int offset, unsigned int size);
     unsigned int (*interrupt_status)(struct virtio *virtio); /* and clears it */
     void (*notify)(struct virtio *virtio);                   /* queue 0 has more */
+    void (*mastering)(struct virtio *virtio, bool on);       /* may it reach memory? NULL: not ours to say */
 };
 
 struct virtio {

@@ -121,6 +121,9 @@ static error_t queue_enable(struct virtio *virtio)
 error_t virtio_run(struct virtio *virtio)
 {
     error_t err = device_reset(virtio);
+    /* One that does not stop must not reach memory that is somebody else's by then. */
+    if (virtio->transport->mastering)
+        virtio->transport->mastering(virtio, !err);
     if (err)
         return err;
     status_add(virtio, VIRTIO_ACKNOWLEDGE);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "driver.h"
 #include "interrupt.h"
 #include "virtio.h"
 
@@ -63,9 +64,16 @@ static void pci_notify(struct virtio *virtio)
     *((struct virtio_pci *)virtio)->notify = 0;
 }
 
+static void pci_mastering(struct virtio *virtio, bool on)
+{
+    struct virtio_pci *device = (struct virtio_pci *)virtio;
+    pci_function_command(device->environment->bus, &device->function, on ? PCI_COMMAND_MASTER : 0,
+                         on ? 0 : PCI_COMMAND_MASTER);
+}
+
 static const struct virtio_transport transport = {
     .read = pci_read, .write = pci_write, .config = pci_config, .interrupt_status = pci_interrupt_status,
-    .notify = pci_notify,
+    .notify = pci_notify, .mastering = pci_mastering,
 };
 
 /* ---- finding them ------------------------------------------------------------------------------ */

@@ -313,4 +313,89 @@ UNIT_TEST(segments_are_found_and_damage_is_seen)
     free(memory);
 }
 
+/* ---- interrupts as messages ---------------------------------------------------------------- */
+
+/* A function with both kinds; what the contract of interface/mach_msi.h gives. */
+static const struct pci_msi_message message = {.address = 0xfee01000, .data = 0x51};
+
+static struct pci_function message_function(struct fake_function *function)
+{
+    fake_function(function, 0, 1, 0, 0x1, 0x010802, 0);
+    put(function, 6, 0x10, 2);
+    put(function, 0x34, 0x50, 1);
+    put(function, 0x50, 0x6005, 2); /* MSI */
+    put(function, 0x52, 0x01b0, 2); /* 64 bits, masks, vectors enabled */
+    put(function, 0x60, 0x0011, 2); /* MSI-X */
+    put(function, 0x62, 3, 2);      /* 4 entries */
+    put(function, 0x64, 0x2001, 4); /* region 1 */
+    return (struct pci_function){.address = function->address,
+                                 .regions = {[1] = {.base = 0xfe000000, .size = 0x4000}}};
+}
+
+UNIT_TEST(msix_has_one_entry_open)
+{
+    struct fake_function function;
+    struct pci_function found = message_function(&function);
+    struct fake fake = {.bus.ops = &fake_ops, .functions = &function, .count = 1};
+    struct pci_msi msi;
+    uint32_t table[16];
+    memset(table, 0xff, sizeof table);
+    CHECK_EQ(pci_msi_find(&fake.bus, &found, &msi), 0);
+    CHECK(msi.entries == 4 && msi.region == 1 && msi.offset == 0x2000);
+    CHECK_EQ(pci_msi_enable(&fake.bus, &found, &msi, &message, table), 0);
+    CHECK(table[0] == 0xfee01000 && table[1] == 0 && table[2] == 0x51 && table[3] == 0);
+    CHECK(table[7] == 1 && table[15] == 1);
+    CHECK_EQ(function.bytes[0x63], 0x80);
+    CHECK_EQ(function.bytes[5], 0x04); /* the line is off */
+    pci_msi_disable(&fake.bus, &found, &msi);
+    CHECK_EQ(function.bytes[0x63], 0);
+    CHECK_EQ(function.bytes[5], 0);
+}
+
+UNIT_TEST(msi_where_the_table_of_msix_is_nowhere)
+{
+    struct fake_function function;
+    struct pci_function found = message_function(&function);
+    struct fake fake = {.bus.ops = &fake_ops, .functions = &function, .count = 1};
+    struct pci_msi msi;
+    found.regions[1].size = 0x2020;
+    CHECK_EQ(pci_msi_find(&fake.bus, &found, &msi), 0);
+    CHECK_EQ(msi.capability, 0x50);
+    CHECK_EQ(pci_msi_enable(&fake.bus, &found, &msi, &message, NULL), 0);
+    uint32_t words[4];
+    memcpy(words, function.bytes + 0x54, 16);
+    CHECK(words[0] == 0xfee01000 && words[1] == 0 && (words[2] & 0xffff) == 0x51 && words[3] == 0);
+    CHECK(function.bytes[0x52] == 0x81);
+    put(&function, 0x52, 0, 2); /* no 64 bits */
+    struct pci_msi_message high = {.address = 1ull << 32 | 0xfee00000, .data = 1};
+    CHECK_EQ(pci_msi_find(&fake.bus, &found, &msi), 0);
+    CHECK_EQ(pci_msi_enable(&fake.bus, &found, &msi, &high, NULL), ENOTSUP);
+    CHECK_EQ(pci_msi_enable(&fake.bus, &found, &msi, &message, NULL), 0);
+    CHECK(function.bytes[0x5c] == 0x51 || function.bytes[0x5c - 4] == 0x51);
+    put(&function, 0x34, 0, 1);
+    CHECK_EQ(pci_msi_find(&fake.bus, &found, &msi), ENOENT);
+}
+
+UNIT_TEST(capabilities_that_come_several_times)
+{
+    struct fake_function function;
+    fake_function(&function, 0, 1, 0, 0x1, 0x010000, 0);
+    put(&function, 6, 0x10, 2);
+    put(&function, 0x34, 0x40, 1);
+    put(&function, 0x40, 0x5009, 2);
+    put(&function, 0x50, 0x6011, 2);
+    put(&function, 0x60, 0x7009, 2);
+    put(&function, 0x70, 0x4009, 2); /* and round again */
+    struct fake fake = {.bus.ops = &fake_ops, .functions = &function, .count = 1};
+    struct pci_function probed = {.address = function.address};
+    unsigned int reg = pci_function_capability(&fake.bus, &probed, PCI_CAP_VENDOR);
+    CHECK_EQ(reg, 0x40);
+    reg = pci_function_capability_next(&fake.bus, &probed, PCI_CAP_VENDOR, reg);
+    CHECK_EQ(reg, 0x60);
+    reg = pci_function_capability_next(&fake.bus, &probed, PCI_CAP_VENDOR, reg);
+    CHECK_EQ(reg, 0x70);
+    CHECK_EQ(pci_function_capability_next(&fake.bus, &probed, PCI_CAP_VENDOR, reg), 0);
+    CHECK_EQ(pci_function_capability_next(&fake.bus, &probed, PCI_CAP_VENDOR, 0x44), 0);
+}
+
 UNIT_MAIN
