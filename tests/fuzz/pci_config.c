@@ -20,15 +20,21 @@ static size_t size;
 static unsigned int visits;
 
 /* Where a function is: bus in the upper bits, device in the lower; function 0 or 7. */
+static uint8_t *places[256];
+
+static void places_fill(void)
+{
+    memset(places, 0, sizeof places);
+    for (size_t at = 0; at + FUNCTION_BYTES <= size; at += FUNCTION_BYTES)
+        if (!places[bytes[at]])
+            places[bytes[at]] = bytes + at + 1;
+}
+
 static uint8_t *function_find(struct pci_address address)
 {
-    for (size_t at = 0; at + FUNCTION_BYTES <= size; at += FUNCTION_BYTES) {
-        uint8_t place = bytes[at];
-        if (address.domain == 0 && address.bus == place >> 5 && address.device == (place >> 1 & 15)
-            && address.function == (place & 1) * 7)
-            return bytes + at + 1;
-    }
-    return NULL;
+    if (address.domain != 0 || address.bus >= 8 || address.device >= 16 || address.function % 7 != 0)
+        return NULL;
+    return places[address.bus << 5 | address.device << 1 | address.function / 7];
 }
 
 static error_t fuzz_read(struct pci_bus *bus, struct pci_address address, unsigned int reg, uint32_t *value,
@@ -72,14 +78,15 @@ static error_t visit(struct pci_bus *bus, const struct pci_function *found, void
     return err && err != EEXIST ? err : visits++ > VISITS_MAX ? E2BIG : 0;
 }
 
-/* The input is the megabyte's upper end, where the RSDP is looked for, and wraps around. */
+/* The input is where the RSDP is looked for and where that may point to; there is nothing else. */
 static error_t physical_read(void *arg, uint64_t address, void *data, size_t length)
 {
     (void)arg;
+    memset(data, 0, length);
     if (address >= 1u << 21 || length > (1u << 21) - address)
         return EIO;
-    for (size_t i = 0; i < length; i++)
-        ((uint8_t *)data)[i] = size > 0 ? bytes[(address - 0xe0000 + i) % size] : 0;
+    if (address >= 0xe0000 && address - 0xe0000 < size)
+        memcpy(data, bytes + (address - 0xe0000), length < size - (address - 0xe0000) ? length : size - (address - 0xe0000));
     return 0;
 }
 
@@ -97,10 +104,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t length)
     visits = 0;
     memcpy(bytes, data, length);
     bytes[length] = 0;
-    if (scopes_parse((char *)bytes, length + 1, &scopes) == 0)
+    /* A word in front says what the rest is. */
+    if (length > 0 && data[0] == '-' && scopes_parse((char *)bytes, length + 1, &scopes) == 0)
         scopes_destroy(&scopes);
-    if (pci_segments_find(physical_read, NULL, &segments, &count))
+    if (length < 8 || data[0] != 'R' || pci_segments_find(physical_read, NULL, &segments, &count))
         count = 0;
+    places_fill();
     struct pci_bus bus = {.ops = &ops, .segments = segments, .segment_count = count < 4 ? count : 4};
     if (tree_create(&tree) == 0) {
         pci_bus_walk(&bus, visit, &tree);
