@@ -104,6 +104,63 @@ static uint32_t map_find(const char *map, uint32_t from, uint32_t to, uint32_t w
     return best;
 }
 
+/* ---- trust ------------------------------------------------------------------------------------- */
+
+uint32_t ext2_bits_clear(const char *map, uint32_t count)
+{
+    uint32_t set = 0, i = 0;
+    for (; i + 64 <= count; i += 64)
+        set += (uint32_t)__builtin_popcountll(map_word(map, i / 64));
+    for (; i < count; i++)
+        set += ext2_bit_test(map, i);
+    return count - set;
+}
+
+enum ext2_trust ext2_bitmap_judge(struct ext2_fs *fs, const char *what, uint32_t group, uint32_t block, uint32_t wanted, uint32_t found,
+                                  bool system)
+{
+    if (!system)
+        ext2_damage(fs, "%s bitmap of group %u (block %u): says that system blocks are free; the group is left alone", what, group, block);
+    else if (found != wanted && fs->was_valid)
+        ext2_damage(fs, "%s bitmap of group %u (block %u): %u are free, the descriptor says %u; the group is left alone", what, group, block,
+                    found, wanted);
+    else
+        return EXT2_SOUND;
+    return EXT2_DAMAGED;
+}
+
+/* Whether the bitmap of GROUP, in BUF, has the bits of the group's own bitmaps and inode table.  */
+static bool map_has_system(const struct ext2_fs *fs, uint32_t group, const struct ext2_buf *buf)
+{
+    const struct group_desc *d = &fs->groups[group];
+    uint32_t first = group_first(fs, group), table = fs->inodes_per_group / (fs->block_size / fs->inode_size);
+    return ext2_bit_test(buf->data, d->block_bitmap - first) && ext2_bit_test(buf->data, d->inode_bitmap - first) &&
+           map_next(buf->data, d->inode_table - first, d->inode_table - first + table, false) == d->inode_table - first + table;
+}
+
+/* The block bitmap of GROUP, checked when it is seen for the first time.  alloc_lock held.  */
+static error_t map_get(struct ext2_fs *fs, uint32_t group, struct ext2_buf *buf)
+{
+    struct ext2_group *g = &fs->state[group];
+    struct group_desc *d = &fs->groups[group];
+    if (g->blocks_trust == EXT2_DAMAGED)
+        return EIO;
+    error_t err = ext2_cache_get(fs, d->block_bitmap, buf);
+    if (err || g->blocks_trust == EXT2_SOUND)
+        return err;
+    uint32_t found = ext2_bits_clear(buf->data, group_size(fs, group));
+    g->blocks_trust = ext2_bitmap_judge(fs, "block", group, d->block_bitmap, d->free_blocks_count, found, map_has_system(fs, group, buf));
+    if (g->blocks_trust == EXT2_DAMAGED) {
+        ext2_cache_put(fs, buf);
+        return EIO;
+    }
+    if (found != d->free_blocks_count) {               /* a crash: the bitmap is what is true */
+        fs->super.free_blocks_count = fs->super.free_blocks_count - d->free_blocks_count + found;
+        d->free_blocks_count = (uint16_t)found;
+    }
+    return 0;
+}
+
 /* ---- allocation; alloc_lock held ----------------------------------------------------------------- */
 
 static void group_count(struct ext2_fs *fs, uint32_t group, int64_t blocks)
@@ -121,7 +178,7 @@ static error_t group_take(struct ext2_fs *fs, uint32_t group, uint32_t goal, uin
 {
     struct ext2_buf buf;
     uint32_t size = group_size(fs, group), bit = goal;
-    error_t err = ext2_cache_get(fs, fs->groups[group].block_bitmap, &buf);
+    error_t err = map_get(fs, group, &buf);
     if (err)
         return err;
     uint32_t n = 0;
@@ -270,8 +327,9 @@ static void group_free(struct ext2_fs *fs, uint32_t group, uint32_t start, uint3
         ext2_damage(fs, "blocks %u to %u: a file holds blocks of the file system itself", start, start + count - 1);
         return;
     }
-    if (ext2_cache_get(fs, fs->groups[group].block_bitmap, &buf)) {
-        ext2_damage(fs, "block bitmap of group %u (block %u): cannot be read", group, fs->groups[group].block_bitmap);
+    if (map_get(fs, group, &buf)) {
+        if (fs->state[group].blocks_trust != EXT2_DAMAGED)
+            ext2_damage(fs, "block bitmap of group %u (block %u): cannot be read", group, fs->groups[group].block_bitmap);
         return;
     }
     uint32_t bit = start - group_first(fs, group);
@@ -373,6 +431,17 @@ void ext2_bfreed_release(struct ext2_fs *fs, bool all)
         }
     fs->syncs++;
     pthread_mutex_unlock(&fs->alloc_lock);
+}
+
+void ext2_groups_forget(struct ext2_fs *fs)
+{
+    for (uint32_t g = 0; fs->state && g < fs->ngroups; g++) {
+        free(fs->state[g].freed[0].map);
+        free(fs->state[g].freed[1].map);
+        free(fs->state[g].created);
+        fs->state[g] = (struct ext2_group){ .created = NULL };
+    }
+    fs->freed = 0;
 }
 
 void ext2_bfree(struct ext2_fs *fs, uint32_t start, uint32_t count)

@@ -56,22 +56,34 @@ error_t ext2fs_dir_lookup(struct diskfs_node *dir, const char *name, size_t leng
     return err;
 }
 
-/* Whether attributes of DIR, and of the inode whose entry SLOT is, forbid that the entry goes or names another file.  */
-static error_t entry_flags_check(struct diskfs_node *dir, const struct ext2_slot *slot)
+/* Whether attributes of the file INO forbid that it gets or loses a name.  */
+static error_t file_flags_check(uint32_t ino)
 {
     struct ext2_buf buf;
     struct disk_inode *raw;
-    uint32_t ino, flags;
+    bool kept;
+    struct diskfs_node *node = diskfs_node_peek(ino);        /* whoever changes its names has it */
+    if (node) {
+        kept = node->stat.st_flags & (SF_IMMUTABLE | SF_APPEND);
+        diskfs_node_deref(node);
+    } else {
+        error_t err = ext2_inode_get_raw(ext2fs, ino, &buf, &raw);
+        if (err)
+            return err == ESTALE ? 0 : err;                  /* a damaged entry may go */
+        kept = raw->flags & (INODE_FL_IMMUTABLE | INODE_FL_APPEND);
+        ext2_cache_put(ext2fs, &buf);
+    }
+    return kept ? EPERM : 0;
+}
+
+/* Whether attributes of DIR, and of the file whose entry SLOT is, forbid that the entry goes or names another file.  */
+static error_t entry_flags_check(struct diskfs_node *dir, const struct ext2_slot *slot)
+{
+    uint32_t ino;
     error_t err = ext2fs_flags_check(ext2_node(dir), false);
     if (!err)
         err = ext2_dir_entry(ext2fs, inode_of(dir), slot, &ino);
-    if (!err)
-        err = ext2_inode_get_raw(ext2fs, ino, &buf, &raw);
-    if (err)
-        return err == ESTALE ? 0 : err;              /* a damaged entry may go */
-    flags = raw->flags;
-    ext2_cache_put(ext2fs, &buf);
-    return flags & (INODE_FL_IMMUTABLE | INODE_FL_APPEND) ? EPERM : 0;
+    return err ? err : file_flags_check(ino);
 }
 
 error_t ext2fs_dir_enter(struct diskfs_node *dir, const char *name, size_t length, ino_t ino, int type, struct diskfs_slot *slot)
@@ -80,6 +92,8 @@ error_t ext2fs_dir_enter(struct diskfs_node *dir, const char *name, size_t lengt
     struct ext2_node *n = ext2_node(dir);
     memcpy(&s, slot, sizeof s);
     error_t err = ext2fs_flags_check(n, true);
+    if (!err)
+        err = file_flags_check((uint32_t)ino);
     if (err)
         return err;
     err = ext2_dir_enter(ext2fs, inode_of(dir), name, length, (uint32_t)ino, type_to_disk(type), &s);

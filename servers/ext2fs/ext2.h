@@ -34,6 +34,7 @@ struct ext2_freed { char *map; uint32_t count; };
 /* What is known of a group besides its descriptor.  */
 struct ext2_group {
     uint32_t first_free, first_free_inode;   /* no bit below is clear in the bitmaps */
+    enum ext2_trust { EXT2_UNSEEN, EXT2_SOUND, EXT2_DAMAGED } blocks_trust, inodes_trust;  /* of the bitmaps */
     char *created;                     /* inodes that were taken since the last sync, or NULL: none */
     struct ext2_freed freed[2];        /* since the last sync (of index syncs & 1), and since the one before */
 };
@@ -193,6 +194,8 @@ error_t ext2_balloc(struct ext2_fs *fs, struct ext2_inode *inode, uint32_t goal,
 /* Frees COUNT blocks from START on, as soon as two syncs have run.  Damage (blocks that were free, or no file's) is reported and left
    alone.  */
 void ext2_bfree(struct ext2_fs *fs, uint32_t start, uint32_t count);
+/* Forgets what waits to be free, and what is known of the bitmaps.  */
+void ext2_groups_forget(struct ext2_fs *fs);
 /* Gives INODE's reserve back / everybody's.  */
 void ext2_reserve_drop(struct ext2_fs *fs, struct ext2_inode *inode);
 void ext2_reserve_drop_all(struct ext2_fs *fs);
@@ -200,6 +203,13 @@ void ext2_reserve_drop_all(struct ext2_fs *fs);
 void ext2_bfreed_release(struct ext2_fs *fs, bool all);
 /* A good first block for the contents of INODE: its group.  */
 uint32_t ext2_inode_goal(struct ext2_fs *fs, uint32_t ino);
+
+/* How many of the first COUNT bits are clear.  */
+uint32_t ext2_bits_clear(const char *map, uint32_t count);
+/* The first look at a bitmap of GROUP (WHAT: "block" or "inode", in BLOCK) whose descriptor says that WANTED are free, and where FOUND are.  On a
+   file system that was clean they must agree; the bitmap must mark its own SYSTEM blocks as used.  EIO: reported, and not to be used.  */
+enum ext2_trust ext2_bitmap_judge(struct ext2_fs *fs, const char *what, uint32_t group, uint32_t block, uint32_t wanted, uint32_t found,
+                                  bool system);
 
 /* Takes a free inode for a new file of MODE in directory PARENT (inode number).  ENOSPC, EIO.  */
 error_t ext2_ialloc(struct ext2_fs *fs, uint32_t parent, uint16_t mode, uint32_t *ino);

@@ -70,7 +70,7 @@ void ext2fs_small_drop(struct ext2_node *n);
 /* The file ends at SIZE now: what lay behind is zeros.  */
 void ext2fs_small_truncate(struct ext2_node *n, uint64_t size);
 
-/* Whether attributes forbid to change NODE's contents: EPERM.  AT_END: data is only added at the end.  Node lock held.  */
+/* Whether attributes (immutable, append only) forbid to change NODE's contents: EPERM.  AT_END: data is only added at the end.  Node lock held.  */
 error_t ext2fs_flags_check(const struct ext2_node *n, bool at_end);
 
 /* filepager.c: what the pager asks for.  HOOK is the ext2_node.  */

@@ -96,6 +96,7 @@ _Static_assert(sizeof(struct group_desc) == 32, "group descriptor");
 
 #define INODE_FL_IMMUTABLE 0x00000010
 #define INODE_FL_APPEND   0x00000020
+#define INODE_FL_NODUMP   0x00000040
 #define INODE_FL_NOATIME  0x00000080
 #define INODE_FL_INDEX    0x00001000  /* directory has a hash index */
 #define INODE_FL_HUGE_FILE 0x00040000 /* `blocks` counts blocks, not sectors */

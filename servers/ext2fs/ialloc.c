@@ -74,11 +74,34 @@ void ext2_inodes_age(struct ext2_fs *fs)
 
 /* ---- taking and giving back ---------------------------------------------------------------------------- */
 
+/* The inode bitmap of GROUP, checked when it is seen for the first time.  */
+static error_t map_get(struct ext2_fs *fs, uint32_t group, struct ext2_buf *buf)
+{
+    struct ext2_group *g = &fs->state[group];
+    struct group_desc *d = &fs->groups[group];
+    if (g->inodes_trust == EXT2_DAMAGED)
+        return EIO;
+    error_t err = ext2_cache_get(fs, d->inode_bitmap, buf);
+    if (err || g->inodes_trust == EXT2_SOUND)
+        return err;
+    uint32_t found = ext2_bits_clear(buf->data, fs->inodes_per_group);
+    g->inodes_trust = ext2_bitmap_judge(fs, "inode", group, d->inode_bitmap, d->free_inodes_count, found, true);
+    if (g->inodes_trust == EXT2_DAMAGED) {
+        ext2_cache_put(fs, buf);
+        return EIO;
+    }
+    if (found != d->free_inodes_count) {               /* a crash: the bitmap is what is true */
+        fs->super.free_inodes_count = fs->super.free_inodes_count - d->free_inodes_count + found;
+        d->free_inodes_count = (uint16_t)found;
+    }
+    return 0;
+}
+
 /* Takes the first free inode of GROUP; ENOSPC.  */
 static error_t group_take(struct ext2_fs *fs, uint32_t group, bool directory, uint32_t *ino)
 {
     struct ext2_buf buf;
-    error_t err = ext2_cache_get(fs, fs->groups[group].inode_bitmap, &buf);
+    error_t err = map_get(fs, group, &buf);
     if (err)
         return err;
     uint32_t reserved = fs->first_ino - 1, before = group * fs->inodes_per_group;     /* usually all in group 0 */
@@ -167,8 +190,9 @@ void ext2_ifree(struct ext2_fs *fs, uint32_t ino, bool directory)
     uint32_t group = (ino - 1) / fs->inodes_per_group, bit = (ino - 1) % fs->inodes_per_group;
     struct ext2_buf buf;
     pthread_mutex_lock(&fs->alloc_lock);
-    if (ext2_cache_get(fs, fs->groups[group].inode_bitmap, &buf)) {
-        ext2_damage(fs, "inode bitmap of group %u: cannot be read", group);
+    if (map_get(fs, group, &buf)) {
+        if (fs->state[group].inodes_trust != EXT2_DAMAGED)
+            ext2_damage(fs, "inode bitmap of group %u: cannot be read", group);
     } else {
         if (!ext2_bit_test(buf.data, bit)) {
             ext2_damage(fs, "inode bitmap of group %u (block %u): inode %u is already free", group, fs->groups[group].inode_bitmap, ino);

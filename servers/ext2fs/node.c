@@ -19,6 +19,8 @@ static void stat_fill(struct ext2_node *n)
     st->st_mode = i->mode;
     n->many_links = S_ISDIR(i->mode) && i->links == 1 && ext2fs->dir_nlink;
     st->st_nlink = n->many_links ? LINKS_MANY : i->links;
+    st->st_flags = (i->flags & INODE_FL_IMMUTABLE ? SF_IMMUTABLE : 0) | (i->flags & INODE_FL_APPEND ? SF_APPEND : 0) |
+                   (i->flags & INODE_FL_NODUMP ? UF_NODUMP : 0);
     st->st_uid = i->uid;
     st->st_gid = i->gid;
     st->st_author = i->author;
@@ -61,6 +63,9 @@ error_t ext2fs_node_write(struct diskfs_node *node, bool wait)
     st->st_blocks = (blkcnt_t)i->sectors;
     i->mode = (uint16_t)st->st_mode;
     i->links = n->many_links && st->st_nlink > 0 ? 1 : (uint32_t)st->st_nlink;
+    i->flags = (i->flags & ~(uint32_t)(INODE_FL_IMMUTABLE | INODE_FL_APPEND | INODE_FL_NODUMP)) |
+               (st->st_flags & SF_IMMUTABLE ? INODE_FL_IMMUTABLE : 0) | (st->st_flags & SF_APPEND ? INODE_FL_APPEND : 0) |
+               (st->st_flags & UF_NODUMP ? INODE_FL_NODUMP : 0);
     i->uid = st->st_uid;
     i->gid = st->st_gid;
     i->author = st->st_author;
@@ -156,9 +161,9 @@ error_t ext2fs_rdev_check(struct diskfs_node *node, dev_t rdev)
 
 error_t ext2fs_flags_check(const struct ext2_node *n, bool at_end)
 {
-    if (n->inode.flags & INODE_FL_IMMUTABLE)
+    if (n->dn.stat.st_flags & SF_IMMUTABLE)
         return EPERM;
-    return n->inode.flags & INODE_FL_APPEND && !at_end ? EPERM : 0;
+    return n->dn.stat.st_flags & SF_APPEND && !at_end ? EPERM : 0;
 }
 
 /* ---- passive translators ---------------------------------------------------------------------- */

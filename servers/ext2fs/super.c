@@ -283,11 +283,7 @@ void ext2_unmount(struct ext2_fs *fs)
         ext2_cache_destroy(fs->cache);
     free(fs->groups);
     free(fs->group_dirty);
-    for (uint32_t g = 0; fs->state && g < fs->ngroups; g++) {
-        free(fs->state[g].freed[0].map);
-        free(fs->state[g].freed[1].map);
-        free(fs->state[g].created);
-    }
+    ext2_groups_forget(fs);
     free(fs->state);
     pthread_mutex_destroy(&fs->alloc_lock);
     pthread_mutex_destroy(&fs->sync_lock);
@@ -310,8 +306,7 @@ error_t ext2_reload(struct ext2_fs *fs)
     fs->super = super;
     fs->super_dirty = false;
     fs_set_geometry(fs);
-    for (uint32_t g = 0; g < fs->ngroups; g++)
-        fs->state[g].first_free = fs->state[g].first_free_inode = 0;
+    ext2_groups_forget(fs);
     pthread_mutex_unlock(&fs->alloc_lock);
     return groups_read(fs);
 }

@@ -229,6 +229,37 @@ UNIT_TEST(damage_does_what_the_super_block_asks)
     }
 }
 
+/* A bitmap that does not agree with its descriptor is not used; the other groups are.  */
+UNIT_TEST(damaged_bitmaps_are_not_used)
+{
+    for (unsigned int inodes = 0; inodes < 2; inodes++) {
+        struct image im;
+        struct ext2_inode root, f;
+        struct ext2_buf buf;
+        CHECK(image_make(&im, "-b 1024 -g 1024 -N 1024", 8192));
+        CHECK(image_mount(&im, true));
+        uint32_t first = im.fs->groups[0].inode_table, table = im.fs->inodes_per_group / (1024 / im.fs->inode_size);
+        (void)table;
+        CHECK_EQ(ext2_cache_get(im.fs, inodes ? im.fs->groups[0].inode_bitmap : im.fs->groups[0].block_bitmap, &buf), 0);
+        memset(buf.data, 0, 64);
+        ext2_cache_put(im.fs, &buf);
+        FILE *keep = stderr;
+        stderr = fopen("/dev/null", "w");
+        CHECK_EQ(file_open(im.fs, INO_ROOT, &root), 0);
+        CHECK_EQ(file_create(im.fs, &root, "new", S_IFREG | 0644, &f), 0);
+        CHECK_EQ(file_write(im.fs, &f, 0, 20000, 1), 0);
+        fclose(stderr);
+        stderr = keep;
+        CHECK(im.fs->damaged);
+        CHECK(inodes ? f.ino > im.fs->inodes_per_group : f.block[0] > 1024);
+        CHECK(f.block[0] < first || f.block[0] >= first + table);
+        ext2_inode_forget(im.fs, &f);
+        ext2_inode_forget(im.fs, &root);
+        image_unmount(&im, false);
+        image_remove(&im);
+    }
+}
+
 /* ---- allocation --------------------------------------------------------------------------------------- */
 
 UNIT_TEST(the_last_blocks_are_for_root)
