@@ -341,7 +341,7 @@ static error_t stopped_sync(struct ext2_fs *fs)
             struct super_block *s = (void *)(block + (fs->first_block ? 0 : SUPER_OFFSET));
             s->state |= STATE_ERROR;
             fs->super.state |= STATE_ERROR;
-            err = store_write(fs->store, offset, block, fs->block_size);
+            err = store_write_through(fs->store, offset, block, fs->block_size);
             store_free(data, fs->block_size);
         }
     }

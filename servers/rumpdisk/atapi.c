@@ -110,8 +110,10 @@ static error_t ready_wait(struct ata_unit *unit)
         if (!err || command(unit, REQUEST_SENSE, SENSE_SIZE, SENSE_SIZE))
             return err;
         unsigned int key = unit->page[2] & 15, code = unit->page[12], qualifier = unit->page[13];
-        if (key == KEY_UNIT_ATTENTION)
+        if (key == KEY_UNIT_ATTENTION) {
+            unit->block.medium++;
             continue;
+        }
         if (key != KEY_NOT_READY || code != CODE_BECOMING_READY || qualifier != 1)
             return key == KEY_NOT_READY ? ENXIO : err;
         sleep(1);
@@ -141,8 +143,10 @@ error_t atapi_medium_check(struct block_unit *block)
         err = command(unit, READ_CAPACITY, 0, 8);
     if (!err)
         err = capacity_fill(block, unit->page);
-    if (err)
+    if (err) {
         block->sectors = 0;
+        block->medium++;
+    }
     pthread_mutex_unlock(&unit->lock);
     return err;
 }

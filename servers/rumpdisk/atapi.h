@@ -5,9 +5,9 @@
    INQUIRY is not needed (IDENTIFY tells the model), 6.27 REQUEST SENSE, 6.33 TEST UNIT READY; sense keys: SPC-3 table 27.
    Left out: audio, writing, multiple sessions, locking the tray, devices of the packet kind that are not optical.
 
-   A drive's medium may be changed when nobody has it open; then the next open finds the new one.  While one has it open a change makes
-   every read fail until it is opened again, since the drive tells of the change once and keeps telling until it is asked for its sense data,
-   which only opening does.  */
+   A drive's medium may be changed: the next open finds the new one.  What was opened before stays with the old one and so fails for ever: the
+   drive tells of the change and keeps telling until it is asked for its sense data, which only opening does, and that gives the unit's `medium'
+   another number.  */
 
 #ifndef RUMPDISK_ATAPI_H
 #define RUMPDISK_ATAPI_H

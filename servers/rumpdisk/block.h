@@ -137,6 +137,7 @@ struct block_unit {
     /* Removable: looks at the medium, and fills what changes with it. Called before the unit is opened, by any thread. ENXIO: no
        medium. NULL: not removable. */
     error_t (*medium_check)(struct block_unit *unit);
+    _Atomic unsigned int medium;  /* another number whenever medium_check finds that there may be another medium */
     /* The block layer's. */
     char name[12];                /* wd0; constant */
 };

@@ -65,7 +65,7 @@ static io_return_t disk_open(const char *name, dev_mode_t mode, void **result)
     struct disk *disk = malloc(sizeof *disk);
     if (!disk)
         return D_NO_MEMORY;
-    *disk = (struct disk){.unit = unit, .sectors = unit->sectors};
+    *disk = (struct disk){.unit = unit, .sectors = unit->sectors, .medium = unit->medium};
     io_return_t code = number ? disk_partition_find(disk, number) : D_SUCCESS;
     if (code)
         free(disk);
@@ -108,6 +108,8 @@ static io_return_t disk_read(void *device, const struct machdev_request *request
     const struct disk *disk = device;
     struct block_unit *unit = disk->unit;
     size_t bytes, sector = (size_t)1 << unit->sector_log;
+    if (disk->medium != unit->medium)
+        return D_DEVICE_DOWN;
     io_return_t result = machdev_range_check(disk->sectors, sector, false, record, wanted, &bytes);
     if (result)
         return result;

@@ -18,6 +18,7 @@ extern const struct machdev_driver disk_driver;
 struct disk {
     struct block_unit *unit;
     uint64_t start, sectors; /* in the unit's sectors */
+    unsigned int medium;     /* the unit's when it was opened */
 };
 
 /* disk_partition.c.  Cuts DISK, a whole unit, down to its partition NUMBER.  D_NO_SUCH_DEVICE; D_IO_ERROR when the table cannot be read;

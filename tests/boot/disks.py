@@ -122,6 +122,39 @@ def discs(folder, bus):
         machine.halt()
 
 
+def test_many_controllers(folder):
+    """Four kinds of adapters in one machine, two of a kind on one interrupt line: names in the order of PCI addresses, all at work at once."""
+    image = Image(folder)
+    data = {name: blob(name, 2 * MIB) for name in ("second", "third", "nvme", "virtio")}
+    words = []
+    for name, content in data.items():
+        path = os.path.join(folder, name)
+        with open(path, "wb") as file:
+            file.write(content)
+        words += ["-drive", f"file={path},if=none,id={name},format=raw"]
+    words += ["-device", "ich9-ahci,id=second-hba,addr=4", "-device", "ide-hd,drive=second,bus=second-hba.3",
+              "-device", "ide-hd,drive=third,bus=second-hba.5", "-device", "nvme,drive=nvme,serial=1,addr=8",
+              "-device", "virtio-blk-pci,drive=virtio,addr=12"]
+    with Machine(os.path.join(folder, "serial.log"), "--root", "part:1:device:wd4", *[f"--qemu={word}" for word in words],
+                 disk=image.path) as machine:
+        machine.prompt()
+        machine.run("for d in wd4 wd5; do settrans -c /dev/$d /hurd/storeio device:$d; done")
+        names = {"wd0": "second", "wd1": "third", "wd2": "nvme", "wd3": "virtio"}
+        machine.run(" ".join(f"(for i in 1 2; do md5sum < /dev/{device}; done > /tmp/{device}) &" for device in names) + " wait", 120)
+        for device, name in names.items():
+            if set(machine.run(f"cat /tmp/{device}").split()) != {md5(data[name]), "-"}:
+                machine.fail(f"{device} should be the disk {name!r}, and read as it is")
+        check_absent(machine, "wd5")
+        machine.run("seq 1 50000 > /tmp/numbers; " + " ".join(f"dd if=/tmp/numbers of=/dev/{device} bs=64k conv=fsync,notrunc 2> /dev/null &"
+                                                              for device in names) + " wait", 120)
+        machine.halt()
+    wanted = "".join(f"{n}\n" for n in range(1, 50001)).encode()
+    for name, content in data.items():
+        with open(os.path.join(folder, name), "rb") as file:
+            if file.read() != wanted + content[len(wanted):]:
+                raise Failure(f"the disk {name!r} has not what was written")
+
+
 def root_in(folder, size, script, number, root, bus="ahci"):
     """The root file system in partition NUMBER of a disk of SIZE bytes, booted as ROOT, written to, and checked."""
     built = Image(folder)

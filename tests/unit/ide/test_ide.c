@@ -208,6 +208,7 @@ UNIT_TEST(discs)
     CHECK_EQ(job.result, EIO);
     job_run(&job, 1, BLOCK_READ, DISC_BLOCKS, 2048, memory);
     CHECK_EQ(job.result, EINVAL);
+    unsigned int before = disc->medium;
     /* Taken out while open, another one put in: every read fails until it is opened again. */
     drives[1].medium = false;
     job_run(&job, 1, BLOCK_READ, 9, 2048, memory);
@@ -218,6 +219,10 @@ UNIT_TEST(discs)
     job_run(&job, 1, BLOCK_READ, 9, 2048, memory);
     CHECK_EQ(job.result, ESTALE);
     CHECK_EQ(medium_check(), 0);
+    CHECK(disc->medium != before);
+    before = disc->medium;
+    CHECK_EQ(medium_check(), 0);
+    CHECK_EQ(disc->medium, before);
     job_run(&job, 1, BLOCK_READ, 9, 2048, memory);
     CHECK_EQ(job.result, 0);
     drives[1].medium = false;
