@@ -124,6 +124,26 @@ UNIT_TEST(damaged)
         CHECK(elf_plan_headers(&good, length, &headers) == ENOEXEC);
 }
 
+/* Is what a plan says consistent, and what elf_plan.h promises? */
+static bool plan_sane(const struct elf_plan *p)
+{
+    uint64_t last = 0, base;
+    bool sane = p->segment_count > 0;
+    for (unsigned int i = 0; i < p->segment_count; i++) {
+        const struct elf_segment *s = &p->segments[i];
+        uint64_t start = s->map_size ? s->map_address : s->zero_address;
+        sane &= start >= last && start >= p->low && (s->map_size | s->zero_size | start | s->map_offset) % 4096 == 0;
+        sane &= s->map_size == 0 || s->zero_size == 0 || s->zero_address == s->map_address + s->map_size;
+        last = start + s->map_size + s->zero_size;
+        sane &= last <= p->high && p->high <= LIMIT;
+        sane &= s->copy_size == 0 || (s->copy_address >= s->zero_address
+                                      && s->copy_address + s->copy_size <= s->zero_address + s->zero_size);
+    }
+    if (elf_plan_place(p, 0x08000000, 0, 0, 0, LIMIT, &base) == 0)
+        sane &= p->high + base <= LIMIT && (p->movable || base == 0);
+    return sane;
+}
+
 /* Random damage must never get past the checks with nonsense (the sanitizers watch the rest). */
 UNIT_TEST(random)
 {
@@ -139,23 +159,41 @@ UNIT_TEST(random)
         if (plan(&file, &p))
             continue;
         accepted++;
-        uint64_t last = 0, base;
-        for (unsigned int i = 0; i < p->segment_count; i++) {
-            const struct elf_segment *s = &p->segments[i];
-            uint64_t start = s->map_size ? s->map_address : s->zero_address;
-            sane &= start >= last && start >= p->low && (s->map_size | s->zero_size | start | s->map_offset) % 4096 == 0;
-            sane &= s->map_size == 0 || s->zero_size == 0 || s->zero_address == s->map_address + s->map_size;
-            last = start + s->map_size + s->zero_size;
-            sane &= last <= p->high && p->high <= LIMIT;
-            sane &= s->copy_size == 0 || (s->copy_address >= s->zero_address
-                                          && s->copy_address + s->copy_size <= s->zero_address + s->zero_size);
-        }
-        if (elf_plan_place(p, 0x08000000, 0, 0, 0, LIMIT, &base) == 0)
-            sane &= p->high + base <= LIMIT && (p->movable || base == 0);
+        sane &= plan_sane(p);
         free(p);
     }
     CHECK(sane);
     CHECK(accepted > 1000);
+}
+
+/* Every field of every header, alone and with each of its program header's others, takes every value that is at the edge of something. */
+UNIT_TEST(systematic)
+{
+    static const uint64_t edges[] = { 0, 1, 2, 3, 7, 56, 64, 0xfff, 0x1000, 0x1001, 0x1fff, 0x2000, 0x400000, 0x401000, 0x402000, 0x404e10,
+                                      0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, LIMIT - 0x1000, LIMIT - 1, LIMIT, LIMIT + 1,
+                                      INT64_MAX - 0x1000, INT64_MAX, 1ull << 63, UINT64_MAX - 0xfff, UINT64_MAX - 1, UINT64_MAX };
+    enum { EDGES = sizeof edges / sizeof *edges, WORDS = sizeof(struct file) / 8, WORDS_PHDR = sizeof(Elf64_Phdr) / 8 };
+    unsigned int accepted = 0, refused = 0, wrong = 0;
+    for (size_t first = 2; first < WORDS; first++) {
+        size_t group = first < sizeof(Elf64_Ehdr) / 8 ? WORDS : first + WORDS_PHDR - (first - sizeof(Elf64_Ehdr) / 8) % WORDS_PHDR;
+        for (size_t second = first; second < (group < WORDS ? group : first + 1); second++)
+            for (size_t i = 0; i < EDGES * EDGES; i++) {
+                struct file file = usual_file();
+                struct elf_plan *p = NULL;
+                memcpy((char *) &file + 8 * first, &edges[i / EDGES], 8);
+                if (second != first)
+                    memcpy((char *) &file + 8 * second, &edges[i % EDGES], 8);
+                else if (i % EDGES)
+                    continue;
+                error_t err = plan(&file, &p);
+                accepted += !err;
+                refused += err == ENOEXEC;
+                wrong += err ? err != ENOEXEC && err != EFBIG : !plan_sane(p);
+                free(p);
+            }
+    }
+    CHECK_EQ(wrong, 0);
+    CHECK(accepted > 500 && refused > 5000);
 }
 
 UNIT_TEST(place)
