@@ -9,8 +9,10 @@
 #include "ports.h"
 
 #include <hurd.h>
+#include <hurd/process.h>
 #include <hurd/signal.h>
 #include <mach/task_special_ports.h>
+#include <unistd.h>
 
 static bool is_among(thread_t thread, const thread_t *threads, mach_msg_type_number_t count)
 {
@@ -49,6 +51,12 @@ void ports_signals_start(void (*start)(void *), void *arg)
 static void start_proc(void *argv)
 {
     _hurd_proc_init(argv, NULL, 0);
+    /* The process's own number comes with setproc only; without it, abort() would hit whoever is in its group. */
+    process_t proc = getproc();
+    if (setproc(proc))
+        mach_port_deallocate(mach_task_self(), proc);
+    else
+        proc_set_arg_locations(proc, (vm_address_t)argv, (vm_address_t)environ);
 }
 
 void ports_proc_init(char **argv)
