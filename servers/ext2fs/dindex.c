@@ -140,9 +140,7 @@ static bool block_scan(struct ext2_fs *fs, struct ext2_dindex *x, const struct e
 
 static bool dindex_build(struct ext2_fs *fs, struct ext2_inode *dir, struct ext2_dindex *x)
 {
-    uint32_t blocks = dir_blocks(fs, dir), size = 64;
-    while (size < blocks * (fs->block_size / 24))
-        size *= 2;
+    uint32_t blocks = dir_blocks(fs, dir), size = 1024;         /* grows with the names that are really there */
     x->slots = calloc(size, sizeof *x->slots);
     x->mask = size - 1;
     if (!x->slots)

@@ -116,7 +116,7 @@ static error_t inode_check(struct ext2_fs *fs, const struct ext2_inode *inode)
         return ext2_damage(fs, "inode %u: damaged (flags: has extents)", inode->ino);
     if (inode->size > fs->size_max)
         return ext2_damage(fs, "inode %u: damaged (size %llu)", inode->ino, (unsigned long long)inode->size);
-    if (S_ISDIR(inode->mode) && (inode->size & (fs->block_size - 1)))
+    if (S_ISDIR(inode->mode) && ((inode->size & (fs->block_size - 1)) || inode->size >> fs->block_log > fs->blocks))
         return ext2_damage(fs, "inode %u: damaged (size %llu of a directory)", inode->ino, (unsigned long long)inode->size);
     if (S_ISLNK(inode->mode) && inode->size >= fs->block_size)
         return ext2_damage(fs, "inode %u: damaged (size %llu of a symbolic link)", inode->ino, (unsigned long long)inode->size);
