@@ -182,6 +182,23 @@ static error_t walk_end(struct diskfs_walk *walk, struct diskfs_node *node)
     return 0;
 }
 
+/* The path is empty: NODE (referenced, locked), where it starts, is meant itself, and if it is no directory the translator that sits on it
+   (bind(2) comes so to the address of the node that it has just made). */
+static error_t walk_empty(struct diskfs_walk *walk, struct diskfs_node *node)
+{
+    walk->last = true;
+    if (walk->path[0] != '\0' || S_ISDIR(node->stat.st_mode) || (walk->flags & O_NOTRANS)
+        || !diskfs_node_translated(node, walk->flags))
+        return walk_end(walk, node);
+    error_t err = walk_set_rest(walk, "", "");
+    if (err)
+        return err;
+    diskfs_node_ref(node);
+    walk->outcome = WALK_TRANSLATED;
+    walk->node = walk->dir = node;
+    return 0;
+}
+
 /* Goes on from DIR, whose reference is consumed, along PATH. */
 static error_t walk_from(struct diskfs_walk *walk, struct diskfs_node *dir, const char *path)
 {
@@ -193,8 +210,7 @@ static error_t walk_from(struct diskfs_walk *walk, struct diskfs_node *dir, cons
         path++;
     if (*path == '\0') {        /* "", "/" and what a link to "./" leaves */
         pthread_mutex_lock(&dir->lock);
-        walk->last = true;
-        err = walk_end(walk, dir);
+        err = walk_empty(walk, dir);
         pthread_mutex_unlock(&dir->lock);
         if (err)
             diskfs_node_deref(dir);

@@ -233,9 +233,7 @@ error_t trivfs_open(struct trivfs_control *control, struct fshelp_user *user, in
     return err;
 }
 
-/* Opens for USER after asking whether he may. */
-static error_t control_open(struct trivfs_control *control, struct fshelp_user *user, int flags,
-                            struct trivfs_protid **protid)
+error_t trivfs_open_checked(struct trivfs_control *control, struct fshelp_user *user, int flags, struct trivfs_protid **protid)
 {
     error_t err = control_check_open(control, user, flags);
     return err ? err : trivfs_open(control, user, flags, protid);
@@ -244,7 +242,7 @@ static error_t control_open(struct trivfs_control *control, struct fshelp_user *
 error_t control_open_name(struct trivfs_control *control, struct fshelp_user *user, int flags, mach_port_t *name)
 {
     struct trivfs_protid *protid;
-    error_t err = control_open(control, user, flags, &protid);
+    error_t err = trivfs_open_checked(control, user, flags, &protid);
     if (err)
         return err;
     *name = ports_object_make_send_name(protid);
@@ -259,7 +257,7 @@ error_t control_open_root_name(struct trivfs_control *control, struct fshelp_use
     struct trivfs_dotdot *dotdot = malloc(sizeof *dotdot);
     if (dotdot == NULL)
         return ENOMEM;
-    error_t err = control_open(control, user, flags, &protid);
+    error_t err = trivfs_open_checked(control, user, flags, &protid);
     if (err) {
         free(dotdot);
         return err;

@@ -156,6 +156,9 @@ void trivfs_control_set_underlying(struct trivfs_control *control, mach_port_t u
 /* Opens the node for USER (referenced by the result on its own) with FLAGS: one protid in *PROTID, one reference for the caller. */
 error_t trivfs_open(struct trivfs_control *control, struct fshelp_user *user, int flags, struct trivfs_protid **protid);
 
+/* The same for a USER who must be asked for his permission first: EACCES, or what asking the underlying node gave. */
+error_t trivfs_open_checked(struct trivfs_control *control, struct fshelp_user *user, int flags, struct trivfs_protid **protid);
+
 /* A second protid for the same peropen, user and underlying node as PROTID, with its tag (which the caller may change before he gives the port
    away): in *DUPLICATE, one reference for the caller. ENOMEM, or the kernel's error.  */
 error_t trivfs_protid_duplicate(struct trivfs_protid *protid, struct trivfs_protid **duplicate);

@@ -37,6 +37,13 @@ static void give_addr(struct addr *addr, mach_port_t *port, mach_msg_type_name_t
     *poly = *port == MACH_PORT_NULL ? MACH_MSG_TYPE_COPY_SEND : MACH_MSG_TYPE_MAKE_SEND;
 }
 
+/* Frees an argument that came out of line. Only on success. */
+static void release(const void *data, size_t length, boolean_t copied)
+{
+    if (!copied)
+        vm_deallocate(mach_task_self(), (vm_address_t) data, length);
+}
+
 kern_return_t S_socket_create(struct trivfs_protid *server, int type, int protocol, mach_port_t *port, mach_msg_type_name_t *poly)
 {
     struct sock *sock;
@@ -222,19 +229,28 @@ kern_return_t S_socket_getopt(struct trivfs_protid *protid, int level, int optio
         return EOPNOTSUPP;
     if (level != SOL_SOCKET)
         return ENOPROTOOPT;
-    switch (option) {
-    case SO_TYPE: value = sock->type; break;
-    case SO_ERROR: value = 0; break;
-    case SO_SNDBUF: case SO_RCVBUF: value = PIPE_LIMIT; break;
-    default: return ENOPROTOOPT;
-    }
+    error_t err = sock_option(sock, option, &value);
+    if (err)
+        return err;
     return give_data(&value, sizeof value, data, count);
 }
 
 kern_return_t S_socket_setopt(struct trivfs_protid *protid, int level, int option, const_data_t data, mach_msg_type_number_t length, boolean_t copied)
 {
-    (void) level, (void) option, (void) data, (void) length, (void) copied;
-    return sock_of(protid) ? ENOPROTOOPT : EOPNOTSUPP;
+    struct sock *sock = sock_of(protid);
+    int value;
+
+    if (!sock)
+        return EOPNOTSUPP;
+    if (level != SOL_SOCKET)
+        return ENOPROTOOPT;
+    if (length < sizeof value)
+        return EINVAL;
+    memcpy(&value, data, sizeof value);
+    error_t err = sock_set_option(sock, option, value);
+    if (!err)
+        release(data, length, copied);
+    return err;
 }
 
 /* Copies of what a message carries beside its bytes; on success the rights in PORTS belong to *EXTRAS. */
@@ -258,12 +274,6 @@ static error_t extras_make(const_portarray_t ports, unsigned int nports, const_d
         extras->control_length = length;
     }
     return 0;
-}
-
-static void release(const void *data, size_t length, boolean_t copied)
-{
-    if (!copied)
-        vm_deallocate(mach_task_self(), (vm_address_t) data, length);
 }
 
 kern_return_t S_socket_send(struct trivfs_protid *protid, struct addr *addr, int flags, const_data_t data, mach_msg_type_number_t length,
@@ -312,6 +322,29 @@ static error_t give_extras(struct extras *extras, mach_port_t *addr, mach_msg_ty
     return 0;
 }
 
+/* Receives once, behind what BUFFER has. */
+static error_t receive_some(struct sock *sock, int flags, size_t amount, bool nonblock, struct trivfs_buffer *buffer, struct extras *extras,
+                            bool *truncated)
+{
+    struct pipe *pipe;
+    size_t available;
+    error_t err = sock_receive_begin(sock, amount, nonblock, &pipe, &available);
+
+    if (err)
+        return err;
+    err = trivfs_buffer_reserve(buffer, buffer->length + available);
+    if (!err)
+        buffer->length += queue_get(&pipe->queue, buffer->data + buffer->length, available, extras, flags & MSG_PEEK, truncated, extras_drop);
+    sock_receive_end(pipe, !err && !(flags & MSG_PEEK));
+    return err;
+}
+
+/* MSG_WAITALL is for streams, and ends at rights and control data. */
+static bool wants_more(const struct sock *sock, int flags, size_t amount, const struct trivfs_buffer *buffer, const struct extras *extras)
+{
+    return sock->type == SOCK_STREAM && !(flags & MSG_PEEK) && buffer->length > 0 && buffer->length < amount && !extras_any(extras);
+}
+
 kern_return_t S_socket_recv(struct trivfs_protid *protid, mach_port_t *addr, mach_msg_type_name_t *addr_poly, int flags, data_t *data,
                             mach_msg_type_number_t *count, portarray_t *ports, mach_msg_type_name_t *ports_poly, mach_msg_type_number_t *nports,
                             data_t *control, mach_msg_type_number_t *control_length, int *outflags, vm_size_t amount)
@@ -319,20 +352,17 @@ kern_return_t S_socket_recv(struct trivfs_protid *protid, mach_port_t *addr, mac
     struct sock *sock = sock_of(protid);
     struct trivfs_buffer buffer = { .data = *data, .capacity = *count };
     struct extras extras = { 0 };
-    struct pipe *pipe;
-    size_t available;
     bool truncated = false;
     error_t err;
 
     if (!sock || (flags & MSG_OOB))
         return EOPNOTSUPP;
-    err = sock_receive_begin(sock, amount, nonblocking(protid, flags), &pipe, &available);
-    if (err)
-        return err;
-    err = trivfs_buffer_reserve(&buffer, available);
-    if (!err)
-        buffer.length = queue_get(&pipe->queue, buffer.data, available, &extras, flags & MSG_PEEK, &truncated, extras_drop);
-    sock_receive_end(pipe, !err && !(flags & MSG_PEEK));
+    err = receive_some(sock, flags, amount, nonblocking(protid, flags), &buffer, &extras, &truncated);
+    while (!err && (flags & MSG_WAITALL) && wants_more(sock, flags, amount, &buffer, &extras)) {
+        size_t before = buffer.length;
+        if (receive_some(sock, flags, amount - before, nonblocking(protid, flags), &buffer, &extras, &truncated) || buffer.length == before)
+            break;
+    }
     if (!err)
         err = give_extras(&extras, addr, addr_poly, ports, ports_poly, nports, control, control_length);
     extras_drop(&extras);

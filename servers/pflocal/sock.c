@@ -226,7 +226,7 @@ static error_t connect_stream(struct sock *sock, struct addr *addr, bool nonbloc
         listener->pending_last = &server->pending_next;
         listener->npending++;
         pthread_cond_signal(&listener->acceptable);
-        select_wake();
+        pipe_select_wake();
         server = NULL;
     }
     pthread_mutex_unlock(&sock_lock);
@@ -324,5 +324,50 @@ error_t sock_shutdown(struct sock *sock, int how)
             pipe_close(out, false, true);
         pipe_deref(out);
     }
+    return 0;
+}
+
+/* ---- options: they change nothing here, but programs that set one may ask for it again --------------- */
+
+enum { OPTIONS_KEPT = SO_DEBUG | SO_REUSEADDR | SO_KEEPALIVE | SO_DONTROUTE | SO_BROADCAST | SO_OOBINLINE };
+
+static bool option_is_kept(int option)
+{
+    return option > 0 && (option & OPTIONS_KEPT) == option && (option & (option - 1)) == 0;
+}
+
+error_t sock_option(struct sock *sock, int option, int *value)
+{
+    error_t err = 0;
+
+    pthread_mutex_lock(&sock_lock);
+    if (option == SO_TYPE)
+        *value = sock->type;
+    else if (option == SO_ERROR)
+        *value = 0; /* errors are told to whoever causes them */
+    else if (option == SO_SNDBUF || option == SO_RCVBUF)
+        *value = PIPE_LIMIT;
+    else if (option == SO_ACCEPTCONN)
+        *value = sock->listening;
+    else if (option_is_kept(option))
+        *value = (sock->options & (unsigned int) option) != 0;
+    else
+        err = ENOPROTOOPT;
+    pthread_mutex_unlock(&sock_lock);
+    return err;
+}
+
+error_t sock_set_option(struct sock *sock, int option, int value)
+{
+    if (option == SO_SNDBUF || option == SO_RCVBUF)
+        return value > 0 ? 0 : EINVAL;
+    if (!option_is_kept(option))
+        return ENOPROTOOPT;
+    pthread_mutex_lock(&sock_lock);
+    if (value)
+        sock->options |= (unsigned int) option;
+    else
+        sock->options &= ~(unsigned int) option;
+    pthread_mutex_unlock(&sock_lock);
     return 0;
 }

@@ -8,37 +8,24 @@
    Data of one direction flows through a pipe, which both socks reference.  A stream sock has `in` and `out` once connected (a
    FIFO only one of them, see sock_connect2); a record sock (SOCK_DGRAM) has its own `in` from the beginning.
 
-   Locks, in order: sock_lock (every field of struct sock and struct addr; never held over a wait for data), pipe->lock (one direction),
-   select_lock (who selects).  */
+   Locks, in order: sock_lock (every field of struct sock and struct addr; never held over a wait for data), then those of lib/pipe.  */
 
 #ifndef PFLOCAL_SOCK_H
 #define PFLOCAL_SOCK_H
 
-#include "queue.h"
-
+#include <pipe/pipe.h>
 #include <ports/ports.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
-
-/* As much as a pipe takes before writers wait; the usual figure of Unix systems. PIPE_BUF bytes go in one piece (POSIX write()). */
-enum { PIPE_LIMIT = 64 * 1024, PIPE_ATOMIC = 4096 };
-
-struct pipe {
-    atomic_uint refs;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;    /* data came or went, or an end closed */
-    unsigned int waiting;      /* threads in a wait for `changed`; lock */
-    struct queue queue;        /* lock */
-    bool reader_gone, writer_gone; /* lock */
-};
 
 struct sock {
     atomic_uint refs;
     int type, protocol;        /* constant: SOCK_*; S_IFIFO for a pipe, else 0 */
     struct pipe *in, *out;     /* set once; sock_lock to set, readers hold it while they take a reference */
     struct addr *name, *peer;  /* referenced; sock_lock */
-    bool listening;            /* sock_lock, as all below */
+    unsigned int options;      /* SO_* that are single bits and that a client may set; sock_lock, as all below */
+    bool listening;
     unsigned int backlog, npending;
     struct sock *pending, **pending_last, *pending_next;
     pthread_cond_t acceptable; /* `pending` has grown; with sock_lock */
@@ -78,12 +65,14 @@ error_t sock_send(struct sock *sock, struct addr *dest, const void *data, size_t
    referenced in *PIPE; the caller then gets with pipe_get from the queue and calls sock_receive_end. */
 error_t sock_receive_begin(struct sock *sock, size_t amount, bool nonblock, struct pipe **pipe, size_t *available);
 void sock_receive_end(struct pipe *pipe, bool took);
-/* Gives up what travelled with a packet. */
-void extras_drop(struct extras *extras);
 
 /* Which of SELECT_READ and SELECT_WRITE in TYPES are possible; sock_select waits for one until UNTIL (null: for ever). */
 int sock_poll(struct sock *sock, int types);
 error_t sock_select(struct sock *sock, int *types, const struct timespec *until);
+/* Options of SOL_SOCKET whose value is an int: ENOPROTOOPT. Buffers keep their size whatever is wished. */
+error_t sock_option(struct sock *sock, int option, int *value);
+error_t sock_set_option(struct sock *sock, int option, int value);
+
 /* How many bytes can be read at once; whether SOCK is a pipe's end. */
 size_t sock_readable(struct sock *sock);
 

@@ -22,4 +22,4 @@ def program(name, folder):
         raise Failure(f"e2fsck -fn after halt:\n{problem}")
 
 
-CASES = [(name, functools.partial(program, name)) for name in ("ptytest",)]
+CASES = [(name, functools.partial(program, name)) for name in ("ptytest", "fifotest", "socktest")]

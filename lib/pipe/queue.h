@@ -1,27 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* queue: bytes, control data and port rights on their way from one socket to another.  No locks, no messages: the caller holds
+/* queue: bytes, control data and port rights on their way from writers to readers.  No locks, no messages: the caller holds
    the lock of the pipe that the queue is in.
 
    A queue is a list of packets.  In a stream packets only carry: small writes are gathered in the last packet while it has room, and a
    read takes from as many as it likes, but never beyond one with rights or control data, which go out with the first of its bytes.  Otherwise a
    packet is a record: a read takes exactly one and drops what did not fit. */
 
-#ifndef PFLOCAL_QUEUE_H
-#define PFLOCAL_QUEUE_H
+#ifndef PIPE_QUEUE_H
+#define PIPE_QUEUE_H
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-struct addr;
-
-/* What goes with the bytes.  The queue owns copies of everything: RIGHTS are send rights, CONTROL malloc'd, FROM referenced by the caller's hooks. */
+/* What goes with the bytes.  The queue owns copies of everything: RIGHTS are send rights, CONTROL malloc'd, FROM is a reference. */
 struct extras {
     unsigned int *rights; /* names of send rights: mach_port_t */
     unsigned int nrights;
     char *control;
     size_t control_length;
-    struct addr *from;
+    void *from;           /* an object of lib/ports, referenced, or NULL: the sender's address */
 };
 static inline bool extras_any(const struct extras *extras) { return extras->nrights || extras->control_length || extras->from; }
 
@@ -52,4 +50,4 @@ size_t queue_available(const struct queue *queue, size_t amount);
 size_t queue_get(struct queue *queue, void *data, size_t amount, struct extras *extras, bool peek, bool *truncated,
                  void (*drop)(struct extras *extras));
 
-#endif /* PFLOCAL_QUEUE_H */
+#endif /* PIPE_QUEUE_H */
