@@ -19,7 +19,20 @@ kern_return_t diskfs_S_dir_rmdir(diskfs_protid_t cred, const_string_t name)
     return cred ? diskfs_entry_rmdir(cred->po->node, name, cred->user) : EOPNOTSUPP;
 }
 
-/* NODE has lost its last name: its translator is told that it serves nothing any more. */
+static void translator_let_go(struct diskfs_node *node)
+{
+    mach_port_t old = MACH_PORT_NULL;
+    pthread_mutex_lock(&node->lock);
+    if (node->stat.st_nlink == 0)
+        (void) fshelp_transbox_set(&node->transbox, MACH_PORT_NULL, false, &node->lock, &old);
+    diskfs_node_hold(node);
+    pthread_mutex_unlock(&node->lock);
+    if (old != MACH_PORT_NULL)
+        mach_port_deallocate(mach_task_self(), old);
+}
+
+/* NODE has lost its last name: its translator is told that it serves nothing any more, and let go, so that the two do not keep each other: it has
+   a port to NODE, and we had one to it. */
 static void translator_unlinked(struct diskfs_node *node)
 {
     pthread_mutex_lock(&node->lock);
@@ -28,6 +41,7 @@ static void translator_unlinked(struct diskfs_node *node)
     if (control != MACH_PORT_NULL) {
         fsys_goaway(control, FSYS_GOAWAY_UNLINK);
         mach_port_deallocate(mach_task_self(), control);
+        translator_let_go(node);
     }
 }
 

@@ -62,6 +62,17 @@ static error_t control_close_down(struct trivfs_control *control, bool force)
     return 0;
 }
 
+/* The node has lost its last name, so nobody comes to it any more: the program ends with its last user, or (true) now.  Its port to the node would
+   keep both alive for ever otherwise. */
+static bool control_unlinked(struct trivfs_control *control)
+{
+    pthread_mutex_lock(&control->lock);
+    control->orphan = true;
+    bool unused = trivfs_ends_with_control && control->peropens == 0;
+    pthread_mutex_unlock(&control->lock);
+    return unused;
+}
+
 /* Answers fsys_goaway and ends the program. */
 static void control_exit(mach_port_t reply, mach_msg_type_name_t reply_type) __attribute__((noreturn));
 static void control_exit(mach_port_t reply, mach_msg_type_name_t reply_type)
@@ -86,8 +97,11 @@ kern_return_t S_fsys_goaway(trivfs_control_t control, mach_port_t reply, mach_ms
         err = ops->sync(control, !(flags & FSYS_GOAWAY_NOWAIT));
     if (err && !(flags & FSYS_GOAWAY_FORCE))
         return err;
-    if (flags & FSYS_GOAWAY_UNLINK)
-        return 0; /* the node will be cut off; the program ends with its last user */
+    if (flags & FSYS_GOAWAY_UNLINK) {
+        if (!control_unlinked(control))
+            return 0;
+        control_exit(reply, reply_type);
+    }
     err = ops->goaway != NULL ? ops->goaway(control, flags)
                               : control_close_down(control, flags & FSYS_GOAWAY_FORCE);
     if (err)

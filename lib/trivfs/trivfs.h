@@ -29,7 +29,7 @@ struct trivfs_control {
     unsigned int peropens;            /* lock */
     mach_port_t identity, fs_identity; /* what io_identity shows: receive rights made on first use; lock */
     struct fshelp_lockbox locks;      /* advisory locks, owners are peropens; lock */
-    bool orphan;                      /* nobody has the control port any more; lock */
+    bool orphan;                      /* nobody has the control port, or the node has no name, any more; lock */
 };
 
 /* The directory that a tree's root hangs in, as its opener sees it: where ".." leads from the root. Shared by what is opened from there. */

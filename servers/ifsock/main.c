@@ -6,10 +6,11 @@
 #include "ifsock_S.h"
 
 #include <errno.h>
-#include <errno.h>
 #include <error.h>
 #include <fcntl.h>
 #include <hurd.h>
+#include <hurd/fs.h>
+#include <hurd/io.h>
 #include <hurd/paths.h>
 #include <hurd/socket.h>
 #include <stdlib.h>
@@ -30,9 +31,26 @@ kern_return_t S_ifsock_getsockaddr(struct trivfs_protid *protid, mach_port_t *ad
 
 static const ports_interface_t node_interfaces[] = { ifsock_server_routine, NULL };
 
+/* bind(2) makes a node without a name, and gives it one last of all: if it could not, nobody ever comes here again, and our port to the node
+   and its port to us would keep both for ever. */
+static void node_close(struct trivfs_peropen *peropen)
+{
+    struct trivfs_control *control = peropen->control;
+    struct stat st;
+
+    pthread_mutex_lock(&control->lock);
+    bool last = control->peropens <= 1;
+    mach_port_t node = control->underlying;
+    pthread_mutex_unlock(&control->lock);
+    if (last && node != MACH_PORT_NULL && io_stat(node, (io_statbuf_t *) &st) == 0 && st.st_nlink == 0) {
+        file_set_translator(node, 0, FS_TRANS_SET | FS_TRANS_ORPHAN, 0, NULL, 0, MACH_PORT_NULL, MACH_MSG_TYPE_COPY_SEND);
+        exit(0);
+    }
+}
+
 static const struct trivfs_ops ops = {
     .name = "ifsock", .fstype = FSTYPE_IFSOCK, .modes = O_READ | O_WRITE, .node_type = S_IFSOCK,
-    .node_interfaces = node_interfaces,
+    .close = node_close, .node_interfaces = node_interfaces,
 };
 
 int main(int argc, char **argv)
