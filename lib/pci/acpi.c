@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where the memory-mapped configuration space is: RSDP -> XSDT or RSDT -> MCFG.  Nothing the firmware wrote is believed beyond its own
-   length and checksum; see pci.h. */
+/* Where the memory-mapped configuration space is: RSDP -> XSDT or RSDT -> MCFG.  Nothing the firmware wrote is believed
+   beyond its own length and checksum; see pci.h. */
 
 #include <pci/pci.h>
 

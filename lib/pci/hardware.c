@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The hardware itself: configuration mechanism 1 (PCI Local Bus 3.0, 3.2.2.3.2), the memory-mapped space of PCI Express (PCI Express Base
-   3.0, 7.2.2), and physical memory through the kernel's "mem" device.  An access of mechanism 1 is a write of the address register and an
-   access of the data register, so two users of the ports would disturb each other: one task should have them (pci_bus_reserve), and the
-   lock below keeps its threads apart. */
+/* The hardware itself: configuration mechanism 1 (PCI Local Bus 3.0, 3.2.2.3.2), the memory-mapped space of PCI Express
+   (PCI Express Base 3.0, 7.2.2), and physical memory through the kernel's "mem" device.  An access of mechanism 1 is a
+   write of the address register and an access of the data register, so two users of the ports would disturb each other:
+   one task should have them (pci_bus_reserve), and the lock below keeps its threads apart. */
 
 #include <pci/pci.h>
 

@@ -35,8 +35,8 @@ static error_t open_bootstrap(mach_port_t bootstrap, struct pci_bus **bus)
     char *retry_name = malloc(sizeof(string_t));
     if (!retry_name)
         return ENOMEM;
-    error_t err = fsys_getroot(bootstrap, mig_get_reply_port(), MACH_PORT_NULL, MACH_MSG_TYPE_COPY_SEND, &uid, 1, &gid, 1,
-                               O_READ | O_WRITE, &retry, retry_name, &root);
+    error_t err = fsys_getroot(bootstrap, mig_get_reply_port(), MACH_PORT_NULL, MACH_MSG_TYPE_COPY_SEND,
+                               &uid, 1, &gid, 1, O_READ | O_WRITE, &retry, retry_name, &root);
     free(retry_name);
     if (err)
         return err;

@@ -7,8 +7,8 @@
    configuration space made of bytes.
 
    Source of the register layout: PCI Local Bus Specification 3.0, chapter 6, and PCI-to-PCI Bridge 1.2, chapter 3.
-   The hardware back end uses the ports for what they reach (domain 0, 256 bytes: one access there costs less than a page
-   fault) and the memory-mapped space of PCI Express (pci_hardware_extend) for the rest: 4096 bytes, more domains.
+   The hardware back end uses the ports for what they reach (domain 0, 256 bytes: one access there costs less than a
+   page fault) and the memory-mapped space of PCI Express (pci_hardware_extend) for the rest: 4096 bytes, more domains.
    Left out: assigning addresses or bus numbers (the firmware has done that), CardBus bridges.
 
    A device is driven by one driver: see pci_function_claim.
@@ -143,8 +143,8 @@ error_t pci_config_read(struct pci_bus *bus, struct pci_address address, unsigne
 error_t pci_config_write(struct pci_bus *bus, struct pci_address address, unsigned int reg, uint32_t value,
                          unsigned int size);
 
-/* The same for LENGTH bytes at any REG as one string of bytes, in the largest aligned accesses that fit.  EINVAL when it
-   is not inside 4096 bytes; what is beyond the function's own space reads as ones. */
+/* The same for LENGTH bytes at any REG as one string of bytes, in the largest aligned accesses that fit.  EINVAL when
+   it is not inside 4096 bytes; what is beyond the function's own space reads as ones. */
 error_t pci_config_read_bytes(struct pci_bus *bus, struct pci_address address, unsigned int reg, void *data,
                               size_t length);
 error_t pci_config_write_bytes(struct pci_bus *bus, struct pci_address address, unsigned int reg, const void *data,
@@ -190,18 +190,19 @@ struct pci_msi_message {
     uint32_t data;
 };
 
-/* MSI-X if FUNCTION, whose regions are filled in, has it and the table is where it says, else MSI. ENOENT: only a line. */
+/* MSI-X if FUNCTION, whose regions are filled in, has it and the table is where it says, else MSI. ENOENT: only a line.
+   */
 error_t pci_msi_find(struct pci_bus *bus, const struct pci_function *function, struct pci_msi *msi);
-/* Has FUNCTION send MESSAGE for all of its interrupts and use its line no more. TABLE: MSI-X: the mapped table. ENOTSUP: the address is too
-   high; then, and after other errors, it uses its line. */
+/* Has FUNCTION send MESSAGE for all of its interrupts and use its line no more. TABLE: MSI-X: the mapped table.
+   ENOTSUP: the address is too high; then, and after other errors, it uses its line. */
 error_t pci_msi_enable(struct pci_bus *bus, const struct pci_function *function, const struct pci_msi *msi,
                        const struct pci_msi_message *message, volatile uint32_t *table);
 void pci_msi_disable(struct pci_bus *bus, const struct pci_function *function, const struct pci_msi *msi);
 
-/* Makes FUNCTION the caller's alone, for as long as BUS is open and the caller lives.  To be called before a driver touches the
-   device.  EBUSY: another driver has it.  Behind an arbiter this is the exclusive lock of the function's node (interface/hurd/pci.defs),
-   and an arbiter that has no locks lets everybody have everything; on the hardware itself who has the bus has all that is on it: see
-   pci_bus_reserve. */
+/* Makes FUNCTION the caller's alone, for as long as BUS is open and the caller lives.  To be called before a driver
+   touches the device.  EBUSY: another driver has it.  Behind an arbiter this is the exclusive lock of the function's
+   node (interface/hurd/pci.defs), and an arbiter that has no locks lets everybody have everything; on the hardware
+   itself who has the bus has all that is on it: see pci_bus_reserve. */
 error_t pci_function_claim(struct pci_bus *bus, const struct pci_function *function);
 
 void pci_bus_destroy(struct pci_bus *bus);
@@ -211,8 +212,9 @@ void pci_bus_destroy(struct pci_bus *bus);
 /* Copies LENGTH bytes of physical memory at ADDRESS to DATA; an error when that cannot be read. */
 typedef error_t (*pci_physical_read_t)(void *arg, uint64_t address, void *data, size_t length);
 
-/* Reads the segments out of ACPI's MCFG table, found by way of the RSDP in the firmware's memory: *SEGMENTS is malloc'd, ordered.  ENOENT: no such
-   tables, or what is there is damaged.  Source: PCI Firmware 3.2, 4.1.2; ACPI 6.4, 5.2.5 to 5.2.8. */
+/* Reads the segments out of ACPI's MCFG table, found by way of the RSDP in the firmware's memory: *SEGMENTS is
+   malloc'd, ordered.  ENOENT: no such tables, or what is there is damaged.  Source: PCI Firmware 3.2, 4.1.2; ACPI 6.4,
+   5.2.5 to 5.2.8. */
 error_t pci_segments_find(pci_physical_read_t read, void *arg, struct pci_segment **segments, unsigned int *count);
 
 #ifdef __MACH__
@@ -237,14 +239,15 @@ error_t pci_remote_open(mach_port_t root, struct pci_bus **bus);
 
 bool pci_bus_is_hardware(const struct pci_bus *bus);
 
-/* The kernel gives the configuration ports to whoever asks, so two tasks could have the hardware, and disturb each other.  Who has it therefore
-   holds the exclusive lock (file_lock) of the node under /servers/bus/pci, as long as it lives: pci_open takes the lock where there is a file
-   system; who opened the hardware before there was one calls this when it has got its root directory.  No effect on a bus that is not the
-   hardware. EBUSY: another task was faster. */
+/* The kernel gives the configuration ports to whoever asks, so two tasks could have the hardware, and disturb each
+   other.  Who has it therefore holds the exclusive lock (file_lock) of the node under /servers/bus/pci, as long as it
+   lives: pci_open takes the lock where there is a file system; who opened the hardware before there was one calls this
+   when it has got its root directory.  No effect on a bus that is not the hardware. EBUSY: another task was faster. */
 error_t pci_bus_reserve(struct pci_bus *bus);
 
-/* Adds the memory-mapped space to a bus of pci_hardware_open, if ACPI tells where it is; before the bus is used by other threads (a walk may do
-   it: domains that are added then are walked too). ENOENT: there is none, and the bus stays as it was. */
+/* Adds the memory-mapped space to a bus of pci_hardware_open, if ACPI tells where it is; before the bus is used by
+   other threads (a walk may do it: domains that are added then are walked too). ENOENT: there is none, and the bus
+   stays as it was. */
 error_t pci_hardware_extend(struct pci_bus *bus);
 
 /* Maps SIZE bytes of physical memory from ADDRESS (any, also unaligned) with PROT into the task, through the kernel's

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The bus behind an arbiter: a tree DOMAIN/BUS/DEVICE/FUNCTION of directories (0000/00/1f/2), as the Hurd's pci-arbiter shows
-   it.  A port to a function's directory understands the `pci` interface.  The tree hangs on the arbiter's bootstrap port
-   while the system comes up and on /servers/bus/pci later; both are spoken to by dir_lookup and dir_readdir. */
+/* The bus behind an arbiter: a tree DOMAIN/BUS/DEVICE/FUNCTION of directories (0000/00/1f/2), as the Hurd's pci-arbiter
+   shows it.  A port to a function's directory understands the `pci` interface.  The tree hangs on the arbiter's
+   bootstrap port while the system comes up and on /servers/bus/pci later; both are spoken to by dir_lookup and
+   dir_readdir. */
 
 #include <pci/pci.h>
 

@@ -82,8 +82,9 @@ error_t pci_config_write_bytes(struct pci_bus *bus, struct pci_address address, 
 
 /* ---- functions ---------------------------------------------------------------- */
 
-/* The parts of the header that pci_function_probe looks at, in their places in HEADER: one request where the bus is another task's, else
-   few accesses, since nearly every address that a walk asks has nothing behind it. ENXIO for that. */
+/* The parts of the header that pci_function_probe looks at, in their places in HEADER: one request where the bus is
+   another task's, else few accesses, since nearly every address that a walk asks has nothing behind it. ENXIO for that.
+   */
 static error_t header_read(struct pci_bus *bus, struct pci_address address, uint8_t *header)
 {
     static const uint8_t registers[] = {PCI_REVISION, PCI_HEADER_TYPE & ~3, PCI_SECONDARY_BUS & ~3, PCI_INTERRUPT_LINE};
@@ -145,7 +146,7 @@ struct walk {
     pci_visit_t visit;
     void *arg;
     bool seen[BUSES];  /* of this domain: each bus is entered once, a bridge may claim any number */
-    bool more_roots;   /* a host bridge was seen that is not the first: behind it is a root bus of a number that no register tells */
+    bool more_roots;   /* another host bridge than the first was seen: behind it is a root bus whose number no register tells */
 };
 
 static error_t walk_bus(struct walk *walk, uint16_t domain, uint8_t number);
@@ -194,8 +195,8 @@ static error_t walk_bus(struct walk *walk, uint16_t domain, uint8_t number)
     return err;
 }
 
-/* Root buses of a domain whose buses go from FIRST to LAST: the first, those behind the functions of a host bridge, and, where there are more
-   host bridges, any that has something on it and is behind no bridge. */
+/* Root buses of a domain whose buses go from FIRST to LAST: the first, those behind the functions of a host bridge,
+   and, where there are more host bridges, any that has something on it and is behind no bridge. */
 static error_t walk_roots(struct walk *walk, uint16_t domain, uint8_t first, uint8_t last)
 {
     struct pci_address host = {.domain = domain, .bus = first};

@@ -9,8 +9,8 @@
 #include "scope.h"
 #include "tree.h"
 
-/* Constant once the server runs, but for what names a lock.  Configuration accesses lock in the bus itself.  Lock order: no two of these
-   are held at a time. */
+/* Constant once the server runs, but for what names a lock.  Configuration accesses lock in the bus itself.  Lock
+   order: no two of these are held at a time. */
 struct arbiter {
     struct pci_bus *bus;
     struct tree tree;
@@ -25,12 +25,12 @@ extern struct arbiter arbiter;
 /* nodes.c: the tree as nodes of a translator, with the pci interface on each. */
 extern const struct trivfs_ops arbiter_node_ops;
 
-/* contents.c: what is in the files.  LENGTH bytes from OFFSET, which are inside NODE, a region or a ROM.  EOPNOTSUPP, or why the hardware
-   cannot be reached. */
+/* contents.c: what is in the files.  LENGTH bytes from OFFSET, which are inside NODE, a region or a ROM.  EOPNOTSUPP,
+   or why the hardware cannot be reached. */
 error_t region_access(const struct tree_node *node, off_t offset, size_t length, void *data, bool write);
 error_t rom_read(const struct tree_node *node, off_t offset, size_t length, void *data);
-/* A memory object (a send right) of the memory region NODE, of whole pages, that can be mapped with PROT at most.  EOPNOTSUPP: I/O ports, or
-   pages that others are in. */
+/* A memory object (a send right) of the memory region NODE, of whole pages, that can be mapped with PROT at most.
+   EOPNOTSUPP: I/O ports, or pages that others are in. */
 error_t region_object(const struct tree_node *node, vm_prot_t prot, mach_port_t *object);
 
 /* claim.c: the exclusive use of functions.  EBUSY: another open of PROTID's function has it. */

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Exclusive use of a function, by the exclusive lock (file_lock, LOCK_EX) on its directory or any file in it: see interface/hurd/pci.defs.
+/* Exclusive use of a function, by the exclusive lock (file_lock, LOCK_EX) on its directory or any file in it: see
+   interface/hurd/pci.defs.
 
        free --file_lock (LOCK_EX) by an open for writing--> claimed --LOCK_UN--> free
                                                                |
-                                                               +--the open's last port dies, with its driver--> quiet --> free
+                                                               +--the open's last port dies, with its driver--> quiet
+                                                               --> free
 
-   While it is claimed, other opens may read configuration space, and that is all. A driver that dies cannot stop its device, which would go on to
-   write into memory that is no longer the driver's: so the arbiter takes bus mastering and the interrupt line from it before
-   the next one can have it. */
+   While it is claimed, other opens may read configuration space, and that is all. A driver that dies cannot stop its
+   device, which would go on to write into memory that is no longer the driver's: so the arbiter takes bus mastering and
+   the interrupt line from it before the next one can have it. */
 
 #include "arbiter.h"
 

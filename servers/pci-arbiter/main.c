@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pci-arbiter: the one task that touches configuration space; everybody else asks it.  First of the boot; later the translator of
-   /servers/bus/pci. */
+/* pci-arbiter: the one task that touches configuration space; everybody else asks it.  First of the boot; later the
+   translator of /servers/bus/pci. */
 
 #include <dance/dance.h>
 #include <hurd/hurd_types.h>
@@ -33,7 +33,8 @@ static error_t bus_read(mach_port_t device_master)
     bool extended = false;
     arbiter.device_master = device_master;
     error_t err = tree_create(&arbiter.tree);
-    const struct pci_open_options options = {.have_filesystem = machdev_has_filesystem(), .device_master = device_master, .hardware = true};
+    const struct pci_open_options options = {
+        .have_filesystem = machdev_has_filesystem(), .device_master = device_master, .hardware = true};
     if (!err)
         err = pci_open(&options, &arbiter.bus);
     if (err)
@@ -73,7 +74,8 @@ int main(int argc, char **argv)
     struct machdev *machdev;
 
     /* 1. What GRUB's line says: a disk task means that we are a bootstrap translator; permission scopes. */
-    machdev_arguments_parse(argc, argv, "disk-server-task", "Task of the disk driver that is started next", "Arbiter of the PCI bus.",
+    machdev_arguments_parse(argc, argv, "disk-server-task", "Task of the disk driver that is started next",
+                            "Arbiter of the PCI bus.",
                             (struct argp_child[]){{.argp = &scopes_argp}, {0}}, &arbiter.scopes, &arguments);
 
     /* 2. The device library: privileged ports, console, control port. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The nodes of the tree: who may open what, attributes, listings, reading and writing.
 
-   Everything belongs to root, or to whom a permission scope says (scope.h).  Directories and `config' can be read by all (lspci shows what is
-   there); writing configuration space, and regions and ROMs, which are the device itself, is the owner's, and the group's if a
-   scope names one.  */
+   Everything belongs to root, or to whom a permission scope says (scope.h).  Directories and `config' can be read by
+   all (lspci shows what is there); writing configuration space, and regions and ROMs, which are the device itself, is
+   the owner's, and the group's if a scope names one.  */
 
 #include "arbiter.h"
 
@@ -16,7 +16,9 @@
 
 static mode_t node_mode(const struct tree_node *node, bool group)
 {
-    mode_t owners = tree_is_directory(node) ? 0755 : node->kind == TREE_CONFIG ? 0644 : node->kind == TREE_ROM ? 0400 : 0600;
+    mode_t owners = tree_is_directory(node) ? 0755
+                    : node->kind == TREE_CONFIG ? 0644
+                    : node->kind == TREE_ROM ? 0400 : 0600;
     if (group)
         owners |= (owners & 0600) >> 3;
     return (tree_is_directory(node) ? S_IFDIR : S_IFREG) | owners;
@@ -115,6 +117,9 @@ static off_t node_size(struct trivfs_protid *protid)
 
 /* ---- contents ------------------------------------------------------------------------- */
 
+/* At most this much a read: regions may be gigabytes. */
+#define READ_MAX (1u << 20)
+
 /* Regions and ROMs are the device at work: they are its driver's alone while it has one. */
 static error_t node_read(struct trivfs_protid *protid, off_t offset, size_t amount, struct trivfs_buffer *buffer)
 {
@@ -125,6 +130,8 @@ static error_t node_read(struct trivfs_protid *protid, off_t offset, size_t amou
         return 0;
     if (amount > node->size - offset)
         amount = node->size - offset;
+    if (amount > READ_MAX)
+        amount = READ_MAX;
     error_t err = node->kind == TREE_CONFIG ? 0 : claim_check(protid);
     if (!err)
         err = trivfs_buffer_reserve(buffer, amount);
@@ -141,20 +148,28 @@ static error_t node_read(struct trivfs_protid *protid, off_t offset, size_t amou
     return err;
 }
 
+/* At most this much a write: it is copied before the hardware sees it, since the client's memory may go at any time. */
+#define WRITE_MAX 4096u
+
 static error_t node_write(struct trivfs_protid *protid, off_t offset, const void *data, size_t length, size_t *amount)
 {
     const struct tree_node *node = protid_node(protid);
+    uint32_t bytes[WRITE_MAX / 4];
     if (node->kind != TREE_CONFIG && node->kind != TREE_REGION)
         return tree_is_directory(node) ? EISDIR : EOPNOTSUPP;
     if (offset < 0 || (uint64_t)offset >= node->size)
         return length == 0 ? 0 : ENOSPC;
     if (length > node->size - offset)
         length = node->size - offset;
+    if (length > WRITE_MAX)
+        length = WRITE_MAX;
     error_t err = claim_check(protid);
+    if (!err)
+        err = ports_copy_guarded(bytes, data, length);
     if (!err && node->kind == TREE_CONFIG)
-        err = pci_config_write_bytes(arbiter.bus, node->function->address, offset, data, length);
+        err = pci_config_write_bytes(arbiter.bus, node->function->address, offset, bytes, length);
     else if (!err)
-        err = region_access(node, offset, length, (void *)data, true);
+        err = region_access(node, offset, length, bytes, true);
     if (!err)
         *amount = length;
     return err;

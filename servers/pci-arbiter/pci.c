@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The pci interface, on every node of the tree.  Which function is meant is said by the node: its directory, or a file in it.  The
-   directories above have no device: pci_get_ndevs is theirs, and counts all functions; the others answer EINVAL there. */
+/* The pci interface, on every node of the tree.  Which function is meant is said by the node: its directory, or a file
+   in it.  The directories above have no device: pci_get_ndevs is theirs, and counts all functions; the others answer
+   EINVAL there. */
 
 #include "arbiter.h"
 
@@ -55,13 +56,16 @@ kern_return_t S_pci_conf_write(trivfs_protid_t protid, int reg, const_data_t dat
                                vm_size_t *amount)
 {
     struct pci_function *function;
+    uint8_t bytes[PCI_CONFIG_EXTENDED];
     error_t err = function_check(protid, O_WRITE, &function);
     if (!err && (reg < 0 || count > function->config_size || (unsigned int)reg > function->config_size - count))
         err = EINVAL;
     if (!err)
         err = claim_check(protid);
     if (!err)
-        err = pci_config_write_bytes(arbiter.bus, function->address, reg, data, count);
+        err = ports_copy_guarded(bytes, data, count);
+    if (!err)
+        err = pci_config_write_bytes(arbiter.bus, function->address, reg, bytes, count);
     *amount = err ? 0 : count;
     return err;
 }

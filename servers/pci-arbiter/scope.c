@@ -108,9 +108,11 @@ static error_t scopes_check(const struct scopes *scopes, struct argp_state *stat
 {
     for (unsigned int i = 0; i < scopes->count; i++) {
         const struct scope *scope = &scopes->list[i];
-        const char *wrong = !owned(scope) ? "a permission scope without --uid and --gid"
-                            : scope->keys[SCOPE_SUBCLASS] >= 0 && scope->keys[SCOPE_CLASS] < 0 ? "--subclass without --class"
-                                                                                               : NULL;
+        const char *wrong = NULL;
+        if (!owned(scope))
+            wrong = "a permission scope without --uid and --gid";
+        else if (scope->keys[SCOPE_SUBCLASS] >= 0 && scope->keys[SCOPE_CLASS] < 0)
+            wrong = "--subclass without --class";
         if (wrong) {
             argp_error(state, "%s", wrong);
             return EINVAL;

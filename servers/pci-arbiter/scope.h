@@ -5,11 +5,13 @@
 
        --class=CC [--subclass=SS] [--domain=DDDD] [--bus=BB] [--dev=DD] [--func=F]   --uid=UID [--gid=GID]
 
-   (-C -c -D -b -d -f -U -G, the names of the real Hurd's arbiter.)  Conditions are hexadecimal and all must hold; ids are decimal. A condition
-   behind an owner begins the next scope; where several scopes fit, the last one that names a user (a group) counts.  Set at run time,
-   scopes replace all that were there; --root-only is for having none.  What is open stays open.
+   (-C -c -D -b -d -f -U -G, the names of the real Hurd's arbiter.)  Conditions are hexadecimal and all must hold; ids
+   are decimal. A condition behind an owner begins the next scope; where several scopes fit, the last one that names a
+   user (a group) counts.  Set at run time, scopes replace all that were there; --root-only is for having none.  What is
+   open stays open.
 
-   The owner of a function may do what root may: read and write its configuration space, regions and ROM, and claim it; so may the group.
+   The owner of a function may do what root may: read and write its configuration space, regions and ROM, and claim it;
+   so may the group.
 
    No system call here. */
 
@@ -41,7 +43,8 @@ struct scopes {
 /* Options for argp_parse with a struct scopes (all zero) as input: fills it; on an error it is to be destroyed. */
 extern const struct argp scopes_argp;
 
-/* Reads LENGTH bytes of ARGZ, which ends with a NUL.  EINVAL: an option, a number or a combination that is none; ENOMEM. */
+/* Reads LENGTH bytes of ARGZ, which ends with a NUL.  EINVAL: an option, a number or a combination that is none;
+   ENOMEM. */
 error_t scopes_parse(const char *argz, size_t length, struct scopes *scopes);
 
 /* Appends the options that make SCOPES to *ARGZ (malloc'd). ENOMEM. */

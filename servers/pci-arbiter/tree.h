@@ -5,8 +5,9 @@
        0000/00/1f/2/region5    memory or I/O ports of base address register 5, as long as it decodes
        0000/00/1f/2/rom        the expansion ROM
 
-   The names are those of the real Hurd's arbiter; numbers are hexadecimal with leading zeros (4, 2 and 2 digits), the function has
-   one digit.  The tree is built once, when the bus has been walked, and constant from then on.  No system call here. */
+   The names are those of the real Hurd's arbiter; numbers are hexadecimal with leading zeros (4, 2 and 2 digits), the
+   function has one digit.  The tree is built once, when the bus has been walked, and constant from then on.  No system
+   call here. */
 
 #ifndef PCI_ARBITER_TREE_H
 #define PCI_ARBITER_TREE_H
@@ -41,12 +42,12 @@ error_t tree_create(struct tree *tree);
 error_t tree_add(struct tree *tree, const struct pci_function *function);
 void tree_destroy(struct tree *tree);
 
-/* Follows PATH from NODE; slashes may be doubled, "." and ".." are understood.  Where ".." leads above the root, *ABOVE is set to
-   what is left of PATH (without slashes before it) and *RESULT is not.  ENOENT, ENOTDIR. */
+/* Follows PATH from NODE; slashes may be doubled, "." and ".." are understood.  Where ".." leads above the root, *ABOVE
+   is set to what is left of PATH (without slashes before it) and *RESULT is not.  ENOENT, ENOTDIR. */
 error_t tree_lookup(struct tree_node *node, const char *path, struct tree_node **result, const char **above);
 
-/* Does memory region NUMBER of FUNCTION have the pages of PAGE_SIZE that it lies in for itself?  Then it can be mapped without showing
-   registers of another region. */
+/* Does memory region NUMBER of FUNCTION have the pages of PAGE_SIZE that it lies in for itself?  Then it can be mapped
+   without showing registers of another region. */
 bool tree_region_has_pages(const struct tree *tree, const struct pci_function *function, unsigned int number,
                            uint64_t page_size);
 

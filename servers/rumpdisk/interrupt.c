@@ -19,7 +19,8 @@ struct interrupt {
     bool acknowledged;           /* constant: each is to be acknowledged (lines) */
 };
 
-/* device_intr_ack without an answer, so that acknowledging an interrupt and waiting for the next is one call of the kernel. */
+/* device_intr_ack without an answer, so that acknowledging an interrupt and waiting for the next is one call of the
+   kernel. */
 struct acknowledgement {
     mach_msg_header_t header;
     mach_msg_type_t type;
@@ -135,7 +136,8 @@ static error_t vector_allocate(mach_port_t device, int *vector, struct pci_msi_m
     if (err)
         return err;
     *vector = status[MSI_ALLOCATE_VECTOR];
-    message->address = (uint32_t)status[MSI_ALLOCATE_ADDRESS_LOW] | (uint64_t)(uint32_t)status[MSI_ALLOCATE_ADDRESS_HIGH] << 32;
+    message->address = (uint32_t)status[MSI_ALLOCATE_ADDRESS_LOW]
+                       | (uint64_t)(uint32_t)status[MSI_ALLOCATE_ADDRESS_HIGH] << 32;
     message->data = status[MSI_ALLOCATE_DATA];
     return 0;
 }

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* NVMe controllers: disks behind PCI Express that take commands from queues in memory.
 
-   Specification: NVM Express 1.4; 7.6.1 (initialisation), 7.5.1 (interrupts by line and by message), 4.1 (queues), 9.1 (errors, timeouts).
-   Left out: more than one pair of I/O queues (there is one interrupt thread, and the block layer has 64 commands in flight, fewer than one
-   pair holds), memory of the controller's own, shadow doorbells, power states, firmware, namespaces that come and go, shutdown
-   notification (a flush comes before the power goes).
+   Specification: NVM Express 1.4; 7.6.1 (initialisation), 7.5.1 (interrupts by line and by message), 4.1 (queues), 9.1
+   (errors, timeouts). Left out: more than one pair of I/O queues (there is one interrupt thread, and the block layer
+   has 64 commands in flight, fewer than one pair holds), memory of the controller's own, shadow doorbells, power
+   states, firmware, namespaces that come and go, shutdown notification (a flush comes before the power goes).
 
    A controller is in one of these states:
 
-       disabled --attach: enable, identify, create queues--> running --fatal, or a command that cannot be aborted--> disabled
-           |                                                                                          (reset does the same again)
-           +--it does not become ready or not ready in its time--> dead: bus mastering off, every request EIO, tried again later
+       disabled --attach: enable, identify, create queues--> running --fatal, or a command that cannot be aborted-->
+       disabled
+           |                                                                                          (reset does the
+           same again)
+           +--it does not become ready or not ready in its time--> dead: bus mastering off, every request EIO, tried
+           again later
 
-   A command that takes too long: Abort; it is then completed with a status that lets it be tried again, by itself.  What is not completed
-   even so, resets the controller (block.h).  A status without "do not retry" is tried again.
+   A command that takes too long: Abort; it is then completed with a status that lets it be tried again, by itself.
+   What is not completed even so, resets the controller (block.h).  A status without "do not retry" is tried again.
 
-   Limits and their reasons: 64 commands in flight (the block layer's slots; rings of 128 so that they never fill); a command at most what
-   the controller says (MDTS), and what one page of PRPs describes, 2 MiB; pages of 4096 bytes.
+   Limits and their reasons: 64 commands in flight (the block layer's slots; rings of 128 so that they never fill); a
+   command at most what the controller says (MDTS), and what one page of PRPs describes, 2 MiB; pages of 4096 bytes.
 
    Locks: everything here is the queue's lock's, attaching apart. */
 
@@ -47,7 +50,7 @@ struct nvme {
     uint64_t cap;                                   /* constant */
     struct block_limits limits;                     /* constant */
     struct nvme_identity identity;                  /* constant once identified */
-    bool messages;                                  /* constant: interrupts are messages, so INTMS is not ours to touch */
+    bool messages;                                  /* constant: interrupts are messages, INTMS not ours to touch */
     bool listening;                                 /* constant once it runs: interrupts have a handler */
     struct nvme_ring admin_sq, admin_cq, sq, cq;
     uint64_t *lists;                                /* constant: a page for each slot */
@@ -64,8 +67,8 @@ struct nvme_namespace {
     uint32_t number;        /* constant */
 };
 
-/* Brings NVME, whose regs and limits are set, up: queues in memory, enabled, identified; no interrupt is needed. ENOTSUP, ENODEV, ETIMEDOUT, EIO,
-   ENOMEM. */
+/* Brings NVME, whose regs and limits are set, up: queues in memory, enabled, identified; no interrupt is needed.
+   ENOTSUP, ENODEV, ETIMEDOUT, EIO, ENOMEM. */
 error_t nvme_controller_start(struct nvme *nvme);
 /* The same for one that has been running. */
 error_t nvme_controller_reset(struct nvme *nvme);
@@ -73,7 +76,8 @@ error_t nvme_controller_reset(struct nvme *nvme);
 /* Adds a unit for each namespace that can be used, and tells of the others. */
 void nvme_namespaces_add(struct nvme *nvme);
 
-/* nvme_queue.c. An admin command that is waited for by looking, with the data in `scratch`; *RESULT (or NULL): word 0. EIO: it failed. */
+/* nvme_queue.c. An admin command that is waited for by looking, with the data in `scratch`; *RESULT (or NULL): word 0.
+   EIO: it failed. */
 error_t nvme_admin(struct nvme *nvme, struct nvme_command *command, uint32_t *result);
 /* Interrupts have a handler from now on. */
 void nvme_listen(struct nvme *nvme);

@@ -61,7 +61,8 @@ const char *nvme_namespace_parse(const uint8_t *data, struct block_unit *unit)
     return NULL;
 }
 
-/* A page of the transfer, number COUNT: the first two go into the command, unless there are more; then all but the first are the list's. */
+/* A page of the transfer, number COUNT: the first two go into the command, unless there are more; then all but the
+   first are the list's. */
 static void prp_add(struct nvme_command *command, uint64_t *list, uint64_t list_physical, unsigned int count,
                     uint64_t address)
 {
@@ -73,8 +74,8 @@ static void prp_add(struct nvme_command *command, uint64_t *list, uint64_t list_
     command->prp2 = count == 1 ? address : list_physical;
 }
 
-size_t nvme_prps_fill(struct nvme_command *command, uint64_t *list, uint64_t list_physical, const struct block_memory *memory,
-                      size_t from, size_t length, unsigned int sector_log)
+size_t nvme_prps_fill(struct nvme_command *command, uint64_t *list, uint64_t list_physical,
+                      const struct block_memory *memory, size_t from, size_t length, unsigned int sector_log)
 {
     size_t done = 0;
     command->prp1 = command->prp2 = 0;

@@ -22,13 +22,15 @@ struct nvme_identity {
 };
 void nvme_controller_parse(const uint8_t *data, struct nvme_identity *identity);
 
-/* Reads 4096 bytes of Identify, CNS 0, into UNIT: size, sector, read-only. NULL, or a few words why the namespace cannot be used. */
+/* Reads 4096 bytes of Identify, CNS 0, into UNIT: size, sector, read-only. NULL, or a few words why the namespace
+   cannot be used. */
 const char *nvme_namespace_parse(const uint8_t *data, struct block_unit *unit);
 
-/* Fills COMMAND's PRPs for at most LENGTH bytes from byte FROM of MEMORY; LIST (NVME_LIST_ENTRIES, at physical address LIST_PHYSICAL) is used if
-   two pages do not hold them.  Gives the bytes: LENGTH, or what the list has room for, whole sectors of 1 << SECTOR_LOG. */
-size_t nvme_prps_fill(struct nvme_command *command, uint64_t *list, uint64_t list_physical, const struct block_memory *memory,
-                      size_t from, size_t length, unsigned int sector_log);
+/* Fills COMMAND's PRPs for at most LENGTH bytes from byte FROM of MEMORY; LIST (NVME_LIST_ENTRIES, at physical address
+   LIST_PHYSICAL) is used if two pages do not hold them.  Gives the bytes: LENGTH, or what the list has room for, whole
+   sectors of 1 << SECTOR_LOG. */
+size_t nvme_prps_fill(struct nvme_command *command, uint64_t *list, uint64_t list_physical,
+                      const struct block_memory *memory, size_t from, size_t length, unsigned int sector_log);
 
 /* A read, write or flush of REQUEST's next piece of LENGTH bytes; PRPs and identifier stay as they are. */
 void nvme_transfer_fill(struct nvme_command *command, const struct block_request *request, size_t length,

@@ -136,8 +136,8 @@ static error_t memory_create(struct nvme *nvme)
 /* Identify into scratch. */
 static error_t identify(struct nvme *nvme, uint32_t what, uint32_t namespace)
 {
-    struct nvme_command command = {.opcode = NVME_ADMIN_IDENTIFY, .namespace = namespace, .prp1 = nvme->scratch_physical,
-                                   .words = {what}};
+    struct nvme_command command = {.opcode = NVME_ADMIN_IDENTIFY, .namespace = namespace,
+                                   .prp1 = nvme->scratch_physical, .words = {what}};
     return nvme_admin(nvme, &command, NULL);
 }
 

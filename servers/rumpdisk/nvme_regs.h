@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Registers and structures in memory of an NVMe controller (NVM Express 1.4, chapters 3, 4, 5, 6): byte offsets into memory region 0. */
+/* Registers and structures in memory of an NVMe controller (NVM Express 1.4, chapters 3, 4, 5, 6): byte offsets into
+   memory region 0. */
 
 #ifndef RUMPDISK_NVME_REGS_H
 #define RUMPDISK_NVME_REGS_H

@@ -1,23 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Virtio block devices: disks of a virtual machine.
 
-   Specification: Virtual I/O Device (VIRTIO) 1.1: 2.6 (split virtqueues), 3.1 (initialisation), 4.1 (PCI, modern), 5.2 (block device).
-   Left out: legacy devices (before 1.0; a transitional device is driven as a modern one), packed queues, more than one queue (there is one
-   interrupt thread), discard, changes of size while it runs.
+   Specification: Virtual I/O Device (VIRTIO) 1.1: 2.6 (split virtqueues), 3.1 (initialisation), 4.1 (PCI, modern), 5.2
+   (block device). Left out: legacy devices (before 1.0; a transitional device is driven as a modern one), packed
+   queues, more than one queue (there is one interrupt thread), discard, changes of size while it runs.
 
-       reset --attach: features, queue, DRIVER_OK--> running --asks for a reset, time-out, damaged ring--> reset --the same again--> running
+       reset --attach: features, queue, DRIVER_OK--> running --asks for a reset, time-out, damaged ring--> reset --the
+       same again--> running
                                                                                                             |
-                                                                    dead (does not get reset: bus mastering off; or refuses the features): every request EIO <--+
+                                                                    dead (does not get reset: bus mastering off; or
+                                                                    refuses the features): every request EIO <--+
 
-   There is no way to take one request back, so one that takes too long resets the device; which one fails then is found out by trying them
-   one by one (block.h).
+   There is no way to take one request back, so one that takes too long resets the device; which one fails then is found
+   out by trying them one by one (block.h).
 
-   A slot of the block layer has, for ever, a header and a status byte (5.2.6) and a table of descriptors: with indirect descriptors a page of
-   its own, to which descriptor number SLOT of the ring points; without, a share of the ring itself.  So descriptor numbers need no
-   allocation, and what the device says it used is checked against the slots in flight.
+   A slot of the block layer has, for ever, a header and a status byte (5.2.6) and a table of descriptors: with indirect
+   descriptors a page of its own, to which descriptor number SLOT of the ring points; without, a share of the ring
+   itself.  So descriptor numbers need no allocation, and what the device says it used is checked against the slots in
+   flight.
 
-   Limits and their reasons: 64 requests in flight (the block layer's slots); 254 pieces of memory a request (a page of descriptors, less
-   header and status), or fewer if the device says so; a ring of 128 (it fits into a page with its two other parts).
+   Limits and their reasons: 64 requests in flight (the block layer's slots); 254 pieces of memory a request (a page of
+   descriptors, less header and status), or fewer if the device says so; a ring of 128 (it fits into a page with its two
+   other parts).
 
    Locks: everything here is the queue's lock's, attaching apart. */
 
@@ -63,8 +67,8 @@
 #define VIRTIO_INDIRECT (1ull << 28)
 #define VIRTIO_EVENT_IDX (1ull << 29)
 #define VIRTIO_VERSION_1 (1ull << 32)
-#define VIRTIO_WANTED (VIRTIO_BLK_SIZE_MAX | VIRTIO_BLK_SEG_MAX | VIRTIO_BLK_RO | VIRTIO_BLK_BLK_SIZE | VIRTIO_BLK_FLUSH \
-                       | VIRTIO_INDIRECT | VIRTIO_EVENT_IDX | VIRTIO_VERSION_1)
+#define VIRTIO_WANTED (VIRTIO_BLK_SIZE_MAX | VIRTIO_BLK_SEG_MAX | VIRTIO_BLK_RO | VIRTIO_BLK_BLK_SIZE \
+                       | VIRTIO_BLK_FLUSH | VIRTIO_INDIRECT | VIRTIO_EVENT_IDX | VIRTIO_VERSION_1)
 
 /* Device configuration (5.2.4). */
 #define VIRTIO_BLK_CAPACITY 0 /* sectors of 512 bytes, whatever the block size */
@@ -102,7 +106,7 @@ struct virtio_used_entry {
 struct virtio_used {
     uint16_t flags;
     uint16_t index;
-    struct virtio_used_entry ring[]; /* and behind its end, 16 bits: the available index of which a notification is wanted */
+    struct virtio_used_entry ring[]; /* and behind its end, 16 bits: the available index to be told of */
 };
 
 /* Requests (5.2.6). */
@@ -154,7 +158,7 @@ struct virtio {
     struct virtio_available *available;             /* constant */
     const volatile struct virtio_used *used;        /* constant */
     volatile uint16_t *used_event;                  /* constant: the used index of which we want to be interrupted */
-    const volatile uint16_t *available_event;       /* constant: the available index of which the device wants to be told */
+    const volatile uint16_t *available_event;       /* constant: the available index the device wants to hear of */
     uint64_t ring_physical;                         /* constant */
     struct virtio_descriptor *tables;               /* constant: a page a slot; NULL without indirect descriptors */
     uint64_t tables_physical;                       /* constant */
@@ -165,13 +169,15 @@ struct virtio {
     uint16_t taken;                                 /* used index up to which we have looked */
 };
 
-/* Finds out what the device is and makes the memory of its queue; UNIT's abilities are filled in. ENOTSUP, ENODEV, ENOMEM. */
+/* Finds out what the device is and makes the memory of its queue; UNIT's abilities are filled in. ENOTSUP, ENODEV,
+   ENOMEM. */
 error_t virtio_start(struct virtio *virtio);
 /* Has it run from any state: reset, features, queue. */
 error_t virtio_run(struct virtio *virtio);
 
-/* virtio_queue.c. Fills TABLE, whose entries are numbers BASE and up, with at most VIRTIO->data_most pieces of LENGTH bytes from byte FROM of
-   MEMORY, beginning with entry 1; *COUNT are used. Gives the bytes: LENGTH or less, whole sectors of 1 << SECTOR_LOG. */
+/* virtio_queue.c. Fills TABLE, whose entries are numbers BASE and up, with at most VIRTIO->data_most pieces of LENGTH
+   bytes from byte FROM of MEMORY, beginning with entry 1; *COUNT are used. Gives the bytes: LENGTH or less, whole
+   sectors of 1 << SECTOR_LOG. */
 size_t virtio_pieces_fill(const struct virtio *virtio, struct virtio_descriptor *table, unsigned int base,
                           const struct block_memory *memory, size_t from, size_t length, unsigned int sector_log,
                           bool device_writes, unsigned int *count);

@@ -92,8 +92,7 @@ static error_t memory_create(struct virtio *virtio)
     virtio->available = (void *)((char *)ring + available_place(virtio->size));
     virtio->used = (void *)((char *)ring + used_place(virtio->size));
     virtio->used_event = &virtio->available->ring[virtio->size];
-    virtio->available_event = (const volatile uint16_t *)((char *)ring + used_place(virtio->size) + sizeof(struct virtio_used)
-                                                          + virtio->size * sizeof(struct virtio_used_entry));
+    virtio->available_event = (const volatile uint16_t *)&virtio->used->ring[virtio->size];
     virtio->slots = slots;
     virtio->tables = tables;
     return 0;

@@ -193,6 +193,6 @@ static error_t virtio_attach(const struct driver_environment *environment, const
 
 /* Class mass storage, subclass SCSI; transitional and modern block devices. */
 const struct driver virtio_driver = {
-    .name = "virtio", .class_code = 0x010000, .class_mask = 0xffff00, .vendor_id = 0x1af4, .device_ids = {0x1001, 0x1042},
-    .attach = virtio_attach,
+    .name = "virtio", .class_code = 0x010000, .class_mask = 0xffff00, .vendor_id = 0x1af4,
+    .device_ids = {0x1001, 0x1042}, .attach = virtio_attach,
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Requests in a split virtqueue (VIRTIO 1.1, 2.6, 5.2.6).
 
-   Both sides look at memory that the other writes, without locks: an index is written after what it announces; and between writing
-   our index and reading the event index of the other side (or the reverse) stands a full barrier, so that one of the two sees the
-   other's (2.6.7, 2.6.13.3). */
+   Both sides look at memory that the other writes, without locks: an index is written after what it announces; and
+   between writing our index and reading the event index of the other side (or the reverse) stands a full barrier, so
+   that one of the two sees the other's (2.6.7, 2.6.13.3). */
 
 #include "virtio.h"
 
@@ -94,8 +94,8 @@ static void slot_announce(struct virtio *virtio, unsigned int slot, unsigned int
     if (virtio->tables) {
         head = slot;
         virtio->descriptors[head] = (struct virtio_descriptor){
-            .address = virtio->tables_physical + slot * BLOCK_PAGE, .length = entries * sizeof(struct virtio_descriptor),
-            .flags = VIRTIO_TABLE};
+            .address = virtio->tables_physical + slot * BLOCK_PAGE,
+            .length = entries * sizeof(struct virtio_descriptor), .flags = VIRTIO_TABLE};
     }
     virtio->available->ring[virtio->filled++ % virtio->size] = head;
 }
@@ -109,7 +109,8 @@ static size_t virtio_issue(struct block_queue *queue, unsigned int slot, struct 
     (void)alone;
     uint64_t place = virtio->slots_physical + slot * sizeof *virtio->slots;
     volatile struct virtio_slot *state = &virtio->slots[slot];
-    state->header.type = request->kind == BLOCK_WRITE ? VIRTIO_OUT : request->kind == BLOCK_READ ? VIRTIO_IN : VIRTIO_FLUSH;
+    state->header.type = request->kind == BLOCK_WRITE ? VIRTIO_OUT
+                         : request->kind == BLOCK_READ ? VIRTIO_IN : VIRTIO_FLUSH;
     state->header.reserved = 0;
     state->header.sector = request->kind == BLOCK_FLUSH ? 0 : block_request_lba(request) << (log - 9);
     state->status = VIRTIO_STATUS_NONE;

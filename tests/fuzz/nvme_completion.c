@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* libFuzzer target: any bytes as what an NVMe controller says: registers, identities, completions.  The driver must stay inside its memory, end
-   each request at most once, and not hang.
+/* libFuzzer target: any bytes as what an NVMe controller says: registers, identities, completions.  The driver must
+   stay inside its memory, end each request at most once, and not hang.
 
-   Sources: lib/pci/scan.c servers/rumpdisk/block_queue.c servers/rumpdisk/nvme_command.c servers/rumpdisk/nvme_controller.c
+   Sources: lib/pci/scan.c servers/rumpdisk/block_queue.c servers/rumpdisk/nvme_command.c
+   servers/rumpdisk/nvme_controller.c
        servers/rumpdisk/nvme_queue.c
    Max: 8192 */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* libFuzzer target: any bytes as the configuration space of a machine, and as its ACPI tables.  Each 256 bytes of the input are a function, and a byte
-   before them says where it is; the walk, the sizing of regions, capabilities, message interrupts and the arbiter's tree must end, inside
-   their memory.
+/* libFuzzer target: any bytes as the configuration space of a machine, and as its ACPI tables.  Each 256 bytes of the
+   input are a function, and a byte before them says where it is; the walk, the sizing of regions, capabilities, message
+   interrupts and the arbiter's tree must end, inside their memory.
 
    Sources: lib/pci/scan.c lib/pci/acpi.c lib/pci/msi.c servers/pci-arbiter/tree.c servers/pci-arbiter/scope.c
    Max: 8192 */

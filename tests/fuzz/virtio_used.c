@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* libFuzzer target: any bytes as what a virtio block device says: features, configuration, the used ring, status bytes.  The driver must stay
-   inside its memory, end each request at most once, and not hang.
+/* libFuzzer target: any bytes as what a virtio block device says: features, configuration, the used ring, status bytes.
+    The driver must stay inside its memory, end each request at most once, and not hang.
 
    Sources: servers/rumpdisk/block_queue.c servers/rumpdisk/virtio_device.c servers/rumpdisk/virtio_queue.c
    Max: 4096 */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* disktest NAME RECORD-SIZE: opens the device NAME of /dev/disk and writes and reads at many places and in many sizes; what it leaves is a pattern that
-   the host can check: each 8 bytes of record R hold its byte position on the disk, where it has written.  Last line: `N passed, N failed'.
-   disktest --readonly NAME: that it can be read, and not opened for writing. */
+/* disktest NAME RECORD-SIZE: opens the device NAME of /dev/disk and writes and reads at many places and in many sizes;
+   what it leaves is a pattern that the host can check: each 8 bytes of record R hold its byte position on the disk,
+   where it has written.  Last line: `N passed, N failed'. disktest --readonly NAME: that it can be read, and not opened
+   for writing. */
 
 #include <device/device.h>
 #include <device/disk_status.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pcitest FUNCTION-DIRECTORY: the pci interface and the files of one function of pci-arbiter's tree, as a driver and as a bad client use
-   them.  The function must be QEMU's `edu' device (docs/specs/edu.rst there): region 0 begins with an identification and a register that gives
-   the complement of what was written.  Says what fails, and last `N passed, N failed'.
+/* pcitest FUNCTION-DIRECTORY: the pci interface and the files of one function of pci-arbiter's tree, as a driver and as
+   a bad client use them.  The function must be QEMU's `edu' device (docs/specs/edu.rst there): region 0 begins with an
+   identification and a register that gives the complement of what was written.  Says what fails, and last `N passed, N
+   failed'.
 
    pcitest --refused FUNCTION-DIRECTORY: as a user who may only look. */
 

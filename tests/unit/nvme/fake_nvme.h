@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* An NVMe controller made of memory and a thread that looks at its registers: the part of NVM Express 1.4 that servers/rumpdisk/nvme*.c use, and a
-   few ways to misbehave.  Rules of PRPs that are broken are counted in `complaints'. */
+/* An NVMe controller made of memory and a thread that looks at its registers: the part of NVM Express 1.4 that
+   servers/rumpdisk/nvme*.c use, and a few ways to misbehave.  Rules of PRPs that are broken are counted in
+   `complaints'. */
 
 #ifndef FAKE_NVME_H
 #define FAKE_NVME_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A virtio block device made of memory: the device's side of VIRTIO 1.1, 2.6, 4.1.4.3 and 5.2 as far as servers/rumpdisk/virtio*.c use it, and a few
-   ways to misbehave.  What a driver must not do is counted in `complaints'.  It works when it is notified, or by fake_work. */
+/* A virtio block device made of memory: the device's side of VIRTIO 1.1, 2.6, 4.1.4.3 and 5.2 as far as
+   servers/rumpdisk/virtio*.c use it, and a few ways to misbehave.  What a driver must not do is counted in
+   `complaints'.  It works when it is notified, or by fake_work. */
 
 #ifndef FAKE_VIRTIO_H
 #define FAKE_VIRTIO_H
