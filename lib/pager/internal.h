@@ -59,6 +59,12 @@ kern_return_t pager_flush(struct pager *pager, uint64_t offset, uint64_t length)
 void pager_evict_neighbours(struct pager *pager, uint64_t page);
 /* Forgets what was fetched for later of the bytes [OFFSET, END), or is on its way.  Lock held.  */
 void pager_next_drop(struct pager *pager, uint64_t offset, uint64_t end);
+/* Reads somewhere in the file, if the kernel has none of it, straight from what is fetched, and gives the kernel the pages afterwards: without the fault,
+   the message and the change of threads that a window costs.  How many of the LENGTH bytes; 0: none, go through the window, which also tells
+   errors.  The caller holds the file's lock.  */
+size_t pager_read_direct(struct pager *pager, uint64_t offset, void *data, size_t length);
+/* LENGTH bytes (whole pages) of zeros, the caller's, for munmap or to be handed over; NULL: no memory.  */
+void *pager_zeros(size_t length);
 /* Unmaps all windows.  */
 void pager_windows_drop(struct pager *pager);
 

@@ -53,6 +53,8 @@ struct pager_ops {
 
 /* Makes the buckets and starts their threads.  Once, before anything else.  */
 error_t pager_init(void);
+/* HOST, the host's privileged port (kept, not consumed) or MACH_PORT_NULL: new pages of files are then had at less expense.  Before the first pager.  */
+void pager_use_host_priv(mach_port_t host);
 
 /* A pager with one reference, the caller's (ports_object_deref by pager_destroy).  Nothing is mapped yet.  */
 error_t pager_create(const struct pager_ops *ops, void *hook, struct pager **pager);

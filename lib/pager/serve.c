@@ -7,6 +7,7 @@
 
 #include <mach.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "memory_object_S.h"
@@ -155,8 +156,10 @@ static void fetch_supply(struct pager *p, mach_port_t control, struct pager_fetc
     }
     pthread_mutex_unlock(&p->lock);
     if (!f->buffer && noted)
-        f->buffer = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (!noted || f->buffer == MAP_FAILED) {
+        f->buffer = pager_zeros(length);
+    if (!noted || !f->buffer) {
+        if (f->buffer)
+            munmap(f->buffer, length);
         memory_object_data_error(control, f->page, vm_page_size, KERN_RESOURCE_SHORTAGE);
         return;
     }
@@ -243,6 +246,51 @@ static void next_fetch(struct pager *p, uint64_t start)
     pthread_mutex_unlock(&p->lock);
     if (!wanted && !err && f.buffer)
         munmap(f.buffer, f.end - f.start);
+}
+
+/* ---- the server's own reads of what the kernel does not have ---------------------------------------------- */
+
+/* Whether the kernel has none of the pages of F and none may be on its way.  Lock held.  */
+static bool pages_may_come(const struct pager *p, const struct pager_fetch *f)
+{
+    for (uint64_t page = f->start / vm_page_size; page < f->end / vm_page_size; page++)
+        if (!page_may_come(p, page, false))
+            return false;
+    return p->control != MACH_PORT_NULL && !p->uncached;
+}
+
+/* Gives the pages of F to the kernel unasked, unless somebody was faster: under the lock, so that no request for them is answered meanwhile.  */
+static void direct_supply(struct pager *p, struct pager_fetch *f)
+{
+    uint64_t first = f->start / vm_page_size, end = f->end / vm_page_size;
+    pthread_mutex_lock(&p->lock);
+    bool may = pages_may_come(p, f) && bits_grow(&p->present, end);
+    if (may) {
+        bits_set(&p->present, first, end);
+        may = memory_object_data_supply(p->control, f->start, (vm_address_t)f->buffer, f->end - f->start, true, VM_PROT_WRITE, false,
+                                        MACH_PORT_NULL) == KERN_SUCCESS;
+    }
+    pthread_mutex_unlock(&p->lock);
+    if (!may)
+        munmap(f->buffer, f->end - f->start);
+}
+
+size_t pager_read_direct(struct pager *p, uint64_t offset, void *data, size_t length)
+{
+    uint64_t start = offset / vm_page_size * vm_page_size, end = (offset + length + vm_page_size - 1) / vm_page_size * vm_page_size;
+    struct pager_fetch f = { start, end, start, false, NULL };
+    pthread_mutex_lock(&p->lock);
+    bool may = !p->own_in_order && length <= AHEAD_MIN && pages_may_come(p, &f);
+    pthread_mutex_unlock(&p->lock);
+    if (!may || p->ops->fetch(p->hook, &f) || !f.buffer)
+        return 0;
+    size_t got = 0;
+    if (f.start == start) {
+        got = f.end - offset < length ? f.end - offset : length;
+        memcpy(data, (char *)f.buffer + (offset - start), got);
+    }
+    direct_supply(p, &f);
+    return got;
 }
 
 /* ---- pages that fail ---------------------------------------------------------------------------------- */

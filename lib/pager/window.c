@@ -98,7 +98,7 @@ error_t pager_read(struct pager *p, uint64_t offset, void *data, size_t length, 
 {
     error_t err = 0;
     own_begin(p, offset, length, false);
-    for (size_t done = 0, n; done < length && !err; done += n) {
+    for (size_t done = pager_read_direct(p, offset, data, length), n; done < length && !err; done += n) {
         char *window;
         n = length - done;
         err = window_get(p, offset + done, &n, size, &window);

@@ -136,6 +136,7 @@ int main(int argc, char **argv)
     error_t err = pager_init();
     if (err)
         diskfs_die("cannot start the pager: %s", strerror(err));
+    pager_use_host_priv(diskfs_arguments.host_priv);
     dance_step(4, "pager created");
 
     /* 5. The hypermetadata: super block and descriptors.  */
