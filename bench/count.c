@@ -15,7 +15,7 @@
    Behind each mark stand the shares of that moment, all since the start:
        switches N                  loads of the register that holds the address space (CR3)
        space NAME KERNEL USER      instructions in the address space of a program, and the kernel's on its behalf
-       function NAME N             instructions in a function of the kernel (those of `symbols`, a file as `nm` writes it)
+       function NAME N CALLS       instructions in a function of the kernel (those of `symbols`, a file as `nm` writes it), and how often it began
 
    Whose address space it is, is told by the code: a plugin sees no registers.  A piece of user code is compared with the static programs that
    `program` names, at the address where it runs; code that fits none of them (the C library of a dynamic program) belongs to the last
@@ -82,7 +82,7 @@ static unsigned int nprograms = 1;
 
 /* The kernel's functions by address; the first entry takes what lies before all others. */
 struct function {
-    uint64_t address, count;
+    uint64_t address, count, calls;
     char name[NAME_MAX_];
 };
 static struct function *functions;
@@ -93,6 +93,7 @@ struct block {
     uint64_t instructions;
     uint32_t fits;             /* user code: bit I: the code of program I at this address is the same */
     struct function *function; /* kernel code: where it is, or NULL */
+    bool begins;               /* it is the function's beginning */
 };
 
 /* One virtual processor is counted exactly; with more, additions of two may collide, which a figure over millions does not show. */
@@ -113,8 +114,10 @@ static void on_kernel(unsigned int vcpu, void *data)
         unowned += block->instructions;
     else
         programs[running].kernel += block->instructions;
-    if (block->function)
+    if (block->function) {
         block->function->count += block->instructions;
+        block->function->calls += block->begins;
+    }
 }
 
 /* Finds out whose code it is, of those that it FITS. */
@@ -165,7 +168,7 @@ static void on_mark(unsigned int vcpu, void *data)
             fprintf(out, "space %s %" PRIu64 " %" PRIu64 "\n", programs[i].name, programs[i].kernel, programs[i].user);
     for (size_t i = 0; i < nfunctions; i++)
         if (functions[i].count)
-            fprintf(out, "function %s %" PRIu64 "\n", functions[i].name, functions[i].count);
+            fprintf(out, "function %s %" PRIu64 " %" PRIu64 "\n", functions[i].name, functions[i].count, functions[i].calls);
     fflush(out);
 }
 
@@ -259,6 +262,7 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
         abort();
     block->instructions = qemu_plugin_tb_n_insns(tb);
     block->function = upper ? function_find(address) : NULL;
+    block->begins = block->function && block->function->address == address;
     block->fits = ((uint64_t) 1 << nprograms) - 2;
     qemu_plugin_register_vcpu_tb_exec_cb(tb, upper ? on_kernel : on_user, QEMU_PLUGIN_CB_NO_REGS, block);
     for (size_t i = 0; i < block->instructions; i++) {

@@ -33,19 +33,21 @@ def symbols_write(kernel, path):
 
 
 class Share:
-    """Instructions of a piece of work: all, switches of the address space, by program (kernel's for it, its own), by function of the kernel."""
+    """Instructions of a piece of work: all, switches of the address space, by program (kernel's for it, its own), by function of the kernel (and
+    how often each was called)."""
 
-    def __init__(self, total=0, switches=0, spaces=None, functions=None):
-        self.total, self.switches, self.spaces, self.functions = total, switches, spaces or {}, functions or {}
+    def __init__(self, total=0, switches=0, spaces=None, functions=None, calls=None):
+        self.total, self.switches, self.spaces, self.functions, self.calls = total, switches, spaces or {}, functions or {}, calls or {}
 
     def minus(self, other, rounds):
         """What lies between OTHER and this, for one of ROUNDS."""
         spaces = {name: tuple((new - old) / rounds for new, old in zip(value, other.spaces.get(name, (0, 0))))
                   for name, value in self.spaces.items()}
         functions = {name: (value - other.functions.get(name, 0)) / rounds for name, value in self.functions.items()}
+        calls = {name: (value - other.calls.get(name, 0)) / rounds for name, value in self.calls.items()}
         return Share((self.total - other.total) / rounds, (self.switches - other.switches) / rounds,
                      {name: value for name, value in spaces.items() if any(value)},
-                     {name: value for name, value in functions.items() if value})
+                     {name: value for name, value in functions.items() if value}, {name: value for name, value in calls.items() if value})
 
 
 class Counts:
@@ -80,6 +82,7 @@ class Counts:
                 share.spaces[event[1]] = (int(event[2]), int(event[3]))
             elif event[0] == "function":
                 share.functions[event[1]] = share.functions.get(event[1], 0) + int(event[2])
+                share.calls[event[1]] = share.calls.get(event[1], 0) + int(event[3])
             else:
                 break
         return share
