@@ -155,9 +155,10 @@ static io_return_t disk_write(void *device, const struct machdev_request *reques
     struct transfer *transfer = malloc(sizeof *transfer);
     if (!transfer)
         return D_NO_MEMORY;
-    if (dma_write_begin(&unit->limits, data, bytes, &transfer->dma)) {
+    kern_return_t err = dma_write_begin(&unit->limits, data, bytes, &transfer->dma);
+    if (err) {
         free(transfer);
-        return D_NO_MEMORY;
+        return err == KERN_RESOURCE_SHORTAGE ? D_NO_MEMORY : err;
     }
     transfer->block = (struct block_request){.unit = unit, .kind = BLOCK_WRITE, .lba = disk->start + record, .length = bytes,
                                             .fua = unit->fua && unit->write_cache && (request->mode & MACHDEV_THROUGH),

@@ -4,6 +4,7 @@
 #include "dma.h"
 
 #include <mach/gnumach.h>
+#include <ports/ports.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,7 +223,10 @@ kern_return_t dma_write_begin(const struct block_limits *limits, void *data, siz
     vm_address_t address = (vm_address_t)data;
     struct dma_bounce *bounce = length <= vm_page_size ? bounce_get() : NULL;
     if (bounce) {
-        memcpy(bounce->page, data, length);
+        if (ports_copy_guarded(bounce->page, data, length)) {
+            bounce_put(bounce);
+            return KERN_MEMORY_ERROR;
+        }
         *dma = (struct dma){
             .address = bounce->page, .length = length, .memory = {.base = bounce->physical}, .bounce = bounce};
         return 0;
@@ -236,9 +240,12 @@ kern_return_t dma_write_begin(const struct block_limits *limits, void *data, siz
     kern_return_t err = contiguous(limits, length, dma);
     if (err)
         return err;
-    memcpy(dma->address, data, length);
     dma->own = dma->wired;
     dma->own_end = dma->wired_end;
+    if (ports_copy_guarded(dma->address, data, length)) {
+        release(dma);
+        return KERN_MEMORY_ERROR;
+    }
     return 0;
 }
 

@@ -42,7 +42,7 @@ kern_return_t dma_read_begin(const struct block_limits *limits, size_t length, s
 /* The data is there.  DMA->address is vm_deallocate'able memory, the caller's; it is wired until it is deallocated or moved to another task. */
 void dma_read_end(struct dma *dma);
 
-/* Makes LENGTH bytes at DATA (a multiple of 512) readable for the disk. */
+/* Makes LENGTH bytes at DATA (a multiple of 512) readable for the disk.  KERN_MEMORY_ERROR: the client's memory cannot be touched. */
 kern_return_t dma_write_begin(const struct block_limits *limits, void *data, size_t length, struct dma *dma);
 /* Undoes that. DATA stays. */
 void dma_write_end(struct dma *dma);

@@ -166,6 +166,24 @@ static void test_writes(uint64_t records)
     free(data);
 }
 
+/* Memory whose pager is gone: the write fails, rumpdisk lives. */
+static void test_lost_memory(void)
+{
+    static const size_t lengths[] = {512, 4096, 65536};
+    int written;
+    for (unsigned int i = 0; i < 3; i++) {
+        mach_port_t object;
+        vm_address_t address = 0;
+        mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &object);
+        mach_port_insert_right(mach_task_self(), object, object, MACH_MSG_TYPE_MAKE_SEND);
+        CHECK(vm_map(mach_task_self(), &address, 65536, 0, TRUE, object, 0, FALSE, VM_PROT_ALL, VM_PROT_ALL, VM_INHERIT_NONE) == 0);
+        mach_port_mod_refs(mach_task_self(), object, MACH_PORT_RIGHT_RECEIVE, -1);
+        mach_port_deallocate(mach_task_self(), object);
+        CHECK(device_write(disk, 0, AREA, (char *)address, lengths[i], &written) != 0);
+        vm_deallocate(mach_task_self(), address, 65536);
+    }
+}
+
 /* 3 TiB: sectors that need 33 bits, and a transfer across that border. */
 static void test_big(void)
 {
@@ -273,6 +291,7 @@ static void test_ordinary(void)
     uint64_t records = test_status();
     test_reads(records);
     test_writes(records);
+    test_lost_memory();
     test_parallel();
     if (bad == UINT64_MAX)
         measure();
