@@ -124,11 +124,11 @@ error_t block_submit_wait(struct block_request *request);
 /* ---- units -------------------------------------------------------------------------- */
 
 struct block_unit {
-    /* Set by the driver, constant after block_unit_add; those marked * change with the medium of a removable unit. */
+    /* Set by the driver, constant after block_unit_add; (m): changes with the medium of a removable unit. */
     struct block_queue *queue;
     char model[BLOCK_MODEL_SIZE]; /* printable, without trailing blanks */
-    uint64_t sectors;             /* * */
-    unsigned int sector_log;      /* * 9 to 12: sectors of 512 to 4096 bytes */
+    uint64_t sectors;             /* (m) */
+    unsigned int sector_log;      /* (m) 9 to 12: sectors of 512 to 4096 bytes */
     bool write_cache;             /* a flush means something */
     bool fua;                     /* the hardware can write through its cache */
     bool readonly;
