@@ -85,28 +85,22 @@ static bool notice_send(struct process *p, union notice *notice, mach_msg_id_t i
         .msgh_remote_port = p->msgport,
         .msgh_id = id,
     };
-    mach_msg_return_t err = mach_msg(&notice->head, MACH_SEND_MSG | MACH_SEND_TIMEOUT | MACH_SEND_NOTIFY, size, 0, MACH_PORT_NULL, 0,
-                                     tasks_notify_name());
-    switch (err & ~MACH_MSG_MASK) {
-    case MACH_MSG_SUCCESS:
+    mach_msg_return_t err = mach_msg(&notice->head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, size, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+    if (err == MACH_MSG_SUCCESS)
         return true;
-    case MACH_SEND_WILL_NOTIFY:
+    bool full = (err & ~MACH_MSG_MASK) == MACH_SEND_TIMED_OUT;
+    if (full)   /* the kernel has given the message back with rights of its own, which go with it */
+        err = mach_msg(&notice->head, MACH_SEND_MSG | MACH_SEND_TIMEOUT | MACH_SEND_NOTIFY, size, 0, MACH_PORT_NULL, 0, tasks_notify_name());
+    err &= ~MACH_MSG_MASK;
+    if (err == MACH_SEND_WILL_NOTIFY || err == MACH_SEND_NOTIFY_IN_PROGRESS)  /* the latter: another process with this port is flooded */
         flood_begin(p);
+    if (err == MACH_MSG_SUCCESS || err == MACH_SEND_WILL_NOTIFY)
         return true;
-    case MACH_SEND_NOTIFY_IN_PROGRESS:  /* another process with this port is flooded */
-        flood_begin(p);
+    if (full)
         notice_returned(notice);
-        return false;
-    case MACH_SEND_TIMED_OUT:
-    case MACH_SEND_NO_NOTIFY:
-        notice_returned(notice);
-        return false;
-    case MACH_SEND_INVALID_DEST:
+    if (err == MACH_SEND_INVALID_DEST)
         mach_port_deallocate(mach_task_self(), msgport_replace(p, MACH_PORT_NULL));
-        return false;
-    default:
-        return false;
-    }
+    return false;
 }
 
 static bool notice_possible(const struct process *p)
