@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""pci-arbiter on a machine with bridges: the tree, the pci interface (tests/inside/pcitest), permission scopes, and that nothing has two drivers,
-with the arbiter and without."""
+"""pci-arbiter on a machine with bridges: the tree, the pci interface (tests/inside/pcitest), permission scopes, and that
+nothing has two drivers, with the arbiter and without."""
 
 import os
 
@@ -9,7 +9,8 @@ from machine import Machine
 
 USER = "chroot --userspec=1000:100 / "
 TREE = "/servers/bus/pci"
-# A root port with a network card behind it, two bridges in a row with QEMU's educational device behind them, and a second root bus.
+# A root port with a network card behind it, two bridges in a row with QEMU's educational device behind them, and a second
+# root bus.
 BRIDGES = ("pcie-root-port,id=port1,chassis=1,slot=1", "e1000e,bus=port1", "pcie-root-port,id=port2,chassis=2,slot=2",
            "pcie-pci-bridge,id=outer,bus=port2", "pci-bridge,id=inner,bus=outer,chassis_nr=3,addr=1", "edu,bus=inner,addr=5",
            "pxb-pcie,id=second,bus_nr=128,bus=pcie.0", "pcie-root-port,id=port3,bus=second,chassis=4,slot=4", "virtio-rng-pci,bus=port3")
@@ -72,6 +73,10 @@ def test_bridges(folder):
         wanted(machine, f"cd /; ls {TREE}/{edu}/region9", "No such file", 2)
         wanted(machine, f"chown 1000 {TREE}/{edu}/config", "not supported", 1)
         wanted(machine, f"/pcitest {TREE}/{edu}", " 0 failed")
+        # I/O ports: a data register of the SMBus controller keeps what is written to it.
+        ports = f"{TREE}/0000/00/1f/3/region4"
+        machine.run(f"printf U | dd of={ports} bs=1 seek=5")
+        wanted(machine, f"dd if={ports} bs=1 skip=5 count=1", "U")
         scopes(machine, edu)
         # The disk's controller is rumpdisk's, and rumpdisk's alone.
         wanted(machine, f"head -c 4 {TREE}/0000/00/1f/2/region5", "busy", 1)
