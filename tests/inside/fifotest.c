@@ -34,17 +34,7 @@ static bool writable(int fd)
     return poll(&poll_fd, 1, 0) == 1 && (poll_fd.revents & POLLOUT);
 }
 
-/* The server hears of a close only when the kernel tells it: wait until nobody reads, or nobody writes, any more. */
-static void no_readers(void)
-{
-    int fd;
-    while ((fd = open(PATH, O_WRONLY | O_NONBLOCK)) >= 0) {
-        close(fd);
-        usleep(10000);
-    }
-    CHECK(errno == ENXIO);
-}
-
+/* The server hears of a close only when the kernel tells it: waits until nobody writes any more. */
 static void no_writers(void)
 {
     char byte;
@@ -56,6 +46,20 @@ static void no_writers(void)
         if (n)
             usleep(10000);
     } while (n);
+}
+
+/* Nobody has either end, what these questions have opened themselves included. */
+static void all_closed(void)
+{
+    for (;;) {
+        no_writers();
+        usleep(20000);
+        int fd = open(PATH, O_WRONLY | O_NONBLOCK);
+        if (fd < 0)
+            break;
+        close(fd);
+    }
+    CHECK(errno == ENXIO);
 }
 
 /* A child that does WORK, whose result is its exit status. */
@@ -99,8 +103,7 @@ static void test_open(void)
     CHECK(read(fd, got, sizeof got) == 0);
     CHECK(child_result(child) == 0);
     close(fd);
-    no_readers();
-    no_writers();
+    all_closed();
     child = child_runs(work_read);
     fd = open(PATH, O_WRONLY);
     CHECK(fd >= 0 && write(fd, "12345", 5) == 5);
@@ -155,7 +158,7 @@ static void test_ends(void)
         ;
     CHECK(errno == EPIPE && seen[SIGPIPE] > 0);
     close(writer);
-    no_readers();
+    all_closed();
     reader = open(PATH, O_RDONLY | O_NONBLOCK);
     CHECK(read(reader, got, sizeof got) == 0);                      /* and with the last end it went */
     close(reader);
@@ -179,7 +182,7 @@ static void test_atomic(void)
     static char got[4096];
     unsigned int mixed = 0, blocks = 0;
     pid_t children[WRITERS];
-    no_readers();
+    all_closed();
     for (int i = 0; i < WRITERS; i++)
         children[i] = child_runs(work_blocks);
     int fd = open(PATH, O_RDWR);
@@ -209,19 +212,17 @@ static void test_given_up(void)
 {
     struct sigaction action = { .sa_handler = note };
     sigaction(SIGALRM, &action, NULL);
-    no_writers();
+    all_closed();
     for (int i = 0; i < 3; i++) {
         ualarm(200000, 0);
         CHECK(open(PATH, O_RDONLY) == -1 && errno == EINTR);
     }
-    no_readers();
-    no_writers();
+    all_closed();
     pid_t child = child_runs(work_open);
     usleep(300000);
     kill(child, SIGKILL);
     CHECK(child_result(child) == -1);
-    no_readers();
-    no_writers();
+    all_closed();
     pid_t children[20];
     for (int i = 0; i < 20; i++)
         children[i] = child_runs(work_open);
