@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* SATA disks behind AHCI host bus adapters, by DMA and interrupts.
 
-   Specification: Serial ATA AHCI 1.3.1; ATA part in ata.h.  Left out: port multipliers, hot plugging, power management, command
-   completion coalescing, IDE emulation of controllers that are not in AHCI mode.
+   Specification: Serial ATA AHCI 1.3.1; ATA part in ata.h. Left out: port multipliers, hot plugging, power
+   management, command completion coalescing, IDE emulation of controllers that are not in AHCI mode.
 
-   A port is a block_queue of 32 slots with one unit, a disk or an optical drive.  Queued commands (FPDMA) are used where disk and adapter have them, but not for a
-   request that has failed before: then the port tells nothing about which command failed (10.2.2 needs the disk's log), so what was in
-   flight is tried again alone and unqueued.
+   A port is a block_queue of 32 slots with one unit, a disk or an optical drive. Queued commands (FPDMA) are used
+   where disk and adapter have them, but not for a request that has failed before: then the port tells nothing about
+   which command failed (10.2.2 needs the disk's log), so what was in flight is tried again alone and unqueued.
 
        absent --link up, signature--> running  (the rest is the queue's, see block.h)
 
-   Limits and their reasons: 32 slots a port (the hardware's); a piece at most AHCI_PRDS scattered runs of memory (a table
-   of one page) or 65536 sectors (the command's count); 10 s for a disk to get ready (spinning up takes up to 8); one interrupt thread an
-   adapter.  */
+   Limits and their reasons: 32 slots a port (the hardware's); a piece at most AHCI_PRDS scattered runs of memory (a
+   table of one page) or 65536 sectors (the command's count); 10 s for a disk to get ready (spinning up takes up to
+   8); one interrupt thread an adapter. */
 
 #ifndef RUMPDISK_AHCI_H
 #define RUMPDISK_AHCI_H
@@ -61,11 +61,12 @@ static inline void ahci_write32(volatile uint32_t *regs, unsigned int offset, ui
 }
 
 /* Waits until (register & MASK) == VALUE, at most MILLISECONDS; ETIMEDOUT. */
-error_t ahci_wait(volatile uint32_t *regs, unsigned int offset, uint32_t mask, uint32_t value, unsigned int milliseconds);
+error_t ahci_wait(volatile uint32_t *regs, unsigned int offset, uint32_t mask, uint32_t value,
+                  unsigned int milliseconds);
 
-/* ahci_port.c.  Creation of the port's structures; starting; and bringing the link up again after an error (queue lock held).
-   ENXIO: no disk there.  Identification fills the unit; ENOTSUP: of a kind that cannot be used.  Restarting is what one failed command
-   asks for whose slot is known (6.2.2.1): the link stays as it is. */
+/* ahci_port.c. Creation of the port's structures; starting; and bringing the link up again after an error (queue
+   lock held). ENXIO: no disk there. Identification fills the unit; ENOTSUP: of a kind that cannot be used.
+   Restarting is what one failed command asks for whose slot is known (6.2.2.1): the link stays as it is. */
 error_t ahci_port_create(struct ahci_hba *hba, unsigned int number, struct ahci_port **port);
 error_t ahci_port_start(struct ahci_port *port);
 error_t ahci_port_reset(struct ahci_port *port);

@@ -13,7 +13,8 @@ static void prd_set(struct ahci_prd *prd, uint64_t address, size_t bytes)
     prd->count = bytes - 1;
 }
 
-size_t ahci_prds_fill(struct ahci_table *table, const struct block_memory *memory, size_t sector, size_t from, size_t length,
+size_t ahci_prds_fill(struct ahci_table *table, const struct block_memory *memory, size_t sector, size_t from,
+                      size_t length,
                       unsigned int *count)
 {
     unsigned int used = 0;

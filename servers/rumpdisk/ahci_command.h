@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The structures in memory that an AHCI port reads: command list, command tables, scatter-gather entries.  No system call.
+/* The structures in memory that an AHCI port reads: command list, command tables, scatter-gather entries. No system
+   call.
 
    Source: Serial ATA AHCI 1.3.1, chapter 4 (4.2.2 command list, 4.2.3 command table). */
 
@@ -44,12 +45,15 @@ struct ahci_table {
     struct ahci_prd prds[AHCI_PRDS];
 };
 
-/* Fills entries for at most LENGTH bytes (even) from FROM bytes into MEMORY, putting neighbours together; *COUNT entries are used.  Gives the
-   bytes they hold: fewer than LENGTH when the table is full, and then a multiple of SECTOR (a power of two). */
-size_t ahci_prds_fill(struct ahci_table *table, const struct block_memory *memory, size_t sector, size_t from, size_t length,
+/* Fills entries for at most LENGTH bytes (even) from FROM bytes into MEMORY, putting neighbours together; *COUNT
+   entries are used. Gives the bytes they hold: fewer than LENGTH when the table is full, and then a multiple of
+   SECTOR (a power of two). */
+size_t ahci_prds_fill(struct ahci_table *table, const struct block_memory *memory, size_t sector, size_t from,
+                      size_t length,
                       unsigned int *count);
 
-/* The header of a command with COUNT entries whose table is at PHYSICAL; KIND: 0, AHCI_HEADER_WRITE or AHCI_HEADER_PACKET. */
+/* The header of a command with COUNT entries whose table is at PHYSICAL; KIND: 0, AHCI_HEADER_WRITE or
+   AHCI_HEADER_PACKET. */
 void ahci_header_fill(struct ahci_header *header, uint64_t physical, uint32_t kind, unsigned int count);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The adapter as a whole: taking it over from the firmware, reset, its interrupt (AHCI 1.3.1, 10.1.2, 10.4.3, 10.6, 10.7.2.1). */
+/* The adapter as a whole: taking it over from the firmware, reset, its interrupt (AHCI 1.3.1, 10.1.2, 10.4.3, 10.6,
+   10.7.2.1). */
 
 #include "ahci.h"
 
@@ -14,7 +15,8 @@
 
 #define REGION 5u
 
-error_t ahci_wait(volatile uint32_t *regs, unsigned int offset, uint32_t mask, uint32_t value, unsigned int milliseconds)
+error_t ahci_wait(volatile uint32_t *regs, unsigned int offset, uint32_t mask, uint32_t value,
+                  unsigned int milliseconds)
 {
     /* Most answers come within microseconds: look a few times before sleeping. */
     for (unsigned int i = 0; i < 200; i++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One port: its memory, start and stop, reset of the link, identification of the disk (AHCI 1.3.1, 10.1.2, 10.3, 10.4.2). */
+/* One port: its memory, start and stop, reset of the link, identification of the disk (AHCI 1.3.1, 10.1.2, 10.3,
+   10.4.2). */
 
 #include "ahci.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Commands in the slots of a port.  Rules of the hardware (AHCI 1.3.1, 5.3, 5.6.4): queued and other commands are never in flight together;
-   the bit of a queued command is set in SACT before CI and is cleared in SACT when the disk says so; that of another command is
-   cleared in CI.  */
+/* Commands in the slots of a port. Rules of the hardware (AHCI 1.3.1, 5.3, 5.6.4): queued and other commands are
+   never in flight together; the bit of a queued command is set in SACT before CI and is cleared in SACT when the
+   disk says so; that of another command is cleared in CI. */
 
 #include "ahci.h"
 
@@ -63,8 +63,9 @@ static size_t ahci_issue(struct block_queue *queue, unsigned int slot, struct bl
     return left;
 }
 
-/* One command, not queued, has failed: which one is known, and the port only has to be started again.  With queued commands to follow the link
-   is reset as well: the error would stay in the status that QEMU's disk shows when it takes one. */
+/* One command, not queued, has failed: which one is known, and the port only has to be started again. With queued
+   commands to follow the link is reset as well: the error would stay in the status that QEMU's disk shows when it
+   takes one. */
 static const char *single_failed(struct ahci_port *port, uint32_t file)
 {
     unsigned int slot = __builtin_ctzll(port->queue.busy);

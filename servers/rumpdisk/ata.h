@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ATA commands as a SATA disk takes them: what goes into a command FIS, and what IDENTIFY DEVICE tells.  No system call.
+/* ATA commands as a SATA disk takes them: what goes into a command FIS, and what IDENTIFY DEVICE tells. No system
+   call.
 
-   Sources: ATA/ATAPI Command Set 3 (ACS-3) 7.12 IDENTIFY DEVICE, 7.21 READ DMA EXT, 7.22 READ FPDMA QUEUED, 7.9 FLUSH
-   CACHE EXT; Serial ATA 3.2, 10.5.5 Register FIS host to device.
-   Left out: disks of less than 48-bit addresses (before 2003), security, trim. */
+   Sources: ATA/ATAPI Command Set 3 (ACS-3) 7.12 IDENTIFY DEVICE, 7.21 READ DMA EXT, 7.22 READ FPDMA QUEUED, 7.9
+   FLUSH CACHE EXT; Serial ATA 3.2, 10.5.5 Register FIS host to device. Left out: disks of less than 48-bit
+   addresses (before 2003), security, trim. */
 
 #ifndef RUMPDISK_ATA_H
 #define RUMPDISK_ATA_H
@@ -49,14 +50,15 @@ struct ata_identity {
    that are no power of two from 512 to 4096, or no sectors at all. */
 bool ata_identity_parse(const void *data, struct ata_identity *identity);
 
-/* The same for IDENTIFY PACKET DEVICE: MODEL gets the name.  False: not an optical drive with packets of 12 bytes and DMA. */
+/* The same for IDENTIFY PACKET DEVICE: MODEL gets the name. False: not an optical drive with packets of 12 bytes
+   and DMA. */
 bool atapi_identity_parse(const void *data, char model[ATA_MODEL_SIZE]);
 
 /* From either's data: no DMA mode is selected, and the multiword DMA mode *MODE is the best that the device has. */
 bool ata_mode_wanted(const void *data, unsigned int *mode);
 
-/* A command FIS for a transfer of COUNT sectors (at most ATA_SECTORS_MAX) from LBA on; QUEUED, with TAG the slot, or not.  FUA: a write
-   that is over when it is on the medium. Fills ATA_FIS_SIZE bytes. */
+/* A command FIS for a transfer of COUNT sectors (at most ATA_SECTORS_MAX) from LBA on; QUEUED, with TAG the slot,
+   or not. FUA: a write that is over when it is on the medium. Fills ATA_FIS_SIZE bytes. */
 void ata_fis_transfer(uint8_t *fis, bool write, bool queued, bool fua, uint64_t lba, uint32_t count, unsigned int tag);
 
 /* One for a PACKET; DMA: it has data. */

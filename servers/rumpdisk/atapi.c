@@ -91,7 +91,8 @@ error_t atapi_error(uint8_t error)
     }
 }
 
-/* Sends a packet whose first bytes are OPCODE and, at byte 4, LENGTH; its answer of LENGTH bytes goes to the page.  Unit lock held. */
+/* Sends a packet whose first bytes are OPCODE and, at byte 4, LENGTH; its answer of LENGTH bytes goes to the page.
+   Unit lock held. */
 static error_t command(struct ata_unit *unit, uint8_t opcode, uint8_t length, size_t answer)
 {
     uint8_t packet[ATAPI_PACKET_SIZE] = {[0] = opcode, [4] = length};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The block layer: what lies between the devices that clients see (disk.c) and the drivers of adapters (ahci*.c and their like).
+/* The block layer: what lies between the devices that clients see (disk.c) and the drivers of adapters (ahci*.c and
+   their like).
 
    Three things:
      unit      a disk: its name, size, abilities.  Made by a driver when it attaches, lives for ever.
@@ -7,7 +8,8 @@
                their requests through it.  It owns the order, the slots, splitting, retries, timeouts and recovery.
      request   one transfer or flush of one unit, of any length.
 
-   A request goes: submitted -> pending list -> slot (as many pieces as its memory needs, one after the other) -> done.
+   A request goes: submitted -> pending list -> slot (as many pieces as its memory needs, one after the other) ->
+   done.
 
    When something goes wrong:
      - The hardware says which command failed (`block_queue_ended` with EIO): that request is tried again, by itself, and gets EIO after
@@ -21,13 +23,15 @@
           |                               |
           +-----------<--- dead <---------+  (the reset failed)
 
-   Limits and their reasons: BLOCK_SLOTS commands in flight (bits of a word; SATA has 32); 30 s for a command (a disk that tries hard to
-   read a bad sector takes as long).
+   Limits and their reasons: BLOCK_SLOTS commands in flight (bits of a word; SATA has 32); 30 s for a command (a
+   disk that tries hard to read a bad sector takes as long).
 
-   Threads: block_submit may be called by any; `done` is called by the interrupt thread, the watchdog or the submitter, with no lock
-   held.  A driver's queue operations are called with the queue's lock held.  Lock order: queue lock, watchdog's lock.
+   Threads: block_submit may be called by any; `done` is called by the interrupt thread, the watchdog or the
+   submitter, with no lock held. A driver's queue operations are called with the queue's lock held. Lock order:
+   queue lock, watchdog's lock.
 
-   Nothing here is a system call but pthread's, so that the queue and the drivers run in unit tests with hardware made of bytes.  */
+   Nothing here is a system call but pthread's, so that the queue and the drivers run in unit tests with hardware
+   made of bytes. */
 
 #ifndef RUMPDISK_BLOCK_H
 #define RUMPDISK_BLOCK_H
@@ -51,8 +55,8 @@ struct block_unit;
 
 /* ---- memory ------------------------------------------------------------------------- */
 
-/* Memory of a transfer as the hardware sees it: from OFFSET into a run of pages at physical addresses PAGES; or, with PAGES null, one piece
-   at BASE. Starts at a multiple of 4. */
+/* Memory of a transfer as the hardware sees it: from OFFSET into a run of pages at physical addresses PAGES; or,
+   with PAGES null, one piece at BASE. Starts at a multiple of 4. */
 struct block_memory {
     const uint64_t *pages;
     uint64_t base;
@@ -77,8 +81,8 @@ struct block_limits {
 };
 #define BLOCK_REACH_32 0x100000000ull
 
-/* Memory for DMA that the processor uses too: SIZE bytes in one piece, page-aligned, wired and zeroed. It is never given back. (dma.c; tests
-   have their own.) */
+/* Memory for DMA that the processor uses too: SIZE bytes in one piece, page-aligned, wired and zeroed. It is never
+   given back. (dma.c; tests have their own.) */
 error_t block_memory_allocate(const struct block_limits *limits, size_t size, void **where, uint64_t *physical);
 
 /* ---- requests ----------------------------------------------------------------------- */
@@ -100,7 +104,8 @@ struct block_request {
     size_t length;              /* bytes; of reads and writes a multiple of the sector */
     struct block_memory memory; /* wired; constant, its pages too */
     void *special;              /* the driver's */
-    /* The request is over: 0, EIO, or another error that the driver gave.  REQUEST is the callee's again.  Must not block for long. */
+    /* The request is over: 0, EIO, or another error that the driver gave. REQUEST is the callee's again. Must not
+       block for long. */
     void (*done)(struct block_request *request, error_t err);
     /* The queue's; queue lock.  Drivers read `finished`. */
     struct block_request *next;
@@ -134,8 +139,8 @@ struct block_unit {
     bool readonly;
     bool optical;                 /* a cd, not a wd */
     struct block_limits limits;
-    /* Removable: looks at the medium, and fills what changes with it. Called before the unit is opened, by any thread. ENXIO: no
-       medium. NULL: not removable. */
+    /* Removable: looks at the medium, and fills what changes with it. Called before the unit is opened, by any
+       thread. ENXIO: no medium. NULL: not removable. */
     error_t (*medium_check)(struct block_unit *unit);
     _Atomic unsigned int medium;  /* another number whenever medium_check finds that there may be another medium */
     /* The block layer's. */
@@ -147,29 +152,32 @@ static inline uint64_t block_request_lba(const struct block_request *request)
     return request->lba + (request->finished >> request->unit->sector_log);
 }
 
-/* Gives the unit its name, the next one of its kind, and tells of it on stderr.  Drivers call it in the order of ports or namespaces.
-   ENOMEM.  UNIT stays where it is for ever. */
+/* Gives the unit its name, the next one of its kind, and tells of it on stderr. Drivers call it in the order of
+   ports or namespaces. ENOMEM. UNIT stays where it is for ever. */
 error_t block_unit_add(struct block_unit *unit);
 
 /* ---- queues --------------------------------------------------------------------------- */
 
 /* What a driver does for its queue.  Called with the queue's lock held. */
 struct block_queue_ops {
-    /* May REQUEST go out beside what is in flight?  NULL: always, as long as there are slots.  Not asked when nothing is in flight. */
+    /* May REQUEST go out beside what is in flight? NULL: always, as long as there are slots. Not asked when nothing
+       is in flight. */
     bool (*may_issue)(struct block_queue *queue, const struct block_request *request);
-    /* Builds the next piece of REQUEST (from byte `finished`, sector block_request_lba) in SLOT and hands it to the hardware. ALONE:
-       nothing else is in flight, or will be before this is over, since something went wrong. Gives the bytes of the piece: more than
-       0 and whole sectors unless it is a flush, at most length - finished. */
+    /* Builds the next piece of REQUEST (from byte `finished`, sector block_request_lba) in SLOT and hands it to the
+       hardware. ALONE: nothing else is in flight, or will be before this is over, since something went wrong. Gives
+       the bytes of the piece: more than 0 and whole sectors unless it is a flush, at most length - finished. */
     size_t (*issue)(struct block_queue *queue, unsigned int slot, struct block_request *request, bool alone);
     /* Several may have been issued: tells the hardware. NULL: nothing to do. */
     void (*kick)(struct block_queue *queue);
-    /* Looks at the hardware, acknowledges its interrupt, and calls block_queue_ended for each slot that is over.  Called on interrupts
-       that may be someone else's, and by the watchdog in case one was lost; `busy` may be 0.  NULL, or a few words on why all that is in
-       flight cannot be trusted any more. */
+    /* Looks at the hardware, acknowledges its interrupt, and calls block_queue_ended for each slot that is over.
+       Called on interrupts that may be someone else's, and by the watchdog in case one was lost; `busy` may be 0.
+       NULL, or a few words on why all that is in flight cannot be trusted any more. */
     const char *(*collect)(struct block_queue *queue);
-    /* The command in SLOT takes too long: asks the hardware to end it, so that it is `collect`ed soon.  False, or NULL: cannot. */
+    /* The command in SLOT takes too long: asks the hardware to end it, so that it is `collect`ed soon. False, or
+       NULL: cannot. */
     bool (*abort)(struct block_queue *queue, unsigned int slot);
-    /* Brings the hardware into the state after attaching; nothing is in flight then.  May sleep for some seconds. An error: dead. */
+    /* Brings the hardware into the state after attaching; nothing is in flight then. May sleep for some seconds. An
+       error: dead. */
     error_t (*reset)(struct block_queue *queue);
 };
 
@@ -197,7 +205,8 @@ void block_queue_init(struct block_queue *queue, const struct block_queue_ops *o
 /* The interrupt's work: collects what is over, issues what waits. */
 void block_queue_service(struct block_queue *queue);
 
-/* From `collect`: the command in SLOT is over. ERR: 0; EIO: to be tried again; anything else is told to the submitter at once. */
+/* From `collect`: the command in SLOT is over. ERR: 0; EIO: to be tried again; anything else is told to the
+   submitter at once. */
 void block_queue_ended(struct block_queue *queue, unsigned int slot, error_t err);
 
 /* From the watchdog: NOW is its clock. True if anything is in flight. */
@@ -205,8 +214,9 @@ bool block_queue_watch(struct block_queue *queue, uint64_t now);
 
 /* ---- the watchdog (block_watch.c) ------------------------------------------------------- */
 
-/* Starts its thread.  It looks once a second at what is in flight, so an interrupt that never comes costs a second and a command that
-   never ends a reset; it sleeps for good when nothing was in flight for a while, until block_watch_wake. */
+/* Starts its thread. It looks once a second at what is in flight, so an interrupt that never comes costs a second
+   and a command that never ends a reset; it sleeps for good when nothing was in flight for a while, until
+   block_watch_wake. */
 error_t block_watch_start(void);
 void block_watch_add(struct block_queue *queue);
 /* Something is in flight now.  Cheap when the watchdog is awake. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The disks and their partitions as devices: names, sizes, and reads and writes that are started by the thread which took the request and
-   answered by the one which saw the interrupt: nobody waits in between. */
+/* The disks and their partitions as devices: names, sizes, and reads and writes that are started by the thread
+   which took the request and answered by the one which saw the interrupt: nobody waits in between. */
 
 #include "disk.h"
 
@@ -172,7 +172,8 @@ static io_return_t disk_write(void *device, const struct machdev_request *reques
 
 /* ---- status --------------------------------------------------------------------------- */
 
-static io_return_t disk_get_status(void *device, dev_flavor_t flavor, dev_status_t status, mach_msg_type_number_t *count)
+static io_return_t disk_get_status(void *device, dev_flavor_t flavor, dev_status_t status,
+                                   mach_msg_type_number_t *count)
 {
     const struct disk *disk = device;
     const struct block_unit *unit = disk->unit;

@@ -11,8 +11,8 @@
 
 /* The kernel keeps no longer runs of free pages, and GNU Mach stops when it is asked for one. */
 #define CONTIGUOUS_MAX (4u << 20)
-/* GNU Mach looks for a run below a bound no higher than this everywhere in its memory; asked for any address it gives runs of the first 16 MiB
-   only, and it stops when a lower bound lies within one of its own pieces of memory. */
+/* GNU Mach looks for a run below a bound no higher than this everywhere in its memory; asked for any address it
+   gives runs of the first 16 MiB only, and it stops when a lower bound lies within one of its own pieces of memory. */
 #define CONTIGUOUS_END ((rpc_phys_addr_t)1 << 32)
 
 static mach_port_t host_priv; /* constant after dma_init */

@@ -39,10 +39,12 @@ void dma_init(mach_port_t host_priv);
 
 /* Memory to read LENGTH bytes into.  Its contents are whatever was there. KERN_RESOURCE_SHORTAGE and the like. */
 kern_return_t dma_read_begin(const struct block_limits *limits, size_t length, struct dma *dma);
-/* The data is there.  DMA->address is vm_deallocate'able memory, the caller's; it is wired until it is deallocated or moved to another task. */
+/* The data is there. DMA->address is vm_deallocate'able memory, the caller's; it is wired until it is deallocated
+   or moved to another task. */
 void dma_read_end(struct dma *dma);
 
-/* Makes LENGTH bytes at DATA (a multiple of 512) readable for the disk.  KERN_MEMORY_ERROR: the client's memory cannot be touched. */
+/* Makes LENGTH bytes at DATA (a multiple of 512) readable for the disk. KERN_MEMORY_ERROR: the client's memory
+   cannot be touched. */
 kern_return_t dma_write_begin(const struct block_limits *limits, void *data, size_t length, struct dma *dma);
 /* Undoes that. DATA stays. */
 void dma_write_end(struct dma *dma);

@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Disks and optical drives behind PCI IDE controllers with bus-master DMA, such as the PIIX3 of a PC of 1996.
 
-   Specifications: ATA/ATAPI-7 volume 2 (registers: 5; reset and power-on: 9.3; DMA commands: 9.12; PACKET with DMA: 9.11); SFF-8038i /
-   "Programming Interface for Bus Master IDE Controller" 1.0; "PCI IDE Controller Specification" 1.0 (legacy and native mode).
-   Left out: transfer modes' timing (the firmware has set it), transfers without DMA but for IDENTIFY, disks without 48-bit addresses.
+   Specifications: ATA/ATAPI-7 volume 2 (registers: 5; reset and power-on: 9.3; DMA commands: 9.12; PACKET with DMA:
+   9.11); SFF-8038i / "Programming Interface for Bus Master IDE Controller" 1.0; "PCI IDE Controller Specification"
+   1.0 (legacy and native mode). Left out: transfer modes' timing (the firmware has set it), transfers without DMA
+   but for IDENTIFY, disks without 48-bit addresses.
 
    A channel is a block_queue that takes one command at a time, with up to two drives.
 
        absent (registers read as ones or zeros) --reset, IDENTIFY by polling--> running (the rest is the queue's, see block.h)
 
-   Waiting: before a command until the drive is not busy, which it is not after its interrupt; before a packet until the drive asks for it,
-   3 ms at most (9.11): PACKET_SPINS looks.  Everything else is an interrupt.
+   Waiting: before a command until the drive is not busy, which it is not after its interrupt; before a packet until
+   the drive asks for it, 3 ms at most (9.11): PACKET_SPINS looks. Everything else is an interrupt.
 
-   The interrupt: on a line of its own (14 and 15, legacy mode) or on the function's, shared by both channels and others (native): a
-   transfer is over when the bus master's interrupt bit is set, another command when the drive is not busy.
+   The interrupt: on a line of its own (14 and 15, legacy mode) or on the function's, shared by both channels and
+   others (native): a transfer is over when the bus master's interrupt bit is set, another command when the drive is
+   not busy.
 
-   Costs: GNU Mach copies a task's bitmap of I/O ports (6 KiB, up to the bus master's) whenever it switches to it, measured as 8,000 instructions a
-   request more than AHCI's, which is reached as memory.
+   Costs: a request takes 8,000 instructions of GNU Mach more than AHCI's, whose registers are memory; most likely the
+   bitmap of I/O ports (6 KiB, up to the bus master's), which the kernel loads when it switches to this task.
 
-   Limits and their reasons: 1 MiB a piece, so that its memory, however scattered, fits into one page of PRD entries (at most 257 pages and 16
-   crossings of 64 KiB, of 512 entries).  */
+   Limits and their reasons: 1 MiB a piece, so that its memory, however scattered, fits into one page of PRD entries
+   (at most 257 pages and 16 crossings of 64 KiB, of 512 entries). */
 
 #ifndef RUMPDISK_IDE_H
 #define RUMPDISK_IDE_H
@@ -79,7 +81,8 @@ struct ide_channel {
     bool stuck;                  /* it was not issued, since the drive did not get ready for it */
 };
 
-/* ide_channel.c.  Prepares a channel whose three ports are filled; the function's address and its number are for messages.  ENOMEM. */
+/* ide_channel.c. Prepares a channel whose three ports are filled; the function's address and its number are for
+   messages. ENOMEM. */
 error_t ide_channel_create(struct ide_channel *channel, const char *place, unsigned int number);
 /* Resets the channel and identifies drive NUMBER by polling, without interrupts. ENXIO: none there. */
 error_t ide_channel_reset(struct ide_channel *channel);
@@ -95,7 +98,8 @@ uint8_t ide_settle(const struct ide_channel *channel);
 /* Selects drive NUMBER, with MORE bits for the device register. */
 void ide_select(const struct ide_channel *channel, unsigned int number, uint8_t more);
 
-/* Fills the table for LENGTH bytes (at most IDE_PIECE_MAX, even) from byte FROM of MEMORY; gives the number of entries. */
+/* Fills the table for LENGTH bytes (at most IDE_PIECE_MAX, even) from byte FROM of MEMORY; gives the number of
+   entries. */
 unsigned int ide_prds_fill(struct ide_prd *prds, const struct block_memory *memory, size_t from, size_t length);
 
 #endif

@@ -81,7 +81,8 @@ void ide_channel_enable(struct ide_channel *channel)
 }
 
 /* A command that answers with 512 bytes by programmed I/O, or (DATA null) with its status only. */
-static error_t command_poll(const struct ide_channel *channel, uint8_t command, uint8_t features, uint8_t count, uint8_t *data)
+static error_t command_poll(const struct ide_channel *channel, uint8_t command, uint8_t features, uint8_t count,
+                            uint8_t *data)
 {
     ide_out8(channel->command + IDE_FEATURES, features);
     ide_out8(channel->command + IDE_COUNT, count);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The PCI function of an IDE controller: its ports, its lines, its drives in the order of channels and master before slave; see ide.h. */
+/* The PCI function of an IDE controller: its ports, its lines, its drives in the order of channels and master
+   before slave; see ide.h. */
 
 #include <mach.h>
 #include <mach/machine/mach_i386.h>

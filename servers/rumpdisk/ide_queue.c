@@ -42,7 +42,8 @@ static bool ready_spin(const struct ide_channel *channel)
 }
 
 /* The bus master's side of a transfer, up to its start. */
-static void master_prepare(struct ide_channel *channel, const struct block_request *request, size_t length, bool to_memory)
+static void master_prepare(struct ide_channel *channel, const struct block_request *request, size_t length,
+                           bool to_memory)
 {
     ide_prds_fill(channel->prds, &request->memory, request->finished, length);
     __asm__ volatile("" : : : "memory");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* rumpdisk: disks as wd0, wd1, ..., their partitions as wd0s1, ...: for the boot's file system by its bootstrap port, for everybody later
-   by /dev/disk.  The name is the one of the real Hurd's driver, in whose place it stands on GRUB's lines. */
+/* rumpdisk: disks as wd0, wd1, ..., their partitions as wd0s1, ...: for the boot's file system by its bootstrap
+   port, for everybody later by /dev/disk. The name is the one of the real Hurd's driver, in whose place it stands
+   on GRUB's lines. */
 
 #include <dance/dance.h>
 #include <hurd/hurd_types.h>

@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-error_t bytes_read(struct bytes *bytes, uint64_t offset, size_t amount, void **buffer, size_t *size, char **data, size_t *length)
+error_t bytes_read(struct bytes *bytes, uint64_t offset, size_t amount, void **buffer, size_t *size, char **data,
+                   size_t *length)
 {
     struct store *store = bytes->store;
     *length = 0;

@@ -3,9 +3,10 @@
 
        storeio [-r|--readonly] STORE
 
-   STORE is a typed name, e.g. device:wd0s1.  It is opened when somebody opens the node to read or write, and closed when nobody has it
-   open any more: so the medium of a drive may be changed, and a node whose disk is not there costs nothing.  Reading and writing any bytes
-   works, whole blocks at block boundaries without a copy here; syncing the node empties the disk's write cache.  */
+   STORE is a typed name, e.g. device:wd0s1. It is opened when somebody opens the node to read or write, and closed
+   when nobody has it open any more: so the medium of a drive may be changed, and a node whose disk is not there
+   costs nothing. Reading and writing any bytes works, whole blocks at block boundaries without a copy here; syncing
+   the node empties the disk's write cache. */
 
 #include <argz.h>
 #include <error.h>
@@ -69,7 +70,8 @@ static void device_stat(struct trivfs_protid *protid, struct stat *st)
     st->st_blksize = open ? (blksize_t)BYTES_MAX : 4096;
 }
 
-static error_t device_read_bytes(struct trivfs_protid *protid, off_t offset, size_t amount, struct trivfs_buffer *buffer)
+static error_t device_read_bytes(struct trivfs_protid *protid, off_t offset, size_t amount,
+                                 struct trivfs_buffer *buffer)
 {
     struct bytes *open = protid->peropen->hook;
     void *pages;
@@ -96,7 +98,8 @@ static error_t device_read_bytes(struct trivfs_protid *protid, off_t offset, siz
     return err;
 }
 
-static error_t device_write_bytes(struct trivfs_protid *protid, off_t offset, const void *data, size_t length, size_t *amount)
+static error_t device_write_bytes(struct trivfs_protid *protid, off_t offset, const void *data, size_t length,
+                                  size_t *amount)
 {
     error_t err = bytes_write(protid->peropen->hook, offset, data, length, amount);
     return *amount > 0 ? 0 : err; /* the next write tells why this one was short */
