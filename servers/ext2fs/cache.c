@@ -258,7 +258,7 @@ static bool cache_make_room(struct ext2_cache *c)
     return released;
 }
 
-/* Room to write one more line.  */
+/* Room to write one more line.  While a write is under way there is as long as the cache is not twice as large as it should be.  */
 static bool batch_reserve(struct ext2_cache *c)
 {
     if (c->lines < c->batch_room)
@@ -282,6 +282,10 @@ static struct ext2_line *line_take(struct ext2_cache *c, uint32_t block)
     while (!(line = line_lookup(c, number))) {
         if (c->lines >= c->lines_max && cache_make_room(c))
             continue;
+        if (c->lines >= c->lines_max * 2 && c->writing) {        /* who makes things dirty waits for the disk */
+            pthread_cond_wait(&c->io_done, &c->lock);
+            continue;
+        }
         if (!batch_reserve(c) || !(line = calloc(1, sizeof *line)))
             return NULL;
         line->number = number;

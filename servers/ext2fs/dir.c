@@ -179,8 +179,15 @@ error_t ext2_dir_grow(struct ext2_fs *fs, struct ext2_inode *dir, uint32_t *lblo
     if (!err)
         dir->size += fs->block_size;
     pthread_mutex_unlock(&dir->map_lock);
-    if (!err && dir->links && (err = ext2_inode_write(fs, dir)) != 0)
+    if (!err && dir->links && (err = ext2_inode_write(fs, dir)) != 0) {
         ext2_cache_put(fs, buf);
+        dir->size -= fs->block_size;
+    }
+    if (err) {                                       /* the block may be in the map already */
+        pthread_mutex_lock(&dir->map_lock);
+        (void)ext2_map_truncate(fs, dir, *lblock);
+        pthread_mutex_unlock(&dir->map_lock);
+    }
     return err;
 }
 
