@@ -7,6 +7,7 @@
 #include "mig-hooks.h"
 #include "io_S.h"
 
+#include <mach/mach4.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -242,6 +243,22 @@ kern_return_t diskfs_S_io_stat(diskfs_protid_t cred, io_statbuf_t *st)
     return 0;
 }
 
+/* Replaces *OBJECT, a right to a file's memory object, by one to a proxy that can be mapped with PROT and nothing else: who holds the object
+   itself can map it for writing, and speak to its pager as only the kernel may.  On an error *OBJECT is as before. */
+static error_t object_limit(mach_port_t *object, vm_prot_t prot)
+{
+    rpc_vm_offset_t offset = 0, start = 0;
+    rpc_vm_size_t length = ~(rpc_vm_size_t)0;
+    mach_port_t proxy;
+    error_t err = memory_object_create_proxy(mach_task_self(), prot, object, MACH_MSG_TYPE_COPY_SEND, 1, &offset, 1, &start, 1,
+                                             &length, 1, &proxy);
+    if (err)
+        return err;
+    mach_port_deallocate(mach_task_self(), *object);
+    *object = proxy;
+    return 0;
+}
+
 kern_return_t diskfs_S_io_map(diskfs_protid_t cred, mach_port_t *rd, mach_msg_type_name_t *rdPoly, mach_port_t *wr,
                               mach_msg_type_name_t *wrPoly)
 {
@@ -259,13 +276,17 @@ kern_return_t diskfs_S_io_map(diskfs_protid_t cred, mach_port_t *rd, mach_msg_ty
     if (!err)
         diskfs_node_accessed(node);
     pthread_mutex_unlock(&node->lock);
-    if (!err && modes == (O_READ | O_WRITE)
-        && mach_port_mod_refs(mach_task_self(), object, MACH_PORT_RIGHT_SEND, +1) != KERN_SUCCESS) {
-        mach_port_deallocate(mach_task_self(), object);
-        err = ENOMEM;
-    }
     if (err)
         return err;
+    err = object_limit(&object, prot | (modes & O_READ ? VM_PROT_EXECUTE : 0));
+    if (!err && modes == (O_READ | O_WRITE)
+        && mach_port_mod_refs(mach_task_self(), object, MACH_PORT_RIGHT_SEND, +1) != KERN_SUCCESS) {
+        err = ENOMEM;
+    }
+    if (err) {
+        mach_port_deallocate(mach_task_self(), object);
+        return err;
+    }
     *rd = modes & O_READ ? object : MACH_PORT_NULL;
     *wr = modes & O_WRITE ? object : MACH_PORT_NULL;
     *rdPoly = *wrPoly = MACH_MSG_TYPE_MOVE_SEND;
