@@ -45,7 +45,7 @@ kern_return_t diskfs_S_fsys_getroot(diskfs_control_t control, mach_port_t reply_
     (void) reply_port, (void) reply_portPoly;
     if (control == NULL)
         return EOPNOTSUPP;
-    struct fshelp_user *user = fshelp_user_create(uids, uidsCnt, gids, gidsCnt);
+    struct fshelp_user *user = fshelp_user_create_sent(NULL, uids, uidsCnt, gids, gidsCnt);
     struct diskfs_origin *origin = diskfs_origin_create(dotdot, NULL, MACH_PORT_NULL);
     error_t err = user == NULL || origin == NULL ? ENOMEM : 0;
 
@@ -85,7 +85,7 @@ kern_return_t diskfs_S_fsys_getfile(diskfs_control_t control, mach_port_t reply_
     error_t err = diskfs_handle_lookup(handle, handleCnt, &node);
     if (err)
         return err;
-    struct fshelp_user *user = fshelp_user_create(uids, uidsCnt, gids, gidsCnt);
+    struct fshelp_user *user = fshelp_user_create_sent(NULL, uids, uidsCnt, gids, gidsCnt);
     struct diskfs_origin *origin = diskfs_origin_create(MACH_PORT_NULL, NULL, MACH_PORT_NULL);
     if (user == NULL || origin == NULL) {
         diskfs_node_deref(node);

@@ -122,7 +122,7 @@ kern_return_t diskfs_S_io_restrict_auth(diskfs_protid_t cred, mach_port_t *port,
 {
     if (cred == NULL)
         return EOPNOTSUPP;
-    struct fshelp_user *user = fshelp_user_restrict(cred->user, uids, uidsCnt, gids, gidsCnt);
+    struct fshelp_user *user = fshelp_user_create_sent(cred->user, uids, uidsCnt, gids, gidsCnt);
     if (user == NULL)
         return ENOMEM;
     error_t err = reply_protid(cred, user, port, portPoly);

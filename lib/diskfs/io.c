@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define READ_MAX ((vm_size_t) 1 << 30)  /* bytes of one answer; a shorter read is always allowed */
+/* Bytes of one read or write; doing less than was asked for is always allowed.  Both take memory of ours while they last: a read its answer, a
+   write the pages of the request that nobody has touched before. */
+#define TRANSFER_MAX ((vm_size_t) 32 << 20)
 error_t diskfs_buffer_reserve(struct diskfs_buffer *buffer, size_t size)
 {
     vm_address_t address = 0;
@@ -70,8 +72,8 @@ static error_t read_node(struct diskfs_node *node, off_t offset, size_t amount, 
         return 0;
     if ((uint64_t) amount > (uint64_t) (node->stat.st_size - offset))
         amount = (size_t) (node->stat.st_size - offset);
-    if (amount > READ_MAX)
-        amount = READ_MAX;
+    if (amount > TRANSFER_MAX)
+        amount = TRANSFER_MAX;
     error_t err = diskfs_ops->read(node, offset, amount, stream, buffer);
     if (!err)
         diskfs_node_accessed(node);
@@ -169,7 +171,8 @@ kern_return_t diskfs_S_io_write(diskfs_protid_t cred, const_data_t data, mach_ms
     pthread_mutex_lock(&po->lock);
     off_t start = offset == -1 ? po->offset : offset;
     pthread_mutex_lock(&po->node->lock);
-    error_t err = write_node(po->node, cred->user, offset == -1 && (flags & O_APPEND), &start, data, dataCnt, &done);
+    error_t err = write_node(po->node, cred->user, offset == -1 && (flags & O_APPEND), &start, data,
+                             dataCnt < TRANSFER_MAX ? dataCnt : TRANSFER_MAX, &done);
     if (!err && done > 0 && ((flags & O_FSYNC) || diskfs_synchronous)) {
         diskfs_node_settle_times(po->node);
         err = diskfs_ops->node_sync(po->node, true, false);

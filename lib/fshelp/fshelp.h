@@ -40,6 +40,11 @@ bool fshelp_user_is_root(const struct fshelp_user *user);             /* has uid
 /* The ids of USER that are in the vectors too (io_restrict_auth); root may take on any.  NULL without memory. [pure] */
 struct fshelp_user *fshelp_user_restrict(const struct fshelp_user *user, const uid_t *uids, unsigned int nuids,
                                          const gid_t *gids, unsigned int ngids);
+/* A user of the lists of a request (fsys_getroot, io_restrict_auth), which are only read: restricted to the ids of LIMIT unless that is NULL.  NULL
+   without memory, for lists of more than FSHELP_IDS_MAX ids, and for memory that cannot be touched. */
+#define FSHELP_IDS_MAX 4096
+struct fshelp_user *fshelp_user_create_sent(const struct fshelp_user *limit, const uid_t *uids, unsigned int nuids, const gid_t *gids,
+                                            unsigned int ngids);
 /* The server's half of io_reauthenticate: asks our auth server (getauth()) who is at the other end of RENDEZVOUS (a send right, not
    consumed), handing NEWPORT (a name of one of our receive rights; a send right is made) over to him.  The user in *USER, one
    reference; on any failure of the auth server a user without ids, so that the port is useless but answers.  */

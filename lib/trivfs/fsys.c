@@ -20,7 +20,7 @@ kern_return_t S_fsys_getroot(trivfs_control_t control, mach_port_t reply, mach_m
     (void)reply, (void)reply_type;
     if (control == NULL)
         return EOPNOTSUPP;
-    struct fshelp_user *user = fshelp_user_create(uids, nuids, gids, ngids);
+    struct fshelp_user *user = fshelp_user_create_sent(NULL, uids, nuids, gids, ngids);
     if (user == NULL)
         return ENOMEM;
 

@@ -382,7 +382,7 @@ kern_return_t S_io_restrict_auth(trivfs_protid_t protid, mach_port_t *name, mach
 {
     if (protid == NULL)
         return EOPNOTSUPP;
-    error_t err = protid_derive(protid, fshelp_user_restrict(protid->user, uids, nuids, gids, ngids), name, type);
+    error_t err = protid_derive(protid, fshelp_user_create_sent(protid->user, uids, nuids, gids, ngids), name, type);
     if (err)
         return err;
     if (!uids_in_message)

@@ -7,6 +7,7 @@
 #include <hurd.h>
 #include <hurd/auth.h>
 #include <hurd/fs.h>
+#include <hurd/io.h>
 #include <hurd/paths.h>
 #include <hurd/process.h>
 #include <mach/mach_port.h>
@@ -108,11 +109,32 @@ static bool ask_random(const char *folder)
     return good;
 }
 
+/* What was opened for reading cannot be mapped for writing, nor can its object be spoken to as its pager's kernel would. */
+static bool ask_map(const char *folder)
+{
+    (void) folder;
+    mach_port_t reading = MACH_PORT_NULL, writing = MACH_PORT_NULL, file = file_name_lookup("/bin/sh", O_READ, 0);
+    vm_address_t address = 0;
+    error_t err = io_map(file, &reading, &writing);
+    mach_port_deallocate(mach_task_self(), file);
+    if (err || writing != MACH_PORT_NULL)
+        return false;
+    vm_prot_t both = VM_PROT_READ | VM_PROT_WRITE;
+    err = vm_map(mach_task_self(), &address, vm_page_size, 0, TRUE, reading, 0, FALSE, both, both, VM_INHERIT_NONE);
+    bool good = err != 0;
+    if (!err) { /* the kernel may have taken the protection back */
+        good = vm_protect(mach_task_self(), address, vm_page_size, FALSE, both) != 0;
+        vm_deallocate(mach_task_self(), address, vm_page_size);
+    }
+    mach_port_deallocate(mach_task_self(), reading);
+    return good;
+}
+
 unsigned int servers_ask(const char *folder)
 {
     static const struct { const char *name; bool (*ask)(const char *); } calls[] = {
         { "files", ask_files }, { "exec", ask_exec }, { "auth", ask_auth }, { "proc", ask_proc }, { "sockets", ask_socket },
-        { "nodes", ask_nodes }, { "random", ask_random },
+        { "nodes", ask_nodes }, { "random", ask_random }, { "maps", ask_map },
     };
     unsigned int failed = 0;
     for (unsigned int i = 0; i < sizeof calls / sizeof calls[0]; i++)
@@ -201,6 +223,9 @@ error_t census_print(void)
         return err;
     for (unsigned int i = 0; i < count; i++)
         process_count(pids[i]);
-    printf("census of %u processes\n", count);
+    struct vm_statistics vm;
+    if (vm_statistics(mach_task_self(), &vm) == 0)
+        printf("census of %u processes, KiB free %lu active %lu inactive %lu wired %lu\n", count, vm.free_count * (vm_page_size / 1024),
+               vm.active_count * (vm_page_size / 1024), vm.inactive_count * (vm_page_size / 1024), vm.wire_count * (vm_page_size / 1024));
     return 0;
 }

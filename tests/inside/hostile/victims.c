@@ -195,26 +195,6 @@ static void add_message_ports(struct list *list)
     }
 }
 
-static void add_memory_objects(struct list *list, const char *folder)
-{
-    struct list files = { (mach_port_t[VICTIMS_MAX]) { 0 }, 0 };
-    folder_prepare(folder);
-    add_in(&files, folder, "file", O_RDWR);
-    add_in(&files, folder, "file", O_READ);
-    add_in(&files, folder, "program", O_READ);
-    add_file(&files, "/bin/true", O_READ);
-    add_file(&files, "/dev/zero", O_READ);
-    add_file(&files, "/dev/disk", O_READ);
-    for (unsigned int i = 0; i < files.count; i++) {
-        mach_port_t reading = MACH_PORT_NULL, writing = MACH_PORT_NULL;
-        if (io_map(files.ports[i], &reading, &writing) == 0) {
-            add(list, reading);
-            add(list, writing);
-        }
-        right_unhoard(files.ports[i]);
-    }
-}
-
 static void add_terminals(struct list *list)
 {
     add_file(list, "/dev/ptyp0", O_RDWR);
@@ -222,6 +202,7 @@ static void add_terminals(struct list *list)
     add_file(list, "/dev/ttyp0", 0);
 }
 
+/* No kernel's port is among them: GNU Mach panics when a memory_object_lock_completed comes to one of its own. */
 unsigned int victims_find(const char *interface, const char *folder, mach_port_t ports[VICTIMS_MAX])
 {
     struct list list = { ports, 0 };
@@ -245,8 +226,6 @@ unsigned int victims_find(const char *interface, const char *folder, mach_port_t
         add_file(&list, "/dev/disk", 0), add_file(&list, "/dev/disk", O_READ);
     else if (!strcmp(interface, "msg"))
         add_message_ports(&list);
-    else if (!strcmp(interface, "memory_object"))
-        add_memory_objects(&list, folder);
     else if (!strcmp(interface, "term") || !strcmp(interface, "tioctl"))
         add_terminals(&list);
     else
@@ -255,7 +234,6 @@ unsigned int victims_find(const char *interface, const char *folder, mach_port_t
     if (!strcmp(interface, "interrupt") || !strcmp(interface, "notify") || !strcmp(interface, "exc") || !strcmp(interface, "task_notify")) {
         add_processes(&list);
         add_auths(&list);
-        add_memory_objects(&list, folder);
     }
     return list.count;
 }
