@@ -113,6 +113,8 @@ static void start_library(void)
     if (diskfs_is_boot() || diskfs_fsid == 0)
         diskfs_fsid = (fsid_t) mach_task_self();
     diskfs_origin_boot = diskfs_origin_create(MACH_PORT_NULL, NULL, MACH_PORT_NULL);
+    enum { IO_WRITE = 21000 };
+    ports_reads_guarded(IO_WRITE);      /* diskfs_ops->write does */
     error_t err = diskfs_origin_boot == NULL ? ENOMEM : ports_bucket_create(&diskfs_bucket);
     if (!err)
         err = ports_bucket_serve_detached(diskfs_bucket, NULL);

@@ -14,6 +14,7 @@
 /* Bytes of one read or write; doing less than was asked for is always allowed.  Both take memory of ours while they last: a read its answer, a
    write the pages of the request that nobody has touched before. */
 #define TRANSFER_MAX ((vm_size_t) 32 << 20)
+
 error_t diskfs_buffer_reserve(struct diskfs_buffer *buffer, size_t size)
 {
     vm_address_t address = 0;

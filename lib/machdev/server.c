@@ -13,6 +13,9 @@
 
 #include "device_S.h"
 
+/* What it carries goes to the device as it is, and comes from those who may open one. */
+enum { DEVICE_WRITE = 2802 };
+
 static struct machdev the_machdev = {.lock = PTHREAD_MUTEX_INITIALIZER,
                                      .became_ordinary = PTHREAD_COND_INITIALIZER};
 
@@ -144,6 +147,7 @@ error_t machdev_create(const struct machdev_options *options, struct machdev **r
     err = thread_keeper_create(machdev);
     if (!err)
         err = ports_bucket_create(&machdev->bucket);
+    ports_reads_guarded(DEVICE_WRITE);
     if (!err)
         err = ops_fill(machdev);
     if (!err)

@@ -26,7 +26,9 @@ struct ports_class pager_class = PORTS_CLASS(pager_class_ops);
 
 error_t pager_init(void)
 {
+    enum { DATA_RETURN = 2208 };
     static const struct ports_serve_options one_thread = { .single = true };
+    ports_reads_guarded(DATA_RETURN);   /* from the kernel */
     for (unsigned int i = 0; i < BUCKETS; i++) {
         error_t err = ports_bucket_create(&buckets[i]);
         if (!err)

@@ -137,6 +137,11 @@ static void object_handle(struct ports_object *object, mach_msg_header_t *reques
         reply->RetCode = object_message(object, request);
         return;
     }
+    if (unlikely(request->msgh_bits & MACH_MSGH_BITS_COMPLEX)) {
+        reply->RetCode = message_own_memory(request);
+        if (unlikely(reply->RetCode != KERN_SUCCESS))
+            return;
+    }
     request->msgh_bits = (request->msgh_bits & ~MACH_MSGH_BITS_LOCAL_MASK)
                          | MACH_MSGH_BITS(0, MACH_MSG_TYPE_PROTECTED_PAYLOAD);
     request->msgh_protected_payload = (uintptr_t)object;

@@ -34,6 +34,63 @@ static void rights_release(const mach_msg_type_t *type, const void *data)
         right_release(type->msgt_inline ? inlined[i].name : names[i], type->msgt_name);
 }
 
+/* Memory that a client sent and that is larger is refused by routines that do not read it guarded themselves. */
+enum { OWN_MAX = 16 << 20, SKIPS_MAX = 4 };
+static mach_msg_id_t skips[SKIPS_MAX]; /* constant when serving begins */
+static unsigned int skip_count;        /* the same */
+
+void ports_reads_guarded(mach_msg_id_t id)
+{
+    if (skip_count < SKIPS_MAX)
+        skips[skip_count++] = id;
+}
+
+static bool id_is_skipped(mach_msg_id_t id)
+{
+    for (unsigned int i = 0; i < skip_count; i++)
+        if (skips[i] == id)
+            return true;
+    return false;
+}
+
+/* Puts a copy of ours in the place of BYTES of *DATA. */
+static error_t memory_own(void **data, uint64_t bytes)
+{
+    vm_address_t copy = 0;
+    if (bytes > OWN_MAX)
+        return E2BIG;
+    error_t err = vm_allocate(mach_task_self(), &copy, bytes, TRUE);
+    if (err)
+        return ENOMEM;
+    err = ports_copy_guarded((void *)copy, *data, bytes);
+    if (err) {
+        vm_deallocate(mach_task_self(), copy, bytes);
+        return err;
+    }
+    vm_deallocate(mach_task_self(), (vm_address_t)*data, bytes);
+    *data = (void *)copy;
+    return 0;
+}
+
+error_t message_own_memory(mach_msg_header_t *message)
+{
+    char *at = (char *)(message + 1), *end = (char *)message + message->msgh_size;
+    if (id_is_skipped(message->msgh_id))
+        return 0;
+    while (at + sizeof(mach_msg_type_t) <= end) {
+        mach_msg_type_t *type = (void *)at;
+        uint64_t bytes = ((uint64_t)type->msgt_number * type->msgt_size + 7) / 8;
+        at += sizeof *type;
+        if (!type->msgt_inline && bytes != 0 && !MACH_MSG_TYPE_PORT_ANY(type->msgt_name)) {
+            error_t err = memory_own((void **)at, bytes);
+            if (err)
+                return err;
+        }
+        at += type->msgt_inline ? (bytes + 7) & ~7ULL : sizeof(void *);
+    }
+    return 0;
+}
+
 void ports_message_destroy(mach_msg_header_t *message, bool with_remote)
 {
     if (with_remote)

@@ -158,4 +158,8 @@ bool dispatch_turn(struct ports_bucket *bucket, struct ports_turn *turn, mach_ms
 /* Takes note of a message of which only the header could be received. */
 void dispatch_lost(struct ports_bucket *bucket, const mach_msg_header_t *header);
 
+/* Puts copies of our own in the place of MESSAGE's out-of-line data (rights are the kernel's own arrays), so that a routine can read it like any other
+   memory: the client's may give exceptions or change.  EFAULT, ENOMEM, E2BIG; the message is whole in any case. */
+error_t message_own_memory(mach_msg_header_t *message);
+
 #endif /* PORTS_INTERNAL_H */

@@ -41,6 +41,9 @@ static int fail(const char *step, error_t err)
     return 1;
 }
 
+/* Routines that read what they are sent by ports_copy_guarded themselves. */
+enum { EXEC_EXEC = 30000, EXEC_EXEC_PATHS = 30004 };
+
 int main(int argc, char **argv)
 {
     struct trivfs_control *control;
@@ -56,6 +59,8 @@ int main(int argc, char **argv)
     dance_start_if_asked("exec", argv);
     dance_step(1, "bootstrap port got; getproc gives %s", _hurd_ports && getproc() != MACH_PORT_NULL ? "a port" : "null");
     /* 2. The trivfs library. */
+    ports_reads_guarded(EXEC_EXEC);
+    ports_reads_guarded(EXEC_EXEC_PATHS);
     err = ports_bucket_create(&exec_bucket);
     if (!err)
         err = trivfs_classes_create(&exec_ops, &exec_control_class, &exec_protid_class);
