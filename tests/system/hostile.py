@@ -7,7 +7,7 @@ import functools
 from attack import AS_ROOT, AS_USER, attack, census, grown, machine_for, said
 from machine import Failure
 
-WARM, COUNT, SEED = 10, 60, 1
+WARM, COUNT, SEED = 2, 10, 1
 
 
 def hostile(interfaces, user, folder):

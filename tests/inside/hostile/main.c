@@ -3,7 +3,8 @@
          hostile --census | --answer
 
    Sends COUNT messages (300) of each KIND (all) of each INTERFACE (all), from number FIRST (0) on; -v names each message before it is sent, so that
-   the last one named is the culprit.  After each kind all servers are asked whether they are there.  --census counts what every server holds
+   the last one named is the culprit.  After each interface, and each kind when it is many
+   messages, all servers are asked whether they are there.  --census counts what every server holds
    (root), --answer only asks.  The last line is `hostile: N messages, N failed`; exit status 0 if nothing failed. */
 
 #include "hostile.h"
@@ -16,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { RENEW_EVERY = 100, CHILD_SECONDS = 600, DEATHS_MAX = 40 };
+enum { RENEW_EVERY = 100, CHILD_SECONDS = 600, DEATHS_MAX = 40, ASK_EVERY = 100 };
 
 const char *const kind_names[KINDS] = { "well-formed", "size", "type", "count", "huge", "right", "class", "reply", "noise", "notify", "interrupt",
                                         "abandon", "pager" };
@@ -159,7 +160,7 @@ static unsigned int batch(const struct interface *interface, enum kind kind, con
            (unsigned long long) progress->outcomes[ANSWERED], (unsigned long long) progress->outcomes[ERROR],
            (unsigned long long) progress->outcomes[REFUSED], (unsigned long long) progress->outcomes[UNANSWERED],
            (unsigned long long) progress->outcomes[SENT], deaths);
-    return failed + servers_ask(wishes->folder);
+    return failed;
 }
 
 static uint64_t sent_count(void)
@@ -222,8 +223,11 @@ static void attack(const char *name, const struct wishes *wishes, uint64_t *mess
     for (unsigned int k = 0; k < KINDS; k++)
         if (wishes->kinds[k]) {
             *failed += batch(interface, k, wishes);
+            if (wishes->count >= ASK_EVERY)
+                *failed += servers_ask(wishes->folder);
             *messages += sent_count();
         }
+    *failed += servers_ask(wishes->folder);
 }
 
 int main(int argc, char **argv)
