@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* dance.h: telling the steps of the boot.
 
-   With --trace-boot each of the eight says one line a step, `NAME: step N: words`, when the step is taken and before the message that
-   leads to another server's step is sent: so the merged log on the console shows who waited for whom.  The numbers are those of
-   docs/bootstrap.md; tests/boot/dance.py holds the log against the order that the seed demands.  Without the option a step costs a
-   test of one variable. */
+   With --trace-boot each of the eight says one line a step, `NAME: step N: words`, when the step is taken and before
+   the message that leads to another server's step is sent: so the merged log on the console shows who waited for
+   whom.  The numbers are those of docs/bootstrap.md; tests/boot/dance.py holds the log against the order that the
+   seed demands.  Without the option a step costs a test of one variable. */
 
 #ifndef DANCE_DANCE_H
 #define DANCE_DANCE_H
@@ -15,8 +15,9 @@
 #define DANCE_OPTION "--trace-boot"    /* on the command lines of the servers */
 #define DANCE_WORD "trace-boot"        /* on the kernel's, from where startup learns of it */
 
-/* From here on the steps are told, as NAME's (kept).  Where to: the Mach console, opened by DEVICE_MASTER (a send right, stays the
-   caller's); MACH_PORT_NULL: standard error, which the bootstrap file system passes on to the console. */
+/* From here on the steps are told, as NAME's (kept).  Where to: the Mach console, opened by DEVICE_MASTER (a send
+   right, stays the caller's); MACH_PORT_NULL: standard error, which the bootstrap file system passes on to the
+   console. */
 void dance_start(const char *name, mach_port_t device_master);
 
 /* dance_start, to standard error, if one of the words of ARGV is DANCE_OPTION or DANCE_WORD. */

@@ -8,7 +8,8 @@
 #include <ports/ports.h>
 #include <stdlib.h>
 
-/* Selecting threads all wait here and look again after each change: as long as nobody selects, a transfer only reads `selecting`. */
+/* Selecting threads all wait here and look again after each change: as long as nobody selects, a transfer only reads
+   `selecting`. */
 static pthread_mutex_t select_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t select_changed = PTHREAD_COND_INITIALIZER;
 static unsigned long select_tick; /* select_lock */
@@ -117,7 +118,8 @@ static size_t pipe_room(const struct pipe *pipe, size_t length)
     return length < room ? length : room;
 }
 
-error_t pipe_send(struct pipe *pipe, const char *data, size_t length, struct extras *extras, bool nonblock, size_t *sent)
+error_t pipe_send(struct pipe *pipe, const char *data, size_t length, struct extras *extras, bool nonblock,
+                  size_t *sent)
 {
     error_t err = 0;
 
@@ -210,7 +212,8 @@ error_t pipe_select(int (*poll)(void *arg, int types), void *arg, int *types, co
         if (ready || err)
             break;
         if (tick == select_tick)
-            err = until ? ports_cond_timedwait(&select_changed, &select_lock, until) : ports_cond_wait(&select_changed, &select_lock);
+            err = until ? ports_cond_timedwait(&select_changed, &select_lock, until)
+                        : ports_cond_wait(&select_changed, &select_lock);
         if (err == EINTR)
             break;
     }

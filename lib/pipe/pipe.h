@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pipe.h: one direction of a connection: a queue with readers and writers that wait for each other.  What pipes, sockets and fifos share;
-   who may open which end, and names, are their servers'.
+/* pipe.h: one direction of a connection: a queue with readers and writers that wait for each other.  What pipes,
+   sockets and fifos share; who may open which end, and names, are their servers'.
 
-   Locks, in order: the server's own, pipe->lock, the one of those who select.  */
+   Locks, in order: the server's own, pipe->lock, the one of those who select. */
 
 #ifndef PIPE_PIPE_H
 #define PIPE_PIPE_H
@@ -13,7 +13,8 @@
 #include <stdatomic.h>
 #include <time.h>
 
-/* As much as a pipe takes before writers wait; the usual figure of Unix systems. PIPE_BUF bytes go in one piece (POSIX write()). */
+/* As much as a pipe takes before writers wait; the usual figure of Unix systems. PIPE_BUF bytes go in one piece
+   (POSIX write()). */
 enum { PIPE_LIMIT = 64 * 1024, PIPE_ATOMIC = 4096 };
 
 struct pipe {
@@ -35,13 +36,15 @@ void pipe_close(struct pipe *pipe, bool reader, bool writer);
 /* Of a fifo, whose ends come back: which are there now.  What was written stays until neither is. */
 void pipe_set_ends(struct pipe *pipe, bool reader, bool writer);
 
-/* Sends LENGTH bytes with EXTRAS (owned by the queue on success; NULL: none).  *SENT: how many were taken; unless NONBLOCK it takes all.
-   EPIPE, ECONNREFUSED (records), EMSGSIZE, EWOULDBLOCK, ENOMEM, EINTR before anything was taken. */
-error_t pipe_send(struct pipe *pipe, const char *data, size_t length, struct extras *extras, bool nonblock, size_t *sent);
+/* Sends LENGTH bytes with EXTRAS (owned by the queue on success; NULL: none).  *SENT: how many were taken; unless
+   NONBLOCK it takes all. EPIPE, ECONNREFUSED (records), EMSGSIZE, EWOULDBLOCK, ENOMEM, EINTR before anything was
+   taken. */
+error_t pipe_send(struct pipe *pipe, const char *data, size_t length, struct extras *extras, bool nonblock,
+                  size_t *sent);
 
-/* A read in two steps, so that the reply's buffer can be made between: waits until there is something (end of stream: *AVAILABLE 0) and
-   leaves PIPE locked; the caller then gets with queue_get from the queue and calls pipe_receive_end (TOOK: something was taken).
-   EWOULDBLOCK, EINTR: not locked. */
+/* A read in two steps, so that the reply's buffer can be made between: waits until there is something (end of stream:
+   *AVAILABLE 0) and leaves PIPE locked; the caller then gets with queue_get from the queue and calls pipe_receive_end
+   (TOOK: something was taken). EWOULDBLOCK, EINTR: not locked. */
 error_t pipe_receive_begin(struct pipe *pipe, size_t amount, bool nonblock, size_t *available);
 void pipe_receive_end(struct pipe *pipe, bool took);
 
@@ -52,8 +55,9 @@ bool pipe_ready(struct pipe *pipe, bool reading);
 /* Gives up what travelled with a packet. */
 void extras_drop(struct extras *extras);
 
-/* Waits until POLL(ARG, *TYPES) finds one of *TYPES (SELECT_READ, SELECT_WRITE) possible, or UNTIL (null: for ever); leaves those that
-   are, 0 after UNTIL.  EINTR.  POLL is asked again after every change of any pipe and after pipe_select_wake. */
+/* Waits until POLL(ARG, *TYPES) finds one of *TYPES (SELECT_READ, SELECT_WRITE) possible, or UNTIL (null: for ever);
+   leaves those that are, 0 after UNTIL.  EINTR.  POLL is asked again after every change of any pipe and after
+   pipe_select_wake. */
 error_t pipe_select(int (*poll)(void *arg, int types), void *arg, int *types, const struct timespec *until);
 /* Something else that a POLL looks at has changed; any lock may be held. */
 void pipe_select_wake(void);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* queue: bytes, control data and port rights on their way from writers to readers.  No locks, no messages: the caller holds
-   the lock of the pipe that the queue is in.
+/* queue: bytes, control data and port rights on their way from writers to readers.  No locks, no messages: the caller
+   holds the lock of the pipe that the queue is in.
 
-   A queue is a list of packets.  In a stream packets only carry: small writes are gathered in the last packet while it has room, and a
-   read takes from as many as it likes, but never beyond one with rights or control data, which go out with the first of its bytes.  Otherwise a
-   packet is a record: a read takes exactly one and drops what did not fit. */
+   A queue is a list of packets.  In a stream packets only carry: small writes are gathered in the last packet while
+   it has room, and a read takes from as many as it likes, but never beyond one with rights or control data, which go
+   out with the first of its bytes.  Otherwise a packet is a record: a read takes exactly one and drops what did not
+   fit. */
 
 #ifndef PIPE_QUEUE_H
 #define PIPE_QUEUE_H
@@ -13,7 +14,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What goes with the bytes.  The queue owns copies of everything: RIGHTS are send rights, CONTROL malloc'd, FROM is a reference. */
+/* What goes with the bytes.  The queue owns copies of everything: RIGHTS are send rights, CONTROL malloc'd, FROM is a
+   reference. */
 struct extras {
     unsigned int *rights; /* names of send rights: mach_port_t */
     unsigned int nrights;
@@ -21,7 +23,10 @@ struct extras {
     size_t control_length;
     void *from;           /* an object of lib/ports, referenced, or NULL: the sender's address */
 };
-static inline bool extras_any(const struct extras *extras) { return extras->nrights || extras->control_length || extras->from; }
+static inline bool extras_any(const struct extras *extras)
+{
+    return extras->nrights || extras->control_length || extras->from;
+}
 
 struct packet {
     struct packet *next;
@@ -39,14 +44,16 @@ struct queue {
 };
 
 void queue_init(struct queue *queue, bool records);
-/* Frees all packets; DROP, if not null, is told of the extras of each packet so that it gives up rights and references. */
+/* Frees all packets; DROP, if not null, is told of the extras of each packet so that it gives up rights and
+   references. */
 void queue_clear(struct queue *queue, void (*drop)(struct extras *extras));
 /* Appends LENGTH bytes and EXTRAS, which the queue then owns.  ENOMEM: nothing has changed. */
 error_t queue_put(struct queue *queue, const void *data, size_t length, const struct extras *extras);
 /* How many bytes a queue_get of AMOUNT would give. */
 size_t queue_available(const struct queue *queue, size_t amount);
-/* Takes at most AMOUNT bytes into DATA; how many is the result.  *EXTRAS becomes the caller's (all zero if there were none); null: the extras
-   are given to DROP.  *TRUNCATED, if not null: a record was longer than AMOUNT.  With PEEK nothing is removed and no extras are given. */
+/* Takes at most AMOUNT bytes into DATA; how many is the result.  *EXTRAS becomes the caller's (all zero if there were
+   none); null: the extras are given to DROP.  *TRUNCATED, if not null: a record was longer than AMOUNT.  With PEEK
+   nothing is removed and no extras are given. */
 size_t queue_get(struct queue *queue, void *data, size_t amount, struct extras *extras, bool peek, bool *truncated,
                  void (*drop)(struct extras *extras));
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* fifo.h: who has which end of a named pipe open, without messages.
 
-   An open for reading waits until somebody opens for writing, and the other way round; an open for both waits for nobody.  That another
-   has come counts even if he has gone again before the waiting thread looked: so opens are counted, not only ends that are open.  The bytes
-   are lib/pipe's; they stay as long as either end is open. */
+   An open for reading waits until somebody opens for writing, and the other way round; an open for both waits for
+   nobody.  That another has come counts even if he has gone again before the waiting thread looked: so opens are
+   counted, not only ends that are open.  The bytes are lib/pipe's; they stay as long as either end is open. */
 
 #ifndef FIFO_FIFO_H
 #define FIFO_FIFO_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* fifo: a named pipe; the translator of every S_IFIFO node, started by the file system when somebody opens one.
 
-   An open may wait for somebody at the other end.  The file system asks for the root on behalf of its client and must not wait with
-   him: so then it gets a node that is not open for anything, and the client is told to look up OPEN_NAME in that, by which he waits here. */
+   An open may wait for somebody at the other end.  The file system asks for the root on behalf of its client and must
+   not wait with him: so then it gets a node that is not open for anything, and the client is told to look up
+   OPEN_NAME in that, by which he waits here. */
 
 #include "fifo.h"
 
@@ -39,8 +40,8 @@ static void node_close(struct trivfs_peropen *peropen)
         fifo_close(&fifo, peropen->flags & O_READ, peropen->flags & O_WRITE);
 }
 
-static error_t node_getroot(struct trivfs_control *control, struct fshelp_user *user, int flags, retry_type *retry, char *retry_name,
-                            mach_port_t *root)
+static error_t node_getroot(struct trivfs_control *control, struct fshelp_user *user, int flags, retry_type *retry,
+                            char *retry_name, mach_port_t *root)
 {
     bool later = fifo_open_waits(&fifo, flags & O_READ, flags & O_WRITE, flags & O_NONBLOCK);
     struct trivfs_protid *protid;
@@ -55,7 +56,8 @@ static error_t node_getroot(struct trivfs_control *control, struct fshelp_user *
     return *root == MACH_PORT_NULL ? ENOMEM : 0;
 }
 
-static error_t node_lookup(struct trivfs_protid *protid, const char *path, int flags, struct trivfs_protid **result, const char **above)
+static error_t node_lookup(struct trivfs_protid *protid, const char *path, int flags, struct trivfs_protid **result,
+                           const char **above)
 {
     (void) above;
     if ((*path && strcmp(path, OPEN_NAME) != 0) || (flags & O_DIRECTORY))

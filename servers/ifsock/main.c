@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ifsock: gives a node in the file system an address in the local domain; the translator of every S_IFSOCK node.
 
-   bind() makes the node, connect() finds it, and both ask it for its address port (ifsock_getsockaddr), which is one of pflocal's. */
+   bind() makes the node, connect() finds it, and both ask it for its address port (ifsock_getsockaddr), which is one
+   of pflocal's. */
 
 #include "ifsock_S.h"
 
@@ -31,8 +32,8 @@ kern_return_t S_ifsock_getsockaddr(struct trivfs_protid *protid, mach_port_t *ad
 
 static const ports_interface_t node_interfaces[] = { ifsock_server_routine, NULL };
 
-/* bind(2) makes a node without a name, and gives it one last of all: if it could not, nobody ever comes here again, and our port to the node
-   and its port to us would keep both for ever. */
+/* bind(2) makes a node without a name, and gives it one last of all: if it could not, nobody ever comes here again,
+   and our port to the node and its port to us would keep both for ever. */
 static void node_close(struct trivfs_peropen *peropen)
 {
     struct trivfs_control *control = peropen->control;
@@ -43,7 +44,8 @@ static void node_close(struct trivfs_peropen *peropen)
     mach_port_t node = control->underlying;
     pthread_mutex_unlock(&control->lock);
     if (last && node != MACH_PORT_NULL && io_stat(node, (io_statbuf_t *) &st) == 0 && st.st_nlink == 0) {
-        file_set_translator(node, 0, FS_TRANS_SET | FS_TRANS_ORPHAN, 0, NULL, 0, MACH_PORT_NULL, MACH_MSG_TYPE_COPY_SEND);
+        file_set_translator(node, 0, FS_TRANS_SET | FS_TRANS_ORPHAN, 0, NULL, 0, MACH_PORT_NULL,
+                            MACH_MSG_TYPE_COPY_SEND);
         exit(0);
     }
 }

@@ -5,10 +5,12 @@
        settrans -c /dev/ptyp0 /hurd/term /dev/ptyp0 pty-master /dev/ttyp0
        settrans -c /dev/ttyp0 /hurd/term /dev/ttyp0 pty-slave /dev/ptyp0
 
-   term NAME device DEVICE: the terminal on the Mach device DEVICE ("console", "com0", ...); NAME is what ttyname(3) tells.
-   It reads and writes the device from the first open on.  See terminal.h for how it works.
-   term NAME pty-master PEER, term NAME pty-slave PEER: one side of a pseudo terminal (pty.h); the server that is started for either
-   node attaches itself to the other one, PEER, as well, and ends when nobody has used the pair for a while. */
+   term NAME device DEVICE: the terminal on the Mach device DEVICE ("console", "com0", ...); NAME is what ttyname(3)
+   tells.  It reads and writes the device from the first open on.  See terminal.h for how it works.
+
+   term NAME pty-master PEER, term NAME pty-slave PEER: one side of a pseudo terminal (pty.h); the server that is
+   started for either node attaches itself to the other one, PEER, as well, and ends when nobody has used the pair for
+   a while. */
 
 #include <argp.h>
 #include <error.h>
@@ -52,7 +54,8 @@ static error_t parse(int key, char *word, struct argp_state *state)
         if (arguments->count < 3)
             argp_error(state, "a name, a kind, and a device's or the other side's name are needed");
         else if (strcmp(arguments->words[1], "device") != 0 && !is_pty(arguments))
-            argp_error(state, "%s: no such kind of terminal; there are `device', `pty-master' and `pty-slave'", arguments->words[1]);
+            argp_error(state, "%s: no such kind of terminal; there are `device', `pty-master' and `pty-slave'",
+                       arguments->words[1]);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -61,7 +64,8 @@ static error_t parse(int key, char *word, struct argp_state *state)
 
 static const struct argp argp = {
     .parser = parse, .args_doc = "NAME device DEVICE\nNAME pty-master PEER\nNAME pty-slave PEER",
-    .doc = "A terminal: the translator of a node such as /dev/console, on a Mach device or with a program behind its other node.",
+    .doc = "A terminal: the translator of a node such as /dev/console, on a Mach device or with a program behind its "
+           "other node.",
 };
 
 /* The terminal, its id port, and what it stands on. */
@@ -88,7 +92,8 @@ static error_t terminal_make(const struct arguments *arguments, struct ports_buc
 }
 
 /* Becomes the translator of the node at PATH, too: EBUSY, if that has one already. */
-static error_t attach(const char *path, const struct trivfs_ops *ops, struct ports_bucket *bucket, struct trivfs_control **control)
+static error_t attach(const char *path, const struct trivfs_ops *ops, struct ports_bucket *bucket,
+                      struct trivfs_control **control)
 {
     mach_port_t node = file_name_lookup(path, O_NOTRANS, 0);
     error_t err;

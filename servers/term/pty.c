@@ -33,7 +33,8 @@ void pty_modes_changed(struct pty *pty)
 /* The stop and start keys are ^S and ^Q and mean what they do: then the other side may act on them by itself. */
 static bool does_stop(const struct line *line)
 {
-    return (line->modes.iflag & I_IXON) && line->modes.cc[CC_STOP] == ('s' & 0x1f) && line->modes.cc[CC_START] == ('q' & 0x1f);
+    return (line->modes.iflag & I_IXON) && line->modes.cc[CC_STOP] == ('s' & 0x1f)
+           && line->modes.cc[CC_START] == ('q' & 0x1f);
 }
 
 /* One of a pair of control bits takes the place of the other. */
@@ -200,7 +201,8 @@ size_t pty_readable(struct pty *pty)
 
 /* ---- writing ------------------------------------------------------------------------------------- */
 
-/* Whether more may be typed.  A line that is too long and not complete cannot wait for a reader: the bell rings instead. */
+/* Whether more may be typed.  A line that is too long and not complete cannot wait for a reader: the bell rings
+   instead. */
 static bool is_writable(const struct pty *pty)
 {
     const struct line *line = &pty->terminal->line;
@@ -269,7 +271,8 @@ error_t pty_select(struct pty *pty, int *type, const struct timespec *until)
     pthread_mutex_lock(&terminal->lock);
     pty->waiting++;
     while (!(possible = select_possible(pty, *type)) && !err)
-        err = until ? ports_cond_timedwait(&pty->changed, &terminal->lock, until) : ports_cond_wait(&pty->changed, &terminal->lock);
+        err = until ? ports_cond_timedwait(&pty->changed, &terminal->lock, until)
+                    : ports_cond_wait(&pty->changed, &terminal->lock);
     pty->waiting--;
     pthread_mutex_unlock(&terminal->lock);
     *type = possible;
