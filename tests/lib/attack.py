@@ -39,6 +39,8 @@ def grown(before, after):
 
 def attack(machine, interfaces, count, seed, user=True, limit=600):
     """COUNT messages of each kind of each of INTERFACES; how many were sent."""
+    if user:    # a user has control ports of the translators that he started
+        machine.run(f"{USER}mkdir -p /tmp/hostile; {USER}settrans -a -c /tmp/hostile/null /hurd/null", status=None)
     status, out = machine.run(f"{USER if user else ''}/hostile -s {seed} -n {count} {' '.join(interfaces)}", status=None, limit=limit)
     match = re.search(r"hostile: (\d+) messages, (\d+) failed", out)
     if status != 0 or not match or match[2] != "0":

@@ -96,8 +96,10 @@ static void child_main(const struct interface *interface, enum kind kind, const 
             pool_own_renew();
             pool_tasks_renew();
             pool.victim_count = victims_find(interface->name, wishes->folder, ports);
-            if (pool.victim_count == 0)
+            if (pool.victim_count == 0) {
+                pool_tasks_end();
                 _exit(2);
+            }
         }
         progress->number = number;
         one_message(interface, kind, wishes, number);
