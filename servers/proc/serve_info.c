@@ -74,7 +74,7 @@ static error_t strings_answer(mach_port_t task, uint64_t vector, data_t *data, m
     error_t err = 0;
     if (task != MACH_PORT_NULL) {
         err = inspect_strings(task, vector, &text, &length);
-        mach_port_deallocate(mach_task_self(), task);
+        task_unref(task);
     }
     if (!err)
         err = answer_array((void **)data, count, text, length, 1);
@@ -326,8 +326,7 @@ kern_return_t S_proc_getprocinfo(pcall_t call, pid_t which, int *flags, procinfo
         err = answer_array((void **)threadwaits, threadwaits_count, waits.text, waits.length, 1);
     if (msgport)
         mach_port_deallocate(mach_task_self(), msgport);
-    if (task)
-        mach_port_deallocate(mach_task_self(), task);
+    task_unref(task);
     free(waits.text);
     free(info);
     return err;
@@ -347,8 +346,7 @@ kern_return_t S_proc_getnports(pcall_t call, pid_t which, mach_msg_type_number_t
     mach_port_t task = task_ref(other);
     call_leave(0);
     error_t err = mach_port_names(task, &names, &name_count, &types, &type_count);
-    if (task)
-        mach_port_deallocate(mach_task_self(), task);
+    task_unref(task);
     if (err)
         return err;
     *nports = name_count;

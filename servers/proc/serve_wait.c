@@ -137,8 +137,9 @@ kern_return_t S_proc_getchildren_rusage(pcall_t call, rusage_t *usage)
     return call_leave(0);
 }
 
-/* Stops TASK's threads but KEEP, which its caller is.  The task is suspended meanwhile, so that none is made. */
-static error_t task_stop_others(mach_port_t task, mach_port_t keep)
+/* Stops TASK's threads but KEEP, which its caller is; *KEPT: how many references to that have been gained.  The task is suspended meanwhile, so
+   that no thread is made. */
+static error_t task_stop_others(mach_port_t task, mach_port_t keep, int *kept)
 {
     thread_t *threads;
     mach_msg_type_number_t count;
@@ -148,8 +149,11 @@ static error_t task_stop_others(mach_port_t task, mach_port_t keep)
     err = task_threads(task, &threads, &count);
     if (!err) {
         for (mach_msg_type_number_t i = 0; i < count; i++) {
-            if (threads[i] != keep)
-                thread_suspend(threads[i]);
+            if (threads[i] == keep) {
+                ++*kept;
+                continue;
+            }
+            thread_suspend(threads[i]);
             mach_port_deallocate(mach_task_self(), threads[i]);
         }
         vm_deallocate(mach_task_self(), (vm_address_t)threads, count * sizeof *threads);
@@ -164,12 +168,14 @@ kern_return_t S_proc_dostop(pcall_t call, mach_port_t keep)
     if (!p)
         return call_refuse(call);
     mach_port_t task = task_ref(p);
+    int kept = 0;
     call_leave(0);
     /* We ourselves are ending: the thread that answers must go on. */
-    error_t err = !task ? ESRCH : task == mach_task_self() ? 0 : task_stop_others(task, keep);
-    if (task)
-        mach_port_deallocate(mach_task_self(), task);
+    error_t err = !task ? ESRCH : task == mach_task_self() ? 0 : task_stop_others(task, keep, &kept);
+    task_unref(task);
     if (!err && MACH_PORT_VALID(keep))
-        mach_port_deallocate(mach_task_self(), keep);
+        kept++;     /* the request's */
+    if (kept && mach_port_mod_refs(mach_task_self(), keep, MACH_PORT_RIGHT_SEND, -kept))
+        mach_port_mod_refs(mach_task_self(), keep, MACH_PORT_RIGHT_DEAD_NAME, -kept);
     return err;
 }

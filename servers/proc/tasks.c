@@ -137,9 +137,27 @@ error_t task_find(mach_port_t task, struct process **process)
 
 mach_port_t task_ref(struct process *p)
 {
+    /* Of the many that came in messages one can be lent, which saves two calls of the kernel. */
+    if (p->task && p->task_urefs > 1) {
+        p->task_urefs--;
+        return p->task;
+    }
     if (!p->task || mach_port_mod_refs(mach_task_self(), p->task, MACH_PORT_RIGHT_SEND, 1))
         return MACH_PORT_NULL;
     return p->task;
+}
+
+void task_unref(mach_port_t task)
+{
+    if (task == MACH_PORT_NULL)
+        return;
+    pthread_mutex_lock(&proc_lock);
+    struct process *p = process_lookup_task(task);
+    if (p)
+        task_count_ref(p);
+    pthread_mutex_unlock(&proc_lock);
+    if (!p)     /* it has died, and all other references to its name are gone */
+        mach_port_deallocate(mach_task_self(), task);
 }
 
 void task_end(struct process *p)
