@@ -134,6 +134,14 @@ UNIT_TEST(flush_and_write_through)
     CHECK_EQ(fake.flushes, 1);
 }
 
+/* Waits until the controller has seen COUNT of what COUNTER counts; 10 s at most. */
+static void seen_wait(_Atomic unsigned int *counter, unsigned int count)
+{
+    for (unsigned int i = 0; i < 100000 && *counter < count; i++)
+        usleep(100);
+    CHECK(*counter >= count);
+}
+
 UNIT_TEST(many_in_flight)
 {
     static struct job jobs[JOBS];
@@ -141,9 +149,7 @@ UNIT_TEST(many_in_flight)
     fake.hold = true;
     for (unsigned int i = 0; i < JOBS; i++)
         job_submit(&jobs[i], units[i % 2], BLOCK_READ, i, 4096, (struct block_memory){.base = buffer_physical + i * 4096});
-    for (unsigned int i = 0; i < 10000 && fake.commands < before + 64; i++)
-        usleep(100);
-    usleep(2000);
+    seen_wait(&fake.commands, before + 64);
     CHECK_EQ(fake.commands, before + 64);
     fake.hold = false;
     for (unsigned int i = 0; i < JOBS; i++)
@@ -172,15 +178,11 @@ UNIT_TEST(errors_are_that_request_s_alone)
     CHECK_EQ(nvme.queue.resets, 0);
 }
 
-/* Lets the clock run until the controller has seen COUNT of what COUNTER counts. */
-static void watch_until(_Atomic unsigned int *counter, unsigned int count)
+/* SECONDS go by at once, and the watchdog looks. */
+static void watch_after(unsigned int seconds)
 {
-    for (unsigned int i = 0; i < 1000 && *counter < count; i++) {
-        fake_clock++;
-        block_queue_watch(&nvme.queue, fake_clock);
-        usleep(1000);
-    }
-    CHECK(*counter >= count);
+    fake_clock += seconds;
+    block_queue_watch(&nvme.queue, fake_clock);
 }
 
 UNIT_TEST(late_commands_are_aborted_then_the_controller_is_reset)
@@ -191,7 +193,8 @@ UNIT_TEST(late_commands_are_aborted_then_the_controller_is_reset)
     job_submit(&late, units[0], BLOCK_READ, 200, 512, (struct block_memory){.base = buffer_physical});
     job_submit(&other, units[0], BLOCK_READ, 201, 512, (struct block_memory){.base = buffer_physical + 4096});
     CHECK_EQ(job_wait(&other), 0);
-    watch_until(&fake.aborts, 1);
+    watch_after(BLOCK_TIMEOUT_S + 2);
+    seen_wait(&fake.aborts, 1);
     fake.held_lba = UINT64_MAX;
     CHECK_EQ(job_wait(&late), 0); /* tried again */
     CHECK_EQ(fake.enables, enables);
@@ -199,7 +202,10 @@ UNIT_TEST(late_commands_are_aborted_then_the_controller_is_reset)
     fake.abort_works = false;
     fake.held_lba = 200;
     job_submit(&late, units[0], BLOCK_READ, 200, 512, (struct block_memory){.base = buffer_physical});
-    watch_until(&fake.enables, enables + 1);
+    watch_after(BLOCK_TIMEOUT_S + 2);
+    seen_wait(&fake.aborts, 2);
+    watch_after(6); /* the reset waits for the controller */
+    CHECK_EQ(fake.enables, enables + 1);
     fake.held_lba = UINT64_MAX;
     CHECK_EQ(job_wait(&late), 0);
     CHECK_EQ(nvme.queue.resets, 1);
@@ -211,8 +217,9 @@ UNIT_TEST(completions_of_nothing_are_dropped)
     /* A second completion of a command that is over, and one of a number that never was. */
     fake.hold = true;
     struct job job;
+    unsigned int seen = fake.commands;
     job_submit(&job, units[0], BLOCK_READ, 7, 512, (struct block_memory){.base = buffer_physical});
-    usleep(5000);
+    seen_wait(&fake.commands, seen + 1);
     complete(fake.cq, fake.cq_size, &fake.tail, &fake.phase, (uint32_t)(nvme.ids[0] - 64) << 16, 0, 0);
     complete(fake.cq, fake.cq_size, &fake.tail, &fake.phase, 0xffff0000u, 0, 0);
     block_queue_service(&nvme.queue);
@@ -226,8 +233,9 @@ UNIT_TEST(fatal_status_resets_and_a_dead_one_says_so)
     struct job job;
     unsigned int resets = nvme.queue.resets;
     fake.hold = true;
+    unsigned int seen = fake.commands;
     job_submit(&job, units[0], BLOCK_READ, 7, 512, (struct block_memory){.base = buffer_physical});
-    usleep(5000);
+    seen_wait(&fake.commands, seen + 1);
     fake.regs[NVME_CSTS / 4] |= NVME_CSTS_FATAL;
     block_queue_service(&nvme.queue);
     CHECK_EQ(nvme.queue.resets, resets + 1);
@@ -236,7 +244,7 @@ UNIT_TEST(fatal_status_resets_and_a_dead_one_says_so)
 
     fake.hold = fake.never_ready = true;
     job_submit(&job, units[0], BLOCK_READ, 7, 512, (struct block_memory){.base = buffer_physical});
-    usleep(5000);
+    seen_wait(&fake.commands, seen + 3); /* the first came again after the reset */
     fake.regs[NVME_CSTS / 4] |= NVME_CSTS_FATAL;
     CHECK_EQ(job_wait(&job), EIO);
     CHECK(nvme.queue.dead);
