@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A processor: its own data behind the gs base, its tables, and the instructions that C does not have. */
+
+#ifndef X86_64_CPU_H
+#define X86_64_CPU_H
+
+#include "../../base/base.h"
+#include "layout.h"
+
+struct thread;
+struct task;
+struct pmap;
+
+/* What a trap, an interrupt or a system call leaves at the top of the thread's kernel stack, in the order of entry.S. */
+struct trap_frame {
+    uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
+    uint64_t vector;   /* trap, interrupt, or VECTOR_SYSCALL */
+    uint64_t error;    /* of a trap */
+    uint64_t rip, cs, rflags, rsp, ss;
+};
+
+struct tss {
+    uint32_t reserved0;
+    uint64_t rsp[3];
+    uint64_t reserved1, ist[7], reserved2;
+    uint16_t reserved3, io_map_offset;
+    uint8_t io_map[8192 + 8]; /* a bit a port, and the ones the processor wants behind */
+} __attribute__((packed));
+
+/* Bits of `ast`: what to look at before user code goes on. */
+#define AST_RESCHEDULE 1u /* another thread should run */
+#define AST_HALT 2u       /* the thread is suspended, halted or terminated */
+
+struct cpu {
+    struct cpu *self;               /* CPU_SELF */
+    uint64_t kernel_rsp;            /* CPU_KERNEL_RSP: top of the running thread's kernel stack */
+    uint64_t user_rsp;              /* CPU_USER_RSP: scratch of the system call's entry */
+    struct thread *thread;          /* CPU_THREAD: the running thread */
+    uint32_t ast;                   /* CPU_AST */
+    uint32_t number;
+    struct thread *idle;            /* runs when nobody else can */
+    struct pmap *pmap;              /* whose page tables are loaded */
+    struct task *io_owner;          /* whose I/O permissions the map of tss holds; NULL: nobody's */
+    struct tss tss;
+    uint64_t gdt[7];
+};
+
+_Static_assert(offsetof(struct cpu, kernel_rsp) == CPU_KERNEL_RSP, "layout.h");
+_Static_assert(offsetof(struct cpu, user_rsp) == CPU_USER_RSP, "layout.h");
+_Static_assert(offsetof(struct cpu, thread) == CPU_THREAD, "layout.h");
+_Static_assert(offsetof(struct cpu, ast) == CPU_AST, "layout.h");
+
+extern struct cpu boot_cpu;
+
+/* The processor that this runs on. */
+static inline struct cpu *cpu_self(void)
+{
+    struct cpu *cpu;
+    __asm__("movq %%gs:0, %0" : "=r"(cpu));
+    return cpu;
+}
+
+/* The running thread. */
+static inline struct thread *current_thread(void)
+{
+    struct thread *thread;
+    __asm__ volatile("movq %%gs:%c1, %0" : "=r"(thread) : "i"(CPU_THREAD));
+    return thread;
+}
+
+/* Descriptor tables, system call entry, floating point of this processor. */
+void cpu_init(struct cpu *cpu);
+/* What it can do, as the boot message says it. */
+void cpu_identify(void);
+
+/* Size of the memory for a thread's floating-point and vector registers (aligned to 64), and a fresh one. */
+extern size_t cpu_float_size;
+/* Register sets that are on (XCR0). */
+extern uint64_t cpu_float_features;
+void cpu_float_init(void *area);
+static inline void cpu_float_save(void *area)
+{
+    __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
+}
+static inline void cpu_float_restore(const void *area)
+{
+    __asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(~0u), "d"(~0u) : "memory");
+}
+
+/* ---- instructions ---------------------------------------------------------------- */
+
+static inline void out8(uint16_t port, uint8_t value) { __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port)); }
+static inline void out16(uint16_t port, uint16_t value) { __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port)); }
+static inline uint8_t in8(uint16_t port)
+{
+    uint8_t value;
+    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+static inline void wrmsr(uint32_t msr, uint64_t value)
+{
+    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
+}
+static inline uint64_t rdmsr(uint32_t msr)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+    return (uint64_t)high << 32 | low;
+}
+static inline uint64_t rdtsc(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
+}
+static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+    __asm__ volatile("cpuid" : "=a"(out[0]), "=b"(out[1]), "=c"(out[2]), "=d"(out[3]) : "a"(leaf), "c"(sub));
+}
+static inline uint64_t read_cr2(void)
+{
+    uint64_t value;
+    __asm__ volatile("movq %%cr2, %0" : "=r"(value));
+    return value;
+}
+static inline uint64_t read_cr3(void)
+{
+    uint64_t value;
+    __asm__ volatile("movq %%cr3, %0" : "=r"(value));
+    return value;
+}
+static inline void write_cr3(uint64_t value) { __asm__ volatile("movq %0, %%cr3" : : "r"(value) : "memory"); }
+static inline void invlpg(uint64_t address) { __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory"); }
+static inline void cpu_pause(void) { __asm__ volatile("pause"); }
+/* Waits for an interrupt, with interrupts on, and comes back with them off. */
+static inline void cpu_wait(void) { __asm__ volatile("sti; hlt; cli" : : : "memory"); }
+
+#define MSR_FS_BASE 0xc0000100
+#define MSR_GS_BASE 0xc0000101
+#define MSR_KERNEL_GS_BASE 0xc0000102
+
+/* ---- entry.S ----------------------------------------------------------------------- */
+
+/* Saves what a C function must keep on the stack of the thread that runs, its stack pointer in *SAVED, and goes on with the
+   stack NEXT, which another switch saved or thread_stack_prepare made. */
+void cpu_switch_stack(uint64_t *saved, uint64_t next);
+/* Where a new thread begins: returns to user mode by the frame at the top of the stack. */
+void thread_start_user(void);
+/* Where a new kernel thread begins: calls rbx(r12). */
+void thread_start_kernel(void);
+
+/* Moves SIZE bytes from or to user addresses; false: an address was not usable (nothing is said of how much was moved). */
+bool copy_from_user(void *to, uint64_t from, size_t size);
+bool copy_to_user(uint64_t to, const void *from, size_t size);
+
+/* Sends characters of the C string at user address FROM until its NUL; at most SIZE - 1.  False as above, or too long. */
+bool copy_string_from_user(char *to, uint64_t from, size_t size);
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* In and out of the kernel.  Every way in builds a struct trap_frame (cpu.h) and has interrupts off; they stay off while the kernel
+   runs (task/sched.h says where it looks for pending ones).  */
+
+#include "layout.h"
+
+    .text
+
+    .macro push_registers
+    push %rax
+    push %rbx
+    push %rcx
+    push %rdx
+    push %rsi
+    push %rdi
+    push %rbp
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    .endm
+
+    .macro pop_registers
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rbp
+    pop %rdi
+    pop %rsi
+    pop %rdx
+    pop %rcx
+    pop %rbx
+    pop %rax
+    .endm
+
+/* syscall: number in rax (negative), arguments rdi rsi rdx r10 r8 r9 and on the stack; rcx is the user's rip, r11 its flags. */
+    .globl entry_syscall
+    .balign 64
+entry_syscall:
+    swapgs
+    mov %rsp, %gs:CPU_USER_RSP
+    mov %gs:CPU_KERNEL_RSP, %rsp
+    push $SELECTOR_USER_DATA
+    push %gs:CPU_USER_RSP
+    push %r11
+    push $SELECTOR_USER_CODE
+    push %rcx
+    push $0
+    push $VECTOR_SYSCALL
+    push_registers
+    mov %rsp, %rbp                  /* the frame, kept by whatever C does */
+    neg %rax
+    cmp $TRAP_COUNT, %rax
+    jae 1f
+    mov trap_table(,%rax,8), %rax
+    test %rax, %rax
+    jz 1f
+    mov %r10, %rcx
+    call *%rax
+2:  mov %eax, 14*8(%rbp)
+    movl $0, 14*8+4(%rbp)
+    jmp return_to_user
+1:  mov %rbp, %rdi
+    call trap_unknown
+    jmp 2b
+
+/* To user mode by the frame at rbp. */
+return_to_user:
+    mov %rbp, %rsp
+    cmpl $0, %gs:CPU_AST
+    jne 3f
+    cmpq $VECTOR_SYSCALL, 15*8(%rsp)
+    jne 4f
+    pop_registers
+    add $16, %rsp
+    pop %rcx
+    add $8, %rsp
+    pop %r11
+    pop %rsp
+    swapgs
+    sysretq
+4:  pop_registers
+    add $16, %rsp
+    swapgs
+    iretq
+3:  mov %rsp, %rdi
+    call ast_taken
+    jmp return_to_user
+
+    .globl thread_start_user
+thread_start_user:
+    mov %rsp, %rbp
+    jmp return_to_user
+
+    .globl thread_start_kernel
+thread_start_kernel:
+    mov %r12, %rdi
+    call *%rbx
+    ud2
+
+/* Traps and interrupts: 256 entries of 16 bytes. */
+    .macro vector number
+    .balign 16
+    .if (\number == 8) || (\number >= 10 && \number <= 14) || (\number == 17) || (\number == 21) || (\number == 29) || (\number == 30)
+    .else
+    push $0
+    .endif
+    push $\number
+    jmp entry_common
+    .endm
+
+    .globl entry_vectors
+    .balign 16
+entry_vectors:
+    .set n, 0
+    .rept 256
+    vector n
+    .set n, n + 1
+    .endr
+
+entry_common:
+    push_registers
+    cld
+    mov %rsp, %rbp
+    mov %rsp, %rdi
+    testb $3, 18*8(%rsp)
+    jz 5f
+    swapgs
+    call trap_from_user
+    jmp return_to_user
+5:  call trap_from_kernel
+    mov %rbp, %rsp
+    pop_registers
+    add $16, %rsp
+    iretq
+
+    .globl cpu_switch_stack
+cpu_switch_stack:
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    mov %rsp, (%rdi)
+    mov %rsi, %rsp
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    ret
+
+/* Instructions that may fault on a user address, and where to go on then. */
+    .macro may_fault instruction:vararg
+6:  \instruction
+    .pushsection .fixup, "a"
+    .quad 6b, fault_in_copy
+    .popsection
+    .endm
+
+    .set USER_END, 0x800000000000
+
+    .globl copy_from_user
+copy_from_user:
+    mov %rsi, %rax
+    add %rdx, %rax
+    jc fault_in_copy
+    mov $USER_END, %rcx
+    cmp %rcx, %rax
+    ja fault_in_copy
+    jmp copy_bytes
+
+    .globl copy_to_user
+copy_to_user:
+    mov %rdi, %rax
+    add %rdx, %rax
+    jc fault_in_copy
+    mov $USER_END, %rcx
+    cmp %rcx, %rax
+    ja fault_in_copy
+copy_bytes:
+    mov %rdx, %rcx
+    shr $3, %rcx
+    may_fault rep movsq
+    mov %edx, %ecx
+    and $7, %ecx
+    may_fault rep movsb
+    mov $1, %eax
+    ret
+
+fault_in_copy:
+    xor %eax, %eax
+    ret
+
+    .globl copy_string_from_user
+copy_string_from_user:
+    mov $USER_END, %rcx
+7:  test %rdx, %rdx
+    jz fault_in_copy
+    cmp %rcx, %rsi
+    jae fault_in_copy
+    may_fault movb (%rsi), %al
+    mov %al, (%rdi)
+    inc %rsi
+    inc %rdi
+    dec %rdx
+    test %al, %al
+    jnz 7b
+    mov $1, %eax
+    ret
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The address space.
+
+       0                    .. 0x0000800000000000   the user's
+       0xffff800000000000   .. + physical memory    the direct map: all physical memory, in the largest pages there are
+       0xffffffff80000000   .. + 2 GiB              the kernel's image, at its physical address plus this
+
+   The kernel has no other mappings: everything it allocates is physical memory seen through the direct map, so it is never
+   mapped, unmapped or flushed.  Also included by assembler.  */
+
+#ifndef X86_64_LAYOUT_H
+#define X86_64_LAYOUT_H
+
+#define DIRECT_MAP 0xffff800000000000
+#define IMAGE_BASE 0xffffffff80000000
+#define DIRECT_MAP_SLOT 256 /* of the top page table */
+#define IMAGE_SLOT 511
+
+#define KERNEL_STACK_ORDER 2
+#define KERNEL_STACK_SIZE (4096 << KERNEL_STACK_ORDER)
+
+/* Segment selectors; the order is what syscall and sysret want. */
+#define SELECTOR_KERNEL_CODE 0x08
+#define SELECTOR_KERNEL_DATA 0x10
+#define SELECTOR_USER_DATA 0x1b
+#define SELECTOR_USER_CODE 0x23
+#define SELECTOR_TSS 0x28
+
+/* Offsets in struct cpu (cpu.h asserts them). */
+#define CPU_SELF 0
+#define CPU_KERNEL_RSP 8
+#define CPU_USER_RSP 16
+#define CPU_THREAD 24
+#define CPU_AST 32
+
+/* The frame's `vector` of a system call. */
+#define VECTOR_SYSCALL 0x100
+
+/* System calls have the numbers -1 to -(TRAP_COUNT - 1). */
+#define TRAP_COUNT 78
+
+#endif

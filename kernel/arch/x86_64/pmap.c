@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Four-level page tables (Intel SDM volume 3, chapter 4).  The upper half of every top table is the kernel's and the same in all.
+
+   Tables are freed when the pmap is destroyed, and a last-level table also when a removal covers all of it, so an address
+   space that is used and left again does not keep its tables.  */
+
+#include "pmap.h"
+
+#include "../../vm/page.h"
+#include "cpu.h"
+
+#define PTE_PRESENT 0x001ul
+#define PTE_WRITE 0x002ul
+#define PTE_USER 0x004ul
+#define PTE_WRITE_THROUGH 0x008ul
+#define PTE_UNCACHED 0x010ul
+#define PTE_ACCESSED 0x020ul
+#define PTE_DIRTY 0x040ul
+#define PTE_HUGE 0x080ul
+#define PTE_MANAGED 0x200ul /* ours: the page has a struct page that knows of this mapping */
+#define PTE_NO_EXECUTE (1ul << 63)
+#define PTE_FRAME 0x000ffffffffff000ul
+
+#define LEVELS 4
+#define TABLE_ENTRIES 512
+#define USER_TOP_ENTRIES 256
+
+extern uint64_t boot_top[];
+
+static struct cache pmap_cache, mapping_cache;
+static struct pmap kernel_pmap;
+
+static inline unsigned int index_of(uint64_t address, unsigned int level)
+{
+    return address >> (12 + 9 * level) & (TABLE_ENTRIES - 1);
+}
+
+static inline uint64_t *table_of(uint64_t entry)
+{
+    return phys_to_virt(entry & PTE_FRAME);
+}
+
+void pmap_bootstrap(uint64_t limit)
+{
+    uint32_t leaf[4];
+    cpuid(0x80000001, 0, leaf);
+    bool gigabytes = leaf[3] & 1u << 26;
+    uint64_t *pointers = table_of(boot_top[DIRECT_MAP_SLOT]);
+    /* The first 4 GiB are there; all in one top slot: 512 GiB. */
+    limit = min(limit, (uint64_t)TABLE_ENTRIES << 30);
+    for (uint64_t gigabyte = 4; gigabyte << 30 < limit; gigabyte++) {
+        if (gigabytes) {
+            pointers[gigabyte] = gigabyte << 30 | PTE_PRESENT | PTE_WRITE | PTE_HUGE | PTE_NO_EXECUTE;
+            continue;
+        }
+        uint64_t table = page_bootstrap_steal();
+        uint64_t *directory = phys_to_virt(table);
+        for (unsigned int i = 0; i < TABLE_ENTRIES; i++)
+            directory[i] = (gigabyte << 30 | (uint64_t)i << 21) | PTE_PRESENT | PTE_WRITE | PTE_HUGE | PTE_NO_EXECUTE;
+        pointers[gigabyte] = table | PTE_PRESENT | PTE_WRITE;
+    }
+}
+
+void pmap_init(void)
+{
+    boot_top[0] = 0;
+    kernel_pmap.root = (uint64_t)boot_top - IMAGE_BASE;
+    kernel_pmap.top = phys_to_virt(kernel_pmap.root);
+    cpu_self()->pmap = &kernel_pmap;
+    write_cr3(kernel_pmap.root);
+    cache_init(&pmap_cache, "pmap", sizeof(struct pmap));
+    cache_init(&mapping_cache, "mapping", sizeof(struct mapping));
+}
+
+static uint64_t *table_create(void)
+{
+    struct page *page = page_alloc(0, UINT64_MAX);
+    if (page == NULL)
+        return NULL;
+    page->table_used = 0;
+    uint64_t *table = page_address(page);
+    memset(table, 0, PAGE_SIZE);
+    return table;
+}
+
+static void table_destroy(uint64_t *table)
+{
+    page_free(page_of_address(table), 0);
+}
+
+struct pmap *pmap_create(void)
+{
+    struct pmap *pmap = cache_alloc(&pmap_cache);
+    uint64_t *top = pmap ? table_create() : NULL;
+    if (top == NULL) {
+        if (pmap)
+            cache_free(&pmap_cache, pmap);
+        return NULL;
+    }
+    memcpy(top + USER_TOP_ENTRIES, kernel_pmap.top + USER_TOP_ENTRIES, PAGE_SIZE / 2);
+    *pmap = (struct pmap){.root = virt_to_phys(top), .top = top};
+    return pmap;
+}
+
+static inline void address_flush(struct pmap *pmap, uint64_t address)
+{
+    if (cpu_self()->pmap == pmap)
+        invlpg(address);
+}
+
+/* ---- the mappings of a page ------------------------------------------------------ */
+
+/* Puts (PMAP, ADDRESS) on PAGE's list; the first one lies in the page itself. */
+static bool mapping_add(struct page *page, struct pmap *pmap, uint64_t address)
+{
+    struct mapping *mapping = &page->mapping;
+    if (mapping->pmap) {
+        struct mapping *more = cache_alloc(&mapping_cache);
+        if (more == NULL)
+            return false;
+        *more = (struct mapping){pmap, address, mapping->next};
+        mapping->next = more;
+        return true;
+    }
+    mapping->pmap = pmap;
+    mapping->address = address;
+    return true;
+}
+
+static void mapping_drop(struct page *page, struct pmap *pmap, uint64_t address)
+{
+    struct mapping *head = &page->mapping;
+    if (head->pmap == pmap && head->address == address) {
+        struct mapping *next = head->next;
+        if (next == NULL) {
+            head->pmap = NULL;
+            return;
+        }
+        *head = *next;
+        cache_free(&mapping_cache, next);
+        return;
+    }
+    for (struct mapping **link = &head->next; *link; link = &(*link)->next) {
+        struct mapping *mapping = *link;
+        if (mapping->pmap == pmap && mapping->address == address) {
+            *link = mapping->next;
+            cache_free(&mapping_cache, mapping);
+            return;
+        }
+    }
+    panic("pmap: a mapping of page %lx is not on its list", page_physical(page));
+}
+
+/* Takes the mapping that PTE holds off its page, after the entry is gone. */
+static void pte_forget(struct pmap *pmap, uint64_t address, uint64_t pte)
+{
+    pmap->resident--;
+    if (!(pte & PTE_MANAGED))
+        return;
+    struct page *page = page_of_physical(pte & PTE_FRAME);
+    if (pte & PTE_DIRTY)
+        page->dirty = true;
+    if (pte & PTE_ACCESSED)
+        page->referenced = true;
+    mapping_drop(page, pmap, address);
+}
+
+/* ---- walking ------------------------------------------------------------------------ */
+
+/* The entry of the last table for ADDRESS; NULL: no table there. */
+static uint64_t *pte_lookup(struct pmap *pmap, uint64_t address)
+{
+    uint64_t *table = pmap->top;
+    for (unsigned int level = LEVELS - 1; level > 0; level--) {
+        uint64_t entry = table[index_of(address, level)];
+        if (!(entry & PTE_PRESENT))
+            return NULL;
+        table = table_of(entry);
+    }
+    return &table[index_of(address, 0)];
+}
+
+/* The same and makes the tables; NULL: no memory. */
+static uint64_t *pte_make(struct pmap *pmap, uint64_t address)
+{
+    uint64_t *table = pmap->top;
+    for (unsigned int level = LEVELS - 1; level > 0; level--) {
+        uint64_t *entry = &table[index_of(address, level)];
+        if (!(*entry & PTE_PRESENT)) {
+            uint64_t *below = table_create();
+            if (below == NULL)
+                return NULL;
+            *entry = virt_to_phys(below) | PTE_PRESENT | PTE_WRITE | PTE_USER;
+            page_of_address(table)->table_used++;
+        }
+        table = table_of(*entry);
+    }
+    return &table[index_of(address, 0)];
+}
+
+/* What can be read can be executed, as in GNU Mach: VM_PROT_DEFAULT has no VM_PROT_EXECUTE, and glibc runs trampolines on stacks. */
+static inline uint64_t pte_bits(vm_prot_t protection, bool uncached)
+{
+    return PTE_PRESENT | PTE_USER | (protection & VM_PROT_WRITE ? PTE_WRITE : 0) |
+           (uncached ? PTE_UNCACHED | PTE_WRITE_THROUGH | PTE_NO_EXECUTE : 0);
+}
+
+bool pmap_enter(struct pmap *pmap, uint64_t address, uint64_t physical, struct page *page, vm_prot_t protection, bool uncached)
+{
+    uint64_t *pte = pte_make(pmap, address);
+    if (pte == NULL)
+        return false;
+    uint64_t old = *pte;
+    uint64_t new = physical | pte_bits(protection, uncached) | (page ? PTE_MANAGED : 0);
+    if ((old & PTE_PRESENT) && (old & PTE_FRAME) == physical) {
+        *pte = new | (old & (PTE_DIRTY | PTE_ACCESSED));
+        address_flush(pmap, address);
+        return true;
+    }
+    if (page && !mapping_add(page, pmap, address))
+        return false;
+    *pte = new;
+    pmap->resident++;
+    if (old & PTE_PRESENT) {
+        address_flush(pmap, address);
+        pte_forget(pmap, address, old);
+    } else {
+        page_of_address(pte)->table_used++;
+    }
+    return true;
+}
+
+uint64_t pmap_extract(struct pmap *pmap, uint64_t address)
+{
+    uint64_t *pte = pte_lookup(pmap, address);
+    return pte && (*pte & PTE_PRESENT) ? (*pte & PTE_FRAME) + (address & (PAGE_SIZE - 1)) : 0;
+}
+
+/* Calls CHANGE for each entry of last tables in [START, END), then drops tables that became empty.  Flushes are CHANGE's. */
+struct walk {
+    struct pmap *pmap;
+    uint64_t start, end;
+    vm_prot_t protection; /* of pmap_protect */
+    bool remove;
+};
+
+static void pte_change(const struct walk *walk, uint64_t *pte, uint64_t address)
+{
+    uint64_t old = *pte;
+    if (!(old & PTE_PRESENT))
+        return;
+    if (walk->remove) {
+        *pte = 0;
+        address_flush(walk->pmap, address);
+        pte_forget(walk->pmap, address, old);
+        page_of_address(pte)->table_used--;
+        return;
+    }
+    uint64_t new = old;
+    if (!(walk->protection & VM_PROT_WRITE))
+        new &= ~PTE_WRITE;
+    if (new != old) {
+        *pte = new;
+        address_flush(walk->pmap, address);
+    }
+}
+
+static void table_walk(const struct walk *walk, uint64_t *table, unsigned int level, uint64_t base)
+{
+    uint64_t span = 1ul << (12 + 9 * level);
+    uint64_t from = max(walk->start, base), to = min(walk->end - 1, base + span * TABLE_ENTRIES - 1);
+    for (unsigned int i = (from - base) / span; i <= (to - base) / span; i++) {
+        uint64_t address = base + span * i;
+        if (level == 0) {
+            pte_change(walk, &table[i], address);
+            continue;
+        }
+        if (!(table[i] & PTE_PRESENT))
+            continue;
+        uint64_t *below = table_of(table[i]);
+        table_walk(walk, below, level - 1, address);
+        if (walk->remove && page_of_address(below)->table_used == 0) {
+            table[i] = 0;
+            page_of_address(table)->table_used--;
+            if (cpu_self()->pmap == walk->pmap)
+                invlpg(address);
+            table_destroy(below);
+        }
+    }
+}
+
+void pmap_remove(struct pmap *pmap, uint64_t start, uint64_t end)
+{
+    if (pmap == NULL || start >= end || pmap->resident == 0)
+        return;
+    const struct walk walk = {pmap, start, end, VM_PROT_NONE, true};
+    table_walk(&walk, pmap->top, LEVELS - 1, 0);
+}
+
+void pmap_protect(struct pmap *pmap, uint64_t start, uint64_t end, vm_prot_t protection)
+{
+    if (pmap == NULL || start >= end || pmap->resident == 0)
+        return;
+    const struct walk walk = {pmap, start, end, protection, !(protection & VM_PROT_READ)};
+    table_walk(&walk, pmap->top, LEVELS - 1, 0);
+}
+
+void pmap_destroy(struct pmap *pmap)
+{
+    if (pmap == NULL)
+        return;
+    const struct walk walk = {pmap, 0, (uint64_t)USER_TOP_ENTRIES << 39, VM_PROT_NONE, true};
+    table_walk(&walk, pmap->top, LEVELS - 1, 0);
+    assert(pmap->resident == 0 && cpu_self()->pmap != pmap);
+    table_destroy(pmap->top);
+    cache_free(&pmap_cache, pmap);
+}
+
+/* ---- by page --------------------------------------------------------------------------- */
+
+void pmap_page_protect(struct page *page, vm_prot_t protection)
+{
+    if (!(protection & VM_PROT_READ)) {
+        while (page->mapping.pmap) {
+            struct mapping mapping = page->mapping;
+            pmap_remove(mapping.pmap, mapping.address, mapping.address + PAGE_SIZE);
+        }
+        return;
+    }
+    for (struct mapping *mapping = &page->mapping; mapping && mapping->pmap; mapping = mapping->next) {
+        uint64_t *pte = pte_lookup(mapping->pmap, mapping->address);
+        const struct walk walk = {mapping->pmap, mapping->address, mapping->address + PAGE_SIZE, protection, false};
+        pte_change(&walk, pte, mapping->address);
+    }
+}
+
+/* Collects BIT of all mappings of PAGE and clears it if CLEAR. */
+static bool page_bit(struct page *page, uint64_t bit, bool clear)
+{
+    bool found = false;
+    for (struct mapping *mapping = &page->mapping; mapping && mapping->pmap; mapping = mapping->next) {
+        uint64_t *pte = pte_lookup(mapping->pmap, mapping->address);
+        if (!(*pte & bit))
+            continue;
+        found = true;
+        if (clear) {
+            *pte &= ~bit;
+            address_flush(mapping->pmap, mapping->address);
+        }
+    }
+    return found;
+}
+
+bool pmap_page_modified(struct page *page)
+{
+    if (!page->dirty)
+        page->dirty = page_bit(page, PTE_DIRTY, false);
+    return page->dirty;
+}
+
+void pmap_page_clear_modified(struct page *page)
+{
+    page->dirty = false;
+    page_bit(page, PTE_DIRTY, true);
+}
+
+bool pmap_page_referenced(struct page *page)
+{
+    bool referenced = page_bit(page, PTE_ACCESSED, true) || page->referenced;
+    page->referenced = false;
+    return referenced;
+}
+
+void pmap_activate(struct pmap *pmap)
+{
+    struct cpu *cpu = cpu_self();
+    if (pmap == NULL)
+        pmap = &kernel_pmap;
+    if (cpu->pmap != pmap) {
+        cpu->pmap = pmap;
+        write_cr3(pmap->root);
+    }
+}

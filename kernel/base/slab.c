@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Objects of one size, cut from slabs of pages.
+
+   Free objects of all slabs of a cache are on one list, last freed first (they are warm).  A slab's first page counts its
+   objects in use in `table_used`; a slab without any is given back when the cache has plenty of others.  Lock: the
+   kernel lock. */
+
+#include "../vm/page.h"
+#include "base.h"
+
+#define SLAB_OBJECTS_MIN 8
+#define SLAB_ORDER_MAX 3
+#define SPARE_MAX 256 /* free objects a cache may keep beyond those that are used */
+
+struct cache_free {
+    struct cache_free *next;
+    struct cache_free **link; /* what points here, so that a slab's objects can be taken off */
+};
+
+static struct list caches = LIST_INIT(caches);
+
+void cache_init(struct cache *cache, const char *name, size_t size)
+{
+    size = align_up(max(size, sizeof(struct cache_free)), 16);
+    if (size >= 64 && size < 4096)
+        size = align_up(size, 64);
+    unsigned int order = 0;
+    while (order < SLAB_ORDER_MAX && (PAGE_SIZE << order) / size < SLAB_OBJECTS_MIN)
+        order++;
+    *cache = (struct cache){.name = name, .size = size, .order = order};
+    list_append(&caches, &cache->link);
+}
+
+static inline struct page *slab_of(const struct cache *cache, const void *object)
+{
+    uint64_t physical = virt_to_phys(object);
+    return page_of_physical(physical & ~((PAGE_SIZE << cache->order) - 1));
+}
+
+static inline void free_push(struct cache *cache, void *object)
+{
+    struct cache_free *entry = object;
+    entry->next = cache->free;
+    entry->link = &cache->free;
+    if (entry->next)
+        entry->next->link = &entry->next;
+    cache->free = entry;
+}
+
+static inline void free_unlink(struct cache_free *entry)
+{
+    *entry->link = entry->next;
+    if (entry->next)
+        entry->next->link = entry->link;
+}
+
+static bool slab_add(struct cache *cache)
+{
+    struct page *slab = page_alloc(cache->order, UINT64_MAX);
+    if (slab == NULL)
+        return false;
+    slab->cache = cache;
+    slab->table_used = 0;
+    size_t count = (PAGE_SIZE << cache->order) / cache->size;
+    for (size_t i = count; i-- > 0;)
+        free_push(cache, (char *)page_address(slab) + i * cache->size);
+    cache->total += count;
+    return true;
+}
+
+static void slab_return(struct cache *cache, struct page *slab)
+{
+    size_t count = (PAGE_SIZE << cache->order) / cache->size;
+    for (size_t i = 0; i < count; i++)
+        free_unlink((struct cache_free *)((char *)page_address(slab) + i * cache->size));
+    cache->total -= count;
+    page_free(slab, cache->order);
+}
+
+void *cache_alloc(struct cache *cache)
+{
+    if (unlikely(cache->free == NULL) && !slab_add(cache))
+        return NULL;
+    struct cache_free *object = cache->free;
+    cache->free = object->next;
+    if (object->next)
+        object->next->link = &cache->free;
+    cache->used++;
+    slab_of(cache, object)->table_used++;
+    return object;
+}
+
+void cache_free(struct cache *cache, void *object)
+{
+    struct page *slab = slab_of(cache, object);
+    assert(slab->cache == cache && slab->table_used > 0);
+#ifdef POISON
+    memset(object, 0xdb, cache->size);
+#endif
+    cache->used--;
+    free_push(cache, object);
+    if (--slab->table_used == 0 && cache->total - cache->used > cache->used + SPARE_MAX)
+        slab_return(cache, slab);
+}
+
+void cache_walk(void (*visit)(const struct cache *cache, void *cookie), void *cookie)
+{
+    list_for_each(link, &caches)
+        visit(list_entry(link, struct cache, link), cookie);
+}
+
+/* ---- memory of any size --------------------------------------------------------------- */
+
+#define KALLOC_SMALLEST 5 /* 32 bytes */
+#define KALLOC_LARGEST 13 /* 8 KiB; more comes in whole pages */
+
+static struct cache kalloc_caches[KALLOC_LARGEST - KALLOC_SMALLEST + 1];
+
+static inline unsigned int log2_up(size_t size)
+{
+    return size <= 1 ? 0 : 64 - (unsigned int)__builtin_clzl(size - 1);
+}
+
+void kalloc_init(void)
+{
+    static const char *const names[] = {"32", "64", "128", "256", "512", "1024", "2048", "4096", "8192"};
+    for (unsigned int i = 0; i < countof(kalloc_caches); i++)
+        cache_init(&kalloc_caches[i], names[i], 1ul << (i + KALLOC_SMALLEST));
+}
+
+void *kalloc(size_t size)
+{
+    unsigned int log = max(log2_up(size), (unsigned int)KALLOC_SMALLEST);
+    if (log <= KALLOC_LARGEST)
+        return cache_alloc(&kalloc_caches[log - KALLOC_SMALLEST]);
+    if (size <= PAGE_SIZE << (PAGE_ORDERS - 1)) {
+        struct page *page = page_alloc(log - PAGE_SHIFT, UINT64_MAX);
+        return page ? page_address(page) : NULL;
+    }
+    size_t count = align_up(size, PAGE_SIZE) >> PAGE_SHIFT;
+    struct page *page = page_alloc_contiguous(count, 0, UINT64_MAX, PAGE_SIZE);
+    return page ? page_address(page) : NULL;
+}
+
+void kfree(void *memory, size_t size)
+{
+    if (memory == NULL)
+        return;
+    unsigned int log = max(log2_up(size), (unsigned int)KALLOC_SMALLEST);
+    if (log <= KALLOC_LARGEST) {
+        cache_free(&kalloc_caches[log - KALLOC_SMALLEST], memory);
+    } else if (size <= PAGE_SIZE << (PAGE_ORDERS - 1)) {
+        page_free(page_of_address(memory), log - PAGE_SHIFT);
+    } else {
+        struct page *page = page_of_address(memory);
+        for (size_t i = 0; i < align_up(size, PAGE_SIZE) >> PAGE_SHIFT; i++)
+            page_free(page + i, 0);
+    }
+}

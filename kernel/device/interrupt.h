@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Interrupt lines, and who hears of them: the kernel's own clock, keyboard and serial line, and drivers in user space. */
+
+#ifndef DEVICE_INTERRUPT_H
+#define DEVICE_INTERRUPT_H
+
+#include <mach/kern_return.h>
+#include <stdbool.h>
+
+struct ipc_port;
+struct cpu;
+struct thread;
+struct task;
+
+#define INTERRUPT_LINES 16
+
+void interrupt_init(void);
+/* The kernel handles LINE itself; USER: it came in user mode. */
+void interrupt_attach(unsigned int line, void (*handler)(bool user));
+/* An interrupt came on VECTOR. */
+void interrupt_taken(unsigned int vector, bool user);
+
+/* A driver wants a message to PORT (a send right, consumed on success) at each interrupt of LINE.  The line stays masked until all who
+   were told have acknowledged. */
+kern_return_t interrupt_register(unsigned int line, struct ipc_port *port);
+kern_return_t interrupt_acknowledge(struct ipc_port *port);
+
+/* Once a tick: the adjustment of the wall clock. */
+void host_tick(void);
+
+/* ---- I/O ports of a task (io_perm.c) ---------------------------------------------------- */
+
+void io_bitmap_load(struct cpu *cpu, struct thread *next);
+void io_bitmap_inherit(struct task *task, struct task *parent);
+void io_bitmap_drop(struct task *task);
+void io_perm_no_senders(struct ipc_port *port);
+
+#endif

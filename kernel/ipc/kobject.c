@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Requests to the kernel: MIG's kernel-server stubs, found by the message's id. */
+
+#include <mach/mig_errors.h>
+
+#include "../mig/mig_types.h"
+#include "../task/task.h"
+#include "device.s.h"
+#include "gnumach.s.h"
+#include "ipc.h"
+#include "mach.s.h"
+#include "mach4.s.h"
+#include "mach_debug.s.h"
+#include "mach_host.s.h"
+#include "mach_i386.s.h"
+#include "mach_port.s.h"
+
+/* MIG gives each interface a function from a header to its routine. */
+typedef mig_routine_t (*finder_t)(const mach_msg_header_t *header);
+
+static const struct {
+    mach_msg_id_t base;
+    finder_t find;
+} interfaces[] = {
+    {2000, mach_server_routine},       {2100, mach_server_routine},      {2600, mach_host_server_routine},
+    {2800, device_server_routine},     {3000, mach_debug_server_routine}, {3200, mach_port_server_routine},
+    {3800, mach_i386_server_routine},  {4000, mach4_server_routine},     {4200, gnumach_server_routine},
+};
+
+#define FIRST_HUNDRED 20
+#define HUNDREDS 30
+#define REPLY_CAPACITY 7936u /* of the largest reply: 1024 words and its header */
+
+static finder_t by_hundred[HUNDREDS];
+static struct kmsg *spare_reply;
+
+void kobject_init(void)
+{
+    for (size_t i = 0; i < countof(interfaces); i++)
+        by_hundred[interfaces[i].base / 100 - FIRST_HUNDRED] = interfaces[i].find;
+}
+
+static inline mig_routine_t routine_find(const mach_msg_header_t *header)
+{
+    unsigned int hundred = (unsigned int)header->msgh_id / 100 - FIRST_HUNDRED;
+    return hundred < HUNDREDS && by_hundred[hundred] ? by_hundred[hundred](header) : NULL;
+}
+
+/* A buffer that any reply fits in; the last one that was given back is used again. */
+static struct kmsg *reply_alloc(void)
+{
+    struct kmsg *reply = spare_reply;
+    if (likely(reply != NULL)) {
+        spare_reply = NULL;
+        return reply;
+    }
+    return kmsg_alloc(REPLY_CAPACITY);
+}
+
+/* The reply in a buffer of its own size, unless it is the one who asked that gets it at once. */
+static struct kmsg *reply_fit(struct kmsg *reply)
+{
+    struct kmsg *fitting = kmsg_alloc(reply->header.msgh_size);
+    if (fitting == NULL)
+        return reply;
+    memcpy(&fitting->header, &reply->header, reply->header.msgh_size);
+    if (spare_reply == NULL)
+        spare_reply = reply;
+    else
+        kmsg_free(reply);
+    return fitting;
+}
+
+static void reply_drop(struct kmsg *reply)
+{
+    if (spare_reply == NULL)
+        spare_reply = reply;
+    else
+        kmsg_free(reply);
+}
+
+struct kmsg *kobject_server(struct kmsg *request)
+{
+    struct kmsg *reply = reply_alloc();
+    if (unlikely(reply == NULL)) {
+        kmsg_destroy(request);
+        return NULL;
+    }
+    mach_msg_header_t *in = &request->header;
+    mig_reply_header_t *out = (mig_reply_header_t *)&reply->header;
+    *out = (mig_reply_header_t){
+        .Head = {.msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_LOCAL(in->msgh_bits), 0), .msgh_size = sizeof *out,
+                 .msgh_remote_port_do_not_use = in->msgh_protected_payload, .msgh_id = in->msgh_id + 100},
+        .RetCodeType = {.msgt_name = MACH_MSG_TYPE_INTEGER_32, .msgt_size = 32, .msgt_number = 1, .msgt_inline = 1}};
+    mig_routine_t routine = routine_find(in);
+    if (likely(routine != NULL))
+        routine(in, &out->Head);
+    else
+        out->RetCode = MIG_BAD_ID;
+    kern_return_t kr = out->RetCode;
+    in->msgh_protected_payload = 0; /* the reply's right has moved */
+    in->msgh_bits &= ~MACH_MSGH_BITS_LOCAL_MASK;
+    if (likely(kr == KERN_SUCCESS || kr == MIG_NO_REPLY)) {
+        right_release(kmsg_remote(request), MACH_MSGH_BITS_REMOTE(in->msgh_bits));
+        kmsg_free(request);
+    } else {
+        kmsg_destroy(request);
+    }
+    if (kr == MIG_NO_REPLY || !IP_VALID(kmsg_remote(reply))) {
+        /* Routines that answer later have taken the right; simple ones were given none. */
+        if (kr != MIG_NO_REPLY && (out->Head.msgh_bits & MACH_MSGH_BITS_COMPLEX)) {
+            kmsg_copyin_from_kernel(reply);
+            kmsg_destroy(reply_fit(reply));
+            return NULL;
+        }
+        reply_drop(reply);
+        return NULL;
+    }
+    if (out->Head.msgh_bits & MACH_MSGH_BITS_COMPLEX)
+        kmsg_copyin_from_kernel(reply);
+    return reply_fit(reply);
+}

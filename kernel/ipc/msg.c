@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* mach_msg: sending and receiving (Mach manual, "Mach Message Call").
+
+   The path that counts is a remote procedure call: one trap that sends a request and receives the reply.  If the receiver
+   waits already, the message goes straight into its hands, and the processor with it (thread_block_to): no queue, no run queue.  If the
+   destination is one of the kernel's ports, the request is carried out in the sender's own context, and the reply is given
+   back without ever being queued.  */
+
+#include "ipc.h"
+
+#include "../task/task.h"
+#include "../vm/map.h"
+
+/* What a receive waits on: a port's queue or a set's, and something to hold it by. */
+struct source {
+    struct mqueue *queue;
+    struct ipc_port *port;  /* one of both */
+    struct ipc_pset *pset;
+};
+
+/* ---- sending -------------------------------------------------------------------------------- */
+
+/* Hands KMSG to THREAD, which waits in a receive. */
+static inline void hand_over(struct ipc_port *port, struct kmsg *kmsg, struct thread *thread)
+{
+    thread->kmsg = kmsg;
+    thread->receive_seqno = port->seqno++;
+    thread->receive_error = likely(kmsg->header.msgh_size <= thread->receive_limit) ? MACH_MSG_SUCCESS : MACH_RCV_TOO_LARGE;
+}
+
+/* The waiting receiver that can take KMSG, off its queue and ready to run; those that only wanted to know its size are told. */
+static struct thread *receiver_take(struct ipc_port *port, struct mqueue *queue, struct kmsg *kmsg)
+{
+    struct thread *thread;
+    while ((thread = wait_queue_first(&queue->receivers))) {
+        if (unlikely(kmsg->header.msgh_size > thread->receive_limit && thread->receive_keep)) {
+            thread->receive_error = MACH_RCV_TOO_LARGE;
+            thread->receive_limit = kmsg->header.msgh_size;
+            thread_wake(thread, WAIT_AWAKENED);
+            continue;
+        }
+        hand_over(port, kmsg, thread);
+        thread_wake_direct(thread, WAIT_AWAKENED);
+        return thread;
+    }
+    return NULL;
+}
+
+/* Waits until PORT, whose queue is full, has room: MACH_MSG_SUCCESS means look again. */
+static mach_msg_return_t wait_for_room(struct ipc_port *port, mach_msg_option_t option, mach_msg_timeout_t timeout)
+{
+    if ((option & MACH_SEND_TIMEOUT) && timeout == 0)
+        return MACH_SEND_TIMED_OUT;
+    port_ref(port);
+    wait_begin(&port->senders, true);
+    if (option & MACH_SEND_TIMEOUT)
+        wait_timeout(timeout);
+    enum wait_result result = thread_block();
+    port_deref(port);
+    switch (result) {
+    case WAIT_TIMED_OUT: return MACH_SEND_TIMED_OUT;
+    case WAIT_INTERRUPTED: return MACH_SEND_INTERRUPTED;
+    default: return MACH_MSG_SUCCESS;
+    }
+}
+
+/* Delivers KMSG to PORT, which is not the kernel's.  A receiver that waited is given in *RECEIVER: it must be run. */
+static mach_msg_return_t deliver(struct ipc_port *port, struct kmsg *kmsg, mach_msg_option_t option, mach_msg_timeout_t timeout,
+                                 bool always, struct thread **receiver)
+{
+    *receiver = NULL;
+    always = always || MACH_MSGH_BITS_REMOTE(kmsg->header.msgh_bits) == MACH_MSG_TYPE_PORT_SEND_ONCE;
+    while (unlikely(port->active && !always && port->msgcount >= port->qlimit)) {
+        mach_msg_return_t mr = wait_for_room(port, option, timeout);
+        if (mr)
+            return mr;
+    }
+    if (unlikely(!port->active || (kmsg->header.msgh_bits & MACH_MSGH_BITS_CIRCULAR))) {
+        kmsg_destroy(kmsg);
+        return MACH_MSG_SUCCESS;
+    }
+    struct mqueue *queue = port_queue(port);
+    *receiver = receiver_take(port, queue, kmsg);
+    if (*receiver == NULL) {
+        port->msgcount++;
+        list_append(&queue->messages, &kmsg->link);
+    }
+    return MACH_MSG_SUCCESS;
+}
+
+mach_msg_return_t msg_send(struct kmsg *kmsg, mach_msg_option_t option, mach_msg_timeout_t timeout, bool always)
+{
+    struct ipc_port *port = kmsg_remote(kmsg);
+    struct thread *receiver;
+    if (port->active && port->receiver == ipc_space_kernel) {
+        struct kmsg *reply = kobject_server(kmsg);
+        return reply ? msg_send(reply, MACH_MSG_OPTION_NONE, 0, true) : MACH_MSG_SUCCESS;
+    }
+    mach_msg_return_t mr = deliver(port, kmsg, option, timeout, always, &receiver);
+    if (receiver)
+        sched_enqueue(receiver);
+    return mr;
+}
+
+mach_msg_return_t mach_msg_send_from_kernel(mach_msg_header_t *message, mach_msg_size_t size)
+{
+    if (!IP_VALID((struct ipc_port *)message->msgh_remote_port))
+        return MACH_SEND_INVALID_DEST;
+    struct kmsg *kmsg = kmsg_alloc(size);
+    if (kmsg == NULL)
+        return MACH_SEND_NO_BUFFER;
+    memcpy(&kmsg->header, message, size);
+    kmsg_copyin_from_kernel(kmsg);
+    if (!IP_VALID(kmsg_remote(kmsg))) {
+        kmsg_destroy(kmsg);
+        return MACH_SEND_INVALID_DEST;
+    }
+    return msg_send(kmsg, MACH_MSG_OPTION_NONE, 0, true);
+}
+
+/* ---- receiving ---------------------------------------------------------------------------------- */
+
+static mach_msg_return_t source_find(struct ipc_space *space, mach_port_name_t name, struct source *source)
+{
+    struct ipc_entry *entry = space_lookup(space, name);
+    if (entry == NULL)
+        return MACH_RCV_INVALID_NAME;
+    if (likely(entry->bits & MACH_PORT_TYPE_RECEIVE)) {
+        if (unlikely(entry->port->pset != NULL))
+            return MACH_RCV_IN_SET;
+        *source = (struct source){.queue = &entry->port->queue, .port = entry->port};
+        return MACH_MSG_SUCCESS;
+    }
+    if (!(entry->bits & MACH_PORT_TYPE_PORT_SET))
+        return MACH_RCV_INVALID_NAME;
+    *source = (struct source){.queue = &entry->pset->queue, .pset = entry->pset};
+    return MACH_MSG_SUCCESS;
+}
+
+static inline void source_ref(const struct source *source)
+{
+    if (source->port)
+        port_ref(source->port);
+    else
+        source->pset->refs++;
+}
+
+static inline void source_deref(const struct source *source)
+{
+    if (source->port)
+        port_deref(source->port);
+    else
+        pset_deref(source->pset);
+}
+
+/* Takes KMSG off its queue for the running thread. */
+static void dequeue(struct kmsg *kmsg)
+{
+    struct ipc_port *port = kmsg_remote(kmsg);
+    list_remove(&kmsg->link);
+    hand_over(port, kmsg, current_thread());
+    if (--port->msgcount < port->qlimit)
+        wait_queue_wake_one(&port->senders, WAIT_RESTART);
+}
+
+static mach_msg_return_t wait_failed(const struct source *source, enum wait_result result)
+{
+    switch (result) {
+    case WAIT_TIMED_OUT: return MACH_RCV_TIMED_OUT;
+    case WAIT_INTERRUPTED: return MACH_RCV_INTERRUPTED;
+    default: break;
+    }
+    if (source->port ? !source->port->active || source->port->receiver == NULL : !source->pset->active)
+        return MACH_RCV_PORT_DIED;
+    return source->port && source->port->pset ? MACH_RCV_PORT_CHANGED : MACH_MSG_SUCCESS;
+}
+
+/* Waits on SOURCE for a message, running NEXT (if any) meanwhile.  The message is in the thread's kmsg then. */
+static mach_msg_return_t receive(const struct source *source, mach_msg_option_t option, uint32_t limit, mach_msg_timeout_t timeout,
+                                 struct thread *next)
+{
+    struct thread *thread = current_thread();
+    thread->kmsg = NULL;
+    thread->receive_limit = limit;
+    thread->receive_keep = option & MACH_RCV_LARGE;
+    for (;;) {
+        if (unlikely(!list_empty(&source->queue->messages))) {
+            if (next)
+                sched_enqueue(next);
+            struct kmsg *kmsg = list_entry(source->queue->messages.next, struct kmsg, link);
+            if (kmsg->header.msgh_size > limit && thread->receive_keep) {
+                thread->receive_limit = kmsg->header.msgh_size;
+                return MACH_RCV_TOO_LARGE;
+            }
+            dequeue(kmsg);
+            return thread->receive_error;
+        }
+        if ((option & MACH_RCV_TIMEOUT) && timeout == 0) {
+            if (next)
+                sched_enqueue(next);
+            return MACH_RCV_TIMED_OUT;
+        }
+        thread->receive_error = MACH_MSG_SUCCESS;
+        source_ref(source);
+        wait_begin(&source->queue->receivers, true);
+        if (option & MACH_RCV_TIMEOUT)
+            wait_timeout(timeout);
+        enum wait_result result = next ? thread_block_to(next) : thread_block();
+        next = NULL;
+        mach_msg_return_t mr = thread->kmsg || thread->receive_error ? thread->receive_error : wait_failed(source, result);
+        source_deref(source);
+        if (thread->kmsg || mr)
+            return mr;
+    }
+}
+
+/* Gives the received message to user memory. */
+static mach_msg_return_t receive_finish(uint64_t user, mach_msg_return_t mr)
+{
+    struct thread *thread = current_thread();
+    struct kmsg *kmsg = thread->kmsg;
+    if (unlikely(kmsg == NULL)) {
+        if (mr == MACH_RCV_TOO_LARGE) {
+            uint32_t size = thread->receive_limit;
+            if (!copy_to_user(user + offsetof(mach_msg_header_t, msgh_size), &size, sizeof size))
+                mr = MACH_RCV_INVALID_DATA;
+        }
+        return mr;
+    }
+    thread->kmsg = NULL;
+    kmsg->header.msgh_seqno = thread->receive_seqno;
+    struct task *task = thread->task;
+    task->messages_received++;
+    if (unlikely(mr == MACH_RCV_TOO_LARGE)) {
+        kmsg_copyout_dest(kmsg, task->space);
+        kmsg_put(user, kmsg, sizeof kmsg->header);
+        return mr;
+    }
+    mr = kmsg_copyout(kmsg, task->space, task->map);
+    mach_msg_return_t put = kmsg_put(user, kmsg, kmsg->header.msgh_size);
+    return put ? put : mr;
+}
+
+/* ---- the trap ---------------------------------------------------------------------------------------- */
+
+/* Sends the message at USER.  A receiver that must be run is given in *NEXT; a reply that the kernel made, in *REPLY. */
+static mach_msg_return_t trap_send(uint64_t user, mach_msg_option_t option, uint32_t size, mach_msg_timeout_t timeout,
+                                   struct thread **next, struct kmsg **reply)
+{
+    struct task *task = current_task();
+    struct kmsg *kmsg;
+    mach_msg_return_t mr = kmsg_get(user, size, &kmsg);
+    if (unlikely(mr))
+        return mr;
+    mr = kmsg_copyin(kmsg, task->space, task->map);
+    if (unlikely(mr)) {
+        kmsg_free(kmsg);
+        return mr;
+    }
+    task->messages_sent++;
+    struct ipc_port *port = kmsg_remote(kmsg);
+    if (port->receiver == ipc_space_kernel && port->active) {
+        *reply = kobject_server(kmsg);
+        return MACH_MSG_SUCCESS;
+    }
+    mr = deliver(port, kmsg, option, timeout, false, next);
+    if (unlikely(mr)) {
+        /* The sender gets the message back, with its rights under the names that they have now (a pseudo-receive). */
+        kmsg_copyout(kmsg, task->space, task->map);
+        kmsg_put(user, kmsg, kmsg->header.msgh_size);
+    }
+    return mr;
+}
+
+/* mach_msg_trap (mach/message.h; the seventh argument, `notify`, is on the user's stack and only read when asked for). */
+mach_msg_return_t trap_mach_msg(uint64_t user, mach_msg_option_t option, mach_msg_size_t send_size, mach_msg_size_t receive_size,
+                                mach_port_name_t receive_name, mach_msg_timeout_t timeout)
+{
+    struct thread *next = NULL;
+    struct kmsg *reply = NULL;
+    struct source source;
+    mach_msg_return_t mr;
+
+    if (option & MACH_SEND_MSG) {
+        mr = trap_send(user, option, send_size, timeout, &next, &reply);
+        if (unlikely(mr))
+            return mr;
+    }
+    if (!(option & MACH_RCV_MSG)) {
+        if (next)
+            sched_enqueue(next);
+        if (reply)
+            msg_send(reply, MACH_MSG_OPTION_NONE, 0, true);
+        return MACH_MSG_SUCCESS;
+    }
+    mr = source_find(current_task()->space, receive_name, &source);
+    if (reply) {
+        /* The kernel's answer to this very call needs no queue. */
+        if (likely(mr == MACH_MSG_SUCCESS && kmsg_remote(reply) == source.port && source.port->active &&
+                   list_empty(&source.queue->messages) && reply->header.msgh_size <= receive_size)) {
+            struct thread *thread = current_thread();
+            thread->kmsg = reply;
+            thread->receive_seqno = source.port->seqno++;
+            return receive_finish(user, MACH_MSG_SUCCESS);
+        }
+        msg_send(reply, MACH_MSG_OPTION_NONE, 0, true);
+    }
+    if (unlikely(mr)) {
+        if (next)
+            sched_enqueue(next);
+        return mr;
+    }
+    return receive_finish(user, receive(&source, option, receive_size, timeout, next));
+}
+
+mach_msg_return_t msg_receive_kernel(struct ipc_port *port, struct kmsg **kmsg)
+{
+    const struct source source = {.queue = &port->queue, .port = port};
+    mach_msg_return_t mr = receive(&source, MACH_MSG_OPTION_NONE, UINT32_MAX, 0, NULL);
+    *kmsg = current_thread()->kmsg;
+    current_thread()->kmsg = NULL;
+    return mr;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Name spaces.
+
+   A name is a small number, its entry in a leaf of 128; freed names are handed out again, last freed first.  Names that a task
+   chooses itself above DENSE_NAMES (mach_port_allocate_name) are on a list of their own: they are rare.
+
+   A space has at most one name with send rights or the receive right of a port.  The name of the receive right is in the port; for
+   pure send rights a hash table leads from the port to the entry.  Send-once rights have a name each. */
+
+#include "ipc.h"
+#include "../task/task.h"
+
+#define LEAVES_FIRST 4
+#define REVERSE_FIRST 32
+
+/* An entry whose name a task has chosen beyond DENSE_NAMES. */
+struct sparse_entry {
+    struct ipc_entry entry;
+    struct sparse_entry *next;
+};
+
+static struct cache space_cache;
+struct ipc_space *ipc_space_kernel, *ipc_space_dead;
+
+void space_init(void)
+{
+    cache_init(&space_cache, "space", sizeof(struct ipc_space));
+    ipc_space_kernel = space_create(NULL);
+    ipc_space_dead = space_create(NULL);
+    if (ipc_space_kernel == NULL || ipc_space_dead == NULL)
+        panic("no memory for the kernel's name spaces");
+    ipc_space_dead->active = false;
+}
+
+struct ipc_space *space_create(struct task *task)
+{
+    struct ipc_space *space = cache_alloc(&space_cache);
+    if (space == NULL)
+        return NULL;
+    *space = (struct ipc_space){.refs = 1, .active = true, .task = task, .limit = 1};
+    return space;
+}
+
+void space_ref(struct ipc_space *space)
+{
+    space->refs++;
+}
+
+void space_deref(struct ipc_space *space)
+{
+    if (--space->refs == 0)
+        cache_free(&space_cache, space);
+}
+
+struct ipc_entry *space_lookup_slow(struct ipc_space *space, mach_port_name_t name)
+{
+    if (name < DENSE_NAMES)
+        return NULL;
+    for (struct sparse_entry *sparse = space->sparse; sparse; sparse = sparse->next)
+        if (sparse->entry.name == name)
+            return &sparse->entry;
+    return NULL;
+}
+
+/* The entry of a dense name, used or not; makes its leaf. */
+static struct ipc_entry *dense_entry(struct ipc_space *space, mach_port_name_t name)
+{
+    uint32_t leaf = name / LEAF_ENTRIES;
+    if (leaf >= space->leaf_count) {
+        uint32_t count = max(space->leaf_count, (uint32_t)LEAVES_FIRST);
+        while (count <= leaf)
+            count *= 2;
+        struct ipc_entry **leaves = kalloc(count * sizeof *leaves);
+        if (leaves == NULL)
+            return NULL;
+        memset(leaves, 0, count * sizeof *leaves);
+        if (space->leaf_count)
+            memcpy(leaves, space->leaves, space->leaf_count * sizeof *leaves);
+        kfree(space->leaves, space->leaf_count * sizeof *leaves);
+        space->leaves = leaves;
+        space->leaf_count = count;
+    }
+    if (space->leaves[leaf] == NULL) {
+        struct ipc_entry *entries = kalloc(LEAF_ENTRIES * sizeof *entries);
+        if (entries == NULL)
+            return NULL;
+        memset(entries, 0, LEAF_ENTRIES * sizeof *entries);
+        for (uint32_t i = 0; i < LEAF_ENTRIES; i++)
+            entries[i].name = leaf * LEAF_ENTRIES + i;
+        space->leaves[leaf] = entries;
+    }
+    return &space->leaves[leaf][name % LEAF_ENTRIES];
+}
+
+static void free_list_unlink(struct ipc_space *space, struct ipc_entry *entry)
+{
+    if (entry->prev)
+        dense_entry(space, entry->prev)->next = entry->next;
+    else
+        space->free_first = entry->next;
+    if (entry->next)
+        dense_entry(space, entry->next)->prev = entry->prev;
+}
+
+static void free_list_push(struct ipc_space *space, struct ipc_entry *entry)
+{
+    entry->next = space->free_first;
+    entry->prev = 0;
+    if (entry->next)
+        dense_entry(space, entry->next)->prev = entry->name;
+    space->free_first = entry->name;
+}
+
+kern_return_t space_entry_alloc(struct ipc_space *space, struct ipc_entry **result)
+{
+    struct ipc_entry *entry;
+    if (space->free_first) {
+        entry = &space->leaves[space->free_first / LEAF_ENTRIES][space->free_first % LEAF_ENTRIES];
+        space->free_first = entry->next;
+        if (entry->next)
+            space->leaves[entry->next / LEAF_ENTRIES][entry->next % LEAF_ENTRIES].prev = 0;
+    } else {
+        do {
+            if (space->limit == DENSE_NAMES)
+                return KERN_NO_SPACE;
+            entry = dense_entry(space, space->limit);
+            if (entry == NULL)
+                return KERN_RESOURCE_SHORTAGE;
+            space->limit++;
+        } while (entry->bits & ENTRY_TYPES); /* a task has chosen it before */
+    }
+    entry->bits = 0;
+    entry->request = NULL;
+    space->used++;
+    *result = entry;
+    return KERN_SUCCESS;
+}
+
+kern_return_t space_entry_alloc_name(struct ipc_space *space, mach_port_name_t name, struct ipc_entry **result)
+{
+    if (space_lookup(space, name))
+        return KERN_NAME_EXISTS;
+    struct ipc_entry *entry;
+    if (name < DENSE_NAMES) {
+        entry = dense_entry(space, name);
+        if (entry == NULL)
+            return KERN_RESOURCE_SHORTAGE;
+        if (name < space->limit)
+            free_list_unlink(space, entry);
+        entry->bits = 0;
+        entry->request = NULL;
+    } else {
+        struct sparse_entry *sparse = kalloc(sizeof *sparse);
+        if (sparse == NULL)
+            return KERN_RESOURCE_SHORTAGE;
+        *sparse = (struct sparse_entry){.entry.name = name, .next = space->sparse};
+        space->sparse = sparse;
+        entry = &sparse->entry;
+    }
+    space->used++;
+    *result = entry;
+    return KERN_SUCCESS;
+}
+
+void space_entry_free(struct ipc_space *space, struct ipc_entry *entry)
+{
+    assert(entry->request == NULL);
+    entry->bits = 0;
+    space->used--;
+    if (entry->name < DENSE_NAMES) {
+        if (entry->name < space->limit)
+            free_list_push(space, entry);
+        return;
+    }
+    struct sparse_entry *sparse = list_entry(entry, struct sparse_entry, entry), **link = &space->sparse;
+    while (*link != sparse)
+        link = &(*link)->next;
+    *link = sparse->next;
+    kfree(sparse, sizeof *sparse);
+}
+
+/* ---- from the port to the entry ------------------------------------------------------ */
+
+static inline uint32_t reverse_index(const struct ipc_space *space, const struct ipc_port *port)
+{
+    return (uint32_t)(((uint64_t)port >> 6) * 0x9e3779b97f4a7c15 >> 32) & (space->reverse_size - 1);
+}
+
+static bool reverse_grow(struct ipc_space *space)
+{
+    uint32_t size = space->reverse_size ? space->reverse_size * 2 : REVERSE_FIRST;
+    struct ipc_entry **table = kalloc(size * sizeof *table), **old = space->reverse;
+    if (table == NULL)
+        return false;
+    memset(table, 0, size * sizeof *table);
+    uint32_t old_size = space->reverse_size;
+    space->reverse = table;
+    space->reverse_size = size;
+    for (uint32_t i = 0; i < old_size; i++)
+        for (struct ipc_entry *entry = old[i], *next; entry; entry = next) {
+            next = entry->hash_next;
+            struct ipc_entry **bucket = &table[reverse_index(space, entry->port)];
+            entry->hash_next = *bucket;
+            *bucket = entry;
+        }
+    kfree(old, old_size * sizeof *old);
+    return true;
+}
+
+struct ipc_entry *space_reverse(struct ipc_space *space, struct ipc_port *port)
+{
+    if (port->receiver == space)
+        return space_lookup(space, port->receiver_name);
+    if (space->reverse_used == 0)
+        return NULL;
+    for (struct ipc_entry *entry = space->reverse[reverse_index(space, port)]; entry; entry = entry->hash_next)
+        if (entry->port == port)
+            return entry;
+    return NULL;
+}
+
+void space_reverse_insert(struct ipc_space *space, struct ipc_entry *entry)
+{
+    if (space->reverse_used >= space->reverse_size && !reverse_grow(space) && space->reverse_size == 0)
+        panic("no memory for the names of a space");
+    struct ipc_entry **bucket = &space->reverse[reverse_index(space, entry->port)];
+    entry->hash_next = *bucket;
+    *bucket = entry;
+    space->reverse_used++;
+}
+
+void space_reverse_remove(struct ipc_space *space, struct ipc_entry *entry)
+{
+    struct ipc_entry **link = &space->reverse[reverse_index(space, entry->port)];
+    while (*link != entry)
+        link = &(*link)->hash_next;
+    *link = entry->hash_next;
+    space->reverse_used--;
+}
+
+/* ---- all of it ----------------------------------------------------------------------------- */
+
+void space_walk(struct ipc_space *space, void (*visit)(struct ipc_space *space, struct ipc_entry *entry, void *cookie), void *cookie)
+{
+    for (uint32_t leaf = 0; leaf < space->leaf_count; leaf++)
+        for (uint32_t i = 0; space->leaves[leaf] && i < LEAF_ENTRIES; i++)
+            if (space->leaves[leaf][i].bits & ENTRY_TYPES)
+                visit(space, &space->leaves[leaf][i], cookie);
+    for (struct sparse_entry *sparse = space->sparse, *next; sparse; sparse = next) {
+        next = sparse->next;
+        visit(space, &sparse->entry, cookie);
+    }
+}
+
+static void entry_end(struct ipc_space *space, struct ipc_entry *entry, void *cookie)
+{
+    (void)cookie;
+    right_destroy(space, entry);
+}
+
+void space_destroy(struct ipc_space *space)
+{
+    if (!space->active)
+        return;
+    space->active = false;
+    space_walk(space, entry_end, NULL);
+    for (uint32_t leaf = 0; leaf < space->leaf_count; leaf++)
+        if (space->leaves[leaf])
+            kfree(space->leaves[leaf], LEAF_ENTRIES * sizeof **space->leaves);
+    kfree(space->leaves, space->leaf_count * sizeof *space->leaves);
+    kfree(space->reverse, space->reverse_size * sizeof *space->reverse);
+    space->leaves = NULL;
+    space->reverse = NULL;
+    space->leaf_count = space->reverse_size = space->reverse_used = 0;
+    space_deref(space);
+}

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The scheduler: one run queue of 64 priorities, round robin within one, with fair sharing of time: a thread that uses the processor
+   loses priority, and gets it back within seconds when it no longer does.
+
+   usage counts ticks of processor time and halves every second, so a thread that always runs comes to about 2 HZ; every USAGE_STEP of
+   it costs one priority.  */
+
+#include "sched.h"
+
+#include "../device/interrupt.h"
+#include "../vm/map.h"
+#include "task.h"
+
+#define USAGE_STEP (HZ / 6)
+#define EVENT_BUCKETS 1024
+
+static struct list run_queue[PRIORITIES];
+static uint64_t run_bitmap; /* bit 63 - p: run_queue[p] is not empty */
+static struct wait_queue events[EVENT_BUCKETS];
+static struct list dead = LIST_INIT(dead); /* threads that ended and whose last switch is over */
+static struct thread idle_thread;
+static struct thread *float_owner; /* whose registers are in the processor */
+
+/* ---- the run queue ------------------------------------------------------------------ */
+
+static void usage_age(struct thread *thread)
+{
+    uint64_t seconds = (clock_ticks - thread->usage_stamp) / HZ;
+    if (seconds == 0)
+        return;
+    thread->usage = seconds < 32 ? thread->usage >> seconds : 0;
+    thread->usage_stamp += seconds * HZ;
+}
+
+static void priority_compute(struct thread *thread)
+{
+    if (thread->depressed) {
+        thread->sched_priority = PRIORITY_IDLE - 1;
+        return;
+    }
+    usage_age(thread);
+    int priority = thread->priority + (thread->policy ? 0 : (int)(thread->usage / USAGE_STEP));
+    thread->sched_priority = min(priority, PRIORITY_IDLE - 1);
+}
+
+static inline int best_priority(void)
+{
+    return run_bitmap ? __builtin_clzl(run_bitmap) : PRIORITIES;
+}
+
+static void queue_put(struct thread *thread, bool first)
+{
+    struct list *queue = &run_queue[thread->sched_priority];
+    if (first)
+        list_prepend(queue, &thread->run_link);
+    else
+        list_append(queue, &thread->run_link);
+    run_bitmap |= 1ul << (63 - thread->sched_priority);
+    thread->on_run_queue = true;
+}
+
+void sched_enqueue(struct thread *thread)
+{
+    assert(!thread->on_run_queue && !thread->is_idle);
+    thread->state = THREAD_RUNNING;
+    priority_compute(thread);
+    queue_put(thread, false);
+    struct cpu *cpu = cpu_self();
+    if (thread->sched_priority < cpu->thread->sched_priority)
+        cpu->ast |= AST_RESCHEDULE;
+}
+
+void sched_dequeue(struct thread *thread)
+{
+    if (!thread->on_run_queue)
+        return;
+    list_remove(&thread->run_link);
+    thread->on_run_queue = false;
+    if (list_empty(&run_queue[thread->sched_priority]))
+        run_bitmap &= ~(1ul << (63 - thread->sched_priority));
+}
+
+static struct thread *queue_take(void)
+{
+    if (run_bitmap == 0)
+        return cpu_self()->idle;
+    struct thread *thread = list_entry(run_queue[best_priority()].next, struct thread, run_link);
+    sched_dequeue(thread);
+    return thread;
+}
+
+bool sched_others(void)
+{
+    return run_bitmap != 0;
+}
+
+void sched_priority_changed(struct thread *thread)
+{
+    if (thread->on_run_queue) {
+        sched_dequeue(thread);
+        sched_enqueue(thread);
+        return;
+    }
+    priority_compute(thread);
+    if (thread == cpu_self()->thread && best_priority() < thread->sched_priority)
+        cpu_self()->ast |= AST_RESCHEDULE;
+}
+
+/* ---- switching ------------------------------------------------------------------------- */
+
+static void reap(void)
+{
+    struct list *link;
+    while ((link = list_pop(&dead)))
+        thread_deref(list_entry(link, struct thread, run_link));
+}
+
+static void user_state_switch(struct cpu *cpu, struct thread *prev, struct thread *next)
+{
+    if (next->float_area == NULL)
+        return; /* a kernel thread: it runs on anybody's map and registers */
+    pmap_activate(next->task->map->pmap);
+    if (float_owner != next) {
+        if (float_owner)
+            cpu_float_save(float_owner->float_area);
+        cpu_float_restore(next->float_area);
+        float_owner = next;
+        wrmsr(MSR_FS_BASE, next->fs_base);
+        if (rdmsr(MSR_KERNEL_GS_BASE) != next->gs_base)
+            wrmsr(MSR_KERNEL_GS_BASE, next->gs_base);
+    }
+    if (unlikely(cpu->io_owner != NULL || next->task->io != NULL))
+        io_bitmap_load(cpu, next);
+    (void)prev;
+}
+
+static void switch_to(struct thread *next)
+{
+    struct cpu *cpu = cpu_self();
+    struct thread *prev = cpu->thread;
+    if (next == prev)
+        return;
+    cpu->thread = next;
+    cpu->kernel_rsp = cpu->tss.rsp[0] = next->stack_top;
+    user_state_switch(cpu, prev, next);
+    if (next->float_area && thread_held(next))
+        cpu->ast |= AST_HALT;
+    next->quantum = QUANTUM_TICKS;
+    if (prev->state == THREAD_DEAD)
+        list_append(&dead, &prev->run_link);
+    cpu_switch_stack(&prev->stack_pointer, next->stack_pointer);
+    if (unlikely(!list_empty(&dead)))
+        reap();
+}
+
+void sched_float_save(struct thread *thread)
+{
+    if (float_owner == thread)
+        cpu_float_save(thread->float_area);
+}
+
+void sched_float_drop(struct thread *thread)
+{
+    if (float_owner == thread)
+        float_owner = NULL;
+}
+
+void sched_user_bases_load(struct thread *thread)
+{
+    if (float_owner == thread) {
+        wrmsr(MSR_FS_BASE, thread->fs_base);
+        wrmsr(MSR_KERNEL_GS_BASE, thread->gs_base);
+    }
+}
+
+void sched_yield(void)
+{
+    struct thread *thread = current_thread();
+    if (run_bitmap == 0)
+        return;
+    sched_enqueue(thread);
+    switch_to(queue_take());
+}
+
+void sched_yield_to(struct thread *next)
+{
+    struct thread *thread = current_thread();
+    sched_dequeue(next);
+    sched_enqueue(thread);
+    switch_to(next);
+}
+
+void sched_pause(void)
+{
+    __asm__ volatile("sti; nop; cli" : : : "memory");
+    if (cpu_self()->ast & AST_RESCHEDULE) {
+        cpu_self()->ast &= ~AST_RESCHEDULE;
+        sched_yield();
+    }
+}
+
+/* ---- waiting ------------------------------------------------------------------------------ */
+
+void wait_begin(struct wait_queue *queue, bool interruptible)
+{
+    struct thread *thread = current_thread();
+    thread->state = THREAD_WAITING;
+    thread->interruptible = interruptible;
+    thread->wait_queue = queue;
+    thread->wait_result = WAIT_AWAKENED;
+    list_append(&queue->threads, &thread->wait_link);
+}
+
+static void wait_expired(struct timer *timer)
+{
+    thread_wake(list_entry(timer, struct thread, timer), WAIT_TIMED_OUT);
+}
+
+void wait_timeout(uint32_t milliseconds)
+{
+    struct thread *thread = current_thread();
+    if (milliseconds) {
+        thread->timer.expire = wait_expired;
+        timer_start(&thread->timer, milliseconds);
+    }
+}
+
+/* What would interrupt a wait that has not begun yet. */
+static bool interrupted_already(struct thread *thread)
+{
+    if (!thread->interruptible || (!thread->aborted && thread->active))
+        return false;
+    thread->aborted = false;
+    thread_wake_direct(thread, WAIT_INTERRUPTED);
+    return true;
+}
+
+enum wait_result thread_block(void)
+{
+    struct thread *thread = current_thread();
+    if (thread->state == THREAD_WAITING && unlikely(interrupted_already(thread)))
+        thread->state = THREAD_RUNNING;
+    if (thread->state != THREAD_RUNNING)
+        switch_to(queue_take());
+    return thread->wait_result;
+}
+
+enum wait_result thread_block_to(struct thread *next)
+{
+    struct thread *thread = current_thread();
+    if (thread->state == THREAD_WAITING && unlikely(interrupted_already(thread)))
+        thread->state = THREAD_RUNNING;
+    next->state = THREAD_RUNNING;
+    if (thread->state == THREAD_RUNNING)
+        sched_enqueue(thread);
+    switch_to(next);
+    return thread->wait_result;
+}
+
+void thread_wake_direct(struct thread *thread, enum wait_result result)
+{
+    thread->wait_queue = NULL;
+    thread->wait_result = result;
+    list_remove(&thread->wait_link);
+    if (!list_empty(&thread->timer.link))
+        timer_stop(&thread->timer);
+}
+
+void thread_wake(struct thread *thread, enum wait_result result)
+{
+    if (thread->state != THREAD_WAITING || thread->wait_queue == NULL)
+        return;
+    thread_wake_direct(thread, result);
+    if (thread != cpu_self()->thread)
+        sched_enqueue(thread);
+    else
+        thread->state = THREAD_RUNNING; /* between wait_begin and thread_block */
+}
+
+struct thread *wait_queue_first(const struct wait_queue *queue)
+{
+    return list_empty(&queue->threads) ? NULL : list_entry(queue->threads.next, struct thread, wait_link);
+}
+
+bool wait_queue_wake_one(struct wait_queue *queue, enum wait_result result)
+{
+    struct thread *thread = wait_queue_first(queue);
+    if (thread)
+        thread_wake(thread, result);
+    return thread != NULL;
+}
+
+bool wait_queue_wake_all(struct wait_queue *queue, enum wait_result result)
+{
+    bool any = false;
+    while (wait_queue_wake_one(queue, result))
+        any = true;
+    return any;
+}
+
+static struct wait_queue *event_queue(const void *event)
+{
+    return &events[((uint64_t)event >> 3) * 0x9e3779b97f4a7c15 >> 54];
+}
+
+enum wait_result thread_sleep(const void *event, bool interruptible)
+{
+    current_thread()->wait_event = event;
+    wait_begin(event_queue(event), interruptible);
+    return thread_block();
+}
+
+static bool event_wake(const void *event, bool one)
+{
+    bool any = false;
+    list_for_each_safe(link, after, &event_queue(event)->threads) {
+        struct thread *thread = list_entry(link, struct thread, wait_link);
+        if (thread->wait_event != event)
+            continue;
+        thread_wake(thread, WAIT_AWAKENED);
+        any = true;
+        if (one)
+            break;
+    }
+    return any;
+}
+
+bool thread_wakeup(const void *event)
+{
+    return event_wake(event, false);
+}
+
+bool thread_wakeup_one(const void *event)
+{
+    return event_wake(event, true);
+}
+
+/* ---- the clock ------------------------------------------------------------------------------- */
+
+void sched_tick(bool user)
+{
+    struct cpu *cpu = cpu_self();
+    struct thread *thread = cpu->thread;
+    if (thread->is_idle)
+        return;
+    *(user ? &thread->user_ticks : &thread->system_ticks) += 1;
+    usage_age(thread);
+    thread->usage++;
+    if (--thread->quantum <= 0) {
+        thread->quantum = QUANTUM_TICKS;
+        priority_compute(thread);
+        if (best_priority() <= thread->sched_priority)
+            cpu->ast |= AST_RESCHEDULE;
+    }
+}
+
+void sched_init(void)
+{
+    for (unsigned int i = 0; i < PRIORITIES; i++)
+        list_init(&run_queue[i]);
+    for (unsigned int i = 0; i < EVENT_BUCKETS; i++)
+        wait_queue_init(&events[i]);
+    struct thread *thread = &idle_thread;
+    *thread = (struct thread){.refs = 1, .state = THREAD_RUNNING, .active = true, .is_idle = true,
+                              .sched_priority = PRIORITY_IDLE, .priority = PRIORITY_IDLE, .name = "idle"};
+    list_init(&thread->wait_link);
+    list_init(&thread->run_link);
+    list_init(&thread->timer.link);
+    boot_cpu.idle = boot_cpu.thread = thread;
+    thread->stack_top = boot_cpu.kernel_rsp;
+}
+
+_Noreturn void sched_start(void)
+{
+    struct cpu *cpu = cpu_self();
+    assert(cpu->thread == cpu->idle);
+    for (;;) {
+        while (run_bitmap)
+            switch_to(queue_take());
+        cpu->ast = 0;
+        cpu_wait();
+    }
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Threads that run, wait and wake.
+
+   The kernel runs with interrupts off and under one lock, the kernel lock: a processor holds it from its entry until it returns to
+   user mode or idles. So nothing in the kernel is preempted; what a function finds stays true until it calls something that may block
+   (thread_block, thread_sleep, page_grab, kernel copies from and to user memory), and long work is cut into pieces by
+   sched_pause.  To split the lock later, these are the places to look at.
+
+   A thread waits on at most one wait queue at a time, by wait_link, and on a timer.  Whoever ends the wait says how by the result;
+   that takes it off the queue.  */
+
+#ifndef TASK_SCHED_H
+#define TASK_SCHED_H
+
+#include "../base/base.h"
+
+struct thread;
+
+enum wait_result {
+    WAIT_AWAKENED,    /* what was waited for has happened */
+    WAIT_TIMED_OUT,
+    WAIT_INTERRUPTED, /* thread_abort, or the thread must end */
+    WAIT_RESTART      /* look again: what was waited on is no longer the same */
+};
+
+struct wait_queue {
+    struct list threads; /* longest waiting first */
+};
+
+static inline void wait_queue_init(struct wait_queue *queue)
+{
+    list_init(&queue->threads);
+}
+
+#define PRIORITIES 64 /* 0 is the best */
+#define PRIORITY_BASE_USER 25
+#define PRIORITY_KERNEL 5
+#define PRIORITY_IDLE (PRIORITIES - 1)
+#define HZ 100
+#define QUANTUM_TICKS (HZ / 10)
+
+/* Puts the running thread on QUEUE, to be woken after TIMEOUT ms (0: never by time); interruptible: thread_abort ends the wait.  Then
+   thread_block waits. */
+void wait_begin(struct wait_queue *queue, bool interruptible);
+void wait_timeout(uint32_t milliseconds);
+/* Runs somebody else until the wait that was begun is over, and says how it ended. */
+enum wait_result thread_block(void);
+/* The same, and gives the processor to NEXT (which is awake and on no run queue) at once. */
+enum wait_result thread_block_to(struct thread *next);
+
+/* Ends the wait of THREAD, if it waits: it will run. */
+void thread_wake(struct thread *thread, enum wait_result result);
+/* The same, but the caller will run it himself by thread_block_to. */
+void thread_wake_direct(struct thread *thread, enum wait_result result);
+/* The longest waiting thread of QUEUE; NULL: none. */
+struct thread *wait_queue_first(const struct wait_queue *queue);
+/* Wakes one, or all; says whether there was any. */
+bool wait_queue_wake_one(struct wait_queue *queue, enum wait_result result);
+bool wait_queue_wake_all(struct wait_queue *queue, enum wait_result result);
+
+/* The same by an address that stands for an event. */
+enum wait_result thread_sleep(const void *event, bool interruptible);
+bool thread_wakeup(const void *event);
+bool thread_wakeup_one(const void *event);
+
+/* THREAD may run and waits for nothing: onto the run queue. */
+void sched_enqueue(struct thread *thread);
+/* Takes it off, if it is there. */
+void sched_dequeue(struct thread *thread);
+/* Somebody else may run now; the caller is put behind those of its priority. */
+void sched_yield(void);
+/* In long work: lets interrupts in and others run if it is time. */
+void sched_pause(void);
+/* The thread's priority has changed. */
+void sched_priority_changed(struct thread *thread);
+/* A clock tick on this processor, in user mode or not. */
+void sched_tick(bool user);
+/* Is there anybody on the run queue? */
+bool sched_others(void);
+
+/* Gives the processor to NEXT, which is on the run queue. */
+void sched_yield_to(struct thread *next);
+/* THREAD's floating-point registers, which may be in the processor: to memory; or they are no longer wanted. */
+void sched_float_save(struct thread *thread);
+void sched_float_drop(struct thread *thread);
+/* THREAD's segment bases, or registers in memory, have changed while it may be the one whose state is loaded. */
+void sched_user_bases_load(struct thread *thread);
+
+void sched_init(void);
+/* The boot's thread of control becomes the idle thread; never returns. */
+_Noreturn void sched_start(void);
+
+/* ---- time -------------------------------------------------------------------------- */
+
+extern uint64_t clock_ticks; /* since boot */
+
+struct timer {
+    struct list link; /* alone: not running */
+    uint64_t when;    /* tick */
+    void (*expire)(struct timer *timer);
+};
+/* Calls EXPIRE after so many milliseconds or a little later, from the clock interrupt. */
+void timer_start(struct timer *timer, uint32_t milliseconds);
+void timer_stop(struct timer *timer);
+void timer_tick(void);
+
+#endif

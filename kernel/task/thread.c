@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Threads: their life, stopping and ending. */
+
+#include "../ipc/ipc.h"
+#include "../vm/map.h"
+#include "task.h"
+
+static struct cache thread_cache, float_cache;
+uint32_t thread_count_all;
+
+void thread_init(void)
+{
+    cache_init(&thread_cache, "thread", sizeof(struct thread));
+    cache_init(&float_cache, "float registers", cpu_float_size);
+}
+
+static bool stack_alloc(struct thread *thread)
+{
+    struct page *page = page_alloc(KERNEL_STACK_ORDER, UINT64_MAX);
+    if (page == NULL)
+        return false;
+    thread->stack = page_address(page);
+    thread->stack_top = (uint64_t)thread->stack + KERNEL_STACK_SIZE;
+    return true;
+}
+
+/* A thread without registers, in no task's list. */
+static struct thread *thread_alloc(void)
+{
+    struct thread *thread = cache_alloc(&thread_cache);
+    if (thread == NULL)
+        return NULL;
+    *thread = (struct thread){.refs = 1, .state = THREAD_STOPPED, .active = true, .created = clock_ticks};
+    list_init(&thread->task_link);
+    list_init(&thread->run_link);
+    list_init(&thread->wait_link);
+    list_init(&thread->timer.link);
+    list_init(&thread->depress_timer.link);
+    if (!stack_alloc(thread)) {
+        cache_free(&thread_cache, thread);
+        return NULL;
+    }
+    return thread;
+}
+
+static void thread_free(struct thread *thread)
+{
+    sched_float_drop(thread);
+    if (thread->cached_kmsg)
+        kmsg_cache_drop(thread->cached_kmsg);
+    if (thread->float_area)
+        cache_free(&float_cache, thread->float_area);
+    page_free(page_of_address(thread->stack), KERNEL_STACK_ORDER);
+    cache_free(&thread_cache, thread);
+}
+
+/* The first words of the stack: what cpu_switch_stack pops, and where it goes. */
+static void stack_prepare(struct thread *thread, uint64_t top, void (*entry)(void), uint64_t rbx, uint64_t r12)
+{
+    uint64_t *stack = (uint64_t *)top;
+    *--stack = (uint64_t)entry;
+    *--stack = rbx;
+    *--stack = 0;   /* rbp */
+    *--stack = r12;
+    *--stack = 0;
+    *--stack = 0;
+    *--stack = 0;   /* r15 */
+    thread->stack_pointer = (uint64_t)stack;
+}
+
+kern_return_t thread_make(struct task *task, struct thread **result)
+{
+    if (!task->active || task == kernel_task)
+        return KERN_FAILURE;
+    struct thread *thread = thread_alloc();
+    if (thread == NULL)
+        return KERN_RESOURCE_SHORTAGE;
+    thread->float_area = cache_alloc(&float_cache);
+    thread->self = port_alloc_kernel(KOBJECT_THREAD, thread);
+    if (thread->float_area == NULL || thread->self == NULL) {
+        if (thread->self)
+            port_destroy(thread->self);
+        thread_free(thread);
+        return KERN_RESOURCE_SHORTAGE;
+    }
+    cpu_float_init(thread->float_area);
+    thread->self_right = port_make_send(thread->self);
+    struct trap_frame *frame = thread_frame(thread);
+    *frame = (struct trap_frame){.cs = SELECTOR_USER_CODE, .ss = SELECTOR_USER_DATA, .rflags = 0x202};
+    stack_prepare(thread, (uint64_t)frame, thread_start_user, 0, 0);
+    thread->task = task;
+    task_ref(task);
+    list_append(&task->threads, &thread->task_link);
+    task->thread_count++;
+    thread_count_all++;
+    thread->suspend_count = 1;
+    thread->refs = 2; /* its own and the caller's */
+    thread->priority = thread->sched_priority = task->priority;
+    thread->max_priority = 0;
+    *result = thread;
+    return KERN_SUCCESS;
+}
+
+struct thread *thread_make_kernel(const char *name, void (*start)(void *argument), void *argument, int priority)
+{
+    struct thread *thread = thread_alloc();
+    if (thread == NULL)
+        panic("no memory for the kernel thread %s", name);
+    ksnprintf(thread->name, sizeof thread->name, "%s", name);
+    thread->task = kernel_task;
+    thread->priority = thread->max_priority = priority;
+    stack_prepare(thread, thread->stack_top - 16, thread_start_kernel, (uint64_t)start, (uint64_t)argument);
+    sched_enqueue(thread);
+    return thread;
+}
+
+void thread_ref(struct thread *thread)
+{
+    thread->refs++;
+}
+
+void thread_deref(struct thread *thread)
+{
+    assert(thread->refs > 0);
+    if (--thread->refs > 0)
+        return;
+    struct task *task = thread->task;
+    assert(thread->state == THREAD_DEAD);
+    thread_free(thread);
+    task_deref(task);
+}
+
+/* ---- running and stopping --------------------------------------------------------------- */
+
+void thread_continue(struct thread *thread)
+{
+    if (thread->state == THREAD_STOPPED && !thread_held(thread))
+        sched_enqueue(thread);
+}
+
+void thread_ast(struct thread *thread)
+{
+    if (cpu_self()->thread == thread)
+        cpu_self()->ast |= AST_HALT;
+}
+
+kern_return_t thread_hold(struct thread *thread)
+{
+    if (!thread->active)
+        return KERN_FAILURE;
+    thread->suspend_count++;
+    thread_ast(thread);
+    return KERN_SUCCESS;
+}
+
+kern_return_t thread_unhold(struct thread *thread)
+{
+    if (!thread->active)
+        return KERN_FAILURE;
+    if (thread->suspend_count == 0)
+        return KERN_FAILURE;
+    if (--thread->suspend_count == 0)
+        thread_continue(thread);
+    return KERN_SUCCESS;
+}
+
+void thread_settle(struct thread *thread)
+{
+    while (thread->state == THREAD_RUNNING && thread != current_thread() && thread->on_run_queue)
+        sched_yield_to(thread);
+}
+
+void thread_interrupt(struct thread *thread)
+{
+    if (thread->state == THREAD_WAITING && thread->interruptible)
+        thread_wake(thread, WAIT_INTERRUPTED);
+}
+
+/* ---- ending ---------------------------------------------------------------------------------- */
+
+/* THREAD holds nothing of the kernel's but its structure: everything else of it goes. */
+static void thread_detach(struct thread *thread)
+{
+    struct task *task = thread->task;
+    struct ipc_port *self = thread->self;
+    thread->self = NULL;
+    list_remove(&thread->task_link);
+    task->thread_count--;
+    thread_count_all--;
+    task->user_time += thread->user_ticks * (1000000 / HZ);
+    task->system_time += thread->system_ticks * (1000000 / HZ);
+    if (self)
+        port_destroy(self);
+    timer_stop(&thread->depress_timer);
+    port_release_send(thread->self_right);
+    port_release_send(thread->exception);
+    thread->self_right = thread->exception = NULL;
+    if (task->thread_count == 0 && !task->active)
+        vm_map_remove(task->map, 0, MAP_MAX);
+}
+
+/* The running thread ends. */
+static _Noreturn void thread_exit(void)
+{
+    struct thread *thread = current_thread();
+    thread_detach(thread);
+    thread->state = THREAD_DEAD;
+    thread_block();
+    panic("a dead thread runs");
+}
+
+kern_return_t thread_kill(struct thread *thread)
+{
+    if (!thread->active || thread->task == kernel_task)
+        return KERN_FAILURE;
+    thread->active = false;
+    if (thread == current_thread()) {
+        thread_ast(thread);
+        return KERN_SUCCESS;
+    }
+    if (thread->state == THREAD_STOPPED) {
+        /* It is at its way out and holds nothing: no need to run it. */
+        thread_detach(thread);
+        thread->state = THREAD_DEAD;
+        thread_deref(thread);
+        return KERN_SUCCESS;
+    }
+    thread_interrupt(thread);
+    return KERN_SUCCESS;
+}
+
+void ast_taken(struct trap_frame *frame)
+{
+    struct cpu *cpu = cpu_self();
+    struct thread *thread = cpu->thread;
+    (void)frame;
+    uint32_t ast = cpu->ast;
+    cpu->ast = 0;
+    while (unlikely(thread_held(thread))) {
+        if (!thread->active)
+            thread_exit();
+        thread->state = THREAD_STOPPED;
+        thread_block();
+    }
+    if (ast & AST_RESCHEDULE)
+        sched_yield();
+}

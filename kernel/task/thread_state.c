@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading and writing a thread's registers: general ones, segment bases, floating point and vectors. */
+
+#include "thread_state.h"
+
+#include "../mig/mig_types.h"
+#include "mach_i386.s.h"
+#include "task.h"
+
+#include <mach/machine/fp_reg.h>
+
+#define RFLAGS_USER 0x240dd5u  /* CF PF AF ZF SF TF DF OF NT AC ID: what a user may set */
+#define RFLAGS_ALWAYS 0x202u   /* IF and the bit that is always 1 */
+#define XSAVE_LEGACY 512
+#define XSAVE_HEADER 64
+#define MXCSR_MASK 0xffffu
+
+static kern_return_t general_get(struct thread *thread, struct i386_thread_state *state)
+{
+    const struct trap_frame *f = thread_frame(thread);
+    *state = (struct i386_thread_state){
+        .r8 = f->r8, .r9 = f->r9, .r10 = f->r10, .r11 = f->r11, .r12 = f->r12, .r13 = f->r13, .r14 = f->r14, .r15 = f->r15,
+        .rdi = f->rdi, .rsi = f->rsi, .rbp = f->rbp, .rbx = f->rbx, .rdx = f->rdx, .rcx = f->rcx, .rax = f->rax, .rip = f->rip,
+        .cs = (unsigned int)f->cs, .rfl = f->rflags, .ursp = f->rsp, .ss = (unsigned int)f->ss};
+    return KERN_SUCCESS;
+}
+
+static kern_return_t general_set(struct thread *thread, const struct i386_thread_state *s)
+{
+    struct trap_frame *f = thread_frame(thread);
+    *f = (struct trap_frame){
+        .r8 = s->r8, .r9 = s->r9, .r10 = s->r10, .r11 = s->r11, .r12 = s->r12, .r13 = s->r13, .r14 = s->r14, .r15 = s->r15,
+        .rdi = s->rdi, .rsi = s->rsi, .rbp = s->rbp, .rbx = s->rbx, .rdx = s->rdx, .rcx = s->rcx, .rax = s->rax, .rip = s->rip,
+        .cs = SELECTOR_USER_CODE, .rflags = (s->rfl & RFLAGS_USER) | RFLAGS_ALWAYS, .rsp = s->ursp, .ss = SELECTOR_USER_DATA,
+        .vector = 0}; /* back by iretq, which restores every register */
+    if (f->rip >= 0x800000000000)
+        f->rip = 0; /* not canonical for a user: it will fault there */
+    return KERN_SUCCESS;
+}
+
+static bool canonical_user(uint64_t address)
+{
+    return address < 0x800000000000;
+}
+
+static kern_return_t bases_set(struct thread *thread, const struct i386_fsgs_base_state *bases)
+{
+    if (!canonical_user(bases->fs_base) || !canonical_user(bases->gs_base))
+        return KERN_INVALID_ARGUMENT;
+    thread->fs_base = bases->fs_base;
+    thread->gs_base = bases->gs_base;
+    sched_user_bases_load(thread);
+    return KERN_SUCCESS;
+}
+
+/* ---- floating point ---------------------------------------------------------------------------- */
+
+/* The eight x87 registers and their environment in the old format, from the new one (Intel SDM volume 1, chapters 8.1.10 and 10.5). */
+static void old_float_get(struct thread *thread, struct i386_float_state *state)
+{
+    sched_float_save(thread);
+    const unsigned char *area = thread->float_area;
+    struct i386_fp_save *save = (struct i386_fp_save *)state->hw_state;
+    unsigned char *regs = state->hw_state + sizeof *save;
+    memset(state, 0, sizeof *state);
+    state->fpkind = FP_387X;
+    state->initialized = 1;
+    uint16_t control, status;
+    memcpy(&control, area, 2);
+    memcpy(&status, area + 2, 2);
+    uint32_t words[3] = {0xffff0000u | control, 0xffff0000u | status, 0xffff0000u};
+    uint16_t tags = 0;
+    for (unsigned int i = 0; i < 8; i++)
+        tags |= (uint16_t)((area[4] & 1u << i ? 0u : 3u) << (2 * i));
+    words[2] |= tags;
+    memcpy(save, words, sizeof words);
+    for (unsigned int i = 0; i < 8; i++)
+        memcpy(regs + 10 * i, area + 32 + 16 * i, 10);
+}
+
+static void old_float_set(struct thread *thread, const struct i386_float_state *state)
+{
+    sched_float_drop(thread);
+    if (!state->initialized) {
+        cpu_float_init(thread->float_area);
+        return;
+    }
+    unsigned char *area = thread->float_area;
+    const unsigned char *regs = state->hw_state + sizeof(struct i386_fp_save);
+    uint32_t words[3];
+    memcpy(words, state->hw_state, sizeof words);
+    memcpy(area, &words[0], 2);
+    memcpy(area + 2, &words[1], 2);
+    area[4] = 0;
+    for (unsigned int i = 0; i < 8; i++)
+        if ((words[2] >> (2 * i) & 3) != 3)
+            area[4] |= (unsigned char)(1u << i);
+    for (unsigned int i = 0; i < 8; i++)
+        memcpy(area + 32 + 16 * i, regs + 10 * i, 10);
+    area[XSAVE_LEGACY] |= 1; /* XSTATE_BV: x87 is there */
+}
+
+static kern_return_t xfloat_set(struct thread *thread, const struct i386_xfloat_state *state)
+{
+    sched_float_drop(thread);
+    cpu_float_init(thread->float_area);
+    if (!state->initialized)
+        return KERN_SUCCESS;
+    memcpy(thread->float_area, state->hw_state, cpu_float_size);
+    /* Only what xrstor accepts: defined MXCSR bits, features that are on, a clear header. */
+    unsigned char *area = thread->float_area;
+    uint32_t mxcsr;
+    memcpy(&mxcsr, area + 24, 4);
+    mxcsr &= MXCSR_MASK;
+    memcpy(area + 24, &mxcsr, 4);
+    uint64_t features;
+    memcpy(&features, area + XSAVE_LEGACY, 8);
+    features &= cpu_float_features;
+    memset(area + XSAVE_LEGACY, 0, XSAVE_HEADER);
+    memcpy(area + XSAVE_LEGACY, &features, 8);
+    return KERN_SUCCESS;
+}
+
+static size_t xfloat_words(void)
+{
+    return (sizeof(struct i386_xfloat_state) + cpu_float_size) / sizeof(unsigned int);
+}
+
+kern_return_t rpc_i386_get_xstate_size(host_t host, vm_size_t *size)
+{
+    *size = sizeof(struct i386_xfloat_state) + cpu_float_size;
+    return host ? KERN_SUCCESS : KERN_INVALID_ARGUMENT;
+}
+
+/* ---- by flavor ------------------------------------------------------------------------------------ */
+
+static kern_return_t room(mach_msg_type_number_t *count, size_t words)
+{
+    if (*count < words)
+        return KERN_INVALID_ARGUMENT;
+    *count = (mach_msg_type_number_t)words;
+    return KERN_SUCCESS;
+}
+
+kern_return_t thread_state_get(struct thread *thread, int flavor, thread_state_t state, mach_msg_type_number_t *count)
+{
+    kern_return_t kr;
+    switch (flavor) {
+    case i386_THREAD_STATE:
+    case i386_REGS_SEGS_STATE:
+        kr = room(count, i386_THREAD_STATE_COUNT);
+        return kr ? kr : general_get(thread, (struct i386_thread_state *)state);
+    case i386_FSGS_BASE_STATE:
+        kr = room(count, i386_FSGS_BASE_STATE_COUNT);
+        if (kr == KERN_SUCCESS)
+            *(struct i386_fsgs_base_state *)state = (struct i386_fsgs_base_state){thread->fs_base, thread->gs_base};
+        return kr;
+    case i386_FLOAT_STATE:
+        kr = room(count, i386_FLOAT_STATE_COUNT);
+        if (kr == KERN_SUCCESS)
+            old_float_get(thread, (struct i386_float_state *)state);
+        return kr;
+    case i386_XFLOAT_STATE:
+        kr = room(count, xfloat_words());
+        if (kr == KERN_SUCCESS) {
+            struct i386_xfloat_state *xfloat = (struct i386_xfloat_state *)state;
+            *xfloat = (struct i386_xfloat_state){.fpkind = FP_387X, .initialized = 1, .fp_save_kind = FP_387X};
+            sched_float_save(thread);
+            memcpy(xfloat->hw_state, thread->float_area, cpu_float_size);
+        }
+        return kr;
+    default:
+        return KERN_INVALID_ARGUMENT;
+    }
+}
+
+kern_return_t thread_state_set(struct thread *thread, int flavor, const thread_state_t state, mach_msg_type_number_t count)
+{
+    switch (flavor) {
+    case i386_THREAD_STATE:
+    case i386_REGS_SEGS_STATE:
+        return count < i386_THREAD_STATE_COUNT ? KERN_INVALID_ARGUMENT : general_set(thread, (const struct i386_thread_state *)state);
+    case i386_FSGS_BASE_STATE:
+        return count < i386_FSGS_BASE_STATE_COUNT ? KERN_INVALID_ARGUMENT
+                                                  : bases_set(thread, (const struct i386_fsgs_base_state *)state);
+    case i386_FLOAT_STATE:
+        if (count < i386_FLOAT_STATE_COUNT)
+            return KERN_INVALID_ARGUMENT;
+        old_float_set(thread, (const struct i386_float_state *)state);
+        return KERN_SUCCESS;
+    case i386_XFLOAT_STATE:
+        return count < xfloat_words() ? KERN_INVALID_ARGUMENT : xfloat_set(thread, (const struct i386_xfloat_state *)state);
+    default:
+        return KERN_INVALID_ARGUMENT;
+    }
+}
+
+/* thread_set_self_state: flavors that do not replace the trap's own frame. */
+kern_return_t trap_thread_set_self_state(int flavor, uint64_t user, mach_msg_type_number_t count)
+{
+    struct i386_fsgs_base_state bases;
+    if (flavor != i386_FSGS_BASE_STATE || count < i386_FSGS_BASE_STATE_COUNT)
+        return KERN_INVALID_ARGUMENT;
+    if (!copy_from_user(&bases, user, sizeof bases))
+        return KERN_INVALID_ADDRESS;
+    return bases_set(current_thread(), &bases);
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Page faults: from an address to a page.
+
+   object_fault goes down the chain of shadows until it finds the page, asks a pager, or comes to the end (zeros).  Whatever may block
+   starts it over from the beginning, by FAULT_RETRY: while the kernel slept, pages, objects and maps may have become others.  */
+
+#include "../arch/x86_64/cpu.h"
+#include "../ipc/ipc.h"
+#include "../task/task.h"
+#include "map.h"
+#include "object.h"
+#include "pager.h"
+#include "pageout.h"
+
+static enum fault_result wait_result_of(enum wait_result result)
+{
+    return result == WAIT_INTERRUPTED ? FAULT_INTERRUPTED : FAULT_RETRY;
+}
+
+/* Waits for PAGE of OBJECT to be no longer busy. */
+static enum fault_result busy_wait(struct vm_object *object, struct page *page, bool interruptible)
+{
+    object_ref(object);
+    page->wanted = true;
+    enum fault_result result = wait_result_of(thread_sleep(page, interruptible));
+    object_deref(object);
+    return result;
+}
+
+/* A page for OFFSET of OBJECT, inserted, contents undefined; NULL: no memory just now, and the caller must start over (or give up). */
+static struct page *page_make(struct vm_object *object, uint64_t offset, enum fault_result *result)
+{
+    if (likely(page_counts.free > page_free_reserved)) {
+        struct page *page = page_alloc(0, UINT64_MAX);
+        if (page_counts.free < page_free_minimum)
+            pageout_wake();
+        page_insert(page, object, offset);
+        return page;
+    }
+    object_ref(object);
+    *result = pageout_wait() ? FAULT_RETRY : FAULT_NO_MEMORY;
+    object_deref(object);
+    return NULL;
+}
+
+static enum fault_result pager_ask(struct vm_object *object, uint64_t offset, vm_prot_t access, bool interruptible)
+{
+    enum fault_result result;
+    if (!object->alive || !object->pager->active)
+        return FAULT_ERROR;
+    if (!object->pager_ready) {
+        object_ref(object);
+        result = wait_result_of(thread_sleep(&object->pager_ready, interruptible));
+        object_deref(object);
+        return result;
+    }
+    struct page *page = page_make(object, offset, &result);
+    if (page == NULL)
+        return result;
+    page->busy = page->absent = true;
+    current_task()->pageins++;
+    if (memory_object_data_request(object->pager, object->control, offset, PAGE_SIZE, access)) {
+        page_discard(page);
+        return FAULT_ERROR;
+    }
+    /* Sending may have run the pager already. */
+    if (page_lookup(object, offset) != page || !page->busy)
+        return FAULT_RETRY;
+    return busy_wait(object, page, interruptible);
+}
+
+static enum fault_result unlock_ask(struct vm_object *object, struct page *page, vm_prot_t access, bool interruptible)
+{
+    if (!object->alive || !object->pager || !object->pager->active)
+        return FAULT_ERROR;
+    if (!page->unlock_requested || (access & ~page->unlock_access)) {
+        page->unlock_requested = true;
+        page->unlock_access |= access;
+        memory_object_data_unlock(object->pager, object->control, page->offset, PAGE_SIZE, access);
+    }
+    return busy_wait(object, page, interruptible);
+}
+
+/* Before the page of OBJECT at OFFSET is written: those that copied the object keep what it was. */
+static enum fault_result copy_push(struct vm_object *object, struct page *page, uint64_t offset)
+{
+    struct vm_object *copy = object->copy;
+    enum fault_result result = FAULT_DONE;
+    if (offset < copy->shadow_offset || offset - copy->shadow_offset >= copy->size)
+        return FAULT_DONE;
+    uint64_t at = offset - copy->shadow_offset;
+    if (page_lookup(copy, at))
+        return FAULT_DONE;
+    struct page *kept = page_make(copy, at, &result);
+    if (kept == NULL)
+        return result;
+    page_copy(kept, page);
+    kept->dirty = true;
+    page_activate(kept);
+    pmap_page_protect(page, VM_PROT_NONE);
+    return FAULT_DONE;
+}
+
+/* The page that PAGE, found below OBJECT, becomes when it is written. */
+static enum fault_result copy_up(struct vm_object *object, uint64_t offset, struct page *source, struct page **page)
+{
+    enum fault_result result = FAULT_DONE;
+    if (object->shadow->refs == 1) {
+        /* Nobody else sees what is below: the page may simply move up. */
+        object_collapse(object);
+        *page = page_lookup(object, offset);
+        if (*page)
+            return FAULT_DONE;
+        return FAULT_RETRY;
+    }
+    struct page *own = page_make(object, offset, &result);
+    if (own == NULL)
+        return result;
+    page_copy(own, source);
+    own->dirty = true;
+    page_activate(source);
+    /* Others that map this object have the old page. */
+    if (object->refs > 1)
+        pmap_page_protect(source, VM_PROT_NONE);
+    current_task()->cow_faults++;
+    *page = own;
+    return FAULT_DONE;
+}
+
+static enum fault_result zero_fill(struct vm_object *object, uint64_t offset, struct page **page)
+{
+    enum fault_result result = FAULT_DONE;
+    *page = page_make(object, offset, &result);
+    if (*page == NULL)
+        return result;
+    page_zero(*page);
+    current_task()->zero_fills++;
+    return FAULT_DONE;
+}
+
+/* A resident page was found in OBJECT: may it be used for ACCESS? */
+static enum fault_result page_usable(struct vm_object *object, struct page *page, vm_prot_t access, bool interruptible)
+{
+    if (page->busy)
+        return busy_wait(object, page, interruptible);
+    if (page->error) {
+        page_discard(page);
+        return FAULT_ERROR;
+    }
+    if (page->lock & access)
+        return unlock_ask(object, page, access, interruptible);
+    return FAULT_DONE;
+}
+
+enum fault_result object_fault(struct vm_object *first, uint64_t first_offset, vm_prot_t access, bool interruptible, struct page **result,
+                               bool *read_only)
+{
+    struct vm_object *object = first;
+    uint64_t offset = first_offset;
+    struct page *page;
+    *read_only = false;
+    while ((page = page_lookup(object, offset)) == NULL) {
+        if (object->pager)
+            return pager_ask(object, offset, object == first ? access : access & ~VM_PROT_WRITE, interruptible);
+        if (object->shadow == NULL)
+            break;
+        offset += object->shadow_offset;
+        object = object->shadow;
+    }
+    enum fault_result fault;
+    if (page == NULL) {
+        fault = zero_fill(first, first_offset, &page);
+        if (fault)
+            return fault;
+    } else {
+        fault = page_usable(object, page, object == first ? access : access & ~VM_PROT_WRITE, interruptible);
+        if (fault)
+            return fault;
+        if (object != first && (access & VM_PROT_WRITE)) {
+            fault = copy_up(first, first_offset, page, &page);
+            if (fault)
+                return fault;
+        } else if (object != first) {
+            *read_only = true;
+        }
+    }
+    if (first->copy) {
+        if (access & VM_PROT_WRITE) {
+            fault = copy_push(first, page, first_offset);
+            if (fault)
+                return fault;
+        } else {
+            *read_only = true;
+        }
+    }
+    *result = page;
+    return FAULT_DONE;
+}
+
+/* ---- faults in a map ---------------------------------------------------------------------- */
+
+static kern_return_t physical_fault(struct vm_map *map, struct map_entry *entry, uint64_t address)
+{
+    struct vm_object *object = entry->object;
+    uint64_t offset = entry->offset + (address - entry->start);
+    if (offset >= object->size)
+        return KERN_MEMORY_ERROR;
+    return pmap_enter(map->pmap, address, object->physical + offset, NULL, entry->protection, object->uncached) ? KERN_SUCCESS
+                                                                                                               : KERN_RESOURCE_SHORTAGE;
+}
+
+/* The entry for ADDRESS, with an object that ACCESS can go to. */
+static kern_return_t entry_prepare(struct vm_map *map, uint64_t address, vm_prot_t access, struct map_entry **result)
+{
+    struct map_entry *entry = map_lookup(map, address);
+    if (entry == NULL)
+        return KERN_INVALID_ADDRESS;
+    if ((entry->protection & access) != access)
+        return KERN_PROTECTION_FAILURE;
+    if (entry->object == NULL) {
+        entry->object = object_create(entry->end - entry->start);
+        entry->offset = 0;
+        entry->needs_copy = false;
+        if (entry->object == NULL)
+            return KERN_RESOURCE_SHORTAGE;
+    } else if (entry->needs_copy && (access & VM_PROT_WRITE)) {
+        if (!object_shadow(&entry->object, &entry->offset, entry->end - entry->start))
+            return KERN_RESOURCE_SHORTAGE;
+        entry->needs_copy = false;
+    }
+    *result = entry;
+    return KERN_SUCCESS;
+}
+
+static void page_enter(struct vm_map *map, struct map_entry *entry, uint64_t address, struct page *page, vm_prot_t access, bool read_only)
+{
+    vm_prot_t protection = entry->protection & ~page->lock;
+    if (read_only || entry->needs_copy)
+        protection &= ~VM_PROT_WRITE;
+    if (protection & VM_PROT_WRITE) {
+        page->object->writable = true;
+        if (access & VM_PROT_WRITE)
+            page->dirty = true;
+    }
+    pmap_enter(map->pmap, address, page_physical(page), page, protection, false);
+}
+
+kern_return_t vm_fault(struct vm_map *map, uint64_t address, vm_prot_t access, bool wire, bool interruptible)
+{
+    address = align_down(address, PAGE_SIZE);
+    current_task()->faults++;
+    for (;;) {
+        struct map_entry *entry;
+        kern_return_t kr = entry_prepare(map, address, access, &entry);
+        if (kr)
+            return kr;
+        if (entry->object->is_physical)
+            return physical_fault(map, entry, address);
+        struct page *page;
+        bool read_only;
+        switch (object_fault(entry->object, entry->offset + (address - entry->start), access, interruptible, &page, &read_only)) {
+        case FAULT_RETRY:
+            continue;
+        case FAULT_ERROR:
+            return KERN_MEMORY_ERROR;
+        case FAULT_NO_MEMORY:
+            return KERN_RESOURCE_SHORTAGE;
+        case FAULT_INTERRUPTED:
+            return KERN_ABORTED;
+        case FAULT_DONE:
+            break;
+        }
+        page_enter(map, entry, address, page, access, read_only);
+        if (wire)
+            page_wire(page);
+        else
+            page_activate(page);
+        return KERN_SUCCESS;
+    }
+}

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Address spaces: their entries, and the operations on ranges of them. */
+
+#include "map.h"
+
+#include "../arch/x86_64/cpu.h"
+#include "../task/task.h"
+
+static struct cache map_cache, entry_cache;
+
+void map_init(void)
+{
+    cache_init(&map_cache, "map", sizeof(struct vm_map));
+    cache_init(&entry_cache, "map entry", sizeof(struct map_entry));
+}
+
+struct map_entry *entry_alloc(void)
+{
+    return cache_alloc(&entry_cache);
+}
+
+void entry_free(struct map_entry *entry)
+{
+    cache_free(&entry_cache, entry);
+}
+
+struct vm_map *map_create(void)
+{
+    struct vm_map *map = cache_alloc(&map_cache);
+    struct pmap *pmap = map ? pmap_create() : NULL;
+    if (pmap == NULL) {
+        if (map)
+            cache_free(&map_cache, map);
+        return NULL;
+    }
+    *map = (struct vm_map){.refs = 1, .pmap = pmap};
+    list_init(&map->entries);
+    return map;
+}
+
+void map_ref(struct vm_map *map)
+{
+    map->refs++;
+}
+
+void map_deref(struct vm_map *map)
+{
+    if (--map->refs > 0)
+        return;
+    vm_map_remove(map, 0, MAP_MAX);
+    if (cpu_self()->pmap == map->pmap)
+        pmap_activate(NULL);
+    pmap_destroy(map->pmap);
+    cache_free(&map_cache, map);
+}
+
+/* ---- the treap --------------------------------------------------------------------------- */
+
+static uint32_t random_weight(void)
+{
+    static uint32_t state = 2463534242u;
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^= state << 5;
+    return state;
+}
+
+static void child_replace(struct vm_map *map, struct map_entry *parent, struct map_entry *old, struct map_entry *new)
+{
+    if (parent == NULL)
+        map->root = new;
+    else if (parent->left == old)
+        parent->left = new;
+    else
+        parent->right = new;
+    if (new)
+        new->parent = parent;
+}
+
+/* ENTRY and its parent change places. */
+static void rotate_up(struct vm_map *map, struct map_entry *entry)
+{
+    struct map_entry *parent = entry->parent, *inner;
+    child_replace(map, parent->parent, parent, entry);
+    if (parent->left == entry) {
+        inner = entry->right;
+        entry->right = parent;
+        parent->left = inner;
+    } else {
+        inner = entry->left;
+        entry->left = parent;
+        parent->right = inner;
+    }
+    parent->parent = entry;
+    if (inner)
+        inner->parent = parent;
+}
+
+/* Links ENTRY behind PREV in the list (NULL: in front) and into the tree. */
+static void entry_link(struct vm_map *map, struct map_entry *prev, struct map_entry *entry)
+{
+    list_prepend(prev ? &prev->link : &map->entries, &entry->link);
+    entry->left = entry->right = entry->parent = NULL;
+    entry->weight = random_weight();
+    struct map_entry **at = &map->root, *parent = NULL;
+    while (*at) {
+        parent = *at;
+        at = entry->start < parent->start ? &parent->left : &parent->right;
+    }
+    *at = entry;
+    entry->parent = parent;
+    while (entry->parent && entry->parent->weight < entry->weight)
+        rotate_up(map, entry);
+    map->count++;
+    map->size += entry->end - entry->start;
+}
+
+static void entry_unlink(struct vm_map *map, struct map_entry *entry)
+{
+    while (entry->left || entry->right) {
+        struct map_entry *left = entry->left, *right = entry->right;
+        rotate_up(map, right == NULL || (left && left->weight > right->weight) ? left : right);
+    }
+    child_replace(map, entry->parent, entry, NULL);
+    list_remove(&entry->link);
+    map->count--;
+    map->size -= entry->end - entry->start;
+    if (map->hint == entry)
+        map->hint = NULL;
+}
+
+struct map_entry *map_lookup_above(struct vm_map *map, uint64_t address)
+{
+    struct map_entry *best = NULL;
+    for (struct map_entry *entry = map->root; entry;) {
+        if (entry->end > address) {
+            best = entry;
+            entry = entry->left;
+        } else {
+            entry = entry->right;
+        }
+    }
+    return best;
+}
+
+struct map_entry *map_lookup(struct vm_map *map, uint64_t address)
+{
+    struct map_entry *entry = map->hint;
+    if (entry && address >= entry->start && address < entry->end)
+        return entry;
+    entry = map_lookup_above(map, address);
+    if (entry == NULL || entry->start > address)
+        return NULL;
+    map->hint = entry;
+    return entry;
+}
+
+static inline struct map_entry *entry_prev(const struct vm_map *map, const struct map_entry *entry)
+{
+    return entry->link.prev == &map->entries ? NULL : list_entry(entry->link.prev, struct map_entry, link);
+}
+
+/* The last entry that begins below ADDRESS, or NULL. */
+static struct map_entry *entry_below(struct vm_map *map, uint64_t address)
+{
+    struct map_entry *above = map_lookup_above(map, address);
+    if (above == NULL)
+        return list_empty(&map->entries) ? NULL : list_entry(map->entries.prev, struct map_entry, link);
+    return above->start < address ? above : entry_prev(map, above);
+}
+
+/* ---- clipping ---------------------------------------------------------------------------------- */
+
+/* Cuts ENTRY in two at ADDRESS, which is inside. */
+static bool entry_split(struct vm_map *map, struct map_entry *entry, uint64_t address)
+{
+    struct map_entry *upper = entry_alloc();
+    if (upper == NULL)
+        return false;
+    *upper = *entry;
+    upper->start = address;
+    upper->offset += address - entry->start;
+    if (upper->object)
+        object_ref(upper->object);
+    map->size -= entry->end - address;
+    entry->end = address;
+    entry_link(map, entry, upper);
+    return true;
+}
+
+bool map_clip_start(struct vm_map *map, struct map_entry *entry, uint64_t address)
+{
+    return address <= entry->start || entry_split(map, entry, address);
+}
+
+bool map_clip_end(struct vm_map *map, struct map_entry *entry, uint64_t address)
+{
+    return address >= entry->end || entry_split(map, entry, address);
+}
+
+/* The first entry of [START, END), cut at both ends of the range; NULL with *ERROR, or none is there. */
+static struct map_entry *range_clip(struct vm_map *map, uint64_t start, uint64_t end, kern_return_t *error)
+{
+    struct map_entry *first = map_lookup_above(map, start), *last = map_lookup(map, end - 1);
+    *error = KERN_RESOURCE_SHORTAGE;
+    if (last && !map_clip_end(map, last, end))
+        return NULL;
+    if (first && first->start < start) {
+        if (!map_clip_start(map, first, start))
+            return NULL;
+        first = map_next(map, first);
+    }
+    *error = KERN_SUCCESS;
+    return first && first->start < end ? first : NULL;
+}
+
+/* ---- mapping --------------------------------------------------------------------------------------- */
+
+kern_return_t map_find_space(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask)
+{
+    uint64_t start = (max(*address, MAP_MIN) + mask) & ~mask;
+    struct map_entry *entry = map_lookup_above(map, start);
+    while (start + size <= MAP_MAX && start + size > start) {
+        if (entry == NULL || start + size <= entry->start) {
+            *address = start;
+            return KERN_SUCCESS;
+        }
+        start = (entry->end + mask) & ~mask;
+        while (entry && entry->end <= start)
+            entry = map_next(map, entry);
+    }
+    return KERN_NO_SPACE;
+}
+
+/* ENTRY may simply grow to END: zeros behind zeros. */
+static bool entry_extend(struct vm_map *map, struct map_entry *entry, uint64_t start, uint64_t end, vm_prot_t protection,
+                         vm_prot_t max_protection, vm_inherit_t inheritance)
+{
+    if (entry == NULL || entry->end != start || entry->wired || entry->shared || entry->needs_copy ||
+        entry->protection != protection || entry->max_protection != max_protection || entry->inheritance != inheritance)
+        return false;
+    struct vm_object *object = entry->object;
+    if (object) {
+        uint64_t behind = entry->offset + (entry->end - entry->start);
+        if (!object->internal || object->refs > 1 || object->shadow || object->copy || object->pager || object->size > behind)
+            return false;
+        object->size = behind + (end - start);
+    }
+    map->size += end - entry->end;
+    entry->end = end;
+    return true;
+}
+
+kern_return_t map_enter(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask, bool anywhere, struct vm_object *object,
+                        uint64_t offset, bool needs_copy, bool shared, vm_prot_t protection, vm_prot_t max_protection, vm_inherit_t inheritance)
+{
+    if (size == 0 || size > MAP_MAX)
+        return size == 0 ? KERN_INVALID_ARGUMENT : KERN_NO_SPACE;
+    if (anywhere) {
+        kern_return_t kr = map_find_space(map, address, size, mask);
+        if (kr)
+            return kr;
+    } else {
+        if (*address + size > MAP_MAX || *address + size < *address)
+            return KERN_INVALID_ADDRESS;
+        struct map_entry *above = map_lookup_above(map, *address);
+        if (above && above->start < *address + size)
+            return KERN_NO_SPACE;
+    }
+    struct map_entry *below = entry_below(map, *address);
+    if (object == NULL && entry_extend(map, below, *address, *address + size, protection, max_protection, inheritance))
+        return KERN_SUCCESS;
+    struct map_entry *entry = entry_alloc();
+    if (entry == NULL)
+        return KERN_RESOURCE_SHORTAGE;
+    *entry = (struct map_entry){.start = *address, .end = *address + size, .object = object, .offset = offset,
+                                .protection = protection, .max_protection = max_protection, .inheritance = inheritance,
+                                .needs_copy = needs_copy, .shared = shared};
+    entry_link(map, below, entry);
+    map->hint = entry;
+    if (unlikely(map->wire_future))
+        return vm_map_wire(map, entry->start, entry->end, map->wire_future_access & protection);
+    return KERN_SUCCESS;
+}
+
+kern_return_t vm_map_allocate(struct vm_map *map, uint64_t *address, uint64_t size, bool anywhere)
+{
+    return map_enter(map, address, size, 0xfff, anywhere, NULL, 0, false, false, VM_PROT_DEFAULT, VM_PROT_ALL, VM_INHERIT_DEFAULT);
+}
+
+/* Takes away the wirings of ENTRY's pages. */
+static void entry_unwire(struct vm_map *map, struct map_entry *entry)
+{
+    entry->wired = 0;
+    map->wired_bytes -= entry->end - entry->start;
+    for (uint64_t at = entry->start; at < entry->end; at += PAGE_SIZE) {
+        uint64_t physical = pmap_extract(map->pmap, at);
+        if (physical == 0 || physical >= page_limit)
+            continue;
+        struct page *page = page_of_physical(physical);
+        if (page->managed && page->wired)
+            page_unwire(page);
+    }
+}
+
+static void entry_remove(struct vm_map *map, struct map_entry *entry)
+{
+    if (entry->wired)
+        entry_unwire(map, entry);
+    if (entry->object) {
+        pmap_remove(map->pmap, entry->start, entry->end);
+        /* Anonymous memory that others use too need not keep pages that only this entry could see. */
+        object_deref(entry->object);
+    }
+    entry_unlink(map, entry);
+    entry_free(entry);
+}
+
+void vm_map_remove(struct vm_map *map, uint64_t start, uint64_t end)
+{
+    kern_return_t error;
+    struct map_entry *entry = range_clip(map, start, end, &error);
+    if (error)
+        kprintf("vm: no memory to deallocate %lx-%lx\n", start, end);
+    while (entry && entry->start < end) {
+        struct map_entry *next = map_next(map, entry);
+        entry_remove(map, entry);
+        entry = next;
+    }
+}
+
+bool vm_map_check(struct vm_map *map, uint64_t start, uint64_t end, vm_prot_t protection)
+{
+    while (start < end) {
+        struct map_entry *entry = map_lookup(map, start);
+        if (entry == NULL || (entry->protection & protection) != protection)
+            return false;
+        start = entry->end;
+    }
+    return true;
+}
+
+kern_return_t vm_map_protect(struct vm_map *map, uint64_t start, uint64_t end, vm_prot_t protection, bool set_maximum)
+{
+    kern_return_t error;
+    struct map_entry *first = range_clip(map, start, end, &error);
+    if (error)
+        return error;
+    uint64_t at = start;
+    for (struct map_entry *entry = first; entry && entry->start < end; entry = map_next(map, entry)) {
+        if (entry->start != at)
+            return KERN_NO_SPACE;
+        if (~entry->max_protection & protection)
+            return KERN_PROTECTION_FAILURE;
+        at = entry->end;
+    }
+    if (at != end)
+        return KERN_NO_SPACE;
+    for (struct map_entry *entry = first; entry && entry->start < end; entry = map_next(map, entry)) {
+        vm_prot_t old = entry->protection;
+        if (set_maximum) {
+            entry->max_protection = protection;
+            entry->protection &= protection;
+        } else {
+            entry->protection = protection;
+        }
+        if (entry->object && (old & ~entry->protection))
+            pmap_protect(map->pmap, entry->start, entry->end, entry->protection);
+    }
+    return KERN_SUCCESS;
+}
+
+kern_return_t vm_map_inherit(struct vm_map *map, uint64_t start, uint64_t end, vm_inherit_t inheritance)
+{
+    kern_return_t error;
+    struct map_entry *entry = range_clip(map, start, end, &error);
+    for (; entry && entry->start < end; entry = map_next(map, entry))
+        entry->inheritance = inheritance;
+    return error;
+}
+
+/* ---- wiring -------------------------------------------------------------------------------------------- */
+
+/* Brings in the pages of one entry; the map may have changed afterwards, the entry be gone. */
+static kern_return_t range_wire(struct vm_map *map, uint64_t start, uint64_t end, vm_prot_t access)
+{
+    for (uint64_t at = start; at < end; at += PAGE_SIZE) {
+        kern_return_t kr = vm_fault(map, at, access, true, false);
+        if (kr)
+            return kr;
+    }
+    return KERN_SUCCESS;
+}
+
+kern_return_t vm_map_wire(struct vm_map *map, uint64_t start, uint64_t end, vm_prot_t access)
+{
+    kern_return_t error;
+    struct map_entry *entry = range_clip(map, start, end, &error);
+    if (error)
+        return error;
+    if (access && !vm_map_check(map, start, end, access))
+        return vm_map_check(map, start, end, VM_PROT_NONE) ? KERN_PROTECTION_FAILURE : KERN_NO_SPACE;
+    while (entry && entry->start < end) {
+        uint64_t from = entry->start, to = entry->end;
+        if (!access && entry->wired && --entry->wired == 0) {
+            entry->wired = 1;
+            entry_unwire(map, entry);
+        } else if (access && entry->wired++ == 0) {
+            map->wired_bytes += to - from;
+            kern_return_t kr = range_wire(map, from, to, access);
+            if (kr)
+                return kr;
+        }
+        entry = map_lookup_above(map, to);
+    }
+    return KERN_SUCCESS;
+}
+
+/* ---- inheritance ------------------------------------------------------------------------------------------ */
+
+/* Both maps see the same from now on. */
+static bool entry_share(struct map_entry *entry, struct map_entry *child)
+{
+    if (entry->object == NULL) {
+        entry->object = object_create(entry->end - entry->start);
+        entry->offset = 0;
+        if (entry->object == NULL)
+            return false;
+    } else if (entry->needs_copy) {
+        if (!object_shadow(&entry->object, &entry->offset, entry->end - entry->start))
+            return false;
+        entry->needs_copy = false;
+    }
+    entry->shared = child->shared = true;
+    child->object = entry->object;
+    child->offset = entry->offset;
+    child->needs_copy = false;
+    object_ref(entry->object);
+    return true;
+}
+
+static bool entry_fork(struct vm_map *parent, struct map_entry *entry, struct vm_map *map)
+{
+    struct map_entry *child = entry_alloc();
+    if (child == NULL)
+        return false;
+    *child = *entry;
+    child->wired = 0;
+    bool good = entry->inheritance == VM_INHERIT_SHARE ? entry_share(entry, child) : entry_copy(parent, entry, child);
+    if (!good) {
+        entry_free(child);
+        return false;
+    }
+    entry_link(map, list_empty(&map->entries) ? NULL : list_entry(map->entries.prev, struct map_entry, link), child);
+    return true;
+}
+
+struct vm_map *map_fork(struct vm_map *parent)
+{
+    struct vm_map *map = map_create();
+    if (map == NULL)
+        return NULL;
+    list_for_each(link, &parent->entries) {
+        struct map_entry *entry = list_entry(link, struct map_entry, link);
+        if (entry->inheritance != VM_INHERIT_NONE && !entry_fork(parent, entry, map)) {
+            map_deref(map);
+            return NULL;
+        }
+    }
+    return map;
+}

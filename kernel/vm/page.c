@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Pages of memory objects: finding them by object and offset, and the queues by which pageout chooses. */
+
+#include "page.h"
+
+#include "../task/sched.h"
+#include "object.h"
+#include "pageout.h"
+
+static struct page **buckets; /* 2^n lists of pages by object and offset */
+static unsigned int bucket_shift;
+
+struct list page_active_queue = LIST_INIT(page_active_queue);
+struct list page_inactive_queue = LIST_INIT(page_inactive_queue);
+
+void page_hash_init(void)
+{
+    unsigned int log = 10;
+    while (1ul << log < page_counts.total / 2)
+        log++;
+    buckets = kalloc(sizeof *buckets << log);
+    if (buckets == NULL)
+        panic("no memory for the table of pages");
+    memset(buckets, 0, sizeof *buckets << log);
+    bucket_shift = 64 - log;
+}
+
+static inline struct page **bucket_of(const struct vm_object *object, uint64_t offset)
+{
+    uint64_t key = ((uint64_t)object >> 5) + (offset >> PAGE_SHIFT);
+    return &buckets[key * 0x9e3779b97f4a7c15 >> bucket_shift];
+}
+
+struct page *page_lookup(const struct vm_object *object, uint64_t offset)
+{
+    if (object->resident == 0)
+        return NULL;
+    for (struct page *page = *bucket_of(object, offset); page; page = page->hash_next)
+        if (page->object == object && page->offset == offset)
+            return page;
+    return NULL;
+}
+
+void page_insert(struct page *page, struct vm_object *object, uint64_t offset)
+{
+    struct page **bucket = bucket_of(object, offset);
+    page->object = object;
+    page->offset = offset;
+    page->hash_next = *bucket;
+    *bucket = page;
+    list_append(&object->pages, &page->link);
+    object->resident++;
+}
+
+void page_remove(struct page *page)
+{
+    struct vm_object *object = page->object;
+    struct page **link = bucket_of(object, page->offset);
+    while (*link != page)
+        link = &(*link)->hash_next;
+    *link = page->hash_next;
+    list_remove(&page->link);
+    object->resident--;
+    page->object = NULL;
+}
+
+void page_rename(struct page *page, struct vm_object *object, uint64_t offset)
+{
+    page_remove(page);
+    page_insert(page, object, offset);
+}
+
+struct page *page_grab(void)
+{
+    for (;;) {
+        if (likely(page_counts.free > page_free_reserved) || current_thread_is_pageout()) {
+            struct page *page = page_alloc(0, UINT64_MAX);
+            if (page) {
+                page->busy = true;
+                if (unlikely(page_counts.free < page_free_minimum))
+                    pageout_wake();
+                return page;
+            }
+        }
+        if (!pageout_wait())
+            return NULL;
+    }
+}
+
+static void queue_leave(struct page *page)
+{
+    if (page->active)
+        page_counts.active--;
+    if (page->inactive)
+        page_counts.inactive--;
+    page->active = page->inactive = false;
+    list_remove(&page->queue);
+}
+
+void page_activate(struct page *page)
+{
+    if (page->active || page->wired || page->private_memory)
+        return;
+    queue_leave(page);
+    page->active = true;
+    page_counts.active++;
+    list_append(&page_active_queue, &page->queue);
+}
+
+void page_deactivate(struct page *page)
+{
+    if (page->inactive || page->wired || page->private_memory)
+        return;
+    queue_leave(page);
+    page->inactive = true;
+    page_counts.inactive++;
+    list_append(&page_inactive_queue, &page->queue);
+}
+
+void page_wire(struct page *page)
+{
+    if (page->wired++ == 0) {
+        queue_leave(page);
+        page_counts.wired++;
+    }
+}
+
+void page_unwire(struct page *page)
+{
+    assert(page->wired > 0);
+    if (--page->wired == 0) {
+        page_counts.wired--;
+        page_activate(page);
+    }
+}
+
+void page_wakeup(struct page *page)
+{
+    page->busy = false;
+    if (page->wanted) {
+        page->wanted = false;
+        thread_wakeup(page);
+    }
+}
+
+void page_wait(struct page *page)
+{
+    page->wanted = true;
+    thread_sleep(page, false);
+}
+
+void page_discard(struct page *page)
+{
+    if (page->mapping.pmap)
+        pmap_page_protect(page, VM_PROT_NONE);
+    if (page->object)
+        page_remove(page);
+    if (page->wired) {
+        page->wired = 0;
+        page_counts.wired--;
+    }
+    queue_leave(page);
+    page_wakeup(page);
+    if (!page->private_memory)
+        page_free(page, 0);
+}

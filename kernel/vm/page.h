@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Physical pages: the allocator, and what is known of each page.
+
+   Every page of memory that the boot loader reported usable has a struct page.  Free ones are in a buddy system, by zone (below 16 MiB,
+   below 4 GiB, the rest), so that contiguous memory below a limit can be had; the rest belong to the kernel (tables, slabs,
+   stacks) or to a memory object.
+
+   A page of an object is `busy` while somebody fills, empties or moves it: others that need it wait for the event &page and look it
+   up again.  It is `wired` as long as somebody counts on its staying.  Lock: the kernel lock. */
+
+#ifndef VM_PAGE_H
+#define VM_PAGE_H
+
+#include "../arch/x86_64/pmap.h"
+#include "../base/base.h"
+
+#define PAGE_SIZE 4096ul
+#define PAGE_SHIFT 12
+#define PAGE_ORDERS 11 /* blocks of 1 to 1024 pages */
+
+struct vm_object;
+
+struct page {
+    struct list link;              /* free list, or its object's pages */
+    union {
+        struct vm_object *object;  /* NULL: not in an object */
+        struct cache *cache;       /* a slab's first page */
+    };
+    uint64_t offset;               /* in the object */
+    struct page *hash_next;        /* of the lookup table */
+    struct list queue;             /* active or inactive pages */
+    struct mapping mapping;        /* the first of its mappings; pmap NULL: none */
+    uint32_t wired;                /* how many count on its staying */
+    uint16_t table_used;           /* entries of a page table */
+    uint8_t order;                 /* of a free block */
+    bool free : 1;
+    bool managed : 1;              /* memory of the allocator at all */
+    bool busy : 1;
+    bool wanted : 1;               /* somebody waits for it to be no longer busy */
+    bool absent : 1;               /* its data was asked of a pager and is not there yet */
+    bool error : 1;                /* the pager could not supply it */
+    bool dirty : 1;                /* changed; mappings may know of more (pmap_page_modified) */
+    bool referenced : 1;
+    bool precious : 1;             /* the pager wants it back even if it is clean */
+    bool active : 1, inactive : 1; /* which queue it is in */
+    bool unlock_requested : 1;     /* the pager was asked to unlock it */
+    bool laundry : 1;              /* on its way to the pager, for pageout */
+    bool private_memory : 1;       /* given by a device, never freed */
+    vm_prot_t lock;                /* access that the pager forbids */
+    vm_prot_t unlock_access;       /* what it was asked for */
+};
+
+extern struct page *page_array;
+extern uint64_t page_limit; /* first physical address that has no struct page */
+
+static inline uint64_t page_physical(const struct page *page)
+{
+    return (uint64_t)(page - page_array) << PAGE_SHIFT;
+}
+static inline void *page_address(const struct page *page)
+{
+    return phys_to_virt(page_physical(page));
+}
+static inline struct page *page_of_physical(uint64_t physical)
+{
+    return &page_array[physical >> PAGE_SHIFT];
+}
+static inline struct page *page_of_address(const void *address)
+{
+    return page_of_physical(virt_to_phys(address));
+}
+
+/* ---- start-up, in this order ----------------------------------------------------- */
+
+/* Tells of memory: what may be used, and what of it holds something already.  Physical addresses. */
+void page_bootstrap_region(uint64_t start, uint64_t end);
+void page_bootstrap_reserve(uint64_t start, uint64_t end);
+/* Sets the allocator up; the direct map must reach page_bootstrap_limit(). */
+uint64_t page_bootstrap_limit(void);
+void page_bootstrap(void);
+/* A zeroed page below 4 GiB, before the allocator is there. */
+uint64_t page_bootstrap_steal(void);
+/* Gives memory that was reserved (a module that is no longer needed) to the allocator. */
+void page_release_range(uint64_t start, uint64_t end);
+
+/* ---- the allocator ---------------------------------------------------------------- */
+
+/* 2^ORDER pages in one piece, all below the physical address LIMIT; contents undefined.  NULL: none.  The pages' `object`, `wired` and flags are
+   clear. */
+struct page *page_alloc(unsigned int order, uint64_t limit);
+void page_free(struct page *page, unsigned int order);
+/* COUNT pages in one piece within [START, END), the first at a multiple of ALIGN (a power of two); each is freed by page_free(…, 0). */
+struct page *page_alloc_contiguous(size_t count, uint64_t start, uint64_t end, uint64_t align);
+
+struct page_counts {
+    size_t total, free, active, inactive, wired;
+};
+extern struct page_counts page_counts;
+
+/* Free pages below which pageout works, and below which only it may allocate. */
+extern size_t page_free_target, page_free_minimum, page_free_reserved;
+
+static inline void page_zero(struct page *page)
+{
+    memset(page_address(page), 0, PAGE_SIZE);
+}
+static inline void page_copy(struct page *to, const struct page *from)
+{
+    memcpy(page_address(to), page_address(from), PAGE_SIZE);
+}
+
+/* ---- pages of objects --------------------------------------------------------------- */
+
+/* A page for an object, busy and unmapped, contents undefined; waits for pageout when memory is short.  NULL only if there is no hope. */
+struct page *page_grab(void);
+
+/* The page of OBJECT at OFFSET (a multiple of the page size), or NULL. */
+struct page *page_lookup(const struct vm_object *object, uint64_t offset);
+/* PAGE becomes OBJECT's at OFFSET, where there is none. */
+void page_insert(struct page *page, struct vm_object *object, uint64_t offset);
+/* Takes PAGE out of its object; it stays allocated. */
+void page_remove(struct page *page);
+/* Moves it to another object or place. */
+void page_rename(struct page *page, struct vm_object *object, uint64_t offset);
+/* Unmapped, out of its object and queues, and free; those who wait for it are woken. */
+void page_discard(struct page *page);
+
+void page_wakeup(struct page *page);     /* no longer busy: wakes who waits */
+void page_wait(struct page *page);       /* sleeps until it is woken; what is known of it may be wrong then */
+void page_activate(struct page *page);   /* recently used */
+void page_deactivate(struct page *page); /* to be taken first */
+void page_wire(struct page *page);
+void page_unwire(struct page *page);
+
+#endif

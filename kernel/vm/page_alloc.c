@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The allocator of physical pages: a buddy system in three zones.
+
+   A free block of 2^n pages is known by its first page, on the list of its order; its buddy is found by flipping bit n of the page
+   number.  Allocation begins in the highest zone that fits, so that memory that old devices reach is kept for them. */
+
+#include "page.h"
+
+#define ZONES 3
+#define REGIONS_MAX 64 /* of the boot loader's memory map; more are left unused, with a message */
+
+static const uint64_t zone_end[ZONES] = {16ul << 20, 4ul << 30, UINT64_MAX};
+
+struct region {
+    uint64_t start, end;
+};
+
+struct page *page_array;
+uint64_t page_limit;
+struct page_counts page_counts;
+size_t page_free_target, page_free_minimum, page_free_reserved;
+
+static struct list free_lists[ZONES][PAGE_ORDERS];
+static struct region usable[REGIONS_MAX], reserved[REGIONS_MAX];
+static size_t usable_count, reserved_count;
+
+/* ---- start-up ------------------------------------------------------------------------ */
+
+static void region_add(struct region *regions, size_t *count, uint64_t start, uint64_t end)
+{
+    if (start >= end)
+        return;
+    if (*count == REGIONS_MAX) {
+        kprintf("memory: more than %d regions: %lx-%lx is not used\n", REGIONS_MAX, start, end);
+        return;
+    }
+    regions[(*count)++] = (struct region){start, end};
+}
+
+void page_bootstrap_region(uint64_t start, uint64_t end)
+{
+    start = align_up(start, PAGE_SIZE);
+    end = align_down(end, PAGE_SIZE);
+    region_add(usable, &usable_count, start, end);
+    if (end > page_limit && start < end)
+        page_limit = end;
+}
+
+void page_bootstrap_reserve(uint64_t start, uint64_t end)
+{
+    region_add(reserved, &reserved_count, align_down(start, PAGE_SIZE), align_up(end, PAGE_SIZE));
+}
+
+uint64_t page_bootstrap_limit(void)
+{
+    return page_limit;
+}
+
+/* The end of a reserved region that overlaps [START, END), or 0. */
+static uint64_t reserved_overlap(uint64_t start, uint64_t end)
+{
+    for (size_t i = 0; i < reserved_count; i++)
+        if (reserved[i].start < end && start < reserved[i].end)
+            return reserved[i].end;
+    return 0;
+}
+
+/* SIZE bytes of memory that nobody has, reserved. */
+static uint64_t steal(uint64_t size)
+{
+    for (size_t i = 0; i < usable_count; i++) {
+        uint64_t start = max(usable[i].start, 1ul << 20), next;
+        uint64_t end = min(usable[i].end, 4ul << 30);
+        while (start + size <= end && (next = reserved_overlap(start, start + size)))
+            start = next;
+        if (start + size <= end) {
+            page_bootstrap_reserve(start, start + size);
+            return start;
+        }
+    }
+    panic("no %lu bytes of memory for the kernel's own tables", size);
+}
+
+uint64_t page_bootstrap_steal(void)
+{
+    uint64_t page = steal(PAGE_SIZE);
+    memset(phys_to_virt(page), 0, PAGE_SIZE);
+    return page;
+}
+
+void page_release_range(uint64_t start, uint64_t end)
+{
+    for (uint64_t at = align_up(start, PAGE_SIZE); at + PAGE_SIZE <= end; at += PAGE_SIZE) {
+        struct page *page = page_of_physical(at);
+        if (page->managed)
+            continue;
+        page->managed = true;
+        page_counts.total++;
+        page_free(page, 0);
+    }
+}
+
+void page_bootstrap(void)
+{
+    size_t count = page_limit >> PAGE_SHIFT, size = align_up(count * sizeof(struct page), PAGE_SIZE);
+    page_array = phys_to_virt(steal(size));
+    memset(page_array, 0, size);
+    for (unsigned int zone = 0; zone < ZONES; zone++)
+        for (unsigned int order = 0; order < PAGE_ORDERS; order++)
+            list_init(&free_lists[zone][order]);
+    for (size_t i = 0; i < usable_count; i++) {
+        uint64_t at = max(usable[i].start, PAGE_SIZE);
+        while (at < usable[i].end) {
+            uint64_t skip = reserved_overlap(at, at + PAGE_SIZE);
+            if (skip == 0)
+                page_release_range(at, at + PAGE_SIZE);
+            at = skip ? skip : at + PAGE_SIZE;
+        }
+    }
+    page_free_target = max(page_counts.total / 50, (size_t)64);
+    page_free_minimum = page_free_target * 3 / 4;
+    page_free_reserved = min(page_free_minimum / 2, (size_t)256);
+}
+
+/* ---- the buddy system ------------------------------------------------------------------ */
+
+static unsigned int zone_of(const struct page *page)
+{
+    uint64_t physical = page_physical(page);
+    return physical < zone_end[0] ? 0 : physical < zone_end[1] ? 1 : 2;
+}
+
+static void block_put(struct page *page, unsigned int order)
+{
+    page->free = true;
+    page->order = (uint8_t)order;
+    list_prepend(&free_lists[zone_of(page)][order], &page->link);
+}
+
+static void block_take(struct page *page)
+{
+    page->free = false;
+    list_remove(&page->link);
+}
+
+void page_free(struct page *page, unsigned int order)
+{
+    size_t number = page - page_array, last = page_limit >> PAGE_SHIFT;
+    assert(page->managed && !page->free && page->mapping.pmap == NULL);
+    page_counts.free += 1ul << order;
+#ifdef POISON
+    memset(page_address(page), 0xdb, PAGE_SIZE << order);
+#endif
+    while (order < PAGE_ORDERS - 1) {
+        size_t buddy = number ^ 1ul << order;
+        if (buddy >= last)
+            break;
+        struct page *other = &page_array[buddy];
+        if (!other->free || other->order != order || zone_of(other) != zone_of(page))
+            break;
+        block_take(other);
+        number &= ~(1ul << order);
+        page = &page_array[number];
+        order++;
+    }
+    block_put(page, order);
+}
+
+/* Gives back what of the block at PAGE of ORDER is not its first 2^WANTED pages. */
+static void block_split(struct page *page, unsigned int order, unsigned int wanted)
+{
+    while (order > wanted) {
+        order--;
+        block_put(page + (1ul << order), order);
+    }
+}
+
+static void page_clear(struct page *page)
+{
+    *page = (struct page){.managed = true};
+    list_init(&page->link);
+    list_init(&page->queue);
+}
+
+static struct page *take_from(struct page *block, unsigned int order)
+{
+    block_take(block);
+    block_split(block, block->order, order);
+    page_counts.free -= 1ul << order;
+    for (size_t i = 0; i < 1ul << order; i++)
+        page_clear(block + i);
+    return block;
+}
+
+struct page *page_alloc(unsigned int order, uint64_t limit)
+{
+    if (limit == 0)
+        limit = UINT64_MAX;
+    for (int zone = ZONES - 1; zone >= 0; zone--) {
+        uint64_t zone_start = zone ? zone_end[zone - 1] : 0;
+        if (zone_start >= limit)
+            continue;
+        for (unsigned int size = order; size < PAGE_ORDERS; size++)
+            list_for_each(link, &free_lists[zone][size]) {
+                struct page *block = list_entry(link, struct page, link);
+                if (page_physical(block) + (PAGE_SIZE << order) <= limit)
+                    return take_from(block, order);
+                if (zone_end[zone] <= limit)
+                    break;
+            }
+    }
+    return NULL;
+}
+
+/* ---- contiguous memory of any size ------------------------------------------------------- */
+
+/* The number of the first page from FIRST on, in steps of STEP, whose run of COUNT pages is free; SIZE_MAX: none before LAST. */
+static size_t run_find(size_t first, size_t last, size_t step, size_t count)
+{
+    for (size_t at = first; at + count <= last;) {
+        size_t free = 0;
+        while (free < count) {
+            /* A free page inside a block is recognised by the block's first page. */
+            size_t number = at + free, order = 0;
+            struct page *block = NULL;
+            for (; order < PAGE_ORDERS; order++) {
+                block = &page_array[number & ~((1ul << order) - 1)];
+                if (block->free && block->order >= order)
+                    break;
+            }
+            if (order == PAGE_ORDERS)
+                break;
+            free = (size_t)(block - page_array) + (1ul << block->order) - at;
+        }
+        if (free >= count)
+            return at;
+        at = align_up(at + free + 1, step);
+    }
+    return SIZE_MAX;
+}
+
+/* Takes the pages [AT, AT + COUNT), all free, out of their blocks. */
+static void run_take(size_t at, size_t count)
+{
+    for (size_t number = at; number < at + count; number++) {
+        struct page *block = NULL;
+        for (unsigned int order = 0; order < PAGE_ORDERS; order++) {
+            block = &page_array[number & ~((1ul << order) - 1)];
+            if (block->free && block->order >= order)
+                break;
+        }
+        /* Halve the block until the page is one of its own. */
+        while (block->order > 0) {
+            unsigned int half = block->order - 1;
+            block_take(block);
+            block_put(block, half);
+            block_put(block + (1ul << half), half);
+            if (number >= (size_t)(block - page_array) + (1ul << half))
+                block += 1ul << half;
+        }
+        block_take(block);
+        page_clear(block);
+        page_counts.free--;
+    }
+}
+
+struct page *page_alloc_contiguous(size_t count, uint64_t start, uint64_t end, uint64_t align)
+{
+    size_t step = max(align, PAGE_SIZE) >> PAGE_SHIFT, last = min(end, page_limit) >> PAGE_SHIFT;
+    size_t first = align_up((size_t)(align_up(start, PAGE_SIZE) >> PAGE_SHIFT), step);
+    /* The highest zone first, as everywhere. */
+    for (int zone = ZONES - 1; zone >= 0; zone--) {
+        size_t zone_first = (zone ? zone_end[zone - 1] : 0) >> PAGE_SHIFT;
+        size_t zone_last = zone == ZONES - 1 ? last : zone_end[zone] >> PAGE_SHIFT;
+        size_t from = max(first, align_up(zone_first, step)), to = min(last, zone_last);
+        size_t at = from < to ? run_find(from, to, step, count) : SIZE_MAX;
+        if (at == SIZE_MAX)
+            continue;
+        run_take(at, count);
+        return &page_array[at];
+    }
+    size_t at = first < last ? run_find(first, last, step, count) : SIZE_MAX;
+    if (at == SIZE_MAX)
+        return NULL;
+    run_take(at, count);
+    return &page_array[at];
+}

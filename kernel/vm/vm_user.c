@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The vm_* calls (mach.defs, gnumach.defs, mach_host.defs; Mach manual, "Virtual Memory Interface"). */
+
+#include "../ipc/ipc.h"
+#include "../mig/mig_types.h"
+#include "../task/host.h"
+#include "../task/task.h"
+#include "gnumach.s.h"
+#include "mach.s.h"
+#include "mach4.s.h"
+#include "mach_host.s.h"
+#include "map.h"
+#include "pager.h"
+#include "pageout.h"
+#include "proxy.h"
+
+#include <mach/vm_attributes.h>
+#include <mach/vm_sync.h>
+#include <mach/vm_wire.h>
+
+/* A range of bytes as whole pages; false: it wraps around or leaves the user's half. */
+static bool range_pages(vm_address_t address, vm_size_t size, uint64_t *start, uint64_t *end)
+{
+    *start = align_down(address, PAGE_SIZE);
+    *end = align_up(address + size, PAGE_SIZE);
+    return address + size >= address && *end >= *start && *end <= MAP_MAX;
+}
+
+kern_return_t rpc_vm_allocate(vm_map_t map, vm_address_t *address, vm_size_t size, boolean_t anywhere)
+{
+    if (map == NULL)
+        return KERN_INVALID_ARGUMENT;
+    if (size == 0) {
+        *address = 0;
+        return KERN_SUCCESS;
+    }
+    uint64_t start = anywhere ? MAP_MIN : align_down(*address, PAGE_SIZE);
+    uint64_t bytes = align_up(size, PAGE_SIZE);
+    if (bytes < size)
+        return KERN_NO_SPACE;
+    kern_return_t kr = vm_map_allocate(map, &start, bytes, anywhere);
+    if (kr == KERN_SUCCESS)
+        *address = start;
+    return kr;
+}
+
+kern_return_t rpc_vm_deallocate(vm_map_t map, vm_address_t address, vm_size_t size)
+{
+    uint64_t start, end;
+    if (map == NULL)
+        return KERN_INVALID_ARGUMENT;
+    if (size == 0)
+        return KERN_SUCCESS;
+    if (!range_pages(address, size, &start, &end))
+        return KERN_INVALID_ARGUMENT;
+    vm_map_remove(map, start, end);
+    return KERN_SUCCESS;
+}
+
+kern_return_t rpc_vm_protect(vm_map_t map, vm_address_t address, vm_size_t size, boolean_t set_maximum, vm_prot_t protection)
+{
+    uint64_t start, end;
+    if (map == NULL || (protection & ~(VM_PROT_ALL | VM_PROT_NOTIFY)))
+        return KERN_INVALID_ARGUMENT;
+    if (size == 0)
+        return KERN_SUCCESS;
+    if (!range_pages(address, size, &start, &end))
+        return KERN_INVALID_ARGUMENT;
+    return vm_map_protect(map, start, end, protection & VM_PROT_ALL, set_maximum);
+}
+
+kern_return_t rpc_vm_inherit(vm_map_t map, vm_address_t address, vm_size_t size, vm_inherit_t inheritance)
+{
+    uint64_t start, end;
+    if (map == NULL || inheritance > VM_INHERIT_NONE)
+        return KERN_INVALID_ARGUMENT;
+    if (size == 0)
+        return KERN_SUCCESS;
+    if (!range_pages(address, size, &start, &end))
+        return KERN_INVALID_ARGUMENT;
+    return vm_map_inherit(map, start, end, inheritance);
+}
+
+kern_return_t rpc_vm_read(vm_map_t map, vm_address_t address, vm_size_t size, vm_offset_t *data, mach_msg_type_number_t *count)
+{
+    struct vm_copy *copy = NULL;
+    if (map == NULL || (uint32_t)size != size)
+        return KERN_INVALID_ARGUMENT;
+    if (size) {
+        kern_return_t kr = vm_map_copyin(map, address, size, false, &copy);
+        if (kr)
+            return kr;
+    }
+    *data = (vm_offset_t)copy;
+    *count = (mach_msg_type_number_t)size;
+    return KERN_SUCCESS;
+}
+
+kern_return_t rpc_vm_write(vm_map_t map, vm_address_t address, vm_offset_t data, mach_msg_type_number_t count)
+{
+    if (map == NULL)
+        return KERN_INVALID_ARGUMENT;
+    return count ? vm_map_copy_overwrite(map, address, (struct vm_copy *)data) : KERN_SUCCESS;
+}
+
+kern_return_t rpc_vm_copy(vm_map_t map, vm_address_t source, vm_size_t size, vm_address_t destination)
+{
+    struct vm_copy *copy;
+    if (map == NULL)
+        return KERN_INVALID_ARGUMENT;
+    if (size == 0)
+        return KERN_SUCCESS;
+    kern_return_t kr = vm_map_copyin(map, source, size, false, &copy);
+    if (kr)
+        return kr;
+    kr = vm_map_copy_overwrite(map, destination, copy);
+    if (kr)
+        vm_copy_discard(copy);
+    return kr;
+}
+
+kern_return_t rpc_vm_region(vm_map_t map, vm_address_t *address, vm_size_t *size, vm_prot_t *protection, vm_prot_t *max_protection,
+                            vm_inherit_t *inheritance, boolean_t *is_shared, ipc_port_t *name, vm_offset_t *offset)
+{
+    if (map == NULL)
+        return KERN_INVALID_ARGUMENT;
+    struct map_entry *entry = map_lookup_above(map, *address);
+    if (entry == NULL)
+        return KERN_NO_SPACE;
+    *address = entry->start;
+    *size = entry->end - entry->start;
+    *protection = entry->protection;
+    *max_protection = entry->max_protection;
+    *inheritance = entry->inheritance;
+    *is_shared = entry->shared;
+    *offset = entry->offset;
+    *name = entry->object && entry->object->name ? port_make_send(entry->object->name) : IP_NULL;
+    return KERN_SUCCESS;
+}
+
+kern_return_t rpc_vm_statistics(vm_map_t map, vm_statistics_data_t *stats)
+{
+    if (map == NULL)
+        return KERN_INVALID_ARGUMENT;
+    memset(stats, 0, sizeof *stats);
+    stats->pagesize = PAGE_SIZE;
+    stats->free_count = (integer_t)page_counts.free;
+    stats->active_count = (integer_t)page_counts.active;
+    stats->inactive_count = (integer_t)page_counts.inactive;
+    stats->wire_count = (integer_t)(page_counts.total - page_counts.free - page_counts.active - page_counts.inactive);
+    stats->faults = (integer_t)current_task()->faults;
+    return KERN_SUCCESS;
+}
+
+kern_return_t rpc_vm_cache_statistics(vm_map_t map, vm_cache_statistics_data_t *stats)
+{
+    if (map == NULL)
+        return KERN_INVALID_ARGUMENT;
+    memset(stats, 0, sizeof *stats);
+    stats->cache_object_count = (integer_t)object_cached_count;
+    return KERN_SUCCESS;
+}
+
+kern_return_t rpc_vm_machine_attribute(vm_map_t map, vm_address_t address, vm_size_t size, vm_machine_attribute_t attribute,
+                                       vm_machine_attribute_val_t *value)
+{
+    (void)address, (void)size, (void)attribute, (void)value;
+    return map == NULL ? KERN_INVALID_ARGUMENT : KERN_INVALID_ARGUMENT; /* this machine has none */
+}
+
+/* ---- vm_map -------------------------------------------------------------------------- */
+
+/* The object to map: where PORT leads, through proxies. */
+static kern_return_t object_of_port(struct ipc_port *port, uint64_t *offset, uint64_t size, vm_prot_t *max_protection, struct vm_object **object)
+{
+    struct proxy *proxy;
+    while ((proxy = proxy_lookup(port))) {
+        if (*offset < proxy->offset || *offset + size > proxy->offset + proxy->size)
+            return KERN_INVALID_ARGUMENT;
+        *offset = *offset - proxy->offset + proxy->start;
+        *max_protection &= proxy->max_protection;
+        port = proxy->object;
+    }
+    struct vm_object *direct = port_kobject(port, KOBJECT_PAGER);
+    if (direct) {
+        object_ref(direct);
+        *object = direct;
+        return KERN_SUCCESS;
+    }
+    if (port->receiver == ipc_space_kernel)
+        return KERN_INVALID_ARGUMENT;
+    *object = object_enter(port, *offset + size);
+    return *object ? KERN_SUCCESS : KERN_INVALID_ARGUMENT;
+}
+
+/* A private copy of [OFFSET, OFFSET + SIZE) of *OBJECT takes its place. */
+static kern_return_t object_copy_range(struct vm_object **object, uint64_t *offset, uint64_t size, bool *needs_copy)
+{
+    struct map_entry source = {.end = size, .object = *object, .offset = *offset, .shared = true}, copy = {.end = size};
+    if (!entry_copy(NULL, &source, &copy))
+        return KERN_RESOURCE_SHORTAGE;
+    object_deref(*object);
+    *object = copy.object;
+    *offset = copy.offset;
+    *needs_copy = copy.needs_copy;
+    return KERN_SUCCESS;
+}
+
+kern_return_t rpc_vm_map(vm_map_t map, vm_address_t *address, vm_size_t size, vm_address_t mask, boolean_t anywhere, ipc_port_t port,
+                         vm_offset_t offset, boolean_t copy, vm_prot_t protection, vm_prot_t max_protection, vm_inherit_t inheritance)
+{
+    if (map == NULL || ((protection | max_protection) & ~VM_PROT_ALL) || (protection & ~max_protection) || inheritance > VM_INHERIT_NONE ||
+        size == 0)
+        return KERN_INVALID_ARGUMENT;
+    if (offset % PAGE_SIZE || port == IP_DEAD)
+        return KERN_INVALID_ARGUMENT;
+    uint64_t start = align_down(*address, PAGE_SIZE), bytes = align_up(size, PAGE_SIZE), at = offset;
+    struct vm_object *object = NULL;
+    bool needs_copy = false;
+    kern_return_t kr = KERN_SUCCESS;
+    if (IP_VALID(port)) {
+        kr = object_of_port(port, &at, bytes, copy ? &(vm_prot_t){VM_PROT_ALL} : &max_protection, &object);
+        if (kr)
+            return kr;
+        if (protection & ~max_protection) {
+            object_deref(object);
+            return KERN_PROTECTION_FAILURE;
+        }
+        if (copy)
+            kr = object_copy_range(&object, &at, bytes, &needs_copy);
+    }
+    if (kr == KERN_SUCCESS)
+        kr = map_enter(map, &start, bytes, mask | 0xfff, anywhere, object, at, needs_copy, object && !copy, protection, max_protection,
+                       inheritance);
+    if (kr && object)
+        object_deref(object);
+    if (kr == KERN_SUCCESS)
+        *address = start;
+    return kr;
+}
+
+/* ---- proxies --------------------------------------------------------------------------------- */
+
+struct proxy *proxy_lookup(struct ipc_port *port)
+{
+    return port_kobject(port, KOBJECT_PAGER_PROXY);
+}
+
+static struct ipc_port *proxy_create(struct ipc_port *object, vm_prot_t max_protection, uint64_t offset, uint64_t start, uint64_t size)
+{
+    struct proxy *proxy = kalloc(sizeof *proxy);
+    struct ipc_port *port = proxy ? port_alloc_kernel(KOBJECT_PAGER_PROXY, proxy) : NULL;
+    if (port == NULL) {
+        kfree(proxy, sizeof *proxy);
+        return NULL;
+    }
+    *proxy = (struct proxy){object, max_protection, offset, start, size};
+    port->kernel_no_senders = true;
+    return port_make_send(port);
+}
+
+void proxy_no_senders(struct ipc_port *port)
+{
+    struct proxy *proxy = port->kobject;
+    port->kobject_type = KOBJECT_NONE;
+    port_destroy(port);
+    port_release_send(proxy->object);
+    kfree(proxy, sizeof *proxy);
+}
+
+kern_return_t rpc_memory_object_create_proxy(ipc_space_t space, vm_prot_t max_protection, const memory_object_array_t objects,
+                                             mach_msg_type_number_t object_count, const rpc_vm_offset_array_t offsets,
+                                             mach_msg_type_number_t offset_count, const rpc_vm_offset_array_t starts,
+                                             mach_msg_type_number_t start_count, const rpc_vm_size_array_t sizes,
+                                             mach_msg_type_number_t size_count, ipc_port_t *result)
+{
+    if (space == NULL)
+        return KERN_INVALID_TASK;
+    if (object_count != 1 || offset_count != 1 || start_count != 1 || size_count != 1)
+        return KERN_INVALID_ARGUMENT;
+    struct ipc_port *object = (struct ipc_port *)objects[0];
+    if (!IP_VALID(object))
+        return KERN_INVALID_NAME;
+    if (offsets[0] != 0 || starts[0] + sizes[0] < starts[0])
+        return KERN_INVALID_ARGUMENT;
+    *result = proxy_create(object, max_protection, offsets[0], starts[0], sizes[0]);
+    return *result ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
+}
+
+/* ---- wiring, syncing, physical memory ------------------------------------------------------------- */
+
+kern_return_t rpc_vm_wire(ipc_port_t host, vm_map_t map, vm_address_t address, vm_size_t size, vm_prot_t access)
+{
+    uint64_t start, end;
+    if (!IP_VALID(host) || (host->kobject_type != KOBJECT_HOST && host->kobject_type != KOBJECT_HOST_PRIV))
+        return KERN_INVALID_HOST;
+    if (map == NULL)
+        return KERN_INVALID_TASK;
+    if (access & ~VM_PROT_ALL || !range_pages(address, size, &start, &end))
+        return KERN_INVALID_ARGUMENT;
+    if (host->kobject_type != KOBJECT_HOST_PRIV && access && map->wired_bytes + (end - start) > page_counts.total / 4 * PAGE_SIZE)
+        return KERN_NO_ACCESS;
+    kern_return_t kr = start < end ? vm_map_wire(map, start, end, access) : KERN_SUCCESS;
+    return kr;
+}
+
+kern_return_t rpc_vm_wire_all(ipc_port_t host, vm_map_t map, vm_wire_t flags)
+{
+    if (!IP_VALID(host) || (host->kobject_type != KOBJECT_HOST && host->kobject_type != KOBJECT_HOST_PRIV))
+        return KERN_INVALID_HOST;
+    if (map == NULL)
+        return KERN_INVALID_TASK;
+    if (flags & ~VM_WIRE_ALL)
+        return KERN_INVALID_ARGUMENT;
+    for (struct map_entry *entry = map_lookup_above(map, 0); entry; entry = map_lookup_above(map, entry->end)) {
+        uint64_t start = entry->start, end = entry->end;
+        if (flags & VM_WIRE_CURRENT) {
+            if (entry->wired == 0 && entry->protection) {
+                kern_return_t kr = vm_map_wire(map, start, end, entry->protection);
+                if (kr)
+                    return kr;
+            }
+        } else if (flags == VM_WIRE_NONE && entry->wired) {
+            entry->wired = 1;
+            vm_map_wire(map, start, end, VM_PROT_NONE);
+        }
+        entry = map_lookup(map, start);
+        if (entry == NULL)
+            break;
+    }
+    map->wire_future = flags & VM_WIRE_FUTURE;
+    map->wire_future_access = VM_PROT_ALL;
+    return KERN_SUCCESS;
+}
+
+kern_return_t rpc_vm_msync(vm_map_t map, vm_address_t address, vm_size_t size, vm_sync_t flags)
+{
+    uint64_t start, end;
+    if (map == NULL || !range_pages(address, size, &start, &end))
+        return KERN_INVALID_ARGUMENT;
+    if ((flags & (VM_SYNC_ASYNCHRONOUS | VM_SYNC_SYNCHRONOUS)) == (VM_SYNC_ASYNCHRONOUS | VM_SYNC_SYNCHRONOUS))
+        return KERN_INVALID_ARGUMENT;
+    for (uint64_t at = start; at < end;) {
+        struct map_entry *entry = map_lookup(map, at);
+        if (entry == NULL)
+            return KERN_INVALID_ADDRESS;
+        uint64_t part = min(entry->end, end) - at;
+        if (entry->object && entry->object->pager)
+            object_clean(entry->object, entry->offset + (at - entry->start), entry->offset + (at - entry->start) + part,
+                         MEMORY_OBJECT_RETURN_ALL, flags & VM_SYNC_INVALIDATE);
+        at += part;
+    }
+    return KERN_SUCCESS;
+}
+
+kern_return_t rpc_vm_allocate_contiguous(host_t host, vm_map_t map, vm_address_t *address, rpc_phys_addr_t *physical, vm_size_t size,
+                                         rpc_phys_addr_t start, rpc_phys_addr_t end, rpc_phys_addr_t align)
+{
+    if (host == NULL)
+        return KERN_INVALID_HOST;
+    if (map == NULL)
+        return KERN_INVALID_TASK;
+    if (size == 0 || (align & (align - 1)))
+        return KERN_INVALID_ARGUMENT;
+    uint64_t bytes = align_up(size, PAGE_SIZE), at = 0;
+    if (bytes < size)
+        return KERN_INVALID_ARGUMENT;
+    struct page *pages = page_alloc_contiguous(bytes >> PAGE_SHIFT, start, end ? end : UINT64_MAX, align);
+    if (pages == NULL)
+        return KERN_RESOURCE_SHORTAGE;
+    struct vm_object *object = object_create(bytes);
+    for (uint64_t i = 0; i < bytes >> PAGE_SHIFT; i++) {
+        page_zero(pages + i);
+        pages[i].dirty = true;
+        if (object)
+            page_insert(pages + i, object, i * PAGE_SIZE);
+        else
+            page_free(pages + i, 0);
+    }
+    kern_return_t kr = object ? map_enter(map, &at, bytes, 0xfff, true, object, 0, false, false, VM_PROT_DEFAULT, VM_PROT_ALL,
+                                          VM_INHERIT_DEFAULT)
+                              : KERN_RESOURCE_SHORTAGE;
+    if (kr == KERN_SUCCESS)
+        kr = vm_map_wire(map, at, at + bytes, VM_PROT_READ | VM_PROT_WRITE);
+    else if (object)
+        object_deref(object);
+    *address = at;
+    *physical = page_physical(pages);
+    return kr;
+}
+
+kern_return_t rpc_vm_pages_phys(host_t host, vm_map_t map, vm_address_t address, vm_size_t size, rpc_phys_addr_array_t *pages,
+                                mach_msg_type_number_t *count)
+{
+    if (host == NULL)
+        return KERN_INVALID_HOST;
+    if (map == NULL)
+        return KERN_INVALID_TASK;
+    if (address % PAGE_SIZE || size % PAGE_SIZE || address + size < address)
+        return KERN_INVALID_ARGUMENT;
+    size_t number = size >> PAGE_SHIFT, capacity = max(number, 1ul) * sizeof(rpc_phys_addr_t);
+    if (number > 1u << 20)
+        return KERN_INVALID_ARGUMENT;
+    rpc_phys_addr_t *physical = kalloc(capacity);
+    if (physical == NULL)
+        return KERN_RESOURCE_SHORTAGE;
+    for (size_t i = 0; i < number; i++)
+        physical[i] = map_lookup(map, address + i * PAGE_SIZE) ? pmap_extract(map->pmap, address + i * PAGE_SIZE) : 0;
+    struct vm_copy *copy = number ? vm_copy_from_kernel(physical, number * sizeof *physical) : NULL;
+    kfree(physical, capacity);
+    *pages = (rpc_phys_addr_array_t)copy;
+    *count = (mach_msg_type_number_t)number;
+    return number && copy == NULL ? KERN_RESOURCE_SHORTAGE : KERN_SUCCESS;
+}
+
+kern_return_t rpc_vm_set_default_memory_manager(host_t host, ipc_port_t *manager)
+{
+    static struct ipc_port *current; /* a send right; anonymous memory does not use it yet */
+    if (host == NULL)
+        return KERN_INVALID_HOST;
+    struct ipc_port *old = current;
+    if (IP_VALID(*manager)) {
+        current = *manager;
+        *manager = old;
+    } else {
+        *manager = port_copy_send(old);
+    }
+    return KERN_SUCCESS;
+}
+
+/* ---- traps: the same for the caller's own tasks, by name ----------------------------------------------- */
+
+static struct vm_map *map_of_name(mach_port_name_t name)
+{
+    struct ipc_entry *entry = space_lookup(current_task()->space, name);
+    struct task *task = entry && (entry->bits & MACH_PORT_TYPE_SEND) ? port_kobject(entry->port, KOBJECT_TASK) : NULL;
+    return task && task->active ? task->map : NULL;
+}
+
+kern_return_t trap_vm_allocate(mach_port_name_t target, uint64_t address_pointer, vm_size_t size, boolean_t anywhere)
+{
+    struct vm_map *map = map_of_name(target);
+    vm_address_t address;
+    if (map == NULL)
+        return MACH_SEND_INTERRUPTED; /* the library then sends the message */
+    if (!copy_from_user(&address, address_pointer, sizeof address))
+        return KERN_INVALID_ADDRESS;
+    map_ref(map);
+    kern_return_t kr = rpc_vm_allocate(map, &address, size, anywhere);
+    if (kr == KERN_SUCCESS && !copy_to_user(address_pointer, &address, sizeof address))
+        kr = KERN_INVALID_ADDRESS;
+    map_deref(map);
+    return kr;
+}
+
+kern_return_t trap_vm_deallocate(mach_port_name_t target, vm_address_t address, vm_size_t size)
+{
+    struct vm_map *map = map_of_name(target);
+    return map ? rpc_vm_deallocate(map, address, size) : MACH_SEND_INTERRUPTED;
+}
+
+/* The arguments behind the sixth are on the user's stack, above the return address. */
+kern_return_t trap_vm_map(mach_port_name_t target, uint64_t address_pointer, vm_size_t size, vm_address_t mask, boolean_t anywhere,
+                          mach_port_name_t object_name)
+{
+    uint64_t rest[5];
+    vm_address_t address;
+    struct vm_map *map = map_of_name(target);
+    if (map == NULL)
+        return MACH_SEND_INTERRUPTED;
+    if (!copy_from_user(rest, thread_frame(current_thread())->rsp + 8, sizeof rest) ||
+        !copy_from_user(&address, address_pointer, sizeof address))
+        return KERN_INVALID_ADDRESS;
+    struct ipc_port *port = IP_NULL;
+    if (MACH_PORT_NAME_VALID(object_name) &&
+        right_copyin(current_task()->space, object_name, MACH_MSG_TYPE_COPY_SEND, false, &port))
+        return MACH_SEND_INTERRUPTED;
+    map_ref(map);
+    kern_return_t kr = rpc_vm_map(map, &address, size, mask, anywhere, port, rest[0], (boolean_t)rest[1], (vm_prot_t)rest[2],
+                                  (vm_prot_t)rest[3], (vm_inherit_t)rest[4]);
+    port_release_send(port);
+    if (kr == KERN_SUCCESS && !copy_to_user(address_pointer, &address, sizeof address))
+        kr = KERN_INVALID_ADDRESS;
+    map_deref(map);
+    return kr;
+}
