@@ -98,6 +98,10 @@ struct kmsg *kobject_server(struct kmsg *request)
     else
         out->RetCode = MIG_BAD_ID;
     kern_return_t kr = out->RetCode;
+#ifdef TRACE_ERRORS
+    if (kr && kr != MIG_NO_REPLY)
+        kprintf("[%s: %d -> %d]\n", current_task()->name, in->msgh_id, kr);
+#endif
     in->msgh_protected_payload = 0; /* the reply's right has moved */
     in->msgh_bits &= ~MACH_MSGH_BITS_LOCAL_MASK;
     if (likely(kr == KERN_SUCCESS || kr == MIG_NO_REPLY)) {

@@ -22,7 +22,10 @@ kern_return_t rpc_thread_create(task_t task, thread_t *child)
 
 kern_return_t rpc_thread_terminate(thread_t thread)
 {
-    return thread ? thread_kill(thread) : KERN_INVALID_ARGUMENT;
+    kern_return_t kr = thread ? thread_kill(thread) : KERN_INVALID_ARGUMENT;
+    if (kr == KERN_SUCCESS)
+        thread_settle(thread); /* it is gone when this returns, unless something keeps it in the kernel */
+    return kr;
 }
 
 kern_return_t rpc_thread_suspend(thread_t thread)
