@@ -74,5 +74,6 @@ set default=%s
 
 
 def configuration(entries, default, timeout):
-    """A whole grub.cfg: entries are (chain, exec_kind) pairs."""
-    return HEADER % (timeout, default) + '\n'.join(entry(c, e) for c, e in entries)
+    """A whole grub.cfg, with each kernel: entries are (chain, exec_kind) pairs."""
+    return HEADER % (timeout, default) + '\n'.join(
+        entry(c, e, '/boot/' + kernel, label=kernel) for kernel in ('gnumach', 'quadrille') for c, e in entries)

@@ -13,7 +13,7 @@
 #include "../vm/map.h"
 #include "../vm/pageout.h"
 #include "load.h"
-#include "mach.s.h"
+#include "mach_S.h"
 #include "multiboot.h"
 #include "script.h"
 

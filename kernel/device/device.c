@@ -9,8 +9,8 @@
 #include "../vm/map.h"
 #include "../vm/proxy.h"
 #include "console.h"
-#include "device.s.h"
-#include "device_reply.u.h"
+#include "device_S.h"
+#include "device_reply_U.h"
 #include "interrupt.h"
 
 #include <device/tty_status.h>

@@ -7,7 +7,7 @@
 #include "../mig/mig_types.h"
 #include "../task/task.h"
 #include "interrupt.h"
-#include "mach_i386.s.h"
+#include "mach_i386_S.h"
 
 struct io_perm {
     struct ipc_port *port;

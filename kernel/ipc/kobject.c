@@ -5,15 +5,15 @@
 
 #include "../mig/mig_types.h"
 #include "../task/task.h"
-#include "device.s.h"
-#include "gnumach.s.h"
+#include "device_S.h"
+#include "gnumach_S.h"
 #include "ipc.h"
-#include "mach.s.h"
-#include "mach4.s.h"
-#include "mach_debug.s.h"
-#include "mach_host.s.h"
-#include "mach_i386.s.h"
-#include "mach_port.s.h"
+#include "mach_S.h"
+#include "mach4_S.h"
+#include "mach_debug_S.h"
+#include "mach_host_S.h"
+#include "mach_i386_S.h"
+#include "mach_port_S.h"
 
 /* MIG gives each interface a function from a header to its routine. */
 typedef mig_routine_t (*finder_t)(const mach_msg_header_t *header);

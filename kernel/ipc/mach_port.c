@@ -6,7 +6,7 @@
 #include "../task/task.h"
 #include "../vm/map.h"
 #include "ipc.h"
-#include "mach_port.s.h"
+#include "mach_port_S.h"
 
 /* Types that mach_port_type and mach_port_names show. */
 static mach_port_type_t visible_type(struct ipc_space *space, struct ipc_entry *entry)

@@ -5,7 +5,7 @@
    intran: port → object with a reference, NULL if the port stands for something else; the routine answers
    KERN_INVALID_ARGUMENT then.  destructor: the reference is given up.  outtran: object, whose reference is consumed → send right. */
 
-#ifndef MIG_TYPES_H
+#if !defined(MIG_TYPES_H) && !defined(__ASSEMBLER__) /* every file of the kernel has it included first */
 #define MIG_TYPES_H
 
 #include <mach/boolean.h>

@@ -4,7 +4,7 @@
 
 #include "../ipc/ipc.h"
 #include "../mig/mig_types.h"
-#include "exc.u.h"
+#include "exc_U.h"
 #include "task.h"
 
 /* Sends MESSAGE and waits for the answer on a port made for it. */

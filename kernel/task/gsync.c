@@ -6,7 +6,7 @@
 
 #include "../mig/mig_types.h"
 #include "../vm/map.h"
-#include "gnumach.s.h"
+#include "gnumach_S.h"
 #include "task.h"
 
 #define GSYNC_SHARED 0x01

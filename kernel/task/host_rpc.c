@@ -6,7 +6,7 @@
 #include "../mig/mig_types.h"
 #include "../vm/page.h"
 #include "host.h"
-#include "mach_host.s.h"
+#include "mach_host_S.h"
 #include "task.h"
 
 #include <mach/host_info.h>

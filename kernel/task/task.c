@@ -7,7 +7,7 @@
 #include "../ipc/ipc.h"
 #include "../vm/map.h"
 #include "host.h"
-#include "task_notify.u.h"
+#include "task_notify_U.h"
 
 static struct cache task_cache;
 struct list all_tasks = LIST_INIT(all_tasks);

@@ -4,10 +4,10 @@
 #include "../ipc/ipc.h"
 #include "../mig/mig_types.h"
 #include "../vm/map.h"
-#include "gnumach.s.h"
+#include "gnumach_S.h"
 #include "host.h"
-#include "mach.s.h"
-#include "mach_host.s.h"
+#include "mach_S.h"
+#include "mach_host_S.h"
 #include "task.h"
 #include "thread_state.h"
 

@@ -4,7 +4,7 @@
 #include "thread_state.h"
 
 #include "../mig/mig_types.h"
-#include "mach_i386.s.h"
+#include "mach_i386_S.h"
 #include "task.h"
 
 #include <mach/machine/fp_reg.h>

@@ -6,7 +6,7 @@
 #include "../mig/mig_types.h"
 #include "../task/task.h"
 #include "map.h"
-#include "mach.s.h"
+#include "mach_S.h"
 #include "object.h"
 #include "pager.h"
 #include "proxy.h"

@@ -8,8 +8,8 @@
 #include "../../task/task.h"
 #include "../../vm/map.h"
 #include "../../mig/mig_types.h"
-#include "mach.s.h"
-#include "mach_port.s.h"
+#include "mach_S.h"
+#include "mach_port_S.h"
 #include "traps.h"
 
 #include <mach/exception.h>
