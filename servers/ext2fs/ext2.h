@@ -75,6 +75,9 @@ struct ext2_fs {
     uint32_t syncs;                    /* alloc_lock */
     struct ext2_inode *orphans;        /* deleted inodes in use, in the order of the list on the disk (orphan.c); alloc_lock */
     pthread_mutex_t sync_lock;         /* one ext2_sync at a time; comes before alloc_lock */
+    pthread_mutex_t damage_lock;       /* a leaf */
+    time_t damage_second;              /* when damage was last reported; damage_lock */
+    unsigned int damage_lines;         /* in that second, printed or not; damage_lock */
     void (*on_panic)(void);            /* called when damage is seen and the super block says `panic`; NULL: as `remount-ro` */
     uint32_t next_generation;          /* alloc_lock */
 };
@@ -140,7 +143,7 @@ error_t ext2_reload(struct ext2_fs *fs);
 struct ext2_counts { uint64_t blocks, free, available, inodes, inodes_free; };
 void ext2_counts(struct ext2_fs *fs, struct ext2_counts *counts);
 
-/* One line of damage: "ext2fs: NAME: ...", remembers it for the super block, does what the super block asks for in that case (goes on,
+/* One line of damage: "ext2fs: NAME: ..." (at most 20 a second, then how many more there were), remembers it for the super block, does what the super block asks for in that case (goes on,
    stops writing, panics), and gives EIO.  Any lock may be held.  */
 error_t ext2_damage(struct ext2_fs *fs, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -11,6 +11,24 @@
 
 #define TEXT_SIZE 256
 
+#define DAMAGE_LINES 20          /* a second */
+
+/* Prints a line of damage, unless there were too many in this second.  */
+static void damage_print(struct ext2_fs *fs, const char *text)
+{
+    time_t now = time(NULL);
+    pthread_mutex_lock(&fs->damage_lock);
+    if (now != fs->damage_second) {
+        if (fs->damage_lines > DAMAGE_LINES)
+            fprintf(stderr, "ext2fs: %s: %u more lines of this kind\n", fs->name, fs->damage_lines - DAMAGE_LINES);
+        fs->damage_second = now;
+        fs->damage_lines = 0;
+    }
+    if (fs->damage_lines++ < DAMAGE_LINES)
+        fprintf(stderr, "ext2fs: %s: %s\n", fs->name, text);
+    pthread_mutex_unlock(&fs->damage_lock);
+}
+
 error_t ext2_damage(struct ext2_fs *fs, const char *format, ...)
 {
     char text[256];
@@ -18,7 +36,7 @@ error_t ext2_damage(struct ext2_fs *fs, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    fprintf(stderr, "ext2fs: %s: %s\n", fs->name, text);
+    damage_print(fs, text);
     fs->damaged = true;
     if (fs->writable && fs->super.errors == ERRORS_PANIC && fs->on_panic)
         fs->on_panic();
@@ -251,6 +269,7 @@ error_t ext2_mount(struct store *store, size_t cache_bytes, struct ext2_fs **res
     fs->name = store->name;
     pthread_mutex_init(&fs->alloc_lock, NULL);
     pthread_mutex_init(&fs->sync_lock, NULL);
+    pthread_mutex_init(&fs->damage_lock, NULL);
     char text[TEXT_SIZE];
     const char *what;
     error_t err = super_read(store, &fs->super, text, &what);
@@ -287,6 +306,7 @@ void ext2_unmount(struct ext2_fs *fs)
     free(fs->state);
     pthread_mutex_destroy(&fs->alloc_lock);
     pthread_mutex_destroy(&fs->sync_lock);
+    pthread_mutex_destroy(&fs->damage_lock);
     free(fs);
 }
 
