@@ -39,19 +39,30 @@ static inline uint64_t bits_mask(uint64_t start, uint64_t end)
     return end / 64 == start / 64 ? mask & ~(~0ull << (end % 64)) : mask;
 }
 
-/* Sets [START, END); room must be there.  */
-static inline void bits_set(struct bits *b, uint64_t start, uint64_t end)
+/* Sets [START, END); room must be there.  How many were clear.  */
+static inline uint64_t bits_set(struct bits *b, uint64_t start, uint64_t end)
 {
-    for (; start < end; start = (start / 64 + 1) * 64)
-        b->words[start / 64] |= bits_mask(start, end);
+    uint64_t changed = 0;
+    for (; start < end; start = (start / 64 + 1) * 64) {
+        uint64_t *word = &b->words[start / 64], mask = bits_mask(start, end);
+        changed += (uint64_t)__builtin_popcountll(mask & ~*word);
+        *word |= mask;
+    }
+    return changed;
 }
 
-static inline void bits_clear(struct bits *b, uint64_t start, uint64_t end)
+/* Clears [START, END).  How many were set.  */
+static inline uint64_t bits_clear(struct bits *b, uint64_t start, uint64_t end)
 {
+    uint64_t changed = 0;
     if (end > b->count * 64)
         end = b->count * 64;
-    for (; start < end; start = (start / 64 + 1) * 64)
-        b->words[start / 64] &= ~bits_mask(start, end);
+    for (; start < end; start = (start / 64 + 1) * 64) {
+        uint64_t *word = &b->words[start / 64], mask = bits_mask(start, end);
+        changed += (uint64_t)__builtin_popcountll(mask & *word);
+        *word &= ~mask;
+    }
+    return changed;
 }
 
 static inline bool bits_any(const struct bits *b, uint64_t start, uint64_t end)

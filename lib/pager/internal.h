@@ -27,6 +27,12 @@ struct pager {
     struct bits hot;                   /* pages that were handed out writable and may be dirty; lock */
     struct bits syncing;               /* pages whose contents a sync has asked for and that may be on their way here; lock */
     struct bits present;               /* pages that the kernel may hold; lock */
+    uint64_t hot_pages;                /* how many are hot; lock */
+    uint64_t flying;                   /* how many were hot and have been asked for: counted as changed until the kernel says done; lock */
+
+    /* Write-behind (behind.c); its lock.  */
+    bool listed, dead;
+    struct pager *list_next, **list_prevp;
 
     /* What the server itself is doing through a window, in [start, end); lock.  */
     uint64_t own_start, own_end;
@@ -50,6 +56,10 @@ struct pager {
     uint64_t nwindows;
 };
 
+/* Pages asked for in one piece: the kernel makes a copy of each page that it gives back and keeps, so a sync must not ask for more at a time than
+   a small machine has.  */
+#define PIECE_PAGES 256
+
 extern struct ports_class pager_class;
 PORTS_MIG_HOOKS(pager, struct pager, &pager_class)
 
@@ -65,6 +75,21 @@ void pager_next_drop(struct pager *pager, uint64_t offset, uint64_t end);
 size_t pager_read_direct(struct pager *pager, uint64_t offset, void *data, size_t length);
 /* LENGTH bytes (whole pages) of zeros, the caller's, for munmap or to be handed over; NULL: no memory.  */
 void *pager_zeros(size_t length);
+/* Notes that the pages [FIRST, END), for which there is room in the map, may be changed from now on; that they no longer are.  Lock held.  */
+void pager_note_hot(struct pager *pager, uint64_t first, uint64_t end);
+void pager_note_cold(struct pager *pager, uint64_t first, uint64_t end);
+
+/* behind.c.  Starts the thread.  */
+error_t behind_init(void);
+/* COUNT pages more may be changed, and PAGER has some.  Its lock held.  */
+void behind_add(struct pager *pager, uint64_t count);
+/* COUNT pages less.  */
+void behind_sub(uint64_t count);
+/* Waits while there are too many changed pages, for a few seconds at most.  No lock that a pager's thread takes is held.  */
+void behind_throttle(void);
+/* PAGER goes: it is on the list no longer and never again.  */
+void behind_forget(struct pager *pager);
+
 /* Unmaps all windows.  */
 void pager_windows_drop(struct pager *pager);
 

@@ -4,6 +4,7 @@
 #include "internal.h"
 
 #include <mach.h>
+#include <mach/mach4.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -36,7 +37,7 @@ error_t pager_init(void)
         if (err)
             return err;
     }
-    return 0;
+    return behind_init();
 }
 
 error_t pager_create(const struct pager_ops *ops, void *hook, struct pager **pager)
@@ -56,6 +57,7 @@ error_t pager_create(const struct pager_ops *ops, void *hook, struct pager **pag
 
 void pager_destroy(struct pager *pager)
 {
+    behind_forget(pager);
     pager_windows_drop(pager);
     ports_object_destroy_right(pager);
     ports_object_deref(pager);
@@ -64,6 +66,7 @@ void pager_destroy(struct pager *pager)
 static void pager_gone(struct ports_object *object)
 {
     struct pager *p = (struct pager *)object;
+    behind_sub(p->hot_pages + p->flying);
     free(p->hot.words);
     free(p->syncing.words);
     free(p->present.words);
@@ -90,6 +93,19 @@ mach_port_t pager_object(struct pager *pager)
     if (first)
         pager->ops->acquire(pager->hook);
     return right;
+}
+
+error_t pager_proxy(struct pager *pager, vm_prot_t prot, mach_port_t *proxy)
+{
+    rpc_vm_offset_t zero = 0;
+    rpc_vm_size_t all = INT64_MAX & ~(rpc_vm_size_t)(vm_page_size - 1);
+    mach_port_t object = pager_object(pager);
+    if (object == MACH_PORT_NULL)
+        return ENOMEM;
+    kern_return_t kr = memory_object_create_proxy(mach_task_self(), prot, &object, MACH_MSG_TYPE_COPY_SEND, 1, &zero, 1, &zero, 1, &all, 1,
+                                                  proxy);
+    mach_port_deallocate(mach_task_self(), object);
+    return kr == KERN_RESOURCE_SHORTAGE ? ENOMEM : kr;
 }
 
 /* The last send right has gone; but a new one may have been made since, under the lock.  */
@@ -132,6 +148,22 @@ bool pager_uncache(struct pager *pager)
 }
 
 /* ---- lock requests --------------------------------------------------------------------------- */
+
+void pager_note_hot(struct pager *p, uint64_t first, uint64_t end)
+{
+    uint64_t count = bits_set(&p->hot, first, end);
+    p->hot_pages += count;
+    if (count)
+        behind_add(p, count);
+}
+
+void pager_note_cold(struct pager *p, uint64_t first, uint64_t end)
+{
+    uint64_t count = bits_clear(&p->hot, first, end);
+    p->hot_pages -= count;
+    if (count)
+        behind_sub(count);
+}
 
 /* Sends the request; *TICKET is what lock_done reaches when it is completed.  Lock held, control there.  */
 static kern_return_t lock_request_send(struct pager *p, uint64_t offset, uint64_t length, memory_object_return_t give_back, bool flush,
@@ -176,24 +208,30 @@ static void pages_of(const struct pager *p, uint64_t offset, uint64_t length, ui
 /* Pages of a gap between changed ones that are looked at rather than asked about separately.  */
 #define SYNC_GAP 16
 
-/* Asks for the changed pages among [FIRST, END), run by run.  What was asked for is write-locked afterwards, so that the next change is heard of
-   and a file that does not change costs the next sync nothing.  Lock held.  */
-static kern_return_t sync_send(struct pager *p, uint64_t first, uint64_t end, uint64_t *ticket)
+/* Asks for the changed pages among [*AT, END), run by run, PIECE_PAGES of them at most; *AT is then where to go on.  What was asked for is
+   write-locked afterwards, so that the next change is heard of and a file that does not change costs the next sync nothing.  Lock held, control
+   there.  */
+static kern_return_t sync_send(struct pager *p, uint64_t *at, uint64_t end, uint64_t *ticket)
 {
-    while ((first = bits_next(&p->hot, first, end)) < end) {
-        uint64_t stop = first + 1, next;
-        while (stop < end && (next = bits_next(&p->hot, stop, end)) < end && next - stop <= SYNC_GAP)
+    uint64_t first = *at, left = PIECE_PAGES;
+    while (left > 0 && (first = bits_next(&p->hot, first, end)) < end) {
+        uint64_t stop = first + 1, most = end - first > left ? first + left : end, next;
+        while (stop < most && (next = bits_next(&p->hot, stop, most)) < most && next - stop <= SYNC_GAP)
             stop = next + 1;
         if (!bits_grow(&p->syncing, stop))
             return KERN_RESOURCE_SHORTAGE;
         bits_set(&p->syncing, first, stop);
-        bits_clear(&p->hot, first, stop);
+        uint64_t count = bits_clear(&p->hot, first, stop);
+        p->hot_pages -= count;
+        p->flying += count;
         kern_return_t kr = lock_request_send(p, first * vm_page_size, (stop - first) * vm_page_size, MEMORY_OBJECT_RETURN_DIRTY, false,
                                              VM_PROT_WRITE, ticket);
         if (kr)
             return kr;
+        left -= stop - first;
         first = stop;
     }
+    *at = first;
     return 0;
 }
 
@@ -205,7 +243,7 @@ void pager_evict_neighbours(struct pager *p, uint64_t page)
     uint64_t first = page / EVICT_CLUSTER * EVICT_CLUSTER, ticket;
     if (p->control == MACH_PORT_NULL || !bits_any(&p->hot, first, first + EVICT_CLUSTER))
         return;
-    (void)sync_send(p, first, first + EVICT_CLUSTER, &ticket);
+    (void)sync_send(p, &first, first + EVICT_CLUSTER, &ticket);
 }
 
 error_t pager_sync(struct pager *pager, uint64_t offset, uint64_t length, bool wait)
@@ -214,12 +252,14 @@ error_t pager_sync(struct pager *pager, uint64_t offset, uint64_t length, bool w
     kern_return_t kr = 0;
     pthread_mutex_lock(&pager->lock);
     pages_of(pager, offset, length, &first, &end);
-    if (pager->control != MACH_PORT_NULL) {
-        uint64_t ticket = pager->lock_sent;          /* also what others have asked for */
-        kr = sync_send(pager, first, end, &ticket);
-        if (wait)
-            lock_request_wait(pager, ticket);
+    uint64_t ticket = pager->lock_sent, before = 0;  /* also what others have asked for */
+    while (!kr && first < end && pager->control != MACH_PORT_NULL) {
+        kr = sync_send(pager, &first, end, &ticket);
+        lock_request_wait(pager, before);            /* one piece is being written while the next is asked for */
+        before = ticket;
     }
+    if (wait)
+        lock_request_wait(pager, ticket);
     pthread_mutex_unlock(&pager->lock);
     return kr ? EIO : 0;
 }
@@ -239,6 +279,6 @@ void pager_discard(struct pager *pager, uint64_t offset, uint64_t length)
         pager_flush(pager, first * vm_page_size, (end - first) * vm_page_size);
     pthread_mutex_lock(&pager->lock);
     bits_clear(&pager->present, first, end);
-    bits_clear(&pager->hot, first, end);
+    pager_note_cold(pager, first, end);
     pthread_mutex_unlock(&pager->lock);
 }

@@ -14,10 +14,14 @@
    dirty one out, and its contents may still wait in our queue while we read the disk.  So pages are handed out write-locked unless they
    are asked for to be written, and `hot` notes those that were not.
 
+   Changed pages.  They are counted in all pagers together.  When there are more than a sixteenth of the machine's memory a thread has them
+   written, pager by pager (behind.c), and when there are twice as many the server's own writers wait for it: a kernel that must
+   throw out changed pages to have memory for the very servers that write them may find none.
+
    Errors.  A page that cannot be read gives its faulting threads a memory exception, but not ours: while a server thread copies through a
    window, a page that fails is supplied as zeros, the copy returns the error, and the page is thrown out again.
 
-   Locks: pager->lock is a leaf, but kernel calls on the control port are made under it.  Callbacks are called without it.  */
+   Locks: pager->lock, then the one lock of behind.c; kernel calls on the control port are made under the former.  Callbacks are called without it.  */
 
 #ifndef PAGER_PAGER_H
 #define PAGER_PAGER_H
@@ -66,13 +70,19 @@ void pager_destroy(struct pager *pager);
    until pager_uncache.  */
 mach_port_t pager_object(struct pager *pager);
 
+/* A right for a client to map the file with, the caller's: a proxy that the kernel makes.  It allows PROT at most, and nobody can speak the memory-object
+   protocol to us through it.  It counts as somebody who has the object.  ENOMEM, or the kernel's error.  */
+error_t pager_proxy(struct pager *pager, vm_prot_t prot, mach_port_t *proxy);
+
 /* Copies LENGTH bytes at OFFSET to DATA through a window.  SIZE: the file's size now, as a hint for the window's size.  EIO, ENOSPC and
    whatever ops said.  One at a time for each pager: the caller holds the file's lock.  */
 error_t pager_read(struct pager *pager, uint64_t offset, void *data, size_t length, uint64_t size);
 /* The same the other way; DATA NULL: zeros.  DATA may be memory that a client sent: EFAULT when it cannot be touched.  */
 error_t pager_write(struct pager *pager, uint64_t offset, const void *data, size_t length, uint64_t size);
 
-/* Has changed pages in [OFFSET, OFFSET + LENGTH) written.  WAIT: they are (ops->write has returned for each).  */
+/* Has changed pages in [OFFSET, OFFSET + LENGTH) written, piece by piece.  WAIT: they are (ops->write has returned for each; whether
+   it could write them is the backend's to remember); otherwise it returns when all but the last pieces are written.  EIO: the kernel could not
+   be asked.  */
 error_t pager_sync(struct pager *pager, uint64_t offset, uint64_t length, bool wait);
 /* Throws the kernel's pages in the range away; on return none is there, none is being supplied, none waits to be written.  The backend must have seen to it
    that fetch gives none any more, or the new contents.  */

@@ -30,23 +30,35 @@ void pager_stats(unsigned long *fetches, unsigned long *bytes)
     *bytes = atomic_load(&stat_bytes);
 }
 
-/* Takes note of the send right that came with a message.  Lock held.  */
-static void control_count(struct pager *p, mach_port_t control)
+/* All that was asked for has been written.  Lock held.  */
+static void flying_landed(struct pager *p)
 {
-    if (control != p->control) {
-        mach_port_deallocate(mach_task_self(), control);
-    } else if (++p->control_refs >= CONTROL_REFS_MAX) {
+    behind_sub(p->flying);
+    p->flying = 0;
+}
+
+/* Takes note of the send right that came with a message.  False: it is not the kernel's, so the message is of somebody who pretends to be it, and
+   is to be refused.  (Clients get proxies only, so nobody should have a right to send us anything; this is the second lock on the door.)  Lock
+   held.  */
+static bool control_count(struct pager *p, mach_port_t control)
+{
+    if (control != p->control || control == MACH_PORT_NULL)
+        return false;
+    if (++p->control_refs >= CONTROL_REFS_MAX) {
         mach_port_mod_refs(mach_task_self(), control, MACH_PORT_RIGHT_SEND, -(mach_port_delta_t)(p->control_refs - 1));
         p->control_refs = 1;
     }
+    return true;
 }
 
-static void serving_begin(struct pager *p, mach_port_t control)
+/* 0, or the error to answer with: then the message's rights are the loop's.  */
+static kern_return_t serving_begin(struct pager *p, mach_port_t control)
 {
     pthread_mutex_lock(&p->lock);
-    p->serving = true;
-    control_count(p, control);
+    bool genuine = control_count(p, control);
+    p->serving = genuine;
     pthread_mutex_unlock(&p->lock);
+    return genuine ? 0 : KERN_INVALID_ARGUMENT;
 }
 
 static void serving_end(struct pager *p)
@@ -86,16 +98,20 @@ kern_return_t S_memory_object_terminate(struct pager *p, mach_port_t control, ma
     if (!p)
         return EOPNOTSUPP;
     pthread_mutex_lock(&p->lock);
-    if (control == p->control) {
+    bool genuine = control == p->control;
+    if (genuine) {
         p->control = MACH_PORT_NULL;
         pager_next_drop(p, 0, UINT64_MAX);
-        bits_clear(&p->hot, 0, UINT64_MAX);
+        pager_note_cold(p, 0, UINT64_MAX);
         bits_clear(&p->present, 0, UINT64_MAX);
         bits_clear(&p->syncing, 0, UINT64_MAX);
         p->lock_done = p->lock_sent;
+        flying_landed(p);
         pthread_cond_broadcast(&p->changed);
     }
     pthread_mutex_unlock(&p->lock);
+    if (!genuine)
+        return KERN_INVALID_ARGUMENT;
     mach_port_destroy(mach_task_self(), control);
     mach_port_destroy(mach_task_self(), name);
     return 0;
@@ -152,7 +168,7 @@ static void fetch_supply(struct pager *p, mach_port_t control, struct pager_fetc
     if (noted) {
         bits_set(&p->present, first, end);
         if (f->write)
-            bits_set(&p->hot, first, end);
+            pager_note_hot(p, first, end);
     }
     pthread_mutex_unlock(&p->lock);
     if (!f->buffer && noted)
@@ -338,7 +354,8 @@ kern_return_t S_memory_object_data_request(struct pager *p, mach_port_t control,
     if (!p)
         return EOPNOTSUPP;
     bool write = access & VM_PROT_WRITE;
-    serving_begin(p, control);
+    if (serving_begin(p, control))
+        return KERN_INVALID_ARGUMENT;
     for (uint64_t page = offset, end = offset + length; page < end && !(page % vm_page_size);) {
         struct pager_fetch f;
         pthread_mutex_lock(&p->lock);
@@ -370,7 +387,8 @@ kern_return_t S_memory_object_data_unlock(struct pager *p, mach_port_t control, 
 {
     if (!p)
         return EOPNOTSUPP;
-    serving_begin(p, control);
+    if (serving_begin(p, control))
+        return KERN_INVALID_ARGUMENT;
     pthread_mutex_lock(&p->lock);
     uint64_t start = offset, end = offset + length;
     if (p->own_write && offset >= p->own_start && offset < p->own_end) {      /* the row that is being written, at once */
@@ -385,7 +403,7 @@ kern_return_t S_memory_object_data_unlock(struct pager *p, mach_port_t control, 
         err = ENOMEM;
     bool own_failed = err && p->own_write && offset >= p->own_start && offset < p->own_end;
     if (!err)
-        bits_set(&p->hot, start / vm_page_size, end / vm_page_size);
+        pager_note_hot(p, start / vm_page_size, end / vm_page_size);
     else if (own_failed)
         own_fail(p, offset, err);
     pthread_mutex_unlock(&p->lock);
@@ -405,21 +423,22 @@ kern_return_t S_memory_object_data_return(struct pager *p, mach_port_t control, 
 {
     if (!p)
         return EOPNOTSUPP;
-    serving_begin(p, control);
+    if (serving_begin(p, control))
+        return KERN_INVALID_ARGUMENT;
     pthread_mutex_lock(&p->lock);
     pager_next_drop(p, offset, offset + length);
     pthread_mutex_unlock(&p->lock);
     if (dirty && !(offset % vm_page_size) && !(length % vm_page_size))
         (void)p->ops->write(p->hook, offset, (const void *)data, length);
     vm_deallocate(mach_task_self(), (vm_address_t)data, length);
+    pthread_mutex_lock(&p->lock);
     if (!kernel_copy) {
-        pthread_mutex_lock(&p->lock);
-        bits_clear(&p->hot, offset / vm_page_size, (offset + length) / vm_page_size);
+        pager_note_cold(p, offset / vm_page_size, (offset + length) / vm_page_size);
         bits_clear(&p->present, offset / vm_page_size, (offset + length) / vm_page_size);
         if (length == vm_page_size)
             pager_evict_neighbours(p, offset / vm_page_size);
-        pthread_mutex_unlock(&p->lock);
     }
+    pthread_mutex_unlock(&p->lock);
     serving_end(p);
     return 0;
 }
@@ -432,9 +451,14 @@ kern_return_t S_memory_object_lock_completed(struct pager *p, mach_port_t contro
     if (!p)
         return EOPNOTSUPP;
     pthread_mutex_lock(&p->lock);
-    control_count(p, control);
-    if (p->lock_done < p->lock_sent && ++p->lock_done == p->lock_sent)
+    if (!control_count(p, control)) {
+        pthread_mutex_unlock(&p->lock);
+        return KERN_INVALID_ARGUMENT;
+    }
+    if (p->lock_done < p->lock_sent && ++p->lock_done == p->lock_sent) {
         bits_clear(&p->syncing, 0, UINT64_MAX);
+        flying_landed(p);
+    }
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->lock);
     return 0;

@@ -112,6 +112,7 @@ error_t pager_read(struct pager *p, uint64_t offset, void *data, size_t length, 
 error_t pager_write(struct pager *p, uint64_t offset, const void *data, size_t length, uint64_t size)
 {
     error_t err = 0;
+    behind_throttle();
     own_begin(p, offset, length, true);
     for (size_t done = 0, n; done < length && !err; done += n) {
         char *window;

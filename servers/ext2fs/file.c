@@ -198,11 +198,9 @@ error_t ext2fs_map(struct diskfs_node *node, vm_prot_t prot, memory_object_t *ob
         err = node_pager(n);
     if (err)
         return err;
-    *object = pager_object(n->pager);
-    if (*object == MACH_PORT_NULL)
-        return ENOMEM;
-    n->client_mapped = true;
-    return 0;
+    err = pager_proxy(n->pager, prot & VM_PROT_WRITE ? VM_PROT_ALL : VM_PROT_READ | VM_PROT_EXECUTE, object);
+    n->client_mapped |= err == 0;
+    return err;
 }
 
 error_t ext2fs_node_sync(struct diskfs_node *node, bool wait, bool data_only)
@@ -210,8 +208,11 @@ error_t ext2fs_node_sync(struct diskfs_node *node, bool wait, bool data_only)
     struct ext2_node *n = ext2_node(node);
     (void)data_only;                  /* the way to the data is part of it: indirect blocks, size */
     error_t err = ext2fs_small_flush(n);
-    if (n->pager)
-        err = pager_sync(n->pager, 0, round_up(n->inode.size, vm_page_size), wait);
+    if (n->pager) {                   /* others may read and write meanwhile; our caller's reference keeps the pager */
+        pthread_mutex_unlock(&node->lock);
+        err = pager_sync(n->pager, 0, UINT64_MAX, wait);
+        pthread_mutex_lock(&node->lock);
+    }
     error_t e = wait ? atomic_exchange(&n->write_error, 0) : 0;
     err = err ? err : e;
     e = diskfs_node_update(node, false);

@@ -20,8 +20,11 @@ static error_t sync_one(struct diskfs_node *node, void *wait)
     pthread_mutex_lock(&node->lock);
     error_t err = ext2fs_small_flush(n);
     ext2_reserve_drop(ext2fs, &n->inode);
-    if (n->pager)
+    if (n->pager) {                                /* readers and writers go on meanwhile */
+        pthread_mutex_unlock(&node->lock);
         err = pager_sync(n->pager, 0, UINT64_MAX, *(bool *)wait);
+        pthread_mutex_lock(&node->lock);
+    }
     if (ext2fs->writable) {                        /* writing pages may have allocated blocks */
         error_t e = diskfs_node_update(node, false);
         err = err ? err : e;

@@ -16,9 +16,12 @@ UNIT_TEST(bits_are_what_an_array_says)
         bool set = seed >> 63, any = false;
         if (set)
             CHECK(bits_grow(&b, e));
-        set ? bits_set(&b, s, e) : bits_clear(&b, s, e);
-        for (uint64_t j = s; j < e; j++)
+        uint64_t changed = set ? bits_set(&b, s, e) : bits_clear(&b, s, e), expected = 0;
+        for (uint64_t j = s; j < e; j++) {
+            expected += model[j] != set;
             model[j] = set;
+        }
+        same &= changed == expected;
         uint64_t at = (seed >> 20) % 700, to = at + (seed >> 10) % (701 - at);
         for (uint64_t j = at; j < to; j++)
             any |= model[j];

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A machine with little memory, more of which is changed than it has: files twice its size, written by several at once, are on the disk
+afterwards as they were written."""
+
+import os
+
+from image import Image
+from machine import Failure, Machine
+
+MEMORY = 40
+WRITERS = 3
+COPIES = 14                             # of a file of 1.3 MiB, by each
+
+
+def test_more_changed_than_memory(folder):
+    image = Image(folder)
+    with Machine(os.path.join(folder, "serial.log"), "--memory", str(MEMORY), disk=image.path) as machine:
+        machine.prompt()
+        machine.run(f"for i in $(seq {WRITERS}); do (for j in $(seq {COPIES}); do cat /bin/coreutils; done) > /tmp/big$i & done; wait", limit=400)
+        machine.halt()
+    problem = image.check()
+    if problem:
+        raise Failure(f"e2fsck -fn after halt:\n{problem}")
+    expected = image.get("/bin/coreutils") * COPIES
+    for number in range(1, WRITERS + 1):
+        if image.get(f"/tmp/big{number}") != expected:
+            raise Failure(f"/tmp/big{number} on the disk is not what was written")
