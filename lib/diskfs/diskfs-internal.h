@@ -190,6 +190,9 @@ error_t diskfs_open_right(struct diskfs_node *node, int flags, struct diskfs_ori
 error_t diskfs_translator_root(struct diskfs_node *node, struct diskfs_node *dir, mach_port_t dotdot,
                                struct diskfs_origin *origin, struct fshelp_user *user, int flags, const char *rest,
                                retry_type *retry, char *retry_name, mach_port_t *root);
+/* LENGTH bytes of DATA, which a client sent and which may be memory of his that faults, changes or never answers, as malloc'd memory of our own with a
+   NUL behind: called before any lock is taken.  E2BIG beyond 64 KiB, EFAULT, ENOMEM. */
+error_t diskfs_copy_in(const char *data, size_t length, char **copy);
 /* Takes or drops the library's reference to NODE (locked; the caller has one too) as its translator and notices demand. */
 void diskfs_node_hold(struct diskfs_node *node);
 /* A control port of NODE's active translator, a send right for the caller, or MACH_PORT_NULL. Locked. */

@@ -342,7 +342,8 @@ error_t diskfs_handle_lookup(const char *data, size_t length, struct diskfs_node
     struct handle handle;
     if (length != sizeof handle)
         return EINVAL;
-    memcpy(&handle, data, sizeof handle);
+    if (ports_copy_guarded(&handle, data, sizeof handle))
+        return EFAULT;
     if (handle.magic != HANDLE_MAGIC || handle.ino == 0)
         return EINVAL;
     error_t err = diskfs_node_lookup(handle.ino, result);

@@ -138,12 +138,20 @@ kern_return_t diskfs_S_fsys_set_options(diskfs_control_t control, mach_port_t re
                                         mach_msg_type_name_t reply_portPoly, const_data_t options,
                                         mach_msg_type_number_t optionsCnt, int do_children)
 {
-    struct child_options o = { options, optionsCnt };
+    char *argz;
     (void) reply_port, (void) reply_portPoly;
     if (control == NULL)
         return EOPNOTSUPP;
-    error_t err = do_children ? diskfs_translators_iterate(options_child, &o) : 0;
-    return err ? err : diskfs_options_set(options, optionsCnt);
+    error_t err = diskfs_copy_in(options, optionsCnt, &argz);
+    if (err)
+        return err;
+    struct child_options o = { argz, optionsCnt };
+    if (do_children)
+        err = diskfs_translators_iterate(options_child, &o);
+    if (!err)
+        err = diskfs_options_set(argz, optionsCnt);
+    free(argz);
+    return err;
 }
 
 kern_return_t diskfs_S_fsys_get_options(diskfs_control_t control, mach_port_t reply_port,

@@ -221,6 +221,8 @@ error_t diskfs_translators_iterate(error_t (*fn)(mach_port_t control, void *arg)
     return err;
 }
 
+#define COPY_IN_MAX ((size_t) 64 << 10)     /* bytes of an argument vector or of options */
+
 /* ---- file_set_translator ------------------------------------------------------- */
 
 /* MAJOR\0MINOR\0 behind the convention's name. */
@@ -361,27 +363,55 @@ static error_t set_active(struct diskfs_node *node, int flags, int oldtrans_flag
     return err;
 }
 
-kern_return_t diskfs_S_file_set_translator(diskfs_protid_t cred, int passive_flags, int active_flags, int oldtrans_flags,
-                                           const_data_t passive, mach_msg_type_number_t passiveCnt,
-                                           boolean_t passiveSCopy, mach_port_t active)
+error_t diskfs_copy_in(const char *data, size_t length, char **copy)
 {
-    if (cred == NULL)
-        return EOPNOTSUPP;
-    struct diskfs_node *node = cred->po->node;
-    error_t err = 0;
+    *copy = NULL;
+    if (length > COPY_IN_MAX)
+        return E2BIG;
+    char *memory = malloc(length + 1);
+    if (memory == NULL)
+        return ENOMEM;
+    error_t err = ports_copy_guarded(memory, data, length);
+    if (err) {
+        free(memory);
+        return err;
+    }
+    memory[length] = '\0';
+    *copy = memory;
+    return 0;
+}
 
-    if (!(passive_flags & FS_TRANS_SET) && !(active_flags & FS_TRANS_SET))
-        return 0;
+/* Both halves for CRED's user.  ARGZ is our own memory. */
+static error_t set_translator(struct diskfs_protid *cred, int passive_flags, int active_flags, int oldtrans_flags,
+                              const char *argz, size_t length, mach_port_t active)
+{
+    struct diskfs_node *node = cred->po->node;
     pthread_mutex_lock(&node->lock);
-    err = fshelp_check_owner(&node->stat, cred->user);
+    error_t err = fshelp_check_owner(&node->stat, cred->user);
     if (!err && (active_flags & FS_TRANS_SET) && (active_flags & FS_TRANS_EXCL) && active != MACH_PORT_NULL
         && fshelp_translated(&node->transbox))
         err = EBUSY;
     if (!err && (passive_flags & FS_TRANS_SET))
-        err = set_passive(node, passive_flags, passive, passiveCnt);
+        err = set_passive(node, passive_flags, argz, length);
     pthread_mutex_unlock(&node->lock);
     if (!err && (active_flags & FS_TRANS_SET))
         err = set_active(node, active_flags, oldtrans_flags, active);
+    return err;
+}
+
+kern_return_t diskfs_S_file_set_translator(diskfs_protid_t cred, int passive_flags, int active_flags, int oldtrans_flags,
+                                           const_data_t passive, mach_msg_type_number_t passiveCnt,
+                                           boolean_t passiveSCopy, mach_port_t active)
+{
+    char *argz = NULL;
+    error_t err = 0;
+    if (cred == NULL)
+        return EOPNOTSUPP;
+    if (passive_flags & FS_TRANS_SET)
+        err = diskfs_copy_in(passive, passiveCnt, &argz);
+    if (!err && ((passive_flags | active_flags) & FS_TRANS_SET))
+        err = set_translator(cred, passive_flags, active_flags, oldtrans_flags, argz, passiveCnt, active);
+    free(argz);
     if (err)
         return err;
     if (MACH_PORT_VALID(active))
