@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A machine with little memory, more of which is changed than it has: files larger than it, written by two at once, are on the disk
+"""A machine with little memory, more of which is changed than it has: files larger than it, written by several at once, are on the disk
 afterwards as they were written."""
 
 import os
@@ -7,9 +7,9 @@ import os
 from image import Image
 from machine import Failure, Machine
 
-MEMORY = 32
-WRITERS = 2
-COPIES = 15                             # of a file of 1.3 MiB, by each
+MEMORY = 48
+WRITERS = 3
+COPIES = 14                             # of a file of 1.3 MiB, by each
 
 
 def test_more_changed_than_memory(folder):
