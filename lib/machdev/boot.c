@@ -175,6 +175,8 @@ static void become_ordinary(struct machdev *machdev, mach_port_t proc, mach_port
     }
     if (machdev->options.argv) /* for ps; of no other consequence */
         proc_set_arg_locations(proc, (vm_address_t)machdev->options.argv, (vm_address_t)environ);
+    /* The C library ends a process with calls that may come back to us, by way of the file system on our disks. */
+    ports_fault_is_death();
     dance_step(11, "root node got from the root file system; common ports set");
     if (machdev->options.ordinary)
         machdev->options.ordinary();

@@ -261,7 +261,7 @@ void ports_reads_guarded(mach_msg_id_t id);
 /* _hurd_proc_init(ARGV, ...) of the C library, for a server that already has threads: the library's process port is set, and from now on
    the server has a message port and signals, and a fault in it is its death and not its silence. */
 void ports_proc_init(char **argv);
-/* For those whom the C library asks or waits for when it ends a process, proc and the root file system: a fault ends the task at once, without
+/* For those whom the C library asks or waits for when it ends a process, proc, the root file system and what is below it: a fault ends the task at once, without
    its last words. */
 void ports_fault_is_death(void);
 /* ports_proc_init with START(ARG), which calls _hurd_proc_init or _hurd_init. */

@@ -71,9 +71,10 @@ def silent(folder):
 
 
 SEGV = r"signal 11, Segmentation fault"
-# By a fault of its own.  proc and the root file system have nobody to tell their last words to.
-FAULTS = [("startup", "proc: startup died"), ("proc", "startup: proc died"), ("ext2fs", r"startup: ext2fs died \(signal 9, Killed\)")] + [
-    (name, rf"startup: {name} died \({SEGV}\)") for name in ("pci-arbiter", "rumpdisk", "exec", "auth")]
+# By a fault of its own.  proc, the root file system and what is below it have nobody to tell their last words to.
+FAULTS = [("startup", "proc: startup died"), ("proc", "startup: proc died")] + [
+    (name, rf"startup: {name} died \(signal 9, Killed\)") for name in ("pci-arbiter", "rumpdisk", "ext2fs")] + [
+    (name, rf"startup: {name} died \({SEGV}\)") for name in ("exec", "auth")]
 CASES = [(f"fault_in_{name}", death("/wreck", name, line)) for name, line in FAULTS] + [
     ("killed", death("kill -9", "exec", r"startup: exec died \(signal 9, Killed\)")),
     ("no_shell", no_shell), ("no_sh_but_dash", no_sh_but_dash), ("silent_at_the_end", silent)]

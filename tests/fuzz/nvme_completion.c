@@ -3,8 +3,7 @@
    stay inside its memory, end each request at most once, and not hang.
 
    Sources: lib/pci/scan.c servers/rumpdisk/block_queue.c servers/rumpdisk/nvme_command.c
-   servers/rumpdisk/nvme_controller.c
-       servers/rumpdisk/nvme_queue.c
+       servers/rumpdisk/nvme_controller.c servers/rumpdisk/nvme_queue.c
    Max: 8192 */
 
 #include "../unit/block/fake_watch.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* wreck PID: makes the last thread of a process fault, as a bug in it would: its program counter is set to nowhere. */
+/* wreck PID: makes the first thread of a process fault, as a bug in it would: its program counter is set to nowhere. */
 
 #include <hurd.h>
 #include <hurd/process.h>
@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 
     if (argc != 2 || proc_pid2task(getproc(), atoi(argv[1]), &task) || task_threads(task, &threads, &count) || count == 0)
         return 1;
-    thread_t thread = threads[count - 1];
+    thread_t thread = threads[0]; /* the last one may be the C library's for signals, without which nobody hears of the fault */
     if (thread_suspend(thread) || thread_abort(thread)
         || thread_get_state(thread, i386_THREAD_STATE, (thread_state_t) &state, &size))
         return 2;
