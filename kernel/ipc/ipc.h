@@ -250,7 +250,6 @@ bool right_check_dead(struct ipc_space *space, struct ipc_entry *entry);
 kern_return_t right_copyin(struct ipc_space *space, mach_port_name_t name, mach_msg_type_name_t type, bool dead_ok, struct ipc_port **port);
 /* Would right_copyin work? */
 bool right_copyin_check(struct ipc_space *space, mach_port_name_t name, mach_msg_type_name_t type);
-/* Undoes it where possible (for messages that cannot be sent): the right goes back under a name. */
 /* Gives SPACE the naked right PORT of TYPE, consumed on success.  KERN_RESOURCE_SHORTAGE, KERN_UREFS_OVERFLOW never: a
    send right that cannot be counted is given up, as the name stands for it already. */
 kern_return_t right_copyout(struct ipc_space *space, struct ipc_port *port, mach_msg_type_name_t type, mach_port_name_t *name);
@@ -263,7 +262,6 @@ kern_return_t right_dealloc(struct ipc_space *space, struct ipc_entry *entry);
 kern_return_t right_delta(struct ipc_space *space, struct ipc_entry *entry, mach_port_right_t right, mach_port_delta_t delta);
 /* Drops the entry's request; its send-once right is used for a port-deleted notification. */
 void request_cancel(struct ipc_entry *entry);
-/* A send-once right for the reply port NAME of SPACE, as mach_msg makes it; the fast half of right_copyin. */
 
 static inline mach_msg_type_name_t port_type_of(mach_msg_type_name_t type)
 {

@@ -115,7 +115,7 @@ static void reap(void)
         thread_deref(list_entry(link, struct thread, run_link));
 }
 
-static void user_state_switch(struct cpu *cpu, struct thread *prev, struct thread *next)
+static void user_state_switch(struct cpu *cpu, struct thread *next)
 {
     if (next->float_area == NULL)
         return; /* a kernel thread: it runs on anybody's map and registers */
@@ -131,7 +131,6 @@ static void user_state_switch(struct cpu *cpu, struct thread *prev, struct threa
     }
     if (unlikely(cpu->io_owner != NULL || next->task->io != NULL))
         io_bitmap_load(cpu, next);
-    (void)prev;
 }
 
 static void switch_to(struct thread *next)
@@ -142,7 +141,7 @@ static void switch_to(struct thread *next)
         return;
     cpu->thread = next;
     cpu->kernel_rsp = cpu->tss.rsp[0] = next->stack_top;
-    user_state_switch(cpu, prev, next);
+    user_state_switch(cpu, next);
     if (next->float_area && thread_held(next))
         cpu->ast |= AST_HALT;
     next->quantum = QUANTUM_TICKS;

@@ -31,7 +31,6 @@ struct io_bitmap;
 struct task {
     uint32_t refs;
     bool active, essential;
-    bool may_assign;
     uint32_t suspend_count;     /* user's; threads run while it is 0 */
     uint32_t stop_count;        /* and the kernel's own */
     struct list threads;        /* thread.task_link */
@@ -62,9 +61,9 @@ struct thread {
     uint32_t refs;
     enum thread_state state;
     bool active;                /* not terminated */
-    bool on_run_queue, interruptible, started, is_idle;
+    bool on_run_queue, interruptible, is_idle;
     bool aborted;               /* thread_abort came: the next interruptible wait ends at once */
-    bool depressed, wake_active;
+    bool depressed;
     uint32_t suspend_count;
     struct task *task;          /* constant, with a reference */
     struct list task_link, run_link;
@@ -102,7 +101,6 @@ struct thread {
     int quantum;                /* ticks left */
     uint64_t user_ticks, system_ticks;
     uint64_t created;
-    bool pageout;
     char name[NAME_SIZE];
 };
 

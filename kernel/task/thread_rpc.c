@@ -77,7 +77,7 @@ static int run_state(const struct thread *thread)
         return TH_STATE_RUNNING;
     if (thread->state == THREAD_WAITING)
         return thread->interruptible ? TH_STATE_WAITING : TH_STATE_UNINTERRUPTIBLE;
-    return thread->suspend_count ? TH_STATE_STOPPED : TH_STATE_STOPPED;
+    return TH_STATE_STOPPED;
 }
 
 static void basic_info(struct thread *thread, struct thread_basic_info *info)

@@ -30,12 +30,10 @@ void pageout_wake(void)
 
 bool pageout_wait(void)
 {
-    static int waits;
     if (pageout_thread == NULL || current_thread_is_pageout())
         return false;
     size_t before = page_counts.free;
     pageout_wake();
-    waits++;
     thread_sleep(&page_counts.free, false);
     return page_counts.free > before || page_counts.free > page_free_reserved;
 }

@@ -164,8 +164,8 @@ kern_return_t rpc_vm_cache_statistics(vm_map_t map, vm_cache_statistics_data_t *
 kern_return_t rpc_vm_machine_attribute(vm_map_t map, vm_address_t address, vm_size_t size, vm_machine_attribute_t attribute,
                                        vm_machine_attribute_val_t *value)
 {
-    (void)address, (void)size, (void)attribute, (void)value;
-    return map == NULL ? KERN_INVALID_ARGUMENT : KERN_INVALID_ARGUMENT; /* this machine has none */
+    (void)map, (void)address, (void)size, (void)attribute, (void)value;
+    return KERN_INVALID_ARGUMENT; /* this machine has none */
 }
 
 /* ---- vm_map -------------------------------------------------------------------------- */
