@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "../block/fake_watch.h"
+#include "../block/job.h"
 
 #include "../../../servers/rumpdisk/ahci.h"
 #include "../../../servers/rumpdisk/ahci_regs.h"
@@ -29,19 +30,6 @@ error_t ahci_port_restart(struct ahci_port *p)
     restarts++;
     memset(regs, 0, sizeof regs);
     return 0;
-}
-
-struct job {
-    struct block_request request;
-    unsigned int done;
-    error_t result;
-};
-
-static void job_done(struct block_request *request, error_t err)
-{
-    struct job *job = (struct job *)request;
-    job->done++;
-    job->result = err;
 }
 
 static void begin(bool packet)

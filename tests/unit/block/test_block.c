@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "fake_watch.h"
+#include "job.h"
 
 #define MAX_PIECE 8192u
 
@@ -63,19 +64,6 @@ static error_t fake_reset(struct block_queue *q)
 
 static const struct block_queue_ops ops = {
     .issue = fake_issue, .kick = fake_kick, .collect = fake_collect, .abort = fake_abort, .reset = fake_reset};
-
-struct job {
-    struct block_request request;
-    unsigned int done;
-    error_t result;
-};
-
-static void job_done(struct block_request *request, error_t err)
-{
-    struct job *job = (struct job *)request;
-    job->done++;
-    job->result = err;
-}
 
 static void begin(unsigned int depth)
 {

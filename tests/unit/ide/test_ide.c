@@ -3,6 +3,7 @@
 
 #include "unit.h"
 
+#include "../block/job.h"
 #include "fake_ide.h"
 
 static struct ide_channel channel;
@@ -34,19 +35,6 @@ static void begin_running(void)
     CHECK_EQ(ide_drive_identify(&channel, 0), 0);
     CHECK_EQ(ide_drive_identify(&channel, 1), 0);
     ide_channel_enable(&channel);
-}
-
-struct job {
-    struct block_request request;
-    unsigned int done;
-    error_t result;
-};
-
-static void job_done(struct block_request *request, error_t err)
-{
-    struct job *job = (struct job *)request;
-    job->done++;
-    job->result = err;
 }
 
 /* What the interrupt thread would do. */

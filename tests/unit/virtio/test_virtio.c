@@ -3,6 +3,7 @@
 
 #include "unit.h"
 
+#include "../block/job.h"
 #include "fake_virtio.h"
 
 #define BUFFER (2u << 20)
@@ -11,19 +12,6 @@
 static struct virtio virtio;
 static uint8_t *buffer;
 static uint64_t buffer_physical;
-
-struct job {
-    struct block_request request;
-    unsigned int done;
-    error_t result;
-};
-
-static void job_done(struct block_request *request, error_t err)
-{
-    struct job *job = (struct job *)request;
-    job->result = err;
-    job->done++;
-}
 
 static error_t begin(void)
 {
