@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The kernel's benchmark: a boot module, the only one of a kernel that takes GNU Mach's modules.  Prints a line
+   `operation ROUNDS INSTRUCTIONS NAME` an operation (instructions of all rounds), then `N passed, N failed`, and reboots (bench/kernel/run). */
+
+#include <device/device.h>
+#include <mach/mach_host.h>
+#include <mach/thread_switch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../tests/boot-modules/module.h"
+#include "bench.h"
+
+#define WARM 16 /* a warm-up has rounds / WARM + 1 rounds */
+
+static mach_port_t host_priv = 1;
+
+static _Noreturn void leave(void)
+{
+    say("%u passed, %u failed\n", passed, failed);
+    host_reboot(host_priv, 0);
+    for (;;)
+        thread_switch(MACH_PORT_NULL, SWITCH_OPTION_WAIT, 1000);
+}
+
+void must(kern_return_t result, const char *what)
+{
+    if (result == KERN_SUCCESS)
+        return;
+    say("%s: error 0x%x\n", what, (unsigned int)result);
+    failed++;
+    leave();
+}
+
+static void measure(const struct operation *operations)
+{
+    for (const struct operation *operation = operations; operation->name; operation++) {
+        operation->run(operation, operation->rounds / WARM + 1);
+        unsigned long spent = operation->run(operation, operation->rounds);
+        say("operation %u %lu %s\n", operation->rounds, spent, operation->name);
+        passed++;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    mach_port_t device = 2;
+    for (int i = 1; i < argc; i++) {
+        sscanf(argv[i], "--host-priv-port=%u", &host_priv);
+        sscanf(argv[i], "--device-master-port=%u", &device);
+    }
+    must(device_open(device, D_READ | D_WRITE, "console", &console), "device_open");
+    say("\n"); /* GNU Mach has not ended its line */
+    messages_prepare();
+    memory_prepare();
+    partner_init();
+    messages_start();
+    memory_start();
+    tasks_start();
+    measure(message_operations);
+    measure(memory_operations);
+    measure(task_operations);
+    leave();
+}
