@@ -73,7 +73,7 @@ void page_rename(struct page *page, struct vm_object *object, uint64_t offset)
 struct page *page_grab(void)
 {
     for (;;) {
-        if (likely(page_counts.free > page_free_reserved) || current_thread_is_pageout()) {
+        if (likely(page_counts.free > page_free_reserved) || pageout_privileged()) {
             struct page *page = page_alloc(0, UINT64_MAX);
             if (page) {
                 page->busy = true;

@@ -85,8 +85,8 @@ void page_release_range(uint64_t start, uint64_t end);
 
 /* ---- the allocator ---------------------------------------------------------------- */
 
-/* 2^ORDER pages in one piece, all below the physical address LIMIT; contents undefined.  NULL: none.  The pages' `object`, `wired` and flags are
-   clear. */
+/* 2^ORDER pages in one piece, all below the physical address LIMIT (UINT64_MAX: anywhere); contents undefined.  NULL: none.  The pages'
+   `object`, `wired` and flags are clear. */
 struct page *page_alloc(unsigned int order, uint64_t limit);
 void page_free(struct page *page, unsigned int order);
 /* COUNT pages in one piece within [START, END), the first at a multiple of ALIGN (a power of two); each is freed by page_free(…, 0). */
@@ -97,8 +97,9 @@ struct page_counts {
 };
 extern struct page_counts page_counts;
 
-/* Free pages below which pageout works, and below which only it may allocate. */
-extern size_t page_free_target, page_free_minimum, page_free_reserved;
+/* Free pages: what pageout works for, below what it begins, what users' faults leave, and the last that only those take who free memory
+   (pageout_privileged). */
+extern size_t page_free_target, page_free_minimum, page_free_reserved, page_free_last;
 
 static inline void page_zero(struct page *page)
 {

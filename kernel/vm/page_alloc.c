@@ -5,6 +5,7 @@
    number.  Allocation begins in the highest zone that fits, so that memory that old devices reach is kept for them. */
 
 #include "page.h"
+#include "pageout.h"
 
 #define ZONES 3
 #define REGIONS_MAX 64 /* of the boot loader's memory map; more are left unused, with a message */
@@ -18,11 +19,51 @@ struct region {
 struct page *page_array;
 uint64_t page_limit;
 struct page_counts page_counts;
-size_t page_free_target, page_free_minimum, page_free_reserved;
+size_t page_free_target, page_free_minimum, page_free_reserved, page_free_last;
 
 static struct list free_lists[ZONES][PAGE_ORDERS];
 static struct region usable[REGIONS_MAX], reserved[REGIONS_MAX];
 static size_t usable_count, reserved_count;
+
+/* ---- the buddy system ------------------------------------------------------------------ */
+
+static unsigned int zone_of(const struct page *page)
+{
+    uint64_t physical = page_physical(page);
+    return physical < zone_end[0] ? 0 : physical < zone_end[1] ? 1 : 2;
+}
+
+static void block_put(struct page *page, unsigned int order)
+{
+    page->free = true;
+    page->order = (uint8_t)order;
+    list_prepend(&free_lists[zone_of(page)][order], &page->link);
+}
+
+static void block_take(struct page *page)
+{
+    page->free = false;
+    list_remove(&page->link);
+}
+
+static void block_free(struct page *page, unsigned int order)
+{
+    size_t number = page - page_array, last = page_limit >> PAGE_SHIFT;
+    page_counts.free += 1ul << order;
+    while (order < PAGE_ORDERS - 1) {
+        size_t buddy = number ^ 1ul << order;
+        if (buddy >= last)
+            break;
+        struct page *other = &page_array[buddy];
+        if (!other->free || other->order != order || zone_of(other) != zone_of(page))
+            break;
+        block_take(other);
+        number &= ~(1ul << order);
+        page = &page_array[number];
+        order++;
+    }
+    block_put(page, order);
+}
 
 /* ---- start-up ------------------------------------------------------------------------ */
 
@@ -88,16 +129,41 @@ uint64_t page_bootstrap_steal(void)
     return page;
 }
 
+/* Gives [FIRST, FIRST + COUNT), which the allocator does not have, to it, in blocks as large as their place allows. */
+static void range_free(size_t first, size_t count)
+{
+    for (size_t i = first; i < first + count; i++)
+        page_array[i].managed = true;
+    page_counts.total += count;
+    while (count > 0) {
+        unsigned int order = 0;
+        while (order < PAGE_ORDERS - 1 && 2ul << order <= count && first % (2ul << order) == 0)
+            order++;
+        block_free(&page_array[first], order);
+        first += 1ul << order;
+        count -= 1ul << order;
+    }
+}
+
 void page_release_range(uint64_t start, uint64_t end)
 {
-    for (uint64_t at = align_up(start, PAGE_SIZE); at + PAGE_SIZE <= end; at += PAGE_SIZE) {
-        struct page *page = page_of_physical(at);
-        if (page->managed)
-            continue;
-        page->managed = true;
-        page_counts.total++;
-        page_free(page, 0);
+    size_t first = align_up(start, PAGE_SIZE) >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
+    while (first < last) {
+        size_t count = 0;
+        while (first + count < last && !page_array[first + count].managed)
+            count++;
+        range_free(first, count);
+        first += count + 1;
     }
+}
+
+/* The lowest reserved address from AT on, or END. */
+static uint64_t reserved_next(uint64_t at, uint64_t end)
+{
+    for (size_t i = 0; i < reserved_count; i++)
+        if (reserved[i].end > at && reserved[i].start < end)
+            end = max(reserved[i].start, at);
+    return end;
 }
 
 void page_bootstrap(void)
@@ -111,59 +177,15 @@ void page_bootstrap(void)
     for (size_t i = 0; i < usable_count; i++) {
         uint64_t at = max(usable[i].start, PAGE_SIZE);
         while (at < usable[i].end) {
-            uint64_t skip = reserved_overlap(at, at + PAGE_SIZE);
-            if (skip == 0)
-                page_release_range(at, at + PAGE_SIZE);
-            at = skip ? skip : at + PAGE_SIZE;
+            uint64_t stop = reserved_next(at, usable[i].end);
+            page_release_range(at, stop);
+            at = stop == usable[i].end ? stop : reserved_overlap(stop, stop + PAGE_SIZE);
         }
     }
     page_free_target = max(page_counts.total / 50, (size_t)64);
     page_free_minimum = page_free_target * 3 / 4;
     page_free_reserved = min(page_free_minimum / 2, (size_t)256);
-}
-
-/* ---- the buddy system ------------------------------------------------------------------ */
-
-static unsigned int zone_of(const struct page *page)
-{
-    uint64_t physical = page_physical(page);
-    return physical < zone_end[0] ? 0 : physical < zone_end[1] ? 1 : 2;
-}
-
-static void block_put(struct page *page, unsigned int order)
-{
-    page->free = true;
-    page->order = (uint8_t)order;
-    list_prepend(&free_lists[zone_of(page)][order], &page->link);
-}
-
-static void block_take(struct page *page)
-{
-    page->free = false;
-    list_remove(&page->link);
-}
-
-void page_free(struct page *page, unsigned int order)
-{
-    size_t number = page - page_array, last = page_limit >> PAGE_SHIFT;
-    assert(page->managed && !page->free && page->mapping.pmap == NULL);
-    page_counts.free += 1ul << order;
-#ifdef POISON
-    memset(page_address(page), 0xdb, PAGE_SIZE << order);
-#endif
-    while (order < PAGE_ORDERS - 1) {
-        size_t buddy = number ^ 1ul << order;
-        if (buddy >= last)
-            break;
-        struct page *other = &page_array[buddy];
-        if (!other->free || other->order != order || zone_of(other) != zone_of(page))
-            break;
-        block_take(other);
-        number &= ~(1ul << order);
-        page = &page_array[number];
-        order++;
-    }
-    block_put(page, order);
+    page_free_last = page_free_reserved / 2;
 }
 
 /* Gives back what of the block at PAGE of ORDER is not its first 2^WANTED pages. */
@@ -175,41 +197,123 @@ static void block_split(struct page *page, unsigned int order, unsigned int want
     }
 }
 
-static void page_clear(struct page *page)
+static inline void page_clear(struct page *page)
 {
     *page = (struct page){.managed = true};
     list_init(&page->link);
     list_init(&page->queue);
 }
 
-static struct page *take_from(struct page *block, unsigned int order)
+/* A block of 2^ORDER pages within [START, END), out of its list and still in page_counts.free; NULL: none. */
+static struct page *block_find(unsigned int order, uint64_t start, uint64_t end)
 {
-    block_take(block);
-    block_split(block, block->order, order);
-    page_counts.free -= 1ul << order;
-    for (size_t i = 0; i < 1ul << order; i++)
-        page_clear(block + i);
-    return block;
+    for (int zone = ZONES - 1; zone >= 0; zone--) {
+        uint64_t zone_start = zone ? zone_end[zone - 1] : 0;
+        if (zone_start >= end || zone_end[zone] <= start)
+            continue;
+        bool whole = zone_start >= start && zone_end[zone] <= end;
+        for (unsigned int size = order; size < PAGE_ORDERS; size++)
+            list_for_each(link, &free_lists[zone][size]) {
+                struct page *block = list_entry(link, struct page, link);
+                uint64_t at = page_physical(block);
+                if (!whole && (at < start || at + (PAGE_SIZE << order) > end))
+                    continue;
+                block_take(block);
+                block_split(block, size, order);
+                return block;
+            }
+    }
+    return NULL;
+}
+
+/* ---- single pages ------------------------------------------------------------------------- */
+
+/* Pages that were freed last are used first, without going through the buddy system: a stack by `hash_next`.  They count as free. */
+#define READY_MAX 128
+#define READY_REFILL 4 /* order of the block that fills it */
+
+static struct page *ready;
+static size_t ready_count;
+
+static void ready_drain(size_t keep)
+{
+    while (ready_count > keep) {
+        struct page *page = ready;
+        ready = page->hash_next;
+        ready_count--;
+        page_counts.free--;
+        block_free(page, 0);
+    }
+}
+
+static inline void ready_push(struct page *page)
+{
+    page->hash_next = ready;
+    ready = page;
+    ready_count++;
+}
+
+static struct page *ready_pop(void)
+{
+    if (unlikely(ready == NULL)) {
+        unsigned int order = READY_REFILL;
+        struct page *block;
+        while ((block = block_find(order, 0, UINT64_MAX)) == NULL)
+            if (order-- == 0)
+                return NULL;
+        for (size_t i = 1ul << order; i-- > 0;)
+            ready_push(block + i);
+    }
+    struct page *page = ready;
+    ready = page->hash_next;
+    ready_count--;
+    return page;
+}
+
+void page_free(struct page *page, unsigned int order)
+{
+    assert(page->managed && !page->free && page->mapping.pmap == NULL);
+#ifdef POISON
+    memset(page_address(page), 0xdb, PAGE_SIZE << order);
+#endif
+    if (order > 0) {
+        block_free(page, order);
+        return;
+    }
+    page_counts.free++;
+    ready_push(page);
+    if (unlikely(ready_count > READY_MAX))
+        ready_drain(READY_MAX / 2);
+}
+
+/* May the caller take COUNT pages?  The last ones are for those who free memory. */
+static inline bool page_permitted(size_t count)
+{
+    return likely(page_counts.free >= page_free_last + count) || (page_counts.free >= count && pageout_privileged());
 }
 
 struct page *page_alloc(unsigned int order, uint64_t limit)
 {
-    if (limit == 0)
-        limit = UINT64_MAX;
-    for (int zone = ZONES - 1; zone >= 0; zone--) {
-        uint64_t zone_start = zone ? zone_end[zone - 1] : 0;
-        if (zone_start >= limit)
-            continue;
-        for (unsigned int size = order; size < PAGE_ORDERS; size++)
-            list_for_each(link, &free_lists[zone][size]) {
-                struct page *block = list_entry(link, struct page, link);
-                if (page_physical(block) + (PAGE_SIZE << order) <= limit)
-                    return take_from(block, order);
-                if (zone_end[zone] <= limit)
-                    break;
-            }
+    struct page *page;
+    if (unlikely(!page_permitted(1ul << order))) {
+        pageout_wake();
+        return NULL;
     }
-    return NULL;
+    if (likely(order == 0 && limit == UINT64_MAX)) {
+        page = ready_pop();
+    } else {
+        page = block_find(order, 0, limit);
+        if (page == NULL && ready_count) {
+            ready_drain(0);
+            page = block_find(order, 0, limit);
+        }
+    }
+    if (page == NULL)
+        return NULL;
+    page_counts.free -= 1ul << order;
+    for (size_t i = 0; i < 1ul << order; i++)
+        page_clear(page + i);
+    return page;
 }
 
 /* ---- contiguous memory of any size ------------------------------------------------------- */
@@ -264,14 +368,42 @@ static void run_take(size_t at, size_t count)
     }
 }
 
+/* COUNT pages of one block, if a block holds as many and lies right; the rest of it goes back. */
+static struct page *run_from_block(size_t count, uint64_t start, uint64_t end, uint64_t align)
+{
+    unsigned int order = 0;
+    while (order < PAGE_ORDERS && 1ul << order < count)
+        order++;
+    if (order == PAGE_ORDERS || align > PAGE_SIZE << order)
+        return NULL;
+    struct page *block = block_find(order, start, end);
+    if (block == NULL)
+        return NULL;
+    page_counts.free -= 1ul << order;
+    for (size_t i = 0; i < count; i++)
+        page_clear(block + i);
+    for (size_t i = count; i < 1ul << order; i++)
+        block_free(block + i, 0);
+    return block;
+}
+
 struct page *page_alloc_contiguous(size_t count, uint64_t start, uint64_t end, uint64_t align)
 {
     size_t step = max(align, PAGE_SIZE) >> PAGE_SHIFT, last = min(end, page_limit) >> PAGE_SHIFT;
-    size_t first = align_up((size_t)(align_up(start, PAGE_SIZE) >> PAGE_SHIFT), step);
-    /* The highest zone first, as everywhere. */
-    for (int zone = ZONES - 1; zone >= 0; zone--) {
-        size_t zone_first = (zone ? zone_end[zone - 1] : 0) >> PAGE_SHIFT;
-        size_t zone_last = zone == ZONES - 1 ? last : zone_end[zone] >> PAGE_SHIFT;
+    start = align_up(start, PAGE_SIZE);
+    size_t first = align_up((size_t)(start >> PAGE_SHIFT), step);
+    if (!page_permitted(count)) {
+        pageout_wake();
+        return NULL;
+    }
+    ready_drain(0);
+    struct page *block = run_from_block(count, start, min(end, page_limit), max(align, PAGE_SIZE));
+    if (block)
+        return block;
+    /* The highest zone first, as everywhere; then across their borders. */
+    for (int zone = ZONES - 1; zone >= -1; zone--) {
+        size_t zone_first = (zone > 0 ? zone_end[zone - 1] : 0) >> PAGE_SHIFT;
+        size_t zone_last = zone < 0 || zone == ZONES - 1 ? last : zone_end[zone] >> PAGE_SHIFT;
         size_t from = max(first, align_up(zone_first, step)), to = min(last, zone_last);
         size_t at = from < to ? run_find(from, to, step, count) : SIZE_MAX;
         if (at == SIZE_MAX)
@@ -279,9 +411,5 @@ struct page *page_alloc_contiguous(size_t count, uint64_t start, uint64_t end, u
         run_take(at, count);
         return &page_array[at];
     }
-    size_t at = first < last ? run_find(first, last, step, count) : SIZE_MAX;
-    if (at == SIZE_MAX)
-        return NULL;
-    run_take(at, count);
-    return &page_array[at];
+    return NULL;
 }

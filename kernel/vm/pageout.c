@@ -15,7 +15,7 @@
 static struct thread *pageout_thread;
 static bool wanted;
 
-bool current_thread_is_pageout(void)
+bool pageout_privileged(void)
 {
     return current_thread() == pageout_thread;
 }
@@ -30,7 +30,7 @@ void pageout_wake(void)
 
 bool pageout_wait(void)
 {
-    if (pageout_thread == NULL || current_thread_is_pageout())
+    if (pageout_thread == NULL || pageout_privileged())
         return false;
     size_t before = page_counts.free;
     pageout_wake();

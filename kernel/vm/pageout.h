@@ -18,7 +18,7 @@ void pageout_init(void);
 void pageout_wake(void);
 /* Waits until the thread has freed something; false: it found nothing that it could free. */
 bool pageout_wait(void);
-/* The running thread is the one that frees memory, and may take the last of it. */
-bool current_thread_is_pageout(void);
+/* The running thread frees memory (pageout itself, the default pager, a thread that thread_wire named), and may take the last of it. */
+bool pageout_privileged(void);
 
 #endif
