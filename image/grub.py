@@ -3,14 +3,18 @@
 
 A chain is the list of modules of seeds/bootstrap.txt, in its words and order:
   4: pci-arbiter, rumpdisk, ext2fs, exec     3: rumpdisk, ext2fs, exec
+  2: ext2fs, exec, whose disk is the kernel's: a third module becomes its RAM
+     disk rd0.  Only on our kernel; GNU Mach for x86_64 has no disk driver.
 The first one is created and resumed by the kernel, each further one is created
 suspended, its task port stored in a variable for the module before it.
 exec is loaded as exec.static, or as ld.so.1 told to load /hurd/exec.
 """
 
-CHAINS = (4, 3)
+CHAINS = (4, 3, 2)
 EXECS = ('static', 'ldso')
-ROOT = 'part:1:device:wd0'
+ROOTS = {4: 'part:1:device:wd0', 3: 'part:1:device:wd0', 2: 'device:rd0'}
+RAMDISK = '/boot/ramdisk.img'
+LOADS = {1: ('multiboot', 'module'), 2: ('multiboot2', 'module2')}     # by Multiboot's version
 PRIVILEGES = ("--host-priv-port='${host-port}' "
               "--device-master-port='${device-port}'")
 
@@ -27,29 +31,36 @@ def modules(chain, exec_kind):
                       "pci-arbiter %s --disk-server-task='${disk-task}' %s"
                       % (PRIVILEGES, first)))
         lines.append(('/hurd/rumpdisk.static', rumpdisk % "'$(disk-task=task-create)'"))
-    else:
+    elif chain == 3:
         lines.append(('/hurd/rumpdisk.static', rumpdisk % first))
     lines.append(('/hurd/ext2fs.static',
                   "ext2fs --readonly --multiboot-command-line='${kernel-command-line}' "
                   "%s --exec-server-task='${exec-task}' --kernel-task='${kernel-task}' "
-                  "-T typed '${root}' '$(fs-task=task-create)'" % PRIVILEGES))
+                  "-T typed '${root}' %s"
+                  % (PRIVILEGES, first if chain == 2 else "'$(fs-task=task-create)'")))
     if exec_kind == 'static':
         lines.append(('/hurd/exec.static', "exec '$(exec-task=task-create)'"))
     else:
         lines.append(('/lib/ld-x86-64.so.1', "exec /hurd/exec '$(exec-task=task-create)'"))
+    if chain == 2:
+        lines.append((RAMDISK, "ramdisk '$(ramdisk-create)'"))
     return lines
 
 
-def entry(chain, exec_kind, kernel='/boot/gnumach', append='', root=ROOT,
-          label='gnumach', omit=(), trace=False):
+def entry(chain, exec_kind, kernel='/boot/gnumach', append='', root=None,
+          label='gnumach', omit=(), trace=False, multiboot=1, console='com0', lines=()):
     """One menu entry; OMIT names modules to leave out; TRACE asks every module to
-    tell its steps (startup sees it on the kernel's line, proc and auth hear of it from startup)."""
+    tell its steps (startup sees it on the kernel's line, proc and auth hear of it from startup);
+    LINES replaces what is behind a module's file, by the file's name."""
     append += ' trace-boot' if trace else ''
-    words = ' '.join(w for w in ('root=' + root, 'console=com0', append) if w)
-    loads = [('multiboot', kernel, words)]
-    loads += [('module', path,
-               rest.replace(" '$(", " --trace-boot '$(", 1) if trace else rest)
-              for path, rest in modules(chain, exec_kind)
+    words = ' '.join(w for w in ('root=' + (root or ROOTS[chain]),
+                                 'console=' + console if console else '', append) if w)
+    load_kernel, load_module = LOADS[multiboot]
+    loads = [(load_kernel, kernel, words)]
+    loads += [(load_module, path,
+               rest.replace(" '$(", " --trace-boot '$(", 1) if trace and path != RAMDISK else rest)
+              for path, rest in ((p, dict(lines).get(p.rsplit('/', 1)[-1], r))
+                                 for p, r in modules(chain, exec_kind))
               if path.rsplit('/', 1)[-1] not in omit]
     lines = ['menuentry "%s, %d modules, exec %s" --id %s-%d-%s {'
              % (label, chain, exec_kind, label, chain, exec_kind), '    set missing=']
@@ -76,4 +87,5 @@ set default=%s
 def configuration(entries, default, timeout):
     """A whole grub.cfg, with each kernel: entries are (chain, exec_kind) pairs."""
     return HEADER % (timeout, default) + '\n'.join(
-        entry(c, e, '/boot/' + kernel, label=kernel) for kernel in ('gnumach', 'quadrille') for c, e in entries)
+        entry(c, e, '/boot/' + kernel, label=kernel) for kernel in ('gnumach', 'quadrille') for c, e in entries
+        if c != 2)

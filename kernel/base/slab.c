@@ -54,6 +54,35 @@ static inline void free_unlink(struct cache_free *entry)
         entry->next->link = entry->link;
 }
 
+#ifdef POISON
+#define POISON_BYTE 0xdb
+
+/* In the checked kernel free objects are full of rubbish but for their link: whoever wrote to one after freeing it is found when it is
+   given out again. */
+static void poison_put(struct cache *cache, void *object)
+{
+    memset((char *)object + sizeof(struct cache_free), POISON_BYTE, cache->size - sizeof(struct cache_free));
+}
+
+static void poison_check(const struct cache *cache, const void *object)
+{
+    const unsigned char *bytes = object;
+    for (size_t i = sizeof(struct cache_free); i < cache->size; i++)
+        if (bytes[i] != POISON_BYTE)
+            panic("%s object %p was changed at byte %zu after it was freed: %x", cache->name, object, i, bytes[i]);
+}
+#else
+static void poison_put(struct cache *cache, void *object)
+{
+    (void)cache, (void)object;
+}
+
+static void poison_check(const struct cache *cache, const void *object)
+{
+    (void)cache, (void)object;
+}
+#endif
+
 static bool slab_add(struct cache *cache)
 {
     struct page *slab = page_alloc(cache->order, UINT64_MAX);
@@ -62,8 +91,11 @@ static bool slab_add(struct cache *cache)
     slab->cache = cache;
     slab->table_used = 0;
     size_t count = (PAGE_SIZE << cache->order) / cache->size;
-    for (size_t i = count; i-- > 0;)
-        free_push(cache, (char *)page_address(slab) + i * cache->size);
+    for (size_t i = count; i-- > 0;) {
+        void *object = (char *)page_address(slab) + i * cache->size;
+        poison_put(cache, object);
+        free_push(cache, object);
+    }
     cache->total += count;
     return true;
 }
@@ -87,6 +119,7 @@ void *cache_alloc(struct cache *cache)
         object->next->link = &cache->free;
     cache->used++;
     slab_of(cache, object)->table_used++;
+    poison_check(cache, object);
     return object;
 }
 
@@ -94,9 +127,7 @@ void cache_free(struct cache *cache, void *object)
 {
     struct page *slab = slab_of(cache, object);
     assert(slab->cache == cache && slab->table_used > 0);
-#ifdef POISON
-    memset(object, 0xdb, cache->size);
-#endif
+    poison_put(cache, object);
     cache->used--;
     free_push(cache, object);
     if (--slab->table_used == 0 && cache->total - cache->used > cache->used + SPARE_MAX)

@@ -17,7 +17,6 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-
 static bool same(const char *text, size_t length, const char *word)
 {
     size_t i = 0;
@@ -57,11 +56,10 @@ static bool call(const char *line, const char *at, const char *end, unsigned int
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         if (!same(function, (size_t)(end - function), functions[i].name))
             continue;
-        if (functions[i].pass != pass)
-            return true;
-        if (!actions->call(cookie, module, functions[i].function, name, name_length))
-            return fail(error, module, line, at, "the function failed");
-        return true;
+        if (name_length && functions[i].pass == SCRIPT_RESUME)
+            return fail(error, module, line, at, "the function has no result to assign");
+        const char *why = functions[i].pass == pass ? actions->call(cookie, module, functions[i].function, name, name_length) : NULL;
+        return why ? fail(error, module, line, at, why) : true;
     }
     return fail(error, module, line, function, "no such function");
 }

@@ -23,9 +23,9 @@ enum script_function { SCRIPT_TASK_CREATE, SCRIPT_TASK_RESUME, SCRIPT_PROMPT_TAS
 
 /* What the owner of the tasks does for the script. */
 struct script_actions {
-    /* Function FUNCTION of module MODULE; for an assignment, NAME (LENGTH characters) is to become a variable; else LENGTH 0. False: it failed and
-       said why. */
-    bool (*call)(void *cookie, unsigned int module, enum script_function function, const char *name, size_t length);
+    /* Function FUNCTION of module MODULE; for an assignment, NAME (LENGTH characters) is to become a variable; else LENGTH 0.  NULL, or why it
+       failed (a constant string). */
+    const char *(*call)(void *cookie, unsigned int module, enum script_function function, const char *name, size_t length);
     /* The text of variable NAME for MODULE into TO (SIZE bytes with the NUL); gives the length it has or would have, or -1: no such
        variable. */
     int (*variable)(void *cookie, unsigned int module, const char *name, size_t length, char *to, size_t size);

@@ -127,6 +127,15 @@ static kern_return_t ramdisk_write(struct device *device, uint64_t record, const
     return D_SUCCESS;
 }
 
+static struct vm_object *ramdisk_map(struct device *device, vm_prot_t protection, uint64_t offset, uint64_t size)
+{
+    (void)protection;
+    uint64_t start = virt_to_phys(device->data) + offset;
+    if (start % PAGE_SIZE || offset > device->size || size > device->size - offset || align_down(size, PAGE_SIZE) == 0)
+        return NULL;
+    return object_create_physical(start, align_down(size, PAGE_SIZE), false);
+}
+
 static kern_return_t ramdisk_get_status(struct device *device, dev_flavor_t flavor, dev_status_t status, mach_msg_type_number_t *count)
 {
     if (*count < 2)
@@ -150,7 +159,8 @@ static const struct device_ops kmsg_ops = {.read = kmsg_read};
 static const struct device_ops time_ops = {.map = time_map};
 static const struct device_ops mem_ops = {.map = mem_map};
 static const struct device_ops irq_ops = {NULL};
-static const struct device_ops ramdisk_ops = {.read = ramdisk_read, .write = ramdisk_write, .get_status = ramdisk_get_status};
+static const struct device_ops ramdisk_ops = {.read = ramdisk_read, .write = ramdisk_write, .map = ramdisk_map,
+                                              .get_status = ramdisk_get_status};
 
 static struct device *device_add(const char *name, const struct device_ops *ops)
 {
@@ -194,7 +204,7 @@ unsigned int device_ramdisk_add(void *data, uint64_t size)
     ksnprintf(name, 8, "rd%u", count);
     struct device *device = device_add(name, &ramdisk_ops);
     device->data = data;
-    device->size = size;
+    device->size = align_down(size, (uint64_t)SECTOR);
     return count++;
 }
 

@@ -218,7 +218,9 @@ static struct map_entry *range_clip(struct vm_map *map, uint64_t start, uint64_t
 
 kern_return_t map_find_space(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask)
 {
-    uint64_t start = (max(*address, MAP_MIN) + mask) & ~mask;
+    /* The address is a wish; the C library's may be rubbish. */
+    uint64_t wish = *address >= MAP_MAX ? MAP_MIN : *address;
+    uint64_t start = (max(wish, MAP_MIN) + mask) & ~mask;
     struct map_entry *entry = map_lookup_above(map, start);
     while (start + size <= MAP_MAX && start + size > start) {
         if (entry == NULL || start + size <= entry->start) {

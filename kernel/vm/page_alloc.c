@@ -8,7 +8,7 @@
 #include "pageout.h"
 
 #define ZONES 3
-#define REGIONS_MAX 64 /* of the boot loader's memory map; more are left unused, with a message */
+#define REGIONS_MAX 256 /* of the boot loader's memory map, and modules with their lines; more memory is left unused, with a message */
 
 static const uint64_t zone_end[ZONES] = {16ul << 20, 4ul << 30, UINT64_MAX};
 
@@ -71,6 +71,8 @@ static void region_add(struct region *regions, size_t *count, uint64_t start, ui
 {
     if (start >= end)
         return;
+    if (*count == REGIONS_MAX && regions == reserved)
+        panic("more than %d reserved regions of memory", REGIONS_MAX);
     if (*count == REGIONS_MAX) {
         kprintf("memory: more than %d regions: %lx-%lx is not used\n", REGIONS_MAX, start, end);
         return;

@@ -3,7 +3,8 @@
 
 A case reaches the prompt, shows the processes and translators of the seed (bootstrap.txt), reads a file that the host made, writes one
 that the host then reads, and halts.  One case of each bus reads files of every size (64 MiB on AHCI only), boots again from the same disk and reboots. e2fsck
-agrees after each."""
+agrees after each.  GNU Mach boots every combination, our kernel every chain on AHCI and every bus once, and the chain without a disk driver, whose disk
+is in memory; our kernel by both firmwares and both versions of Multiboot."""
 
 import functools
 import hashlib
@@ -18,11 +19,11 @@ SIZES = [0, 1, 511, 512, 4095, 4096, 4097, 65536, 1_000_003, 13_000_000, 64 << 2
 SHORT_SIZES = [1_000_003]
 # Each bus, and its case that is looked at in full.
 BUSES = {"ahci": ("4", "static"), "ide": ("3", "ldso"), "nvme": ("4", "ldso"), "virtio": ("3", "static")}
-KERNELS = {"gnumach": list(BUSES), "quadrille": ["ahci"]}
-CHAINS = {"4": ["pci-arbiter", "rumpdisk", "ext2fs", "exec"], "3": ["rumpdisk", "ext2fs", "exec"]}
+CHAINS = {"4": ["pci-arbiter", "rumpdisk", "ext2fs", "exec"], "3": ["rumpdisk", "ext2fs", "exec"], "2": ["ext2fs", "exec"]}
 CORE = ["startup", "proc", "auth"]
 ACTIVE = {"4": ["/servers/exec", "/servers/startup", "/servers/bus/pci", "/dev/disk"],
-          "3": ["/servers/exec", "/servers/startup", "/dev/disk"]}
+          "3": ["/servers/exec", "/servers/startup", "/dev/disk"],
+          "2": ["/servers/exec", "/servers/startup"]}
 
 
 def host_files(folder, image, sizes):
@@ -121,8 +122,48 @@ def boot_full(folder, options, chain):
     check_clean(image, "reboot")
 
 
+def boot_memory(folder, options):
+    """The disk is a copy in memory: what is written is read again inside, and the image stays as it was."""
+    image = Image(folder)
+    sums = host_files(folder, image, SIZES[:-2])
+    before = os.stat(image.path).st_mtime_ns
+    with Machine(os.path.join(folder, "serial.log"), *options, disk=image.path) as machine:
+        machine.prompt()
+        check_processes(machine, "2")
+        check_translators(machine, "2")
+        check_reading(machine, sums)
+        write_inside(machine)
+        machine.run('cmp /tests/f1000003 /root/made/copy && test "$(cat /root/made/cut)" = "to bemore" && sync')
+        machine.run("seq 1 200000 | cmp - /root/made/renamed && rm -r /root/made")
+        machine.halt()
+    if os.stat(image.path).st_mtime_ns != before:
+        raise Failure("the disk image was written to")
+
+
+def boot_firmware(folder, firmware, multiboot):
+    """From the firmware to the prompt and back."""
+    with Machine(os.path.join(folder, "serial.log"), "--kernel", "quadrille", "--firmware", firmware, "--multiboot", multiboot,
+                 disk=Image(folder).path) as machine:
+        machine.prompt()
+        machine.run("ls /servers")
+        machine.halt()
+
+
+def combinations():
+    for bus, full in BUSES.items():
+        for chain in ("4", "3"):
+            for exec_kind in ("static", "ldso"):
+                yield "gnumach", bus, chain, exec_kind, (chain, exec_kind) == full
+                if bus == "ahci" or (chain, exec_kind) == full:
+                    yield "quadrille", bus, chain, exec_kind, bus == "ahci" and (chain, exec_kind) == full
+
+
 CASES = [(f"{kernel}-{bus}-chain{chain}-{exec_kind}",
-          functools.partial(boot_full if (chain, exec_kind) == full else boot_short, chain=chain,
+          functools.partial(boot_full if full else boot_short, chain=chain,
                             options=["--kernel", kernel, "--disk-bus", bus, "--chain", chain, "--exec", exec_kind]))
-         for kernel, buses in KERNELS.items() for bus, full in BUSES.items() if bus in buses
-         for chain in CHAINS for exec_kind in ("static", "ldso")]
+         for kernel, bus, chain, exec_kind, full in combinations()]
+CASES += [(f"quadrille-memory-chain2-{exec_kind}",
+           functools.partial(boot_memory, options=["--kernel", "quadrille", "--chain", "2", "--exec", exec_kind]))
+          for exec_kind in ("static", "ldso")]
+CASES += [(f"quadrille-{firmware}-multiboot{multiboot}", functools.partial(boot_firmware, firmware=firmware, multiboot=multiboot))
+          for firmware, multiboot in (("bios", "2"), ("uefi", "1"), ("uefi", "2"))]

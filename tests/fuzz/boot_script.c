@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool call(void *cookie, unsigned int module, enum script_function function, const char *name, size_t length)
+static const char *call(void *cookie, unsigned int module, enum script_function function, const char *name, size_t length)
 {
     (void)cookie, (void)module;
     for (size_t i = 0; i < length; i++)
         if (name[i] == 0)
             abort();
-    return function != SCRIPT_RAMDISK_CREATE || length < 8;
+    return function != SCRIPT_RAMDISK_CREATE || length < 8 ? NULL : "too long";
 }
 
 static int variable(void *cookie, unsigned int module, const char *name, size_t length, char *to, size_t size)

@@ -14,7 +14,7 @@ struct calls {
     bool refuse;
 };
 
-static bool call(void *cookie, unsigned int module, enum script_function function, const char *name, size_t length)
+static const char *call(void *cookie, unsigned int module, enum script_function function, const char *name, size_t length)
 {
     static const char *const names[] = {"create", "resume", "prompt", "ramdisk"};
     struct calls *calls = cookie;
@@ -22,7 +22,7 @@ static bool call(void *cookie, unsigned int module, enum script_function functio
     snprintf(calls->log + used, sizeof calls->log - used, "%s%u:%s", used ? " " : "", module, names[function]);
     if (length)
         snprintf(calls->log + strlen(calls->log), sizeof calls->log - strlen(calls->log), "=%.*s", (int)length, name);
-    return !calls->refuse;
+    return calls->refuse ? "no memory" : NULL;
 }
 
 static int variable(void *cookie, unsigned int module, const char *name, size_t length, char *to, size_t size)
@@ -106,7 +106,9 @@ UNIT_TEST(errors)
     CHECK_STR(run("a $(=task-create)", SCRIPT_CREATE, false), "3.5 an assignment without a name");
     CHECK_STR(run("a $(task-create", SCRIPT_CREATE, false), "3.3 no closing parenthesis");
     CHECK_STR(run("a $(task create)", SCRIPT_CREATE, false), "3.3 no closing parenthesis");
-    CHECK_STR(run("a $(task-create)", SCRIPT_CREATE, true), "3.3 the function failed");
+    CHECK_STR(run("a $(task-create)", SCRIPT_CREATE, true), "3.3 no memory");
+    CHECK_STR(run("a $(x=task-resume)", SCRIPT_CREATE, false), "3.3 the function has no result to assign");
+    CHECK_STR(run("a $()", SCRIPT_CREATE, false), "3.5 no such function");
     CHECK_STR(arguments("a ${nothing}", 512), "3 no such variable");
     CHECK_STR(arguments("a ${root", 512), "3 no closing brace");
     CHECK_STR(arguments("a $(task-create", 512), "3 no closing parenthesis");
