@@ -197,8 +197,6 @@ static void modules_load(void)
     for (unsigned int i = 0; i < boot_info.module_count; i++)
         if (tasks[i])
             module_load(i, arguments);
-        else if (!is_ramdisk[i])
-            boot_failed(i, 1, "neither $(task-create) nor $(ramdisk-create)");
     kfree(arguments, ARGUMENTS_SIZE);
 }
 
@@ -214,6 +212,9 @@ void bootstrap_run(void *unused)
     variable_add("device-port", 11, port_make_send(device_master), NULL);
     variable_add("kernel-task", 11, port_make_send(kernel_task->self), NULL);
     script_pass(SCRIPT_CREATE);
+    for (unsigned int i = 0; i < boot_info.module_count; i++)
+        if (tasks[i] == NULL && !is_ramdisk[i])
+            boot_failed(i, 1, "neither $(task-create) nor $(ramdisk-create)");
     modules_load();
     console_start();
     script_pass(SCRIPT_RESUME);

@@ -20,7 +20,7 @@ SCRIPT_ERRORS = {
     "no-such-variable": ("ext2fs '${nothing}' '$(fs-task=task-create)'", "column 8: no such variable"),
     "assigned-twice": ("ext2fs '$(disk-task=task-create)'", "column 8: the variable has a value already"),
     "nothing-to-assign": ("ext2fs '$(x=task-resume)'", "column 8: the function has no result to assign"),
-    "resumed-twice": ("ext2fs '$(fs-task=task-create)' '$(task-resume)' '$(task-resume)'", "column 47: the task is resumed already"),
+    "resumed-twice": ("ext2fs '$(fs-task=task-create)' '$(task-resume)' '$(task-resume)'", "column 46: the task is resumed already"),
     "nothing-to-resume": ("ext2fs '$(fs-task=ramdisk-create)' '$(task-resume)'", "column 34: the module has no task"),
     "no-task": ("ext2fs", "column 1: neither"),
 }
@@ -101,8 +101,8 @@ def script_error(folder, line, words):
 
 
 def test_module_that_is_no_program(folder):
-    """GRUB's own configuration, where exec should be."""
-    expect_line(folder, r"boot module 1 .*: column 1: not a 64-bit x86 ELF file: boot failed", "--kernel", "quadrille", "--chain", "2",
+    """A disk image where a program should be."""
+    expect_line(folder, r"boot module 3 .*: column 1: not a 64-bit x86 ELF file: boot failed", "--kernel", "quadrille", "--chain", "2",
                 "--line", "ramdisk.img=disk '$(task-create)'", "--line", "ext2fs.static=ext2fs '$(ramdisk-create)'", disk=Image(folder).path)
 
 
