@@ -107,14 +107,17 @@ struct ipc_entry {
     union {
         struct ipc_port *port;
         struct ipc_pset *pset;
-        struct {
-            uint32_t next, prev;  /* free names */
-        };
     };
     uint32_t bits;
     mach_port_name_t name;
-    struct request *request;
-    struct ipc_entry *hash_next;  /* send rights by port */
+    union {
+        struct request *request;
+        struct ipc_entry *free_prev; /* of a free name; meaningless in the first */
+    };
+    union {
+        struct ipc_entry *hash_next; /* send rights by port */
+        struct ipc_entry *free_next;
+    };
 };
 #define ENTRY_UREFS 0xffffu
 #define ENTRY_TYPES 0x1f0000u
@@ -129,7 +132,7 @@ struct ipc_space {
     struct ipc_entry **leaves;
     uint32_t leaf_count;          /* of `leaves`; some are NULL */
     uint32_t limit;               /* names below it were handed out at least once */
-    uint32_t free_first;          /* free names below `limit`; 0: none */
+    struct ipc_entry *free;       /* free names below `limit`, last freed first */
     uint32_t used;                /* entries in use */
     struct ipc_entry **reverse;   /* entries with send rights but no receive right, by port */
     uint32_t reverse_size, reverse_used;
@@ -232,6 +235,27 @@ static inline struct ipc_entry *space_lookup(struct ipc_space *space, mach_port_
 /* An unused entry with a name that the space chooses, or of NAME.  The caller gives it a type at once, or space_entry_free.
    KERN_RESOURCE_SHORTAGE, KERN_NAME_EXISTS, KERN_NO_SPACE. */
 kern_return_t space_entry_alloc(struct ipc_space *space, struct ipc_entry **entry);
+/* The same where a name was freed before; NULL: none was. */
+static inline struct ipc_entry *space_entry_reuse(struct ipc_space *space)
+{
+    struct ipc_entry *entry = space->free;
+    if (likely(entry != NULL)) {
+        space->free = entry->free_next;
+        space->used++;
+        entry->request = NULL;
+    }
+    return entry;
+}
+/* Frees an entry without request, of a name below `limit`. */
+static inline void space_entry_free_dense(struct ipc_space *space, struct ipc_entry *entry)
+{
+    entry->bits = 0;
+    entry->free_next = space->free;
+    if (space->free)
+        space->free->free_prev = entry;
+    space->free = entry;
+    space->used--;
+}
 kern_return_t space_entry_alloc_name(struct ipc_space *space, mach_port_name_t name, struct ipc_entry **entry);
 void space_entry_free(struct ipc_space *space, struct ipc_entry *entry);
 /* The entry by which SPACE has send or receive rights for PORT; NULL: none. */
@@ -290,10 +314,13 @@ void port_no_senders(struct ipc_port *port);
 /* ---- messages (kmsg.c) ---------------------------------------------------------------------------- */
 
 #define KMSG_SMALL 448u /* bytes that every buffer has room for */
+#define KMSG_REPLY 7936u /* of the kernel's largest reply: 1024 words and its header */
 
 /* A buffer for a message of SIZE bytes; NULL: no memory. */
 struct kmsg *kmsg_alloc(uint32_t size);
 void kmsg_free(struct kmsg *kmsg);
+/* A buffer that any reply of the kernel's fits in; NULL: no memory. */
+struct kmsg *kmsg_alloc_reply(void);
 /* Frees the buffer that a thread kept. */
 void kmsg_cache_drop(struct kmsg *kmsg);
 /* Frees a message under way with all its rights and memory. */
@@ -326,8 +353,11 @@ mach_msg_return_t mach_msg_rpc_from_kernel(mach_msg_header_t *message, mach_msg_
 /* ---- the kernel's objects (kobject.c) ---------------------------------------------------------------- */
 
 void kobject_init(void);
-/* Carries out the request and gives the reply, or NULL if there is none to send.  The request is consumed. */
+/* Carries out the request and gives the reply, or NULL if there is none to send.  The request is consumed.  The reply is in a buffer of
+   KMSG_REPLY bytes: for one who gets it at once and frees it. */
 struct kmsg *kobject_server(struct kmsg *request);
+/* The reply in a buffer of its own size (the same if there is no memory), to be queued. */
+struct kmsg *kobject_reply_fit(struct kmsg *reply);
 /* A kernel port that asked for it (kernel_no_senders) has lost its last send right: what it stands for may end. */
 void kobject_no_senders(struct ipc_port *port);
 

@@ -11,6 +11,7 @@
 #include "../vm/map.h"
 
 static struct cache small_cache;
+static struct kmsg *spare_reply; /* the last buffer for a reply that was given back */
 static struct list doomed = LIST_INIT(doomed); /* messages to be destroyed: one may hold the last right of a port with others */
 static bool destroying;
 
@@ -49,9 +50,18 @@ void kmsg_free(struct kmsg *kmsg)
             thread->cached_kmsg = kmsg;
         else
             cache_free(&small_cache, kmsg);
+    } else if (kmsg->capacity == KMSG_REPLY && spare_reply == NULL) {
+        spare_reply = kmsg;
     } else {
         kfree(kmsg, offsetof(struct kmsg, header) + (size_t)kmsg->capacity);
     }
+}
+
+struct kmsg *kmsg_alloc_reply(void)
+{
+    struct kmsg *kmsg = spare_reply;
+    spare_reply = NULL;
+    return likely(kmsg != NULL) ? kmsg : kmsg_alloc(KMSG_REPLY);
 }
 
 void kmsg_cache_drop(struct kmsg *kmsg)

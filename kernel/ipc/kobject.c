@@ -29,10 +29,8 @@ static const struct {
 
 #define FIRST_HUNDRED 20
 #define HUNDREDS 30
-#define REPLY_CAPACITY 7936u /* of the largest reply: 1024 words and its header */
 
 static finder_t by_hundred[HUNDREDS];
-static struct kmsg *spare_reply;
 
 void kobject_init(void)
 {
@@ -46,42 +44,39 @@ static inline mig_routine_t routine_find(const mach_msg_header_t *header)
     return hundred < HUNDREDS && by_hundred[hundred] ? by_hundred[hundred](header) : NULL;
 }
 
-/* A buffer that any reply fits in; the last one that was given back is used again. */
-static struct kmsg *reply_alloc(void)
-{
-    struct kmsg *reply = spare_reply;
-    if (likely(reply != NULL)) {
-        spare_reply = NULL;
-        return reply;
-    }
-    return kmsg_alloc(REPLY_CAPACITY);
-}
-
-/* The reply in a buffer of its own size, unless it is the one who asked that gets it at once. */
-static struct kmsg *reply_fit(struct kmsg *reply)
+struct kmsg *kobject_reply_fit(struct kmsg *reply)
 {
     struct kmsg *fitting = kmsg_alloc(reply->header.msgh_size);
     if (fitting == NULL)
         return reply;
     memcpy(&fitting->header, &reply->header, reply->header.msgh_size);
-    if (spare_reply == NULL)
-        spare_reply = reply;
-    else
-        kmsg_free(reply);
+    kmsg_free(reply);
     return fitting;
 }
 
-static void reply_drop(struct kmsg *reply)
+/* The request has been carried out with result KR: what is left of it goes. */
+static inline void request_end(struct kmsg *request, kern_return_t kr)
 {
-    if (spare_reply == NULL)
-        spare_reply = reply;
-    else
-        kmsg_free(reply);
+    mach_msg_header_t *in = &request->header;
+    struct ipc_port *port = kmsg_remote(request);
+    in->msgh_protected_payload = 0; /* the reply's right has moved */
+    in->msgh_bits &= ~MACH_MSGH_BITS_LOCAL_MASK;
+    if (unlikely(kr != KERN_SUCCESS && kr != MIG_NO_REPLY)) {
+        kmsg_destroy(request);
+        return;
+    }
+    if (likely(MACH_MSGH_BITS_REMOTE(in->msgh_bits) == MACH_MSG_TYPE_PORT_SEND && port->srights > 1)) {
+        port->srights--;
+        port->refs--;
+    } else {
+        right_release(port, MACH_MSGH_BITS_REMOTE(in->msgh_bits));
+    }
+    kmsg_free(request);
 }
 
 struct kmsg *kobject_server(struct kmsg *request)
 {
-    struct kmsg *reply = reply_alloc();
+    struct kmsg *reply = kmsg_alloc_reply();
     if (unlikely(reply == NULL)) {
         kmsg_destroy(request);
         return NULL;
@@ -102,25 +97,21 @@ struct kmsg *kobject_server(struct kmsg *request)
     if (kr && kr != MIG_NO_REPLY)
         kprintf("[%s: %d -> %d]\n", current_task()->name, in->msgh_id, kr);
 #endif
-    in->msgh_protected_payload = 0; /* the reply's right has moved */
-    in->msgh_bits &= ~MACH_MSGH_BITS_LOCAL_MASK;
-    if (likely(kr == KERN_SUCCESS || kr == MIG_NO_REPLY)) {
-        right_release(kmsg_remote(request), MACH_MSGH_BITS_REMOTE(in->msgh_bits));
-        kmsg_free(request);
-    } else {
-        kmsg_destroy(request);
-    }
-    if (kr == MIG_NO_REPLY || !IP_VALID(kmsg_remote(reply))) {
-        /* Routines that answer later have taken the right; simple ones were given none. */
-        if (kr != MIG_NO_REPLY && (out->Head.msgh_bits & MACH_MSGH_BITS_COMPLEX)) {
-            kmsg_copyin_from_kernel(reply);
-            kmsg_destroy(reply_fit(reply));
-            return NULL;
-        }
-        reply_drop(reply);
+    bool complex = out->Head.msgh_bits & MACH_MSGH_BITS_COMPLEX;
+    request_end(request, kr);
+    if (unlikely(kr == MIG_NO_REPLY)) {
+        kmsg_free(reply); /* routines that answer later have taken the right */
         return NULL;
     }
-    if (out->Head.msgh_bits & MACH_MSGH_BITS_COMPLEX)
+    if (unlikely(complex))
         kmsg_copyin_from_kernel(reply);
-    return reply_fit(reply);
+    if (unlikely(!IP_VALID(kmsg_remote(reply)))) {
+        /* A simple routine was given no right to answer to. */
+        if (complex)
+            kmsg_destroy(reply);
+        else
+            kmsg_free(reply);
+        return NULL;
+    }
+    return reply;
 }

@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* mach_msg: sending and receiving (Mach manual, "Mach Message Call").
+/* mach_msg: sending and receiving (Mach manual, "Mach Message Call"), whatever is asked for; fast.c has the calls that count.
 
-   The path that counts is a remote procedure call: one trap that sends a request and receives the reply.  If the receiver
-   waits already, the message goes straight into its hands, and the processor with it (thread_block_to): no queue, no run queue.  If the
-   destination is one of the kernel's ports, the request is carried out in the sender's own context, and the reply is given
+   If the receiver waits already, the message goes straight into its hands, and the processor with it (thread_block_to): no queue, no run
+   queue.  If the destination is one of the kernel's ports, the request is carried out in the sender's own context, and the reply is given
    back without ever being queued.  */
 
-#include "ipc.h"
+#include "msg.h"
 
-#include "../task/task.h"
 #include "../vm/map.h"
-
-/* What a receive waits on: a port's queue or a set's, and something to hold it by. */
-struct source {
-    struct mqueue *queue;
-    struct ipc_port *port;  /* one of both */
-    struct ipc_pset *pset;
-};
 
 /* ---- sending -------------------------------------------------------------------------------- */
 
@@ -24,6 +15,7 @@ struct source {
 static inline void hand_over(struct ipc_port *port, struct kmsg *kmsg, struct thread *thread)
 {
     thread->kmsg = kmsg;
+    thread->receive_named = false;
     thread->receive_seqno = port->seqno++;
     thread->receive_error = likely(kmsg->header.msgh_size <= thread->receive_limit) ? MACH_MSG_SUCCESS : MACH_RCV_TOO_LARGE;
 }
@@ -94,7 +86,7 @@ mach_msg_return_t msg_send(struct kmsg *kmsg, mach_msg_option_t option, mach_msg
     struct thread *receiver;
     if (port->active && port->receiver == ipc_space_kernel) {
         struct kmsg *reply = kobject_server(kmsg);
-        return reply ? msg_send(reply, MACH_MSG_OPTION_NONE, 0, true) : MACH_MSG_SUCCESS;
+        return reply ? msg_send(kobject_reply_fit(reply), MACH_MSG_OPTION_NONE, 0, true) : MACH_MSG_SUCCESS;
     }
     mach_msg_return_t mr = deliver(port, kmsg, option, timeout, always, &receiver);
     if (receiver)
@@ -120,39 +112,6 @@ mach_msg_return_t mach_msg_send_from_kernel(mach_msg_header_t *message, mach_msg
 
 /* ---- receiving ---------------------------------------------------------------------------------- */
 
-static mach_msg_return_t source_find(struct ipc_space *space, mach_port_name_t name, struct source *source)
-{
-    struct ipc_entry *entry = space_lookup(space, name);
-    if (entry == NULL)
-        return MACH_RCV_INVALID_NAME;
-    if (likely(entry->bits & MACH_PORT_TYPE_RECEIVE)) {
-        if (unlikely(entry->port->pset != NULL))
-            return MACH_RCV_IN_SET;
-        *source = (struct source){.queue = &entry->port->queue, .port = entry->port};
-        return MACH_MSG_SUCCESS;
-    }
-    if (!(entry->bits & MACH_PORT_TYPE_PORT_SET))
-        return MACH_RCV_INVALID_NAME;
-    *source = (struct source){.queue = &entry->pset->queue, .pset = entry->pset};
-    return MACH_MSG_SUCCESS;
-}
-
-static inline void source_ref(const struct source *source)
-{
-    if (source->port)
-        port_ref(source->port);
-    else
-        source->pset->refs++;
-}
-
-static inline void source_deref(const struct source *source)
-{
-    if (source->port)
-        port_deref(source->port);
-    else
-        pset_deref(source->pset);
-}
-
 /* Takes KMSG off its queue for the running thread. */
 static void dequeue(struct kmsg *kmsg)
 {
@@ -173,6 +132,15 @@ static mach_msg_return_t wait_failed(const struct source *source, enum wait_resu
     if (source->port ? !source->port->active || source->port->receiver == NULL : !source->pset->active)
         return MACH_RCV_PORT_DIED;
     return source->port && source->port->pset ? MACH_RCV_PORT_CHANGED : MACH_MSG_SUCCESS;
+}
+
+/* The wait on SOURCE ended with RESULT.  True: it gave something, a message in the thread's kmsg or what *MR says. */
+static bool wait_over(const struct source *source, enum wait_result result, mach_msg_return_t *mr)
+{
+    struct thread *thread = current_thread();
+    *mr = thread->kmsg || thread->receive_error ? thread->receive_error : wait_failed(source, result);
+    source_deref(source);
+    return thread->kmsg || *mr;
 }
 
 /* Waits on SOURCE for a message, running NEXT (if any) meanwhile.  The message is in the thread's kmsg then. */
@@ -200,6 +168,7 @@ static mach_msg_return_t receive(const struct source *source, mach_msg_option_t 
                 sched_enqueue(next);
             return MACH_RCV_TIMED_OUT;
         }
+        mach_msg_return_t mr;
         thread->receive_error = MACH_MSG_SUCCESS;
         source_ref(source);
         wait_begin(&source->queue->receivers, true);
@@ -207,9 +176,7 @@ static mach_msg_return_t receive(const struct source *source, mach_msg_option_t 
             wait_timeout(timeout);
         enum wait_result result = next ? thread_block_to(next) : thread_block();
         next = NULL;
-        mach_msg_return_t mr = thread->kmsg || thread->receive_error ? thread->receive_error : wait_failed(source, result);
-        source_deref(source);
-        if (thread->kmsg || mr)
+        if (wait_over(source, result, &mr))
             return mr;
     }
 }
@@ -228,9 +195,11 @@ static mach_msg_return_t receive_finish(uint64_t user, mach_msg_return_t mr)
         return mr;
     }
     thread->kmsg = NULL;
-    kmsg->header.msgh_seqno = thread->receive_seqno;
     struct task *task = thread->task;
     task->messages_received++;
+    if (thread->receive_named)
+        return kmsg_put(user, kmsg, kmsg->header.msgh_size);
+    kmsg->header.msgh_seqno = thread->receive_seqno;
     if (unlikely(mr == MACH_RCV_TOO_LARGE)) {
         kmsg_copyout_dest(kmsg, task->space);
         kmsg_put(user, kmsg, sizeof kmsg->header);
@@ -243,16 +212,50 @@ static mach_msg_return_t receive_finish(uint64_t user, mach_msg_return_t mr)
 
 /* ---- the trap ---------------------------------------------------------------------------------------- */
 
-/* Sends the message at USER.  A receiver that must be run is given in *NEXT; a reply that the kernel made, in *REPLY. */
-static mach_msg_return_t trap_send(uint64_t user, mach_msg_option_t option, uint32_t size, mach_msg_timeout_t timeout,
-                                   struct thread **next, struct kmsg **reply)
+mach_msg_return_t msg_receive_general(const struct receive_call *call, struct thread *next)
+{
+    struct source source;
+    mach_msg_return_t mr = source_find(current_task()->space, call->name, &source);
+    if (unlikely(mr)) {
+        if (next)
+            sched_enqueue(next);
+        return mr;
+    }
+    return receive_finish(call->user, receive(&source, call->option, call->limit, call->timeout, next));
+}
+
+mach_msg_return_t msg_receive_woken(const struct receive_call *call, const struct source *source, enum wait_result result)
+{
+    mach_msg_return_t mr;
+    if (wait_over(source, result, &mr))
+        return receive_finish(call->user, mr);
+    /* The wait ended for no reason that the caller sees: what it waits for may no longer be there. */
+    return msg_receive_general(call, NULL);
+}
+
+mach_msg_return_t msg_receive_reply(const struct receive_call *call, struct kmsg *reply)
+{
+    struct source source;
+    if (reply == NULL)
+        return msg_receive_general(call, NULL);
+    if (likely(source_find(current_task()->space, call->name, &source) == MACH_MSG_SUCCESS && kmsg_remote(reply) == source.port &&
+               list_empty(&source.queue->messages) && reply->header.msgh_size <= call->limit)) {
+        /* The kernel's answer to this very call needs no queue. */
+        struct thread *thread = current_thread();
+        thread->kmsg = reply;
+        thread->receive_named = false;
+        thread->receive_seqno = source.port->seqno++;
+        return receive_finish(call->user, MACH_MSG_SUCCESS);
+    }
+    msg_send(kobject_reply_fit(reply), MACH_MSG_OPTION_NONE, 0, true);
+    return msg_receive_general(call, NULL);
+}
+
+mach_msg_return_t msg_send_general(struct kmsg *kmsg, const struct receive_call *call)
 {
     struct task *task = current_task();
-    struct kmsg *kmsg;
-    mach_msg_return_t mr = kmsg_get(user, size, &kmsg);
-    if (unlikely(mr))
-        return mr;
-    mr = kmsg_copyin(kmsg, task->space, task->map);
+    struct thread *next;
+    mach_msg_return_t mr = kmsg_copyin(kmsg, task->space, task->map);
     if (unlikely(mr)) {
         kmsg_free(kmsg);
         return mr;
@@ -260,57 +263,35 @@ static mach_msg_return_t trap_send(uint64_t user, mach_msg_option_t option, uint
     task->messages_sent++;
     struct ipc_port *port = kmsg_remote(kmsg);
     if (port->receiver == ipc_space_kernel && port->active) {
-        *reply = kobject_server(kmsg);
+        struct kmsg *reply = kobject_server(kmsg);
+        if (call->option & MACH_RCV_MSG)
+            return msg_receive_reply(call, reply);
+        if (reply)
+            msg_send(kobject_reply_fit(reply), MACH_MSG_OPTION_NONE, 0, true);
         return MACH_MSG_SUCCESS;
     }
-    mr = deliver(port, kmsg, option, timeout, false, next);
+    mr = deliver(port, kmsg, call->option, call->timeout, false, &next);
     if (unlikely(mr)) {
         /* The sender gets the message back, with its rights under the names that they have now (a pseudo-receive). */
         kmsg_copyout(kmsg, task->space, task->map);
-        kmsg_put(user, kmsg, kmsg->header.msgh_size);
-    }
-    return mr;
-}
-
-/* mach_msg_trap (mach/message.h; the seventh argument, `notify`, is on the user's stack and only read when asked for). */
-mach_msg_return_t trap_mach_msg(uint64_t user, mach_msg_option_t option, mach_msg_size_t send_size, mach_msg_size_t receive_size,
-                                mach_port_name_t receive_name, mach_msg_timeout_t timeout)
-{
-    struct thread *next = NULL;
-    struct kmsg *reply = NULL;
-    struct source source;
-    mach_msg_return_t mr;
-
-    if (option & MACH_SEND_MSG) {
-        mr = trap_send(user, option, send_size, timeout, &next, &reply);
-        if (unlikely(mr))
-            return mr;
-    }
-    if (!(option & MACH_RCV_MSG)) {
-        if (next)
-            sched_enqueue(next);
-        if (reply)
-            msg_send(reply, MACH_MSG_OPTION_NONE, 0, true);
-        return MACH_MSG_SUCCESS;
-    }
-    mr = source_find(current_task()->space, receive_name, &source);
-    if (reply) {
-        /* The kernel's answer to this very call needs no queue. */
-        if (likely(mr == MACH_MSG_SUCCESS && kmsg_remote(reply) == source.port && source.port->active &&
-                   list_empty(&source.queue->messages) && reply->header.msgh_size <= receive_size)) {
-            struct thread *thread = current_thread();
-            thread->kmsg = reply;
-            thread->receive_seqno = source.port->seqno++;
-            return receive_finish(user, MACH_MSG_SUCCESS);
-        }
-        msg_send(reply, MACH_MSG_OPTION_NONE, 0, true);
-    }
-    if (unlikely(mr)) {
-        if (next)
-            sched_enqueue(next);
+        kmsg_put(call->user, kmsg, kmsg->header.msgh_size);
         return mr;
     }
-    return receive_finish(user, receive(&source, option, receive_size, timeout, next));
+    if (call->option & MACH_RCV_MSG)
+        return msg_receive_general(call, next);
+    if (next)
+        sched_enqueue(next);
+    return MACH_MSG_SUCCESS;
+}
+
+mach_msg_return_t msg_general(const struct receive_call *call, mach_msg_size_t send_size)
+{
+    if (call->option & MACH_SEND_MSG) {
+        struct kmsg *kmsg;
+        mach_msg_return_t mr = kmsg_get(call->user, send_size, &kmsg);
+        return mr ? mr : msg_send_general(kmsg, call);
+    }
+    return call->option & MACH_RCV_MSG ? msg_receive_general(call, NULL) : MACH_MSG_SUCCESS;
 }
 
 mach_msg_return_t msg_receive_kernel(struct ipc_port *port, struct kmsg **kmsg)

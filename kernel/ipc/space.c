@@ -94,41 +94,29 @@ static struct ipc_entry *dense_entry(struct ipc_space *space, mach_port_name_t n
 
 static void free_list_unlink(struct ipc_space *space, struct ipc_entry *entry)
 {
-    if (entry->prev)
-        dense_entry(space, entry->prev)->next = entry->next;
+    if (space->free == entry)
+        space->free = entry->free_next;
     else
-        space->free_first = entry->next;
-    if (entry->next)
-        dense_entry(space, entry->next)->prev = entry->prev;
-}
-
-static void free_list_push(struct ipc_space *space, struct ipc_entry *entry)
-{
-    entry->next = space->free_first;
-    entry->prev = 0;
-    if (entry->next)
-        dense_entry(space, entry->next)->prev = entry->name;
-    space->free_first = entry->name;
+        entry->free_prev->free_next = entry->free_next;
+    if (entry->free_next)
+        entry->free_next->free_prev = entry->free_prev;
 }
 
 kern_return_t space_entry_alloc(struct ipc_space *space, struct ipc_entry **result)
 {
-    struct ipc_entry *entry;
-    if (space->free_first) {
-        entry = &space->leaves[space->free_first / LEAF_ENTRIES][space->free_first % LEAF_ENTRIES];
-        space->free_first = entry->next;
-        if (entry->next)
-            space->leaves[entry->next / LEAF_ENTRIES][entry->next % LEAF_ENTRIES].prev = 0;
-    } else {
-        do {
-            if (space->limit == DENSE_NAMES)
-                return KERN_NO_SPACE;
-            entry = dense_entry(space, space->limit);
-            if (entry == NULL)
-                return KERN_RESOURCE_SHORTAGE;
-            space->limit++;
-        } while (entry->bits & ENTRY_TYPES); /* a task has chosen it before */
+    struct ipc_entry *entry = space_entry_reuse(space);
+    if (likely(entry != NULL)) {
+        *result = entry;
+        return KERN_SUCCESS;
     }
+    do {
+        if (space->limit == DENSE_NAMES)
+            return KERN_NO_SPACE;
+        entry = dense_entry(space, space->limit);
+        if (entry == NULL)
+            return KERN_RESOURCE_SHORTAGE;
+        space->limit++;
+    } while (entry->bits & ENTRY_TYPES); /* a task has chosen it before */
     entry->bits = 0;
     entry->request = NULL;
     space->used++;
@@ -165,13 +153,14 @@ kern_return_t space_entry_alloc_name(struct ipc_space *space, mach_port_name_t n
 void space_entry_free(struct ipc_space *space, struct ipc_entry *entry)
 {
     assert(entry->request == NULL);
-    entry->bits = 0;
-    space->used--;
-    if (entry->name < DENSE_NAMES) {
-        if (entry->name < space->limit)
-            free_list_push(space, entry);
+    if (likely(entry->name < space->limit)) {
+        space_entry_free_dense(space, entry);
         return;
     }
+    entry->bits = 0;
+    space->used--;
+    if (entry->name < DENSE_NAMES)
+        return;
     struct sparse_entry *sparse = list_entry(entry, struct sparse_entry, entry), **link = &space->sparse;
     while (*link != sparse)
         link = &(*link)->next;

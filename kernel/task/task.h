@@ -84,9 +84,9 @@ struct thread {
 
     /* Messages: what it waits for in mach_msg (ipc/msg.c). */
     struct kmsg *kmsg;          /* the message that was handed to it */
-    struct ipc_port *receiving_from; /* the port that it came from; a reference */
     uint32_t receive_limit;     /* a bigger one makes it return MACH_RCV_TOO_LARGE */
     bool receive_keep;          /* MACH_RCV_LARGE: the bigger one stays queued */
+    bool receive_named;         /* the message has this task's names already (ipc/fast.c) */
     mach_msg_return_t receive_error;
     uint32_t receive_seqno;
     struct ipc_port *self, *self_right, *exception;

@@ -6,6 +6,7 @@
 #define X86_64_TRAPS_H
 
 #include <mach/message.h>
+#include <mach/std_types.h>
 
 #include "layout.h"
 
