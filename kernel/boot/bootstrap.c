@@ -138,6 +138,7 @@ static const char *task_resume(unsigned int index, bool prompt)
         console_wait_key();
         kprintf("\n");
     }
+    kprintf("start %s\n", tasks[index]->name);
     return rpc_task_resume(tasks[index]) ? "the task is resumed already" : NULL;
 }
 

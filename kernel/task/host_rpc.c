@@ -2,6 +2,7 @@
 /* The host, processors, processor sets and time (mach_host.defs; Mach manual, "Host Interface", "Processor Sets"). */
 
 #include "../arch/x86_64/machine.h"
+#include "../device/device.h"
 #include "../ipc/ipc.h"
 #include "../mig/mig_types.h"
 #include "../vm/page.h"
@@ -51,6 +52,7 @@ void host_tick(void)
     int64_t step = min(max(adjust_left, -(int64_t)(5000 / HZ)), (int64_t)(5000 / HZ));
     adjust_left -= step;
     boot_micros += (uint64_t)step;
+    device_time_update();
 }
 
 kern_return_t rpc_host_get_time(host_t host, time_value_t *time)

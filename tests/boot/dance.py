@@ -160,7 +160,7 @@ def events(log):
         loaded = re.match(r"task loaded: (\S+)", line)
         if loaded:
             found.append(f"kernel loaded: {loaded[1]}")
-        if re.match(r"start \S+: ", line):
+        if re.match(r"start \S+(: |$)", line):
             found.append("kernel start")
         for name, number, words in re.findall(r"(\S+): step (\d+): (.*)", line):
             found.append(f"{name} {number}: {words}")
