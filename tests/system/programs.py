@@ -111,6 +111,21 @@ def tools(machine):
         wanted(machine, "ps -e -o comm", process)
 
 
+def rpctrace(machine):
+    """The lines are there, the program does not notice, its children are seen, and its status comes back."""
+    trace = "rpctrace -o /tmp/trace"
+    wanted(machine, f"{trace} cat /etc/passwd", "root:x:0:0")
+    wanted(machine, "cat /tmp/trace", 'dir_lookup ("etc/passwd"')
+    wanted(machine, f"{trace} sh -c '/bin/true; ls / | wc -l; exit 3'", "\n", 3)
+    lines = machine.run("cat /tmp/trace", limit=120)
+    for text, least in (("task_create (1) = 0", 2), ("proc_mark_exit", 3), ("file_exec_paths", 2)):
+        if lines.count(text) < least:
+            machine.fail(f"rpctrace showed {text!r} less than {least} times")
+    wanted(machine, f"{trace} sh -c 'kill -9 $$'", "", 137)
+    wanted(machine, "tail -n 1 /tmp/trace", "killed by signal 9")
+    wanted(machine, "rpctrace /no/such/program", "No such file", 1)
+
+
 def boot_and(check, folder):
     image = Image(folder)
     for name in ("authtest", "exectest", "proctest", "exechello", "exechello-pie", "exectest-bare"):
@@ -126,4 +141,4 @@ def boot_and(check, folder):
 
 CASES = [(name, functools.partial(boot_and, check)) for name, check in (
     ("auth", inside("authtest")), ("exec", inside("exectest")), ("proc", inside("proctest")), ("no_leak", no_leak), ("scripts", scripts), ("set_id", set_id),
-    ("secure", secure), ("own_names", own_names), ("tools", tools))]
+    ("secure", secure), ("own_names", own_names), ("tools", tools), ("rpctrace", rpctrace))]
