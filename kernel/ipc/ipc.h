@@ -120,6 +120,7 @@ struct ipc_entry {
     };
 };
 #define ENTRY_UREFS 0xffffu
+#define SEND_UREFS_MAX 0xfffeu /* a send right can die with a notification, which is one reference more */
 #define ENTRY_TYPES 0x1f0000u
 
 #define LEAF_ENTRIES 128

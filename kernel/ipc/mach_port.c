@@ -409,7 +409,7 @@ kern_return_t rpc_mach_port_extract_right(ipc_space_t space, mach_port_name_t na
     if (!MACH_MSG_TYPE_PORT_ANY(type))
         return KERN_INVALID_VALUE;
     *right_type = port_type_of(type);
-    return right_copyin(space, name, type, false, right);
+    return right_copyin(space, name, type, true, right);
 }
 
 kern_return_t rpc_mach_port_get_receive_status(ipc_space_t space, mach_port_name_t name, mach_port_status_t *status)

@@ -188,6 +188,7 @@ static void copyout_receive(struct ipc_space *space, struct ipc_entry *entry, st
     port->receiver_name = entry->name;
     port->mscount = 0;
     port->seqno = 0;
+    port->has_payload = false;
     if (port->destination) {
         port_deref(port->destination);
         port->destination = NULL;
@@ -198,7 +199,7 @@ static void copyout_receive(struct ipc_space *space, struct ipc_entry *entry, st
 static void copyout_send_more(struct ipc_entry *entry, struct ipc_port *port)
 {
     if (entry->bits & MACH_PORT_TYPE_SEND) {
-        if ((entry->bits & ENTRY_UREFS) < ENTRY_UREFS)
+        if ((entry->bits & ENTRY_UREFS) < SEND_UREFS_MAX)
             entry->bits++;
         port->srights--;
     } else {
@@ -251,7 +252,7 @@ kern_return_t right_copyout_name(struct ipc_space *space, struct ipc_port *port,
         if (entry->name != name)
             return KERN_RIGHT_EXISTS;
         if (type == MACH_MSG_TYPE_PORT_SEND) {
-            if ((entry->bits & MACH_PORT_TYPE_SEND) && (entry->bits & ENTRY_UREFS) == ENTRY_UREFS)
+            if ((entry->bits & MACH_PORT_TYPE_SEND) && (entry->bits & ENTRY_UREFS) >= SEND_UREFS_MAX)
                 return KERN_UREFS_OVERFLOW;
             copyout_send_more(entry, port);
         } else {
@@ -361,8 +362,6 @@ static kern_return_t delta_send_once(struct ipc_space *space, struct ipc_entry *
         return KERN_INVALID_RIGHT;
     if (delta == 0)
         return KERN_SUCCESS;
-    if (delta > 0)
-        return KERN_UREFS_OVERFLOW;
     return delta == -1 ? right_dealloc(space, entry) : KERN_INVALID_VALUE;
 }
 
@@ -374,7 +373,7 @@ static kern_return_t delta_counted(struct ipc_space *space, struct ipc_entry *en
     int64_t urefs = (int64_t)(entry->bits & ENTRY_UREFS) + delta;
     if (urefs < 0)
         return KERN_INVALID_VALUE;
-    if (urefs > (int64_t)ENTRY_UREFS)
+    if (urefs > (type == MACH_PORT_TYPE_SEND ? SEND_UREFS_MAX : ENTRY_UREFS))
         return KERN_UREFS_OVERFLOW;
     if (urefs > 0) {
         entry->bits = (entry->bits & ~ENTRY_UREFS) | (uint32_t)urefs;

@@ -237,9 +237,11 @@ static kern_return_t trap_port_insert_right(mach_port_name_t name, mach_port_nam
         return MACH_SEND_INTERRUPTED;
     if (!MACH_MSG_TYPE_PORT_ANY(type))
         return KERN_INVALID_VALUE;
-    if (!MACH_PORT_NAME_VALID(right_name))
-        return KERN_INVALID_CAPABILITY;
-    kern_return_t kr = right_copyin(current_task()->space, right_name, type, false, &right);
+    kern_return_t kr = KERN_SUCCESS;
+    if (MACH_PORT_NAME_VALID(right_name))
+        kr = right_copyin(current_task()->space, right_name, type, true, &right);
+    else
+        right = right_name == MACH_PORT_NAME_NULL ? IP_NULL : IP_DEAD;
     if (kr)
         return kr;
     kr = rpc_mach_port_insert_right(space, new, right, port_type_of(type));
