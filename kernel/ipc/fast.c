@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* mach_msg, the short way: a remote procedure call whose partner waits, or whose server is the kernel.
 
-   Two messages make a call, and each is sent by a trap that also receives (option MACH_SEND_MSG | MACH_RCV_MSG and nothing else):
+   Two messages make a call, and each is sent by a trap that also receives (MACH_SEND_MSG | MACH_RCV_MSG):
 
        request   to a send right (copied), with a send-once right made of a receive right to answer to
        answer    to a send-once right (moved), with no right to answer to
@@ -20,6 +20,8 @@
 #include "msg.h"
 
 #define CALL (MACH_SEND_MSG | MACH_RCV_MSG)
+/* What may be said besides. */
+#define OPTIONS (MACH_SEND_TIMEOUT | MACH_RCV_TIMEOUT | MACH_SEND_INTERRUPT | MACH_RCV_INTERRUPT)
 #define REQUEST_BITS MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE)
 #define ANSWER_BITS MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0)
 
@@ -46,7 +48,7 @@ static inline bool message_write(uint64_t user, struct kmsg *kmsg)
 {
     const struct words *words = kmsg_words(kmsg);
     uint32_t size = kmsg->header.msgh_size;
-    return user_store(user, words->bits_size) && user_store(user + 8, words->remote) && user_store(user + 16, words->local) &&
+    return user <= USER_LIMIT - size && user_store(user, words->bits_size) && user_store(user + 8, words->remote) && user_store(user + 16, words->local) &&
            user_store(user + 24, words->seqno_id) &&
            (size == sizeof *words || user_move((void *)(user + sizeof *words), words + 1, (size - sizeof *words) / 8));
 }
@@ -120,7 +122,7 @@ static inline mach_msg_return_t receive_end(struct thread *thread, struct kmsg *
 {
     thread->task->messages_received++;
     bool good = message_write(user, kmsg);
-    if (likely(thread->cached_kmsg == NULL))
+    if (likely(kmsg->capacity == KMSG_SMALL && thread->cached_kmsg == NULL))
         thread->cached_kmsg = kmsg;
     else
         kmsg_free(kmsg);
@@ -131,7 +133,8 @@ static inline mach_msg_return_t receive_end(struct thread *thread, struct kmsg *
 static inline mach_msg_return_t receive_after(struct thread *thread, struct ipc_space *space, const struct receive_call *call, struct thread *next)
 {
     struct source source;
-    if (unlikely(source_find(space, call->name, &source) || !list_empty(&source.queue->messages)))
+    if (unlikely(source_find(space, call->name, &source) || !list_empty(&source.queue->messages) ||
+                 ((call->option & MACH_RCV_TIMEOUT) && call->timeout == 0)))
         return msg_receive_general(call, next);
     thread->kmsg = NULL;
     thread->receive_named = thread->receive_keep = false;
@@ -139,6 +142,8 @@ static inline mach_msg_return_t receive_after(struct thread *thread, struct ipc_
     thread->receive_error = MACH_MSG_SUCCESS;
     source_ref(&source);
     wait_begin(&source.queue->receivers, true);
+    if (unlikely(call->option & MACH_RCV_TIMEOUT))
+        wait_timeout(call->timeout);
     enum wait_result result = thread_block_to(next);
     if (unlikely(thread->kmsg == NULL || !thread->receive_named))
         return msg_receive_woken(call, &source, result);
@@ -150,7 +155,7 @@ static inline mach_msg_return_t receive_after(struct thread *thread, struct ipc_
 static inline bool reply_direct(const struct kmsg *reply, const struct ipc_port *port, const struct ipc_space *space, const struct receive_call *call)
 {
     return reply && kmsg_remote(reply) == port && !(reply->header.msgh_bits & MACH_MSGH_BITS_COMPLEX) &&
-           reply->header.msgh_size <= min(call->limit, KMSG_SMALL) && reply->header.msgh_size % 8 == 0 && port->receiver == space &&
+           reply->header.msgh_size <= min(call->limit, KMSG_LARGE) && reply->header.msgh_size % 8 == 0 && port->receiver == space &&
            port->receiver_name == call->name && port->pset == NULL && list_empty(&port->queue.messages);
 }
 
@@ -185,13 +190,16 @@ mach_msg_return_t trap_mach_msg(uint64_t user, mach_msg_option_t option, mach_ms
 {
     const struct receive_call call = {user, option, receive_size, receive_name, timeout};
     struct thread *thread = current_thread();
-    struct kmsg *kmsg = thread->cached_kmsg;
     struct words words;
 
-    if (unlikely(option != CALL || send_size - sizeof words > KMSG_SMALL - sizeof words || send_size % 8 || user > USER_LIMIT - KMSG_SMALL ||
-                 kmsg == NULL))
+    if (unlikely((option & ~OPTIONS) != CALL || send_size - sizeof words > KMSG_LARGE - sizeof words || send_size % 8 ||
+                 user > USER_LIMIT - send_size))
         return msg_general(&call, send_size);
-    thread->cached_kmsg = NULL;
+    struct kmsg *kmsg = thread->cached_kmsg;
+    if (likely(send_size <= KMSG_SMALL && kmsg != NULL))
+        thread->cached_kmsg = NULL;
+    else if ((kmsg = send_size <= KMSG_SMALL ? kmsg_alloc(send_size) : kmsg_alloc_large()) == NULL)
+        return MACH_SEND_NO_BUFFER;
     if (unlikely(!message_read(user, send_size, &words, kmsg))) {
         kmsg_free(kmsg);
         return MACH_SEND_INVALID_DATA;
@@ -211,7 +219,7 @@ mach_msg_return_t trap_mach_msg(uint64_t user, mach_msg_option_t option, mach_ms
     if (unlikely(receiver == NULL)) {
         words.bits_size = (uint32_t)words.bits_size | (uint64_t)send_size << 32;
         *kmsg_words(kmsg) = words;
-        return msg_send_general(kmsg, &call);
+        return msg_send_general(kmsg_fit(kmsg), &call);
     }
     thread->task->messages_sent++;
     return receive_after(thread, space, &call, receiver);

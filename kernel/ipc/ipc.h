@@ -315,13 +315,15 @@ void port_no_senders(struct ipc_port *port);
 /* ---- messages (kmsg.c) ---------------------------------------------------------------------------- */
 
 #define KMSG_SMALL 448u /* bytes that every buffer has room for */
-#define KMSG_REPLY 7936u /* of the kernel's largest reply: 1024 words and its header */
+#define KMSG_LARGE 7936u /* room for the kernel's largest reply: 1024 words and its header */
 
 /* A buffer for a message of SIZE bytes; NULL: no memory. */
 struct kmsg *kmsg_alloc(uint32_t size);
 void kmsg_free(struct kmsg *kmsg);
-/* A buffer that any reply of the kernel's fits in; NULL: no memory. */
-struct kmsg *kmsg_alloc_reply(void);
+/* A buffer of KMSG_LARGE bytes, for a message that does not stay in a queue; NULL: no memory. */
+struct kmsg *kmsg_alloc_large(void);
+/* A message in such a buffer gets one of its own size (if there is memory), because it is to be queued; others stay where they are. */
+struct kmsg *kmsg_fit(struct kmsg *kmsg);
 /* Frees the buffer that a thread kept. */
 void kmsg_cache_drop(struct kmsg *kmsg);
 /* Frees a message under way with all its rights and memory. */
@@ -355,10 +357,8 @@ mach_msg_return_t mach_msg_rpc_from_kernel(mach_msg_header_t *message, mach_msg_
 
 void kobject_init(void);
 /* Carries out the request and gives the reply, or NULL if there is none to send.  The request is consumed.  The reply is in a buffer of
-   KMSG_REPLY bytes: for one who gets it at once and frees it. */
+   KMSG_LARGE bytes: for one who gets it at once and frees it. */
 struct kmsg *kobject_server(struct kmsg *request);
-/* The reply in a buffer of its own size (the same if there is no memory), to be queued. */
-struct kmsg *kobject_reply_fit(struct kmsg *reply);
 /* A kernel port that asked for it (kernel_no_senders) has lost its last send right: what it stands for may end. */
 void kobject_no_senders(struct ipc_port *port);
 

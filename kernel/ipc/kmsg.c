@@ -10,8 +10,11 @@
 #include "../task/task.h"
 #include "../vm/map.h"
 
+#define SPARE_MAX 8u
+
 static struct cache small_cache;
-static struct kmsg *spare_reply; /* the last buffer for a reply that was given back */
+static struct list spare = LIST_INIT(spare); /* buffers of KMSG_LARGE bytes that were given back, the last one first */
+static unsigned int spare_count;
 static struct list doomed = LIST_INIT(doomed); /* messages to be destroyed: one may hold the last right of a port with others */
 static bool destroying;
 
@@ -20,48 +23,66 @@ void kmsg_init(void)
     cache_init(&small_cache, "message", offsetof(struct kmsg, header) + KMSG_SMALL);
 }
 
+static struct kmsg *kmsg_init_size(struct kmsg *kmsg, uint32_t capacity)
+{
+    if (kmsg) {
+        list_init(&kmsg->link);
+        kmsg->capacity = capacity;
+    }
+    return kmsg;
+}
+
+struct kmsg *kmsg_alloc_large(void)
+{
+    struct list *link = list_pop(&spare);
+    if (likely(link != NULL)) {
+        spare_count--;
+        return list_entry(link, struct kmsg, link);
+    }
+    return kmsg_init_size(kalloc(offsetof(struct kmsg, header) + KMSG_LARGE), KMSG_LARGE);
+}
+
 struct kmsg *kmsg_alloc(uint32_t size)
 {
-    struct kmsg *kmsg;
     if (likely(size <= KMSG_SMALL)) {
         struct thread *thread = current_thread();
-        if (likely(thread->cached_kmsg != NULL)) {
-            kmsg = thread->cached_kmsg;
+        struct kmsg *kmsg = thread->cached_kmsg;
+        if (likely(kmsg != NULL)) {
             thread->cached_kmsg = NULL;
             return kmsg;
         }
-        kmsg = cache_alloc(&small_cache);
-        size = KMSG_SMALL;
-    } else {
-        kmsg = kalloc(offsetof(struct kmsg, header) + (size_t)size);
+        return kmsg_init_size(cache_alloc(&small_cache), KMSG_SMALL);
     }
-    if (kmsg) {
-        list_init(&kmsg->link);
-        kmsg->capacity = size;
-    }
-    return kmsg;
+    /* A big message may wait in a queue for long: it gets no more than it needs. */
+    return kmsg_init_size(kalloc(offsetof(struct kmsg, header) + (size_t)size), size);
 }
 
 void kmsg_free(struct kmsg *kmsg)
 {
     if (likely(kmsg->capacity == KMSG_SMALL)) {
         struct thread *thread = current_thread();
-        if (thread->cached_kmsg == NULL)
+        if (likely(thread->cached_kmsg == NULL))
             thread->cached_kmsg = kmsg;
         else
             cache_free(&small_cache, kmsg);
-    } else if (kmsg->capacity == KMSG_REPLY && spare_reply == NULL) {
-        spare_reply = kmsg;
+    } else if (kmsg->capacity == KMSG_LARGE && spare_count < SPARE_MAX) {
+        list_prepend(&spare, &kmsg->link);
+        spare_count++;
     } else {
         kfree(kmsg, offsetof(struct kmsg, header) + (size_t)kmsg->capacity);
     }
 }
 
-struct kmsg *kmsg_alloc_reply(void)
+struct kmsg *kmsg_fit(struct kmsg *kmsg)
 {
-    struct kmsg *kmsg = spare_reply;
-    spare_reply = NULL;
-    return likely(kmsg != NULL) ? kmsg : kmsg_alloc(KMSG_REPLY);
+    if (kmsg->capacity != KMSG_LARGE)
+        return kmsg;
+    struct kmsg *fitting = kmsg_alloc(kmsg->header.msgh_size);
+    if (fitting == NULL)
+        return kmsg;
+    memcpy(&fitting->header, &kmsg->header, kmsg->header.msgh_size);
+    kmsg_free(kmsg);
+    return fitting;
 }
 
 void kmsg_cache_drop(struct kmsg *kmsg)
@@ -282,6 +303,35 @@ static mach_msg_return_t body_copyin(struct kmsg *kmsg, struct ipc_space *space,
     return MACH_MSG_SUCCESS;
 }
 
+/* The rights of most headers: a request (a send right copied, a send-once right made) or an answer (a send-once right).  False: nothing was
+   done. */
+static inline bool header_copyin_common(mach_msg_header_t *header, struct ipc_space *space)
+{
+    uint32_t bits = header->msgh_bits, complex = bits & MACH_MSGH_BITS_COMPLEX;
+    struct ipc_entry *to = space_lookup(space, (mach_port_name_t)header->msgh_remote_port);
+    struct ipc_port *port = to ? to->port : NULL;
+    if ((bits & ~MACH_MSGH_BITS_COMPLEX) == MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE)) {
+        struct ipc_entry *from = space_lookup(space, (mach_port_name_t)header->msgh_local_port);
+        if (unlikely(!to || !from || !(to->bits & MACH_PORT_TYPE_SEND) || !(from->bits & MACH_PORT_TYPE_RECEIVE) || !port->active))
+            return false;
+        port->srights++;
+        port->refs++;
+        header->msgh_protected_payload = (uint64_t)port_make_sonce(from->port);
+        header->msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_PORT_SEND, MACH_MSG_TYPE_PORT_SEND_ONCE) | complex;
+    } else if ((bits & ~MACH_MSGH_BITS_COMPLEX) == MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0)) {
+        if (unlikely(!to || !(to->bits & MACH_PORT_TYPE_SEND_ONCE) || !port->active || to->request || to->name >= space->limit ||
+                     (mach_port_name_t)header->msgh_local_port))
+            return false;
+        space_entry_free_dense(space, to);
+        header->msgh_protected_payload = 0;
+        header->msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_PORT_SEND_ONCE, 0) | complex;
+    } else {
+        return false;
+    }
+    header->msgh_remote_port_do_not_use = (uint64_t)port;
+    return true;
+}
+
 /* The destination and the reply port: both or none. */
 static mach_msg_return_t header_copyin(struct kmsg *kmsg, struct ipc_space *space)
 {
@@ -318,7 +368,7 @@ static mach_msg_return_t header_copyin(struct kmsg *kmsg, struct ipc_space *spac
 
 mach_msg_return_t kmsg_copyin(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
 {
-    mach_msg_return_t mr = header_copyin(kmsg, space);
+    mach_msg_return_t mr = likely(header_copyin_common(&kmsg->header, space)) ? MACH_MSG_SUCCESS : header_copyin(kmsg, space);
     if (mr || likely(!(kmsg->header.msgh_bits & MACH_MSGH_BITS_COMPLEX)))
         return mr;
     mr = body_copyin(kmsg, space, map);
@@ -442,7 +492,15 @@ static mach_msg_return_t header_copyout(struct kmsg *kmsg, struct ipc_space *spa
     struct ipc_port *dest = kmsg_remote(kmsg), *reply = kmsg_local(kmsg);
     mach_msg_type_name_t dest_type = MACH_MSGH_BITS_REMOTE(header->msgh_bits), reply_type = MACH_MSGH_BITS_LOCAL(header->msgh_bits);
     mach_port_name_t reply_name = MACH_PORT_NAME_NULL;
-    mach_msg_return_t mr = port_put(space, reply, reply_type, &reply_name);
+    struct ipc_entry *entry;
+    mach_msg_return_t mr = MACH_MSG_SUCCESS;
+    if (likely(reply_type == MACH_MSG_TYPE_PORT_SEND_ONCE && IP_VALID(reply) && reply->active && (entry = space_entry_reuse(space)) != NULL)) {
+        entry->port = reply;
+        entry->bits = MACH_PORT_TYPE_SEND_ONCE | 1;
+        reply_name = entry->name;
+    } else if (reply != IP_NULL) {
+        mr = port_put(space, reply, reply_type, &reply_name);
+    }
     header->msgh_remote_port_do_not_use = reply_name;
     if (dest->active && dest->receiver == space && dest->has_payload) {
         header->msgh_protected_payload = dest->payload;
@@ -452,7 +510,12 @@ static mach_msg_return_t header_copyout(struct kmsg *kmsg, struct ipc_space *spa
         header->msgh_bits = (header->msgh_bits & MACH_MSGH_BITS_COMPLEX) | MACH_MSGH_BITS(reply_type, dest_type);
     }
     if (dest_type == MACH_MSG_TYPE_PORT_SEND) {
-        port_release_send(dest);
+        if (likely(dest->srights > 1 && dest->refs > 1)) {
+            dest->srights--;
+            dest->refs--;
+        } else {
+            port_release_send(dest);
+        }
     } else {
         dest->sorights--;
         port_deref(dest);

@@ -44,16 +44,6 @@ static inline mig_routine_t routine_find(const mach_msg_header_t *header)
     return hundred < HUNDREDS && by_hundred[hundred] ? by_hundred[hundred](header) : NULL;
 }
 
-struct kmsg *kobject_reply_fit(struct kmsg *reply)
-{
-    struct kmsg *fitting = kmsg_alloc(reply->header.msgh_size);
-    if (fitting == NULL)
-        return reply;
-    memcpy(&fitting->header, &reply->header, reply->header.msgh_size);
-    kmsg_free(reply);
-    return fitting;
-}
-
 /* The request has been carried out with result KR: what is left of it goes. */
 static inline void request_end(struct kmsg *request, kern_return_t kr)
 {
@@ -76,7 +66,7 @@ static inline void request_end(struct kmsg *request, kern_return_t kr)
 
 struct kmsg *kobject_server(struct kmsg *request)
 {
-    struct kmsg *reply = kmsg_alloc_reply();
+    struct kmsg *reply = kmsg_alloc_large();
     if (unlikely(reply == NULL)) {
         kmsg_destroy(request);
         return NULL;

@@ -86,7 +86,7 @@ mach_msg_return_t msg_send(struct kmsg *kmsg, mach_msg_option_t option, mach_msg
     struct thread *receiver;
     if (port->active && port->receiver == ipc_space_kernel) {
         struct kmsg *reply = kobject_server(kmsg);
-        return reply ? msg_send(kobject_reply_fit(reply), MACH_MSG_OPTION_NONE, 0, true) : MACH_MSG_SUCCESS;
+        return reply ? msg_send(kmsg_fit(reply), MACH_MSG_OPTION_NONE, 0, true) : MACH_MSG_SUCCESS;
     }
     mach_msg_return_t mr = deliver(port, kmsg, option, timeout, always, &receiver);
     if (receiver)
@@ -247,7 +247,7 @@ mach_msg_return_t msg_receive_reply(const struct receive_call *call, struct kmsg
         thread->receive_seqno = source.port->seqno++;
         return receive_finish(call->user, MACH_MSG_SUCCESS);
     }
-    msg_send(kobject_reply_fit(reply), MACH_MSG_OPTION_NONE, 0, true);
+    msg_send(kmsg_fit(reply), MACH_MSG_OPTION_NONE, 0, true);
     return msg_receive_general(call, NULL);
 }
 
@@ -267,7 +267,7 @@ mach_msg_return_t msg_send_general(struct kmsg *kmsg, const struct receive_call 
         if (call->option & MACH_RCV_MSG)
             return msg_receive_reply(call, reply);
         if (reply)
-            msg_send(kobject_reply_fit(reply), MACH_MSG_OPTION_NONE, 0, true);
+            msg_send(kmsg_fit(reply), MACH_MSG_OPTION_NONE, 0, true);
         return MACH_MSG_SUCCESS;
     }
     mr = deliver(port, kmsg, call->option, call->timeout, false, &next);
