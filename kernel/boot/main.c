@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The kernel's start: from the boot loader to the first user instruction, in numbered steps. */
 
+#include "../arch/x86_64/apic.h"
 #include "../arch/x86_64/cpu.h"
 #include "../arch/x86_64/machine.h"
+#include "../arch/x86_64/smp.h"
 #include "../device/console.h"
 #include "../device/device.h"
 #include "../device/interrupt.h"
@@ -55,12 +57,14 @@ void kernel_main(uint32_t magic, uint64_t information)
     sched_init();
     task_init();
 
-    /* 5. Devices and the clock. */
+    /* 5. Devices, the clock, the other processors. */
     interrupt_init();
     host_init();
     device_init();
     gsync_init();
     machine_clock_init();
+    apic_init();
+    smp_start();
 
     /* 6. Threads run from here on; this one becomes the idle thread. */
     pageout_init();

@@ -192,5 +192,5 @@ void console_wait_key(void)
 {
     char c;
     while (console_input_read(&c, 1) == 0)
-        cpu_wait();
+        kernel_wait();
 }

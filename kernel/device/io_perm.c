@@ -39,9 +39,11 @@ void io_bitmap_inherit(struct task *task, struct task *parent)
 
 void io_bitmap_drop(struct task *task)
 {
-    if (boot_cpu.io_owner == task) {
-        memset(boot_cpu.tss.io_map, 0xff, 8192);
-        boot_cpu.io_owner = NULL;
+    for_each_cpu(cpu) {
+        if (cpu->io_owner != task)
+            continue;
+        memset(cpu->tss.io_map, 0xff, 8192);
+        cpu->io_owner = NULL;
     }
     if (task->io && --task->io->refs == 0)
         kfree(task->io, sizeof *task->io);
@@ -119,10 +121,13 @@ kern_return_t rpc_i386_io_perm_modify(task_t task, io_perm_t io_perm, boolean_t 
         else
             bitmap->bits[port / 8] |= bit;
     }
-    struct cpu *cpu = cpu_self();
-    cpu->io_owner = NULL;
-    memset(cpu->tss.io_map, 0xff, 8192);
-    if (cpu->thread->task == task)
-        io_bitmap_load(cpu, cpu->thread);
+    for_each_cpu(cpu) {
+        if (cpu->io_owner != task && cpu->thread->task != task)
+            continue;
+        cpu->io_owner = NULL;
+        memset(cpu->tss.io_map, 0xff, 8192);
+        if (cpu->thread->task == task)
+            io_bitmap_load(cpu, cpu->thread);
+    }
     return KERN_SUCCESS;
 }

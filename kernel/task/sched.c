@@ -7,6 +7,7 @@
 
 #include "sched.h"
 
+#include "../arch/x86_64/smp.h"
 #include "../device/interrupt.h"
 #include "../vm/map.h"
 #include "task.h"
@@ -18,8 +19,8 @@ static struct list run_queue[PRIORITIES];
 static uint64_t run_bitmap; /* bit 63 - p: run_queue[p] is not empty */
 static struct wait_queue events[EVENT_BUCKETS];
 static struct list dead = LIST_INIT(dead); /* threads that ended and whose last switch is over */
-static struct thread idle_thread;
-static struct thread *float_owner; /* whose registers are in the processor */
+static struct thread idle_thread;                /* of the first processor */
+static uint32_t idle_cpus;                       /* idle, and not yet told of something to run */
 
 /* ---- the run queue ------------------------------------------------------------------ */
 
@@ -66,6 +67,11 @@ void sched_enqueue(struct thread *thread)
     priority_compute(thread);
     queue_put(thread, false);
     struct cpu *cpu = cpu_self();
+    if (unlikely(cpu_count > 1)) {
+        cpu->ast |= AST_SPREAD;
+        if (idle_cpus > 0)
+            return; /* it need not make room */
+    }
     if (thread->sched_priority < cpu->thread->sched_priority)
         cpu->ast |= AST_RESCHEDULE;
 }
@@ -86,7 +92,44 @@ static struct thread *queue_take(void)
         return cpu_self()->idle;
     struct thread *thread = list_entry(run_queue[best_priority()].next, struct thread, run_link);
     sched_dequeue(thread);
+    if (unlikely(cpu_count > 1) && run_bitmap)
+        cpu_self()->ast |= AST_SPREAD;
     return thread;
+}
+
+/* Whom to tell of THREAD on the run queue; NULL: it waits for its turn. */
+static struct cpu *cpu_choose(const struct thread *thread)
+{
+    struct cpu *self = cpu_self(), *last = thread->cpu, *worst = NULL;
+    if (last && last->idling && !last->kicked)
+        return last; /* its caches may still know the thread */
+    int priority = thread->sched_priority;
+    for_each_cpu(cpu) {
+        if (cpu == self)
+            continue;
+        if (cpu->idling && !cpu->kicked)
+            return cpu;
+        if (!cpu->idling && !(cpu->ast & AST_RESCHEDULE) && cpu->thread->sched_priority > priority) {
+            worst = cpu;
+            priority = cpu->thread->sched_priority;
+        }
+    }
+    return worst;
+}
+
+void sched_spread(void)
+{
+    if (run_bitmap == 0)
+        return;
+    struct cpu *cpu = cpu_choose(list_entry(run_queue[best_priority()].next, struct thread, run_link));
+    if (cpu == NULL)
+        return;
+    if (cpu->idling) {
+        cpu->kicked = true;
+        idle_cpus--;
+    } else
+        cpu->ast |= AST_RESCHEDULE;
+    smp_wake(cpu);
 }
 
 bool sched_others(void)
@@ -120,11 +163,10 @@ static void user_state_switch(struct cpu *cpu, struct thread *next)
     if (next->float_area == NULL)
         return; /* a kernel thread: it runs on anybody's map and registers */
     pmap_activate(next->task->map->pmap);
-    if (float_owner != next) {
-        if (float_owner)
-            cpu_float_save(float_owner->float_area);
+    if (cpu->float_owner != next || next->float_cpu != cpu) {
         cpu_float_restore(next->float_area);
-        float_owner = next;
+        cpu->float_owner = next;
+        next->float_cpu = cpu;
         wrmsr(MSR_FS_BASE, next->fs_base);
         if (rdmsr(MSR_KERNEL_GS_BASE) != next->gs_base)
             wrmsr(MSR_KERNEL_GS_BASE, next->gs_base);
@@ -140,11 +182,18 @@ static void switch_to(struct thread *next)
     if (next == prev)
         return;
     cpu->thread = next;
+    next->cpu = cpu;
+    if (prev->float_area)
+        cpu_float_save(prev->float_area); /* it may go on on another processor */
     cpu->kernel_rsp = cpu->tss.rsp[0] = next->stack_top;
     user_state_switch(cpu, next);
     if (next->float_area && thread_held(next))
         cpu->ast |= AST_HALT;
     next->quantum = QUANTUM_TICKS;
+    if (unlikely(prev->settle_wanted)) {
+        prev->settle_wanted = false;
+        thread_wakeup(&prev->settle_wanted);
+    }
     if (prev->state == THREAD_DEAD)
         list_append(&dead, &prev->run_link);
     cpu_switch_stack(&prev->stack_pointer, next->stack_pointer);
@@ -154,19 +203,20 @@ static void switch_to(struct thread *next)
 
 void sched_float_save(struct thread *thread)
 {
-    if (float_owner == thread)
+    if (thread == current_thread())
         cpu_float_save(thread->float_area);
 }
 
 void sched_float_drop(struct thread *thread)
 {
-    if (float_owner == thread)
-        float_owner = NULL;
+    thread->float_cpu = NULL;
 }
 
 void sched_user_bases_load(struct thread *thread)
 {
-    if (float_owner == thread) {
+    thread->float_cpu = NULL;
+    if (thread == current_thread()) {
+        thread->float_cpu = cpu_self();
         wrmsr(MSR_FS_BASE, thread->fs_base);
         wrmsr(MSR_KERNEL_GS_BASE, thread->gs_base);
     }
@@ -191,7 +241,8 @@ void sched_yield_to(struct thread *next)
 
 void sched_pause(void)
 {
-    __asm__ volatile("sti; nop; cli" : : : "memory");
+    kernel_pause();
+    sched_spread();
     if (cpu_self()->ast & AST_RESCHEDULE) {
         cpu_self()->ast &= ~AST_RESCHEDULE;
         sched_yield();
@@ -365,6 +416,7 @@ void sched_init(void)
     list_init(&thread->wait_link);
     list_init(&thread->run_link);
     list_init(&thread->timer.link);
+    thread->cpu = &boot_cpu;
     boot_cpu.idle = boot_cpu.thread = thread;
     thread->stack_top = boot_cpu.kernel_rsp;
 }
@@ -377,6 +429,10 @@ _Noreturn void sched_start(void)
         while (run_bitmap)
             switch_to(queue_take());
         cpu->ast = 0;
-        cpu_wait();
+        cpu->idling = true;
+        idle_cpus++;
+        kernel_wait();
+        idle_cpus -= !cpu->kicked;
+        cpu->idling = cpu->kicked = false;
     }
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Threads that run, wait and wake.
 
-   The kernel runs with interrupts off and under one lock, the kernel lock: a processor holds it from its entry until it returns to
-   user mode or idles. So nothing in the kernel is preempted; what a function finds stays true until it calls something that may block
+   The kernel runs with interrupts off and under one lock, the kernel lock (arch/x86_64/cpu.h): a processor holds it from its entry until
+   it returns to user mode or idles. So nothing in the kernel is preempted; what a function finds stays true until it calls something that may block
    (thread_block, thread_sleep, page_grab, kernel copies from and to user memory), and long work is cut into pieces by
    sched_pause.  To split the lock later, these are the places to look at.
+
+   All processors take threads from one run queue.  What is put there goes to them when the one that put it there leaves the kernel
+   (sched_spread): often that one takes it itself before.
 
    A thread waits on at most one wait queue at a time, by wait_link, and on a timer.  Whoever ends the wait says how by the result;
    that takes it off the queue.  */
@@ -69,8 +72,10 @@ void sched_enqueue(struct thread *thread);
 void sched_dequeue(struct thread *thread);
 /* Somebody else may run now; the caller is put behind those of its priority. */
 void sched_yield(void);
-/* In long work: lets interrupts in and others run if it is time. */
+/* In long work: lets interrupts in, other processors into the kernel, and others run if it is time. */
 void sched_pause(void);
+/* Finds a processor for the best thread of the run queue: an idle one, or the one with the least urgent thread, if that is less urgent. */
+void sched_spread(void);
 /* The thread's priority has changed. */
 void sched_priority_changed(struct thread *thread);
 /* A clock tick on this processor, in user mode or not. */
@@ -80,14 +85,15 @@ bool sched_others(void);
 
 /* Gives the processor to NEXT, which is on the run queue. */
 void sched_yield_to(struct thread *next);
-/* THREAD's floating-point registers, which may be in the processor: to memory; or they are no longer wanted. */
+/* The running thread's floating-point registers: to memory.  Those of others, who do not run, are there. */
 void sched_float_save(struct thread *thread);
+/* What is in memory for THREAD, which does not run, has changed. */
 void sched_float_drop(struct thread *thread);
 /* THREAD's segment bases, or registers in memory, have changed while it may be the one whose state is loaded. */
 void sched_user_bases_load(struct thread *thread);
 
 void sched_init(void);
-/* The boot's thread of control becomes the idle thread; never returns. */
+/* The thread of control that this processor began with becomes its idle thread; never returns. */
 _Noreturn void sched_start(void);
 
 /* ---- time -------------------------------------------------------------------------- */

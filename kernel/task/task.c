@@ -133,6 +133,7 @@ kern_return_t task_kill(struct task *task)
     task_count--;
     list_for_each_safe(link, after, &task->threads)
         thread_kill(list_entry(link, struct thread, task_link));
+    task_settle(task); /* from here on none of its threads comes into the kernel with a space that has gone */
     task_ports_release(task);
     space_destroy(task->space);
     task->space = ipc_space_dead;

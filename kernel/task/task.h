@@ -64,6 +64,7 @@ struct thread {
     bool on_run_queue, interruptible, is_idle;
     bool aborted;               /* thread_abort came: the next interruptible wait ends at once */
     bool depressed;
+    bool settle_wanted;         /* somebody waits for it to leave its processor (thread_settle) */
     uint32_t suspend_count;
     struct task *task;          /* constant, with a reference */
     struct list task_link, run_link;
@@ -79,7 +80,9 @@ struct thread {
     uint64_t stack_pointer;     /* while it does not run */
     char *stack;                /* KERNEL_STACK_SIZE */
     uint64_t stack_top;
-    void *float_area;
+    struct cpu *cpu;            /* that runs it, or did last */
+    struct cpu *float_cpu;      /* whose registers are those of float_area, as long as it is its float_owner; NULL: none */
+    void *float_area;           /* right while the thread does not run */
     uint64_t fs_base, gs_base;
 
     /* Messages: what it waits for in mach_msg (ipc/msg.c). */
@@ -151,12 +154,21 @@ kern_return_t thread_hold(struct thread *thread);
 kern_return_t thread_unhold(struct thread *thread);
 /* THREAD, if it was stopped and may run again, does. */
 void thread_continue(struct thread *thread);
-/* Waits until THREAD, which is held, is out of the kernel (or in a wait that thread_abort can end). */
+/* A processor's idle thread, which it begins with; false: no memory. */
+bool thread_make_idle(struct cpu *cpu);
+/* Waits until THREAD, as long as it is held, is out of the kernel (or in a wait that thread_abort can end), and not in user mode either. */
 void thread_settle(struct thread *thread);
 /* Ends what THREAD waits for interruptibly. */
 void thread_interrupt(struct thread *thread);
 /* The running thread is on its way to user mode with an AST: reschedules, stops or ends. */
 void ast_taken(struct trap_frame *frame);
+/* The same for all threads of TASK that run on other processors. */
+void task_settle(struct task *task);
+/* Does THREAD run on another processor just now? */
+static inline bool thread_elsewhere(const struct thread *thread)
+{
+    return thread->cpu && thread->cpu->thread == thread && thread->cpu != cpu_self();
+}
 /* THREAD should look at its ASTs as soon as possible. */
 void thread_ast(struct thread *thread);
 /* May it run in user mode? */

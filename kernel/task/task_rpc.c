@@ -41,6 +41,7 @@ kern_return_t rpc_task_suspend(task_t task)
     if (task->suspend_count++ == 0)
         list_for_each(link, &task->threads)
             thread_ast(list_entry(link, struct thread, task_link));
+    task_settle(task);
     return KERN_SUCCESS;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Threads: their life, stopping and ending. */
 
+#include "../arch/x86_64/smp.h"
 #include "../ipc/ipc.h"
 #include "../vm/map.h"
 #include "task.h"
@@ -45,7 +46,6 @@ static struct thread *thread_alloc(void)
 
 static void thread_free(struct thread *thread)
 {
-    sched_float_drop(thread);
     if (thread->cached_kmsg)
         kmsg_cache_drop(thread->cached_kmsg);
     if (thread->float_area)
@@ -114,6 +114,21 @@ struct thread *thread_make_kernel(const char *name, void (*start)(void *argument
     return thread;
 }
 
+bool thread_make_idle(struct cpu *cpu)
+{
+    struct thread *thread = thread_alloc();
+    if (thread == NULL)
+        return false;
+    thread->state = THREAD_RUNNING;
+    thread->is_idle = true;
+    thread->cpu = cpu;
+    thread->priority = thread->sched_priority = PRIORITY_IDLE;
+    ksnprintf(thread->name, sizeof thread->name, "idle%u", cpu->number);
+    cpu->idle = cpu->thread = thread;
+    cpu->kernel_rsp = thread->stack_top;
+    return true;
+}
+
 void thread_ref(struct thread *thread)
 {
     thread->refs++;
@@ -140,8 +155,12 @@ void thread_continue(struct thread *thread)
 
 void thread_ast(struct thread *thread)
 {
-    if (cpu_self()->thread == thread)
-        cpu_self()->ast |= AST_HALT;
+    struct cpu *cpu = thread->cpu;
+    if (cpu == NULL || cpu->thread != thread)
+        return; /* it looks for itself when it runs again */
+    cpu->ast |= AST_HALT;
+    if (cpu != cpu_self())
+        smp_wake(cpu);
 }
 
 kern_return_t thread_hold(struct thread *thread)
@@ -166,8 +185,30 @@ kern_return_t thread_unhold(struct thread *thread)
 
 void thread_settle(struct thread *thread)
 {
-    while (thread->state == THREAD_RUNNING && thread != current_thread() && thread->on_run_queue)
-        sched_yield_to(thread);
+    while (thread->state == THREAD_RUNNING && thread != current_thread() && thread_held(thread)) {
+        if (thread->on_run_queue) {
+            sched_yield_to(thread);
+        } else {
+            thread->settle_wanted = true;
+            thread_sleep(&thread->settle_wanted, false);
+        }
+    }
+}
+
+void task_settle(struct task *task)
+{
+    task_ref(task);
+    for (struct list *link = task->threads.next; link != &task->threads;) {
+        struct thread *thread = list_entry(link, struct thread, task_link);
+        link = link->next;
+        if (!thread_elsewhere(thread))
+            continue;
+        thread_ref(thread);
+        thread_settle(thread);
+        thread_deref(thread);
+        link = task->threads.next; /* it was another list while this waited */
+    }
+    task_deref(task);
 }
 
 void thread_interrupt(struct thread *thread)
@@ -226,6 +267,7 @@ kern_return_t thread_kill(struct thread *thread)
         return KERN_SUCCESS;
     }
     thread_interrupt(thread);
+    thread_ast(thread);
     return KERN_SUCCESS;
 }
 
@@ -244,4 +286,6 @@ void ast_taken(struct trap_frame *frame)
     }
     if (ast & AST_RESCHEDULE)
         sched_yield();
+    if (ast & AST_SPREAD)
+        sched_spread();
 }

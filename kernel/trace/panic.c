@@ -2,6 +2,7 @@
 /* The end: why, and how the kernel came there. */
 
 #include "../arch/x86_64/cpu.h"
+#include "../arch/x86_64/smp.h"
 #include "../base/base.h"
 #include "../task/task.h"
 #include "symbols.h"
@@ -13,6 +14,7 @@ _Noreturn void panic(const char *format, ...)
     __asm__ volatile("cli");
     if (!panicking) {
         panicking = true;
+        smp_stop_others();
         struct thread *thread = boot_cpu.self ? current_thread() : NULL;
         kprintf("\npanic: ");
         va_start(arguments, format);

@@ -48,8 +48,6 @@ void map_deref(struct vm_map *map)
     if (--map->refs > 0)
         return;
     vm_map_remove(map, 0, MAP_MAX);
-    if (cpu_self()->pmap == map->pmap)
-        pmap_activate(NULL);
     pmap_destroy(map->pmap);
     cache_free(&map_cache, map);
 }

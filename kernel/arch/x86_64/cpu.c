@@ -32,18 +32,24 @@ struct descriptor_pointer {
     uint64_t base;
 } __attribute__((packed));
 
-extern char entry_vectors[], entry_syscall[], boot_stack_end[];
+extern char entry_vectors[], entry_syscall[], entry_flush[], entry_nmi[], boot_stack_end[];
 
 struct cpu boot_cpu;
+uint32_t cpu_count = 1;
+/* The boot processor has it from the first instruction on. */
+struct kernel_lock kernel_lock = {.word = 1};
 size_t cpu_float_size;
 static struct idt_gate idt[256]; /* constant after the first cpu_init */
 uint64_t cpu_float_features;
-static char fault_stack[4096] __attribute__((aligned(16)));
 
 static void idt_fill(void)
 {
     for (unsigned int i = 0; i < countof(idt); i++) {
         uint64_t entry = (uint64_t)entry_vectors + 16 * i;
+        if (i == VECTOR_FLUSH)
+            entry = (uint64_t)entry_flush;
+        else if (i == 2)
+            entry = (uint64_t)entry_nmi;
         bool user_may = i == 3 || i == 4;
         idt[i] = (struct idt_gate){.offset_low = (uint16_t)entry, .selector = SELECTOR_KERNEL_CODE, .ist = i == 8 || i == 2,
                                    .type = user_may ? 0xee : 0x8e, .offset_middle = (uint16_t)(entry >> 16),
@@ -64,12 +70,12 @@ static void tables_load(struct cpu *cpu)
     cpu->gdt[6] = tss >> 32;
     cpu->tss.io_map_offset = offsetof(struct tss, io_map);
     memset(cpu->tss.io_map, 0xff, sizeof cpu->tss.io_map);
-    cpu->tss.ist[0] = (uint64_t)(fault_stack + sizeof fault_stack);
+    cpu->tss.ist[0] = align_down((uint64_t)(cpu->fault_stack + sizeof cpu->fault_stack), 16);
     struct descriptor_pointer gdt = {sizeof cpu->gdt - 1, (uint64_t)cpu->gdt}, idtr = {sizeof idt - 1, (uint64_t)idt};
     __asm__ volatile("lgdt %0; lidt %1; ltr %w2" : : "m"(gdt), "m"(idtr), "r"(SELECTOR_TSS));
 }
 
-static void float_enable(void)
+static void float_enable(bool boot)
 {
     uint32_t leaf[4];
     uint64_t cr0, cr4;
@@ -82,10 +88,13 @@ static void float_enable(void)
     __asm__ volatile("movq %%cr4, %0" : "=r"(cr4));
     cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
     __asm__ volatile("movq %0, %%cr4" : : "r"(cr4));
-    cpu_float_features = XCR0_X87_SSE | (leaf[2] & 1u << 28 ? XCR0_AVX : 0);
+    if (boot)
+        cpu_float_features = XCR0_X87_SSE | (leaf[2] & 1u << 28 ? XCR0_AVX : 0);
     __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)cpu_float_features), "d"(0));
-    cpuid(0xd, 0, leaf);
-    cpu_float_size = align_up((size_t)leaf[1], 64);
+    if (boot) {
+        cpuid(0xd, 0, leaf);
+        cpu_float_size = align_up((size_t)leaf[1], 64);
+    }
 }
 
 void cpu_float_init(void *area)
@@ -110,7 +119,7 @@ void cpu_init(struct cpu *cpu)
     wrmsr(MSR_STAR, (uint64_t)SELECTOR_KERNEL_CODE << 32 | (uint64_t)SELECTOR_KERNEL_DATA << 48 | 3ull << 48);
     wrmsr(MSR_LSTAR, (uint64_t)entry_syscall);
     wrmsr(MSR_FMASK, RFLAGS_AT_ENTRY_CLEAR);
-    float_enable();
+    float_enable(cpu == &boot_cpu);
 }
 
 void cpu_identify(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A processor: its own data behind the gs base, its tables, and the instructions that C does not have. */
+/* A processor: its own data behind the gs base, its tables, the kernel lock, and the instructions that C does not have. */
 
 #ifndef X86_64_CPU_H
 #define X86_64_CPU_H
@@ -30,6 +30,7 @@ struct tss {
 /* Bits of `ast`: what to look at before user code goes on. */
 #define AST_RESCHEDULE 1u /* another thread should run */
 #define AST_HALT 2u       /* the thread is suspended, halted or terminated */
+#define AST_SPREAD 4u     /* somebody on the run queue may want another processor */
 
 struct cpu {
     struct cpu *self;               /* CPU_SELF */
@@ -37,12 +38,22 @@ struct cpu {
     uint64_t user_rsp;              /* CPU_USER_RSP: scratch of the system call's entry */
     struct thread *thread;          /* CPU_THREAD: the running thread */
     uint32_t ast;                   /* CPU_AST */
-    uint32_t number;
+    uint32_t number;                /* constant, as the next three; 0 started the system */
+    uint32_t apic_id;
+    struct cpu *next;               /* in the list of all, from boot_cpu on */
     struct thread *idle;            /* runs when nobody else can */
-    struct pmap *pmap;              /* whose page tables are loaded */
+    struct pmap *loaded;            /* whose page tables are loaded */
+    struct pmap *pmap;              /* the same if its translations may be used; NULL: they must be loaded again */
+    struct thread *float_owner;     /* whose floating-point registers and segment bases were loaded last */
     struct task *io_owner;          /* whose I/O permissions the map of tss holds; NULL: nobody's */
+    bool unlocked;                  /* it takes interrupts in the kernel without the kernel lock; its own (kernel_wait) */
+    bool idling;                    /* so, and idle: it uses no user memory */
+    bool kicked;                    /* it idles and was told that there is something to run */
+    bool online;                    /* written by itself as it starts, before it takes the lock */
+    uint32_t flush_wanted;          /* what smp.c asks of it; atomic: not the kernel lock's */
     struct tss tss;
     uint64_t gdt[7];
+    char fault_stack[4096] __attribute__((aligned(16))); /* of double faults and non-maskable interrupts */
 };
 
 _Static_assert(offsetof(struct cpu, kernel_rsp) == CPU_KERNEL_RSP, "layout.h");
@@ -51,12 +62,16 @@ _Static_assert(offsetof(struct cpu, thread) == CPU_THREAD, "layout.h");
 _Static_assert(offsetof(struct cpu, ast) == CPU_AST, "layout.h");
 
 extern struct cpu boot_cpu;
+/* Those that run. */
+extern uint32_t cpu_count;
+
+#define for_each_cpu(cpu) for (struct cpu *cpu = &boot_cpu; cpu; cpu = cpu->next)
 
 /* The processor that this runs on. */
 static inline struct cpu *cpu_self(void)
 {
     struct cpu *cpu;
-    __asm__("movq %%gs:0, %0" : "=r"(cpu));
+    __asm__ volatile("movq %%gs:0, %0" : "=r"(cpu)); /* volatile: what blocks may go on on another one */
     return cpu;
 }
 
@@ -70,6 +85,37 @@ static inline struct thread *current_thread(void)
 
 /* Descriptor tables, system call entry, floating point of this processor. */
 void cpu_init(struct cpu *cpu);
+
+/* ---- the kernel lock ---------------------------------------------------------------- */
+
+/* A processor takes it at each entry from user mode and gives it back on the way out (entry.S) and while it waits for an interrupt
+   (kernel_wait).  Who comes while it is free has it at once, even if others wait: a virtual processor that waits may not be running, and to
+   hand the lock to it would stop all.  One that has seen it pass by a number of times reserves it: it is the next. */
+struct kernel_lock {
+    uint32_t word;  /* 1: held; + 2 * (1 + number of the processor that it is reserved for); 0: free */
+    uint32_t turns; /* how often it was given back; of the holder */
+} __attribute__((aligned(64)));
+extern struct kernel_lock kernel_lock;
+
+/* Waits for it; meanwhile it does what other processors ask for.  Interrupts are off. */
+void kernel_lock_wait(void);
+static inline void kernel_lock_acquire(void)
+{
+    uint32_t is_free = 0;
+    if (!__atomic_compare_exchange_n(&kernel_lock.word, &is_free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        kernel_lock_wait();
+}
+static inline void kernel_lock_release(void)
+{
+    kernel_lock.turns++;
+    __atomic_fetch_sub(&kernel_lock.word, 1, __ATOMIC_RELEASE);
+}
+/* Gives the lock back until an interrupt has brought the kernel something to do; the lock is held again then. */
+void kernel_wait(void);
+/* Lets interrupts in, and other processors, for a moment. */
+void kernel_pause(void);
+/* An interrupt came while this processor was in the kernel: takes the lock if it was given back. */
+void kernel_lock_interrupted(void);
 /* What it can do, as the boot message says it. */
 void cpu_identify(void);
 

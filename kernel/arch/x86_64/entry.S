@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* In and out of the kernel.  Every way in builds a struct trap_frame (cpu.h) and has interrupts off; they stay off while the kernel
-   runs (task/sched.h says where it looks for pending ones).  */
+   runs (task/sched.h says where it looks for pending ones).  From user mode the kernel lock is taken here, and given back at return_to_user.  */
 
 #include "layout.h"
 
@@ -42,6 +42,14 @@
     pop %rax
     .endm
 
+    /* Takes the kernel lock, or goes to WAIT if it is not free.  Uses rax and rcx. */
+    .macro lock_take wait
+    xor %eax, %eax
+    mov $1, %ecx
+    lock cmpxchg %ecx, kernel_lock + LOCK_WORD
+    jne \wait
+    .endm
+
 /* syscall: number in rax (negative), arguments rdi rsi rdx r10 r8 r9 and on the stack; rcx is the user's rip, r11 its flags. */
     .globl entry_syscall
     .balign 64
@@ -58,6 +66,8 @@ entry_syscall:
     push $VECTOR_SYSCALL
     push_registers
     mov %rsp, %rbp                  /* the frame, kept by whatever C does */
+    lock_take 9f
+8:  mov 14*8(%rbp), %rax
     neg %rax
     cmp $TRAP_COUNT, %rax
     jae 1f
@@ -72,12 +82,22 @@ entry_syscall:
 1:  mov %rbp, %rdi
     call trap_unknown
     jmp 2b
+9:  call kernel_lock_wait           /* the arguments are in the frame meanwhile */
+    mov 11*8(%rbp), %rdx
+    mov 10*8(%rbp), %rsi
+    mov 9*8(%rbp), %rdi
+    mov 5*8(%rbp), %r10
+    mov 6*8(%rbp), %r9
+    mov 7*8(%rbp), %r8
+    jmp 8b
 
 /* To user mode by the frame at rbp. */
 return_to_user:
     mov %rbp, %rsp
     cmpl $0, %gs:CPU_AST
     jne 3f
+    incl kernel_lock + LOCK_TURNS
+    lock decl kernel_lock + LOCK_WORD
     cmpq $VECTOR_SYSCALL, 15*8(%rsp)
     jne 4f
     pop_registers
@@ -135,13 +155,62 @@ entry_common:
     testb $3, 18*8(%rsp)
     jz 5f
     swapgs
-    call trap_from_user
+    lock_take 9f
+8:  call trap_from_user
     jmp return_to_user
+9:  call kernel_lock_wait
+    mov %rbp, %rdi
+    jmp 8b
 5:  call trap_from_kernel
     mov %rbp, %rsp
     pop_registers
     add $16, %rsp
     iretq
+
+/* Another processor wants this one to forget translations: without the kernel lock, which that one has. */
+    .globl entry_flush
+    .balign 16
+entry_flush:
+    testb $3, 8(%rsp)
+    jz 1f
+    swapgs
+1:  push %rax
+    push %rcx
+    push %rdx
+    push %rsi
+    push %rdi
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    cld
+    call smp_flush_interrupt
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rdi
+    pop %rsi
+    pop %rdx
+    pop %rcx
+    pop %rax
+    testb $3, 8(%rsp)
+    jz 2f
+    swapgs
+2:  iretq
+
+/* A non-maskable interrupt is how one processor stops the others for good; any other is a trap, which the kernel does not survive. */
+    .globl entry_nmi
+    .balign 16
+entry_nmi:
+    cmpb $0, smp_stopping
+    je 2f
+1:  cli
+    hlt
+    jmp 1b
+2:  push $0
+    push $2
+    jmp entry_common
 
     .globl cpu_switch_stack
 cpu_switch_stack:

@@ -33,6 +33,19 @@
 #define CPU_THREAD 24
 #define CPU_AST 32
 
+/* Interrupt vectors: 0x20 the interrupt controller's sixteen lines, 0x30 to 0xdf messages of devices, then the local APIC's. */
+#define VECTOR_LINES 0x20
+#define VECTOR_MESSAGES 0x30
+#define VECTOR_APIC 0xf0
+#define VECTOR_FLUSH 0xf0    /* from another processor: forget what the address translation buffer has (smp.c) */
+#define VECTOR_WAKE 0xf1     /* from another processor: there is something to run, or to look at */
+#define VECTOR_TICK 0xf2     /* the local timer */
+#define VECTOR_SPURIOUS 0xff
+
+/* Offsets in struct kernel_lock. */
+#define LOCK_WORD 0
+#define LOCK_TURNS 4
+
 /* The frame's `vector` of a system call. */
 #define VECTOR_SYSCALL 0x100
 

@@ -10,6 +10,8 @@ extern const char machine_version[];
 
 /* Starts the clock interrupt and measures the time stamp counter. */
 void machine_clock_init(void);
+/* Waits, without the clock's interrupt, at least so many microseconds; after machine_clock_init. */
+void machine_delay(uint32_t micros);
 /* Since boot. */
 uint64_t machine_uptime_micros(void);
 /* Seconds since 1970 by the battery-backed clock. */

@@ -8,6 +8,7 @@
 
 #include "../../vm/page.h"
 #include "cpu.h"
+#include "smp.h"
 
 #define PTE_PRESENT 0x001ul
 #define PTE_WRITE 0x002ul
@@ -66,7 +67,7 @@ void pmap_init(void)
     boot_top[0] = 0;
     kernel_pmap.root = (uint64_t)boot_top - IMAGE_BASE;
     kernel_pmap.top = phys_to_virt(kernel_pmap.root);
-    cpu_self()->pmap = &kernel_pmap;
+    boot_cpu.pmap = boot_cpu.loaded = &kernel_pmap;
     write_cr3(kernel_pmap.root);
     cache_init(&pmap_cache, "pmap", sizeof(struct pmap));
     cache_init(&mapping_cache, "mapping", sizeof(struct mapping));
@@ -102,10 +103,54 @@ struct pmap *pmap_create(void)
     return pmap;
 }
 
-static inline void address_flush(struct pmap *pmap, uint64_t address)
+/* ---- flushing -------------------------------------------------------------------- */
+
+/* What other processors have still to forget; empty whenever a public function returns.  One range, which may hold more than was changed. */
+static struct {
+    struct pmap *pmap;
+    uint64_t start, end;
+} behind;
+
+/* The others forget it, before anybody relies on the change.  TABLES: page tables of it are about to be freed. */
+static void flush_finish(bool tables)
+{
+    if (behind.pmap == NULL)
+        return;
+    smp_flush(behind.pmap, behind.start, behind.end, tables);
+    behind.pmap = NULL;
+}
+
+static inline void address_flush_here(const struct pmap *pmap, uint64_t address)
 {
     if (cpu_self()->pmap == pmap)
         invlpg(address);
+}
+
+/* The entry for ADDRESS of PMAP has changed to something that must not be overlooked. */
+static inline void address_flush(struct pmap *pmap, uint64_t address)
+{
+    address_flush_here(pmap, address);
+    if (likely(cpu_count == 1))
+        return;
+    if (behind.pmap != pmap) {
+        flush_finish(false);
+        behind.pmap = pmap;
+        behind.start = address;
+        behind.end = address + PAGE_SIZE;
+        return;
+    }
+    behind.start = min(behind.start, address);
+    behind.end = max(behind.end, address + PAGE_SIZE);
+}
+
+/* Entries may be in use by other processors, which set the bits "accessed" and "dirty" in them. */
+static inline uint64_t pte_exchange(uint64_t *pte, uint64_t new)
+{
+    return __atomic_exchange_n(pte, new, __ATOMIC_ACQ_REL);
+}
+static inline void pte_clear_bits(uint64_t *pte, uint64_t bits)
+{
+    __atomic_fetch_and(pte, ~bits, __ATOMIC_ACQ_REL);
 }
 
 /* ---- the mappings of a page ------------------------------------------------------ */
@@ -213,16 +258,24 @@ bool pmap_enter(struct pmap *pmap, uint64_t address, uint64_t physical, struct p
     uint64_t old = *pte;
     uint64_t new = physical | pte_bits(protection, uncached) | (page ? PTE_MANAGED : 0);
     if ((old & PTE_PRESENT) && (old & PTE_FRAME) == physical) {
-        *pte = new | (old & (PTE_DIRTY | PTE_ACCESSED));
-        address_flush(pmap, address);
+        old = pte_exchange(pte, new | (old & (PTE_DIRTY | PTE_ACCESSED)));
+        if (page && (old & PTE_DIRTY))
+            page->dirty = true; /* perhaps it came between the two */
+        /* With more rights than before, another processor that has not heard of them faults once and finds them. */
+        if (old & ~new & PTE_WRITE)
+            address_flush(pmap, address);
+        else
+            address_flush_here(pmap, address);
+        flush_finish(false);
         return true;
     }
     if (page && !mapping_add(page, pmap, address))
         return false;
-    *pte = new;
+    old = pte_exchange(pte, new);
     pmap->resident++;
     if (old & PTE_PRESENT) {
         address_flush(pmap, address);
+        flush_finish(false);
         pte_forget(pmap, address, old);
     } else {
         page_of_address(pte)->table_used++;
@@ -250,17 +303,14 @@ static void pte_change(const struct walk *walk, uint64_t *pte, uint64_t address)
     if (!(old & PTE_PRESENT))
         return;
     if (walk->remove) {
-        *pte = 0;
+        old = pte_exchange(pte, 0);
         address_flush(walk->pmap, address);
         pte_forget(walk->pmap, address, old);
         page_of_address(pte)->table_used--;
         return;
     }
-    uint64_t new = old;
-    if (!(walk->protection & VM_PROT_WRITE))
-        new &= ~PTE_WRITE;
-    if (new != old) {
-        *pte = new;
+    if ((old & PTE_WRITE) && !(walk->protection & VM_PROT_WRITE)) {
+        pte_clear_bits(pte, PTE_WRITE);
         address_flush(walk->pmap, address);
     }
 }
@@ -282,8 +332,8 @@ static void table_walk(const struct walk *walk, uint64_t *table, unsigned int le
         if (walk->remove && page_of_address(below)->table_used == 0) {
             table[i] = 0;
             page_of_address(table)->table_used--;
-            if (cpu_self()->pmap == walk->pmap)
-                invlpg(address);
+            address_flush(walk->pmap, address);
+            flush_finish(true);
             table_destroy(below);
         }
     }
@@ -295,6 +345,7 @@ void pmap_remove(struct pmap *pmap, uint64_t start, uint64_t end)
         return;
     const struct walk walk = {pmap, start, end, VM_PROT_NONE, true};
     table_walk(&walk, pmap->top, LEVELS - 1, 0);
+    flush_finish(false);
 }
 
 void pmap_protect(struct pmap *pmap, uint64_t start, uint64_t end, vm_prot_t protection)
@@ -303,15 +354,17 @@ void pmap_protect(struct pmap *pmap, uint64_t start, uint64_t end, vm_prot_t pro
         return;
     const struct walk walk = {pmap, start, end, protection, !(protection & VM_PROT_READ)};
     table_walk(&walk, pmap->top, LEVELS - 1, 0);
+    flush_finish(false);
 }
 
 void pmap_destroy(struct pmap *pmap)
 {
     if (pmap == NULL)
         return;
+    smp_pmap_leave(pmap);
     const struct walk walk = {pmap, 0, (uint64_t)USER_TOP_ENTRIES << 39, VM_PROT_NONE, true};
     table_walk(&walk, pmap->top, LEVELS - 1, 0);
-    assert(pmap->resident == 0 && cpu_self()->pmap != pmap);
+    assert(pmap->resident == 0);
     table_destroy(pmap->top);
     cache_free(&pmap_cache, pmap);
 }
@@ -332,6 +385,7 @@ void pmap_page_protect(struct page *page, vm_prot_t protection)
         const struct walk walk = {mapping->pmap, mapping->address, mapping->address + PAGE_SIZE, protection, false};
         pte_change(&walk, pte, mapping->address);
     }
+    flush_finish(false);
 }
 
 /* Collects BIT of all mappings of PAGE and clears it if CLEAR. */
@@ -344,10 +398,14 @@ static bool page_bit(struct page *page, uint64_t bit, bool clear)
             continue;
         found = true;
         if (clear) {
-            *pte &= ~bit;
-            address_flush(mapping->pmap, mapping->address);
+            pte_clear_bits(pte, bit);
+            if (bit == PTE_DIRTY)
+                address_flush(mapping->pmap, mapping->address);
+            else
+                address_flush_here(mapping->pmap, mapping->address); /* the others may miss a use: it is a guess anyway */
         }
     }
+    flush_finish(false);
     return found;
 }
 
@@ -371,13 +429,18 @@ bool pmap_page_referenced(struct page *page)
     return referenced;
 }
 
+struct pmap *pmap_kernel(void)
+{
+    return &kernel_pmap;
+}
+
 void pmap_activate(struct pmap *pmap)
 {
     struct cpu *cpu = cpu_self();
     if (pmap == NULL)
         pmap = &kernel_pmap;
     if (cpu->pmap != pmap) {
-        cpu->pmap = pmap;
+        cpu->pmap = cpu->loaded = pmap;
         write_cr3(pmap->root);
     }
 }

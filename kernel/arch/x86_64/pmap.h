@@ -45,7 +45,7 @@ void pmap_init(void);
 
 /* An empty map; NULL: no memory. */
 struct pmap *pmap_create(void);
-/* It must be loaded nowhere.  Its mappings are gone. */
+/* No thread may use it any more; processors that have it loaded leave it.  Its mappings are gone. */
 void pmap_destroy(struct pmap *pmap);
 
 /* Maps ADDRESS to the physical page PHYSICAL in place of what was there.  PAGE is the managed page or NULL (device memory).  False: no
@@ -66,6 +66,8 @@ bool pmap_page_referenced(struct page *page);
 /* The physical address that ADDRESS is mapped to, by its tables; 0: none. */
 uint64_t pmap_extract(struct pmap *pmap, uint64_t address);
 
+/* The kernel's own, without user addresses. */
+struct pmap *pmap_kernel(void);
 /* Loads PMAP into this processor; NULL: the kernel's own. */
 void pmap_activate(struct pmap *pmap);
 

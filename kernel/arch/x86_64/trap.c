@@ -8,6 +8,7 @@
 #include "../../task/task.h"
 #include "../../vm/map.h"
 #include "../../mig/mig_types.h"
+#include "apic.h"
 #include "mach_S.h"
 #include "mach_port_S.h"
 #include "traps.h"
@@ -64,7 +65,9 @@ void trap_from_user(struct trap_frame *frame)
 {
     if (frame->vector == PAGE_FAULT)
         page_fault_from_user(frame, read_cr2());
-    else if (frame->vector >= 32)
+    else if (frame->vector >= VECTOR_APIC)
+        apic_interrupt((unsigned int)frame->vector, true);
+    else if (frame->vector >= VECTOR_LINES)
         interrupt_taken((unsigned int)frame->vector, true);
     else if (frame->vector == 2 || frame->vector == 8 || frame->vector == 18)
         panic("%s", trap_names[frame->vector]);
@@ -80,10 +83,24 @@ static uint64_t fixup_find(uint64_t rip)
     return 0;
 }
 
+/* Interrupts come in the kernel only where it lets them in (kernel_wait, kernel_pause). */
+static void interrupt_from_kernel(unsigned int vector)
+{
+    if (vector == VECTOR_TICK && cpu_self()->idling) {
+        apic_eoi(); /* nothing to count, and no reason to take the lock */
+        return;
+    }
+    kernel_lock_interrupted();
+    if (vector >= VECTOR_APIC)
+        apic_interrupt(vector, false);
+    else
+        interrupt_taken(vector, false);
+}
+
 void trap_from_kernel(struct trap_frame *frame)
 {
-    if (frame->vector >= 32) {
-        interrupt_taken((unsigned int)frame->vector, false);
+    if (frame->vector >= VECTOR_LINES) {
+        interrupt_from_kernel((unsigned int)frame->vector);
         return;
     }
     uint64_t go_on = fixup_find(frame->rip), address = read_cr2();

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading firmware's tables. */
+
+#include "acpi.h"
+
+#include "../../base/base.h"
+
+#define ROOT_SIZE_1 20
+#define TABLE_MAX (1u << 20) /* longer ones are rubbish */
+#define EBDA_SEGMENT 0x40e
+#define EBDA_SEARCHED 1024
+#define BIOS_START 0xe0000ul
+#define BIOS_END 0x100000ul
+
+#define MADT_ENTRIES 44      /* where they begin */
+#define MADT_LOCAL_APIC 0
+#define MADT_LOCAL_X2APIC 9
+#define APIC_ENABLED 1u
+
+static bool sum_is_zero(const void *data, size_t size)
+{
+    const uint8_t *bytes = data;
+    uint8_t sum = 0;
+    for (size_t i = 0; i < size; i++)
+        sum = (uint8_t)(sum + bytes[i]);
+    return sum == 0;
+}
+
+static uint32_t get32(const uint8_t *at)
+{
+    uint32_t value;
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+
+static uint64_t get64(const uint8_t *at)
+{
+    uint64_t value;
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+
+bool acpi_root_check(const void *data, size_t size)
+{
+    const struct acpi_root *root = data;
+    return size >= ROOT_SIZE_1 && memcmp(root->signature, "RSD PTR ", 8) == 0 && sum_is_zero(root, ROOT_SIZE_1);
+}
+
+/* The root pointer in [START, START + SIZE), at a multiple of 16. */
+static const struct acpi_root *search(acpi_map *map, uint64_t start, size_t size)
+{
+    const char *area = map(start, size);
+    for (size_t at = 0; area && at + sizeof(struct acpi_root) <= size; at += 16)
+        if (acpi_root_check(area + at, size - at))
+            return (const struct acpi_root *)(area + at);
+    return NULL;
+}
+
+const struct acpi_root *acpi_root_search(acpi_map *map)
+{
+    const uint8_t *segment = map(EBDA_SEGMENT, 2);
+    uint64_t area = segment ? (uint64_t)(segment[0] | segment[1] << 8) << 4 : 0;
+    const struct acpi_root *root = area ? search(map, area, EBDA_SEARCHED) : NULL;
+    return root ? root : search(map, BIOS_START, BIOS_END - BIOS_START);
+}
+
+/* The whole table at PHYSICAL, if it is one and is named SIGNATURE. */
+static const struct acpi_header *table_map(acpi_map *map, uint64_t physical, const char signature[4])
+{
+    const struct acpi_header *header = physical ? map(physical, sizeof *header) : NULL;
+    if (header == NULL || memcmp(header->signature, signature, 4))
+        return NULL;
+    uint32_t length = header->length;
+    if (length < sizeof *header || length > TABLE_MAX)
+        return NULL;
+    header = map(physical, length);
+    return header && sum_is_zero(header, length) ? header : NULL;
+}
+
+/* Looks through the tables that LIST points to, by pointers of WIDTH bytes. */
+static const struct acpi_header *list_search(acpi_map *map, const struct acpi_header *list, size_t width, const char signature[4])
+{
+    const uint8_t *pointers = (const uint8_t *)(list + 1), *end = (const uint8_t *)list + list->length;
+    for (; pointers + width <= end; pointers += width) {
+        const struct acpi_header *table = table_map(map, width == 8 ? get64(pointers) : get32(pointers), signature);
+        if (table)
+            return table;
+    }
+    return NULL;
+}
+
+const struct acpi_header *acpi_table_find(acpi_map *map, const struct acpi_root *root, const char signature[4])
+{
+    const struct acpi_header *list = NULL;
+    if (root->revision >= 2 && root->length >= sizeof *root && root->length <= 4096 && sum_is_zero(root, sizeof *root))
+        list = table_map(map, root->xsdt, "XSDT");
+    if (list)
+        return list_search(map, list, 8, signature);
+    list = table_map(map, root->rsdt, "RSDT");
+    return list ? list_search(map, list, 4, signature) : NULL;
+}
+
+bool acpi_processors_visit(const struct acpi_header *madt, void (*visit)(uint32_t apic_id, void *cookie), void *cookie)
+{
+    const uint8_t *table = (const uint8_t *)madt;
+    uint32_t at = MADT_ENTRIES;
+    while (at + 2 <= madt->length) {
+        const uint8_t *entry = table + at;
+        uint32_t size = entry[1];
+        if (size < 2 || size > madt->length - at)
+            return false;
+        if (entry[0] == MADT_LOCAL_APIC && size >= 8 && (get32(entry + 4) & APIC_ENABLED))
+            visit(entry[3], cookie);
+        else if (entry[0] == MADT_LOCAL_X2APIC && size >= 16 && (get32(entry + 8) & APIC_ENABLED))
+            visit(get32(entry + 4), cookie);
+        at += size;
+    }
+    return true;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Firmware's tables (ACPI specification, chapter 5): finding one by its name, and the processors that the MADT lists.
+
+   Pure: memory is read through a function of the caller, so a unit test runs it on the host.  Every pointer, length and checksum is
+   checked before it is believed. */
+
+#ifndef X86_64_ACPI_H
+#define X86_64_ACPI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* SIZE bytes at a physical address; NULL: they cannot be read. */
+typedef const void *acpi_map(uint64_t physical, size_t size);
+
+/* What every table begins with. */
+struct acpi_header {
+    char signature[4];
+    uint32_t length; /* with this */
+    uint8_t revision, checksum;
+    char oem[6], oem_table[8];
+    uint32_t oem_revision, creator, creator_revision;
+} __attribute__((packed));
+
+/* The root pointer: 20 bytes of version 1 or 36 of version 2. */
+struct acpi_root {
+    char signature[8];
+    uint8_t checksum; /* of the first 20 bytes */
+    char oem[6];
+    uint8_t revision;
+    uint32_t rsdt;
+    uint32_t length;  /* from here on version 2 */
+    uint64_t xsdt;
+    uint8_t checksum_all, reserved[3];
+} __attribute__((packed));
+
+/* Is ROOT, of which SIZE bytes can be read, a root pointer? */
+bool acpi_root_check(const void *root, size_t size);
+/* Looks for it where a BIOS has it: the extended BIOS data area, and 0xe0000 to 0xfffff.  NULL: not there. */
+const struct acpi_root *acpi_root_search(acpi_map *map);
+/* The table SIGNATURE, whole and with a right checksum; NULL: none. */
+const struct acpi_header *acpi_table_find(acpi_map *map, const struct acpi_root *root, const char signature[4]);
+
+/* Calls VISIT with the local interrupt controller's number of each processor in MADT that may be used.  False: an entry's length is not
+   possible; those before it were visited. */
+bool acpi_processors_visit(const struct acpi_header *madt, void (*visit)(uint32_t apic_id, void *cookie), void *cookie);
+
+#endif
