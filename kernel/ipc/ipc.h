@@ -178,6 +178,8 @@ static inline void port_ref(struct ipc_port *port)
 void port_deref(struct ipc_port *port);
 /* Ends the port, whose receive right (and its reference) the caller gives up. */
 void port_destroy(struct ipc_port *port);
+/* The receive right of PORT, in no set, leaves its space: what was its holder's is reset. */
+void port_receiver_clear(struct ipc_port *port);
 /* The queue where messages for PORT are. */
 static inline struct mqueue *port_queue(struct ipc_port *port);
 void mqueue_init(struct mqueue *queue);
@@ -285,8 +287,6 @@ void right_destroy(struct ipc_space *space, struct ipc_entry *entry);
 /* One user reference less of whatever ENTRY is (mach_port_deallocate). */
 kern_return_t right_dealloc(struct ipc_space *space, struct ipc_entry *entry);
 kern_return_t right_delta(struct ipc_space *space, struct ipc_entry *entry, mach_port_right_t right, mach_port_delta_t delta);
-/* Drops the entry's request; its send-once right is used for a port-deleted notification. */
-void request_cancel(struct ipc_entry *entry);
 
 static inline mach_msg_type_name_t port_type_of(mach_msg_type_name_t type)
 {

@@ -73,6 +73,15 @@ static void dead_names_notify(struct ipc_port *port)
     }
 }
 
+void port_receiver_clear(struct ipc_port *port)
+{
+    port->receiver = NULL;
+    port->receiver_name = 0;
+    port->mscount = 0;
+    port->seqno = 0;
+    port->has_payload = false;
+}
+
 void port_destroy(struct ipc_port *port)
 {
     if (port->pset)
@@ -81,8 +90,7 @@ void port_destroy(struct ipc_port *port)
         /* The receive right is not lost: it goes to who asked for it. */
         struct ipc_port *notify = port->pdrequest;
         port->pdrequest = NULL;
-        port->receiver = NULL;
-        port->receiver_name = 0;
+        port_receiver_clear(port);
         wait_queue_wake_all(&port->queue.receivers, WAIT_RESTART);
         notify_port_destroyed(notify, port);
         return;

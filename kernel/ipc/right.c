@@ -15,17 +15,17 @@ static void forget_send(struct ipc_space *space, struct ipc_entry *entry)
         space_reverse_remove(space, entry);
 }
 
-void request_cancel(struct ipc_entry *entry)
+/* Drops the entry's request; its send-once right is the caller's, for a port-deleted notification (IP_NULL: there was none). */
+static struct ipc_port *request_take(struct ipc_entry *entry)
 {
     struct request *request = entry->request;
     if (request == NULL)
-        return;
+        return IP_NULL;
     entry->request = NULL;
     list_remove(&request->link);
     struct ipc_port *notify = request->notify;
-    mach_port_name_t name = request->name;
     kfree(request, sizeof *request);
-    notify_port_deleted(notify, name);
+    return notify;
 }
 
 bool right_check_dead(struct ipc_space *space, struct ipc_entry *entry)
@@ -48,8 +48,10 @@ bool right_check_dead(struct ipc_space *space, struct ipc_entry *entry)
 /* ENTRY has nothing any more. */
 static void entry_drop(struct ipc_space *space, struct ipc_entry *entry)
 {
-    request_cancel(entry);
+    mach_port_name_t name = entry->name;
+    struct ipc_port *notify = request_take(entry);
     space_entry_free(space, entry);
+    notify_port_deleted(notify, name);
 }
 
 /* ---- into messages -------------------------------------------------------------------- */
@@ -95,8 +97,7 @@ static kern_return_t copyin_receive(struct ipc_space *space, struct ipc_entry *e
     *result = port;
     if (port->pset)
         pset_remove(port);
-    port->receiver = NULL;
-    port->receiver_name = 0;
+    port_receiver_clear(port);
     wait_queue_wake_all(&port->queue.receivers, WAIT_RESTART);
     if (entry->bits & MACH_PORT_TYPE_SEND) {
         port->refs++; /* the entry's goes on standing for the send right */
@@ -186,9 +187,6 @@ static void copyout_receive(struct ipc_space *space, struct ipc_entry *entry, st
     entry->bits |= MACH_PORT_TYPE_RECEIVE;
     port->receiver = space;
     port->receiver_name = entry->name;
-    port->mscount = 0;
-    port->seqno = 0;
-    port->has_payload = false;
     if (port->destination) {
         port_deref(port->destination);
         port->destination = NULL;
@@ -269,30 +267,51 @@ kern_return_t right_copyout_name(struct ipc_space *space, struct ipc_port *port,
 
 /* ---- counting -------------------------------------------------------------------------------- */
 
+/* Ends ENTRY, which has one kind of send right with one reference, and gives the right up; who asked about the name is told last. */
+static void send_right_drop(struct ipc_space *space, struct ipc_entry *entry)
+{
+    struct ipc_port *port = entry->port, *notify;
+    mach_port_name_t name = entry->name;
+    bool once = entry->bits & MACH_PORT_TYPE_SEND_ONCE;
+    forget_send(space, entry);
+    notify = request_take(entry);
+    space_entry_free(space, entry);
+    if (once)
+        port_release_sonce(port);
+    else
+        port_release_send(port);
+    notify_port_deleted(notify, name);
+}
+
+/* The same of one with the receive right, and send rights perhaps. */
+static void receive_right_drop(struct ipc_space *space, struct ipc_entry *entry)
+{
+    struct ipc_port *port = entry->port, *notify, *senders = IP_NULL;
+    mach_port_name_t name = entry->name;
+    mach_port_mscount_t mscount = port->mscount;
+    if ((entry->bits & MACH_PORT_TYPE_SEND) && --port->srights == 0) {
+        senders = port->nsrequest;
+        port->nsrequest = NULL;
+    }
+    notify = request_take(entry);
+    space_entry_free(space, entry);
+    port_destroy(port);
+    notify_no_senders(senders, mscount);
+    notify_port_deleted(notify, name);
+}
+
 void right_destroy(struct ipc_space *space, struct ipc_entry *entry)
 {
-    uint32_t types = entry->bits & ENTRY_TYPES;
-    struct ipc_port *port = entry->port;
-    struct ipc_pset *pset = entry->pset;
-    if ((types & MACH_PORT_TYPE_SEND_RIGHTS) && right_check_dead(space, entry))
-        types = MACH_PORT_TYPE_DEAD_NAME;
-    forget_send(space, entry);
-    entry_drop(space, entry);
-    if (types & MACH_PORT_TYPE_DEAD_NAME)
-        return;
-    if (types & MACH_PORT_TYPE_PORT_SET) {
+    if (right_check_dead(space, entry)) {
+        entry_drop(space, entry);
+    } else if (entry->bits & MACH_PORT_TYPE_PORT_SET) {
+        struct ipc_pset *pset = entry->pset;
+        entry_drop(space, entry);
         pset_destroy(pset);
-    } else if (types & MACH_PORT_TYPE_SEND_ONCE) {
-        port_release_sonce(port);
-    } else if (types & MACH_PORT_TYPE_RECEIVE) {
-        if (types & MACH_PORT_TYPE_SEND) {
-            port->srights--;
-            if (port->srights == 0)
-                port_no_senders(port);
-        }
-        port_destroy(port);
+    } else if (is_receive(entry)) {
+        receive_right_drop(space, entry);
     } else {
-        port_release_send(port);
+        send_right_drop(space, entry);
     }
 }
 
@@ -305,25 +324,16 @@ kern_return_t right_dealloc(struct ipc_space *space, struct ipc_entry *entry)
             entry_drop(space, entry);
         return KERN_SUCCESS;
     }
-    struct ipc_port *port = entry->port;
-    if (entry->bits & MACH_PORT_TYPE_SEND_ONCE) {
-        entry_drop(space, entry);
-        port_release_sonce(port);
-        return KERN_SUCCESS;
-    }
-    if (!(entry->bits & MACH_PORT_TYPE_SEND))
+    if (!(entry->bits & (MACH_PORT_TYPE_SEND | MACH_PORT_TYPE_SEND_ONCE)))
         return KERN_INVALID_RIGHT;
     if ((entry->bits & ENTRY_UREFS) > 1) {
         entry->bits--;
-        return KERN_SUCCESS;
-    }
-    bool receive = is_receive(entry);
-    send_uref_drop(space, entry);
-    if (receive) {
-        if (--port->srights == 0)
-            port_no_senders(port);
+    } else if (is_receive(entry)) {
+        entry->bits &= ~(MACH_PORT_TYPE_SEND | ENTRY_UREFS);
+        if (--entry->port->srights == 0)
+            port_no_senders(entry->port);
     } else {
-        port_release_send(port);
+        send_right_drop(space, entry);
     }
     return KERN_SUCCESS;
 }
