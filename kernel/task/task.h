@@ -65,6 +65,7 @@ struct thread {
     bool aborted;               /* thread_abort came: the next interruptible wait ends at once */
     bool depressed;
     bool settle_wanted;         /* somebody waits for it to leave its processor (thread_settle) */
+    bool no_faults;             /* copying to or from user memory fails at a page that is not mapped */
     uint32_t suspend_count;
     struct task *task;          /* constant, with a reference */
     struct list task_link, run_link;

@@ -158,19 +158,23 @@ static bool entry_take(struct vm_map *map, struct map_entry *entry, struct vm_co
     return true;
 }
 
-static kern_return_t copyin_bytes(struct vm_map *map, uint64_t address, uint64_t size, bool move, struct vm_copy **result)
+/* Copies what is mapped now, without a fault: a sender never waits for the pager of what it sends.  False: nothing was done. */
+static bool copyin_bytes(struct vm_map *map, uint64_t address, uint64_t size, bool move, struct vm_copy **result)
 {
     struct vm_copy *copy = copy_alloc(0, size, size);
     if (copy == NULL)
-        return KERN_RESOURCE_SHORTAGE;
-    if (!copy_from_user(copy->bytes, address, size)) {
+        return false;
+    current_thread()->no_faults = true;
+    bool copied = copy_from_user(copy->bytes, address, size);
+    current_thread()->no_faults = false;
+    if (!copied) {
         kfree(copy, sizeof *copy + copy->capacity);
-        return KERN_INVALID_ADDRESS;
+        return false;
     }
     if (move)
         vm_map_remove(map, align_down(address, PAGE_SIZE), align_up(address + size, PAGE_SIZE));
     *result = copy;
-    return KERN_SUCCESS;
+    return true;
 }
 
 kern_return_t vm_map_copyin(struct vm_map *map, uint64_t address, uint64_t size, bool move, struct vm_copy **result)
@@ -180,8 +184,8 @@ kern_return_t vm_map_copyin(struct vm_map *map, uint64_t address, uint64_t size,
     uint64_t start = align_down(address, PAGE_SIZE), end = align_up(address + size, PAGE_SIZE);
     if (!vm_map_check(map, start, end, VM_PROT_READ))
         return vm_map_check(map, start, end, VM_PROT_NONE) ? KERN_PROTECTION_FAILURE : KERN_INVALID_ADDRESS;
-    if (size <= COPY_BYTES_MAX && map == current_task()->map)
-        return copyin_bytes(map, address, size, move, result);
+    if (size <= COPY_BYTES_MAX && map == current_task()->map && copyin_bytes(map, address, size, move, result))
+        return KERN_SUCCESS;
     struct vm_copy *copy = copy_alloc(address - start, size, 0);
     if (copy == NULL)
         return KERN_RESOURCE_SHORTAGE;

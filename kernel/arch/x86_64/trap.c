@@ -106,7 +106,7 @@ void trap_from_kernel(struct trap_frame *frame)
     uint64_t go_on = fixup_find(frame->rip), address = read_cr2();
     if (frame->vector == PAGE_FAULT && go_on && address < MAP_MAX) {
         /* The kernel reads or writes the user's memory: as if the user did. */
-        if (vm_fault(current_task()->map, address, fault_access(frame->error), false, true) != KERN_SUCCESS)
+        if (current_thread()->no_faults || vm_fault(current_task()->map, address, fault_access(frame->error), false, true) != KERN_SUCCESS)
             frame->rip = go_on;
         return;
     }
