@@ -41,6 +41,8 @@ static inline bool diskfs_unwritable(void)
 bool diskfs_names_lookup(ino_t dir, const char *name, size_t length, ino_t *ino);
 /* These are called with the directory's node lock held. */
 void diskfs_names_enter(ino_t dir, const char *name, size_t length, ino_t ino);
+/* A name of INO: *DIR and NAME, NAME_MAX + 1 bytes. False: the cache knows none. */
+bool diskfs_names_reverse(ino_t ino, ino_t *dir, char *name);
 void diskfs_names_forget(ino_t dir, const char *name, size_t length);
 void diskfs_names_purge(ino_t dir);
 void diskfs_names_purge_all(void);
@@ -195,6 +197,12 @@ error_t diskfs_translator_root(struct diskfs_node *node, struct diskfs_node *dir
 error_t diskfs_copy_in(const char *data, size_t length, char **copy);
 /* Takes or drops the library's reference to NODE (locked; the caller has one too) as its translator and notices demand. */
 void diskfs_node_hold(struct diskfs_node *node);
+/* Sees to it that the death of NODE's (locked) active translator is heard of, after that may have changed; part of diskfs_node_hold. watch.c */
+void diskfs_watch_update(struct diskfs_node *node);
+/* Notes where NODE (locked) is named, if it has an active translator and the name cache knows; otherwise forgets it. children.c */
+void diskfs_place_note(struct diskfs_node *node);
+/* NODE (not locked by the caller) has been given the name NAME in the directory DIR in the place of the one it had. */
+void diskfs_place_moved(struct diskfs_node *node, ino_t dir, const char *name, size_t length);
 /* A control port of NODE's active translator, a send right for the caller, or MACH_PORT_NULL. Locked. */
 mach_port_t diskfs_translator_control(struct diskfs_node *node);
 /* Runs FN(control, ARG) on each active translator's control port, without locks. The last error is given. */

@@ -71,6 +71,8 @@ struct diskfs_node {
     struct fshelp_transbox transbox;   /* active translator; node lock */
     struct fshelp_lockbox lockbox;     /* advisory locks; node lock */
     struct diskfs_notify *notify;      /* who wants to hear of changes; node lock */
+    struct diskfs_watch *watch;        /* hears of the active translator's death (watch.c); node lock */
+    struct diskfs_place *place;        /* where it was named when it got a translator (children.c); node lock */
     unsigned int change_tick;          /* node lock */
     char *link;                    /* target of a symbolic link once read, NUL-terminated; node lock */
     uint64_t dir_generation;       /* directories: changes whenever entries change; node lock */
@@ -193,6 +195,9 @@ struct diskfs_ops {
     /* A send right to the memory object of a regular file (or of a directory's or link's data), the caller's. PROT: VM_PROT_READ, VM_PROT_WRITE: what may be done through
        it. Coherent with read and write.  A weak reference of the backend keeps the node while the kernel uses it. */
     error_t (*map)(struct diskfs_node *node, vm_prot_t prot, memory_object_t *object);
+    /* Where from OFFSET (below st_size) on the next data lies, or with HOLE the next hole, in *FOUND: OFFSET itself if it is in one; st_size when there is
+       none behind. NULL: a file without holes. */
+    error_t (*seek)(struct diskfs_node *node, off_t offset, bool hole, off_t *found);
     /* Brings the file's data, and unless DATA_ONLY its inode and indirect blocks, to the disk; WAIT: they are there on return. The library has called
        diskfs_node_settle_times. May drop node->lock while it waits. */
     error_t (*node_sync)(struct diskfs_node *node, bool wait, bool data_only);
@@ -242,9 +247,9 @@ struct diskfs_ops {
     /* Reads everything anew from the disk (option --update, after fsck of a read-only root): drop cached metadata. Nodes are reread one by one by the library with node_read on
        the existing structure after node_forget. NULL: EOPNOTSUPP. */
     error_t (*reload)(void);
-    /* Where NODE's data lies, for file_get_storage_info; NULL or EOPNOTSUPP: STORAGE_OTHER. All four vectors in vm_allocate'd memory; ports are send rights for the caller. */
-    error_t (*storage)(struct diskfs_node *node, mach_port_t **ports, unsigned int *nports, int **ints, unsigned int *nints,
-                       off_t **offsets, unsigned int *noffsets, char **data, unsigned int *ndata);
+    /* Where NODE's data lies on the medium, for file_get_storage_info: fills STORAGE (fshelp.h), all of it, the caller's to release by
+       fshelp_storage_release. It has brought the data there before it answers. NULL or EOPNOTSUPP: STORAGE_OTHER. May drop node->lock while it waits. */
+    error_t (*storage)(struct diskfs_node *node, struct fshelp_storage *storage);
     /* The source as shown by fsys_get_source, e.g. "device:wd0". Static or malloc'd for ever; may change. */
     const char *(*source)(void);
     /* The backend's own options at run time (fsysopts), one word without its value split: 0, or EINVAL if unknown. NULL: none. */
@@ -257,7 +262,9 @@ struct diskfs_ops {
 
 extern const struct diskfs_ops *diskfs_ops;   /* set by diskfs_init_main; constant afterwards */
 extern bool diskfs_readonly;                  /* changes only while all RPCs are held back */
-extern bool diskfs_noatime;                   /* --no-atime */
+extern bool diskfs_nosuid, diskfs_noexec;     /* --no-suid, --no-exec: looked at by exec and by opens to execute; one word each, no lock */
+/* When reading sets access times: never (--no-atime), if they are older than the last change or a day (the default), at every access (--strictatime). */
+extern enum diskfs_atime { DISKFS_ATIME_RELATIVE, DISKFS_ATIME_NEVER, DISKFS_ATIME_ALWAYS } diskfs_atime;
 extern bool diskfs_synchronous;               /* --sync without a number: every change goes to the disk before it is answered */
 extern struct diskfs_node *diskfs_root;       /* the root directory, referenced; constant after diskfs_startup_diskfs */
 extern struct ports_bucket *diskfs_bucket;    /* protids and control ports */

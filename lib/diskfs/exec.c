@@ -184,11 +184,12 @@ static error_t exec_check(struct exec_request *r, uid_t *uid, gid_t *gid)
         return EBADF;
     pthread_mutex_lock(&node->lock);
     const struct stat *st = &node->stat;
-    error_t err = S_ISREG(st->st_mode) ? fshelp_access(st, S_IEXEC, cred->user) : EACCES;
+    error_t err = S_ISREG(st->st_mode) && !diskfs_noexec ? fshelp_access(st, S_IEXEC, cred->user) : EACCES;
     if (!err) {
-        if ((st->st_mode & S_ISUID) && !fshelp_user_has_uid(cred->user, st->st_uid))
+        bool set_id = !diskfs_nosuid;
+        if (set_id && (st->st_mode & S_ISUID) && !fshelp_user_has_uid(cred->user, st->st_uid))
             *uid = st->st_uid;
-        if ((st->st_mode & S_ISGID) && !fshelp_user_has_gid(cred->user, st->st_gid))
+        if (set_id && (st->st_mode & S_ISGID) && !fshelp_user_has_gid(cred->user, st->st_gid))
             *gid = st->st_gid;
         if (fshelp_access(st, S_IREAD, cred->user))
             r->flags |= EXEC_NEWTASK;   /* he may run it but not look at it */

@@ -6,9 +6,18 @@
 #include "fs_S.h"
 
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define ROOT_FLAGS 0xffff0000u  /* st_flags that only root may change */
+
+/* Attributes of an immutable or append-only file stay what they are: EPERM. Node locked. */
+static error_t attributes_check(const struct diskfs_node *node)
+{
+    if (diskfs_unwritable())
+        return EROFS;
+    return node->stat.st_flags & (SF_IMMUTABLE | SF_APPEND) ? EPERM : 0;
+}
 
 /* Locks CRED's node if the file may be changed by its owner or root; the node, or NULL with *ERR. */
 static struct diskfs_node *owned_node(struct diskfs_protid *cred, error_t *err)
@@ -42,7 +51,9 @@ kern_return_t diskfs_S_file_chown(diskfs_protid_t cred, uid_t owner, gid_t group
         return EOPNOTSUPP;
     struct diskfs_node *node = cred->po->node;
     pthread_mutex_lock(&node->lock);
-    error_t err = diskfs_unwritable() ? EROFS : fshelp_check_chown(&node->stat, owner, group, cred->user);
+    error_t err = attributes_check(node);
+    if (!err)
+        err = fshelp_check_chown(&node->stat, owner, group, cred->user);
     if (err) {
         pthread_mutex_unlock(&node->lock);
         return err;
@@ -65,6 +76,11 @@ kern_return_t diskfs_S_file_chauthor(diskfs_protid_t cred, uid_t author)
     struct diskfs_node *node = owned_node(cred, &err);
     if (node == NULL)
         return err;
+    err = attributes_check(node);
+    if (err) {
+        pthread_mutex_unlock(&node->lock);
+        return err;
+    }
     node->stat.st_author = author;
     return changed_unlock(node);
 }
@@ -76,7 +92,9 @@ kern_return_t diskfs_S_file_chmod(diskfs_protid_t cred, mode_t mode)
         return EOPNOTSUPP;
     struct diskfs_node *node = cred->po->node;
     pthread_mutex_lock(&node->lock);
-    error_t err = diskfs_unwritable() ? EROFS : fshelp_check_chmod(&node->stat, mode, cred->user, &result);
+    error_t err = attributes_check(node);
+    if (!err)
+        err = fshelp_check_chmod(&node->stat, mode, cred->user, &result);
     if (err) {
         pthread_mutex_unlock(&node->lock);
         return err;
@@ -120,6 +138,9 @@ kern_return_t diskfs_S_file_utimens(diskfs_protid_t cred, timespec_t atime, time
                      || (atime.tv_nsec == UTIME_NOW && mtime.tv_nsec == UTIME_OMIT));
     if (err == EPERM && now_only)
         err = (atomic_load(&cred->po->flags) & O_WRITE) ? 0 : fshelp_access(&node->stat, S_IWRITE, cred->user);
+    /* What is appended to may say when. */
+    if (!err && !(now_only && !(node->stat.st_flags & SF_IMMUTABLE)))
+        err = attributes_check(node);
     if (err) {
         pthread_mutex_unlock(&node->lock);
         return err;
@@ -188,6 +209,10 @@ kern_return_t diskfs_S_file_check_access(diskfs_protid_t cred, int *allowed)
     struct diskfs_node *node = cred->po->node;
     pthread_mutex_lock(&node->lock);
     *allowed = fshelp_allowed(&node->stat, cred->user);
+    if (diskfs_noexec && S_ISREG(node->stat.st_mode))
+        *allowed &= ~O_EXEC;
+    if (diskfs_unwritable() && (S_ISREG(node->stat.st_mode) || S_ISDIR(node->stat.st_mode)))
+        *allowed &= ~O_WRITE;
     pthread_mutex_unlock(&node->lock);
     return 0;
 }
@@ -282,8 +307,9 @@ kern_return_t diskfs_S_file_statfs(diskfs_protid_t cred, fsys_statfsbuf_t *info)
     info->f_fsid = diskfs_fsid;
     if (info->f_namelen == 0)
         info->f_namelen = diskfs_ops->name_max;
-    if (diskfs_readonly)
-        info->f_flag |= 1;      /* ST_RDONLY */
+    info->f_flag |= (diskfs_readonly ? ST_RDONLY : 0) | (diskfs_nosuid ? ST_NOSUID : 0) | (diskfs_noexec ? ST_NOEXEC : 0)
+                    | (diskfs_synchronous ? ST_SYNCHRONOUS : 0) | (diskfs_atime == DISKFS_ATIME_NEVER ? ST_NOATIME : 0)
+                    | (diskfs_atime == DISKFS_ATIME_RELATIVE ? ST_RELATIME : 0);
     return err;
 }
 
@@ -357,22 +383,6 @@ error_t diskfs_handle_lookup(const char *data, size_t length, struct diskfs_node
     return stale ? ESTALE : 0;
 }
 
-/* No store: one integer for each of the fields that STORAGE_OTHER has (type, flags, block size, runs, name length, data
-   length), the name being the source. */
-static error_t storage_other(intarray_t *ints, mach_msg_type_number_t *intsCnt)
-{
-    if (*intsCnt < 6)
-        return ENOMEM;
-    (*ints)[0] = STORAGE_OTHER;
-    (*ints)[1] = 0;
-    (*ints)[2] = 1;
-    (*ints)[3] = 0;
-    (*ints)[4] = 0;
-    (*ints)[5] = 0;
-    *intsCnt = 6;
-    return 0;
-}
-
 kern_return_t diskfs_S_file_get_storage_info(diskfs_protid_t cred, portarray_t *ports, mach_msg_type_name_t *portsPoly,
                                              mach_msg_type_number_t *portsCnt, intarray_t *ints,
                                              mach_msg_type_number_t *intsCnt, off_array_t *offsets,
@@ -382,17 +392,16 @@ kern_return_t diskfs_S_file_get_storage_info(diskfs_protid_t cred, portarray_t *
     if (cred == NULL)
         return EOPNOTSUPP;
     struct diskfs_node *node = cred->po->node;
+    struct fshelp_storage storage = { .kind = STORAGE_OTHER, .block_size = 1 };
     error_t err = EOPNOTSUPP;
     *portsPoly = MACH_MSG_TYPE_MOVE_SEND;
     /* The device's port lets one write past all permissions: only root sees it. */
     if (diskfs_ops->storage && fshelp_user_is_root(cred->user)) {
         pthread_mutex_lock(&node->lock);
-        err = diskfs_ops->storage(node, ports, portsCnt, ints, intsCnt, offsets, offsetsCnt, data, dataCnt);
+        err = diskfs_ops->storage(node, &storage);
         pthread_mutex_unlock(&node->lock);
     }
-    if (err == EOPNOTSUPP) {
-        *portsCnt = *offsetsCnt = *dataCnt = 0;
-        err = storage_other(ints, intsCnt);
-    }
-    return err;
+    if (err && err != EOPNOTSUPP)
+        return err;
+    return fshelp_storage_answer(&storage, ports, portsCnt, ints, intsCnt, offsets, offsetsCnt, data, dataCnt);
 }

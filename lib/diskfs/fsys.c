@@ -131,7 +131,8 @@ static error_t options_child(mach_port_t child, void *arg)
 {
     struct child_options *o = arg;
     error_t err = fsys_set_options(child, o->argz, (mach_msg_type_number_t) o->length, 1);
-    return err == EOPNOTSUPP || err == MIG_BAD_ID || err == MACH_SEND_INVALID_DEST || err == MIG_SERVER_DIED ? 0 : err;
+    /* What a child does not understand is not for it. */
+    return err == EINVAL || err == EOPNOTSUPP || err == MIG_BAD_ID || err == MACH_SEND_INVALID_DEST || err == MIG_SERVER_DIED ? 0 : err;
 }
 
 kern_return_t diskfs_S_fsys_set_options(diskfs_control_t control, mach_port_t reply_port,
@@ -230,85 +231,4 @@ kern_return_t diskfs_S_fsys_get_source(diskfs_control_t control, mach_port_t rep
     const char *name = diskfs_ops->source ? diskfs_ops->source() : diskfs_arguments.stores[0];
     snprintf(source, STRING_MAX, "%s", name);
     return 0;
-}
-
-/* ---- fsys_get_children --------------------------------------------------------------------- */
-
-struct children {
-    char *names;                /* NUL-terminated, one behind the other */
-    size_t length, room;
-    mach_port_t *controls;
-    unsigned int count, ports_room;
-};
-
-/* The path of a directory from the root cannot be told from its inode alone: a child's is found by going up where it has a name
-   of its own directory's; a plain file's is not known, and it is listed by its inode number. */
-static error_t child_name(struct diskfs_node *node, char *name, size_t size)
-{
-    snprintf(name, size, "#%llu", (unsigned long long) node->ino);
-    return 0;
-}
-
-static error_t child_add(struct diskfs_node *node, void *arg)
-{
-    struct children *c = arg;
-    char name[64];
-    pthread_mutex_lock(&node->lock);
-    mach_port_t control = diskfs_translator_control(node);
-    pthread_mutex_unlock(&node->lock);
-    if (control == MACH_PORT_NULL)
-        return 0;
-    child_name(node, name, sizeof name);
-    size_t length = strlen(name) + 1;
-    if (c->length + length > c->room || c->count == c->ports_room) {
-        size_t room = 2 * (c->length + length) + 256;
-        unsigned int ports_room = 2 * c->count + 16;
-        char *names = realloc(c->names, room);
-        mach_port_t *controls = names ? realloc(c->controls, ports_room * sizeof *controls) : NULL;
-        if (names != NULL)
-            c->names = names, c->room = room;
-        if (controls == NULL) {
-            mach_port_deallocate(mach_task_self(), control);
-            return ENOMEM;
-        }
-        c->controls = controls;
-        c->ports_room = ports_room;
-    }
-    memcpy(c->names + c->length, name, length);
-    c->length += length;
-    c->controls[c->count++] = control;
-    return 0;
-}
-
-kern_return_t diskfs_S_fsys_get_children(diskfs_control_t control, mach_port_t reply_port,
-                                         mach_msg_type_name_t reply_portPoly, data_t *names,
-                                         mach_msg_type_number_t *namesCnt, portarray_t *controls,
-                                         mach_msg_type_name_t *controlsPoly, mach_msg_type_number_t *controlsCnt)
-{
-    struct children c = { NULL, 0, 0, NULL, 0, 0 };
-    (void) reply_port, (void) reply_portPoly;
-    if (control == NULL)
-        return EOPNOTSUPP;
-    error_t err = diskfs_node_iterate(child_add, &c);
-    struct diskfs_buffer text = { .data = *names, .capacity = *namesCnt };
-    struct diskfs_buffer ports = { .data = (char *) *controls, .capacity = *controlsCnt * sizeof(mach_port_t) };
-    if (!err)
-        err = diskfs_buffer_reserve(&text, c.length);
-    if (!err)
-        err = diskfs_buffer_reserve(&ports, c.count * sizeof(mach_port_t));
-    if (err) {
-        for (unsigned int i = 0; i < c.count; i++)
-            mach_port_deallocate(mach_task_self(), c.controls[i]);
-    } else {
-        memcpy(text.data, c.names, c.length);
-        memcpy(ports.data, c.controls, c.count * sizeof(mach_port_t));
-        *names = text.data;
-        *namesCnt = (mach_msg_type_number_t) c.length;
-        *controls = (mach_port_t *) ports.data;
-        *controlsCnt = c.count;
-        *controlsPoly = MACH_MSG_TYPE_MOVE_SEND;
-    }
-    free(c.names);
-    free(c.controls);
-    return err;
 }

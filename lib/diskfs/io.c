@@ -9,11 +9,14 @@
 
 #include <mach/mach4.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 /* Bytes of one read or write; doing less than was asked for is always allowed.  Both take memory of ours while they last: a read its answer, a
    write the pages of the request that nobody has touched before. */
 #define TRANSFER_MAX ((vm_size_t) 32 << 20)
+/* Bytes of a write that came out of line which are taken over, and written, at once. */
+#define BOUNCE_MAX ((size_t) 256 << 10)
 
 error_t diskfs_buffer_reserve(struct diskfs_buffer *buffer, size_t size)
 {
@@ -61,8 +64,8 @@ static error_t read_link(struct diskfs_node *node, off_t offset, size_t amount, 
     return err;
 }
 
-/* Node locked. */
-static error_t read_node(struct diskfs_node *node, off_t offset, size_t amount, struct diskfs_stream *stream,
+/* Node locked. QUIET: the access time is left alone. */
+static error_t read_node(struct diskfs_node *node, off_t offset, size_t amount, bool quiet, struct diskfs_stream *stream,
                          struct diskfs_buffer *buffer)
 {
     if (S_ISDIR(node->stat.st_mode))
@@ -76,7 +79,7 @@ static error_t read_node(struct diskfs_node *node, off_t offset, size_t amount, 
     if (amount > TRANSFER_MAX)
         amount = TRANSFER_MAX;
     error_t err = diskfs_ops->read(node, offset, amount, stream, buffer);
-    if (!err)
+    if (!err && !quiet)
         diskfs_node_accessed(node);
     return err;
 }
@@ -87,7 +90,8 @@ kern_return_t diskfs_S_io_read(diskfs_protid_t cred, data_t *data, mach_msg_type
     if (cred == NULL)
         return EOPNOTSUPP;
     struct diskfs_peropen *po = cred->po;
-    if (!(atomic_load_explicit(&po->flags, memory_order_relaxed) & O_READ))
+    int flags = atomic_load_explicit(&po->flags, memory_order_relaxed);
+    if (!(flags & O_READ))
         return EBADF;
     if (offset < -1)
         return EINVAL;
@@ -97,7 +101,7 @@ kern_return_t diskfs_S_io_read(diskfs_protid_t cred, data_t *data, mach_msg_type
     if (po->stream.next != start)
         po->stream.run = 0;
     pthread_mutex_lock(&po->node->lock);
-    error_t err = read_node(po->node, start, amount, &po->stream, &buffer);
+    error_t err = read_node(po->node, start, amount, flags & O_NOATIME, &po->stream, &buffer);
     pthread_mutex_unlock(&po->node->lock);
     if (!err) {
         po->stream.next = start + (off_t) buffer.length;
@@ -157,37 +161,112 @@ static error_t write_node(struct diskfs_node *node, const struct fshelp_user *us
     return 0;
 }
 
+/* Writes LENGTH bytes of DATA, memory of ours, by CRED at *OFFSET, -1 for the file pointer, which then moves on; *DONE: how many were written. */
+static error_t write_at(struct diskfs_protid *cred, loff_t offset, const void *data, size_t length, size_t *done)
+{
+    struct diskfs_peropen *po = cred->po;
+    struct diskfs_node *node = po->node;
+    int flags = atomic_load_explicit(&po->flags, memory_order_relaxed);
+    *done = 0;
+    pthread_mutex_lock(&po->lock);
+    off_t start = offset == -1 ? po->offset : offset;
+    pthread_mutex_lock(&node->lock);
+    error_t err = write_node(node, cred->user, offset == -1 && (flags & O_APPEND), &start, data, length, done);
+    if (!err && *done > 0 && ((flags & O_FSYNC) || diskfs_synchronous)) {
+        diskfs_node_settle_times(node);
+        err = diskfs_ops->node_sync(node, true, false);
+    }
+    pthread_mutex_unlock(&node->lock);
+    if (!err && offset == -1)
+        po->offset = start + (off_t) *done;
+    pthread_mutex_unlock(&po->lock);
+    return err;
+}
+
+/* ---- writes out of line: a client's memory is copied before any lock is taken, as it may be backed by a pager that never answers --------- */
+
+/* A buffer of BOUNCE_MAX bytes; those not in use are kept, two of them. */
+struct bounce { struct bounce *next; };
+static pthread_mutex_t bounce_lock = PTHREAD_MUTEX_INITIALIZER;     /* a leaf */
+static struct bounce *bounces;                                      /* bounce_lock, and how many there are */
+static unsigned int bounce_count;
+
+static struct bounce *bounce_take(void)
+{
+    pthread_mutex_lock(&bounce_lock);
+    struct bounce *bounce = bounces;
+    if (bounce != NULL) {
+        bounces = bounce->next;
+        bounce_count--;
+    }
+    pthread_mutex_unlock(&bounce_lock);
+    return bounce != NULL ? bounce : malloc(BOUNCE_MAX);
+}
+
+static void bounce_give(struct bounce *bounce)
+{
+    pthread_mutex_lock(&bounce_lock);
+    bool keep = bounce_count < 2;
+    if (keep) {
+        bounce->next = bounces;
+        bounces = bounce;
+        bounce_count++;
+    }
+    pthread_mutex_unlock(&bounce_lock);
+    if (!keep)
+        free(bounce);
+}
+
+/* Piece by piece, each of which is one write to others. An error after the first piece is told by the next request. */
+static error_t write_bounced(struct diskfs_protid *cred, loff_t offset, const char *data, size_t length, size_t *done)
+{
+    struct bounce *bounce = bounce_take();
+    error_t err = bounce == NULL ? ENOMEM : 0;
+    size_t piece = BOUNCE_MAX, written = BOUNCE_MAX;
+    while (!err && *done < length && written == piece) {
+        piece = length - *done < BOUNCE_MAX ? length - *done : BOUNCE_MAX;
+        err = ports_copy_guarded(bounce, data + *done, piece);
+        if (!err)
+            err = write_at(cred, offset == -1 ? -1 : offset + (loff_t) *done, bounce, piece, &written);
+        if (!err)
+            *done += written;
+    }
+    if (bounce != NULL)
+        bounce_give(bounce);
+    return *done > 0 ? 0 : err;
+}
+
 kern_return_t diskfs_S_io_write(diskfs_protid_t cred, const_data_t data, mach_msg_type_number_t dataCnt,
                                 boolean_t dataSCopy, loff_t offset, vm_size_t *amount)
 {
     if (cred == NULL)
         return EOPNOTSUPP;
-    struct diskfs_peropen *po = cred->po;
-    int flags = atomic_load_explicit(&po->flags, memory_order_relaxed);
-    if (!(flags & O_WRITE))
+    if (!(atomic_load_explicit(&cred->po->flags, memory_order_relaxed) & O_WRITE))
         return EBADF;
     if (offset < -1)
         return EINVAL;
-    size_t done = 0;
-    pthread_mutex_lock(&po->lock);
-    off_t start = offset == -1 ? po->offset : offset;
-    pthread_mutex_lock(&po->node->lock);
-    error_t err = write_node(po->node, cred->user, offset == -1 && (flags & O_APPEND), &start, data,
-                             dataCnt < TRANSFER_MAX ? dataCnt : TRANSFER_MAX, &done);
-    if (!err && done > 0 && ((flags & O_FSYNC) || diskfs_synchronous)) {
-        diskfs_node_settle_times(po->node);
-        err = diskfs_ops->node_sync(po->node, true, false);
-    }
-    pthread_mutex_unlock(&po->node->lock);
-    if (!err && offset == -1)
-        po->offset = start + (off_t) done;
-    pthread_mutex_unlock(&po->lock);
+    size_t length = dataCnt < TRANSFER_MAX ? dataCnt : TRANSFER_MAX, done = 0;
+    error_t err = dataSCopy || length == 0 ? write_at(cred, offset, data, length, &done)
+                                           : write_bounced(cred, offset, data, length, &done);
     if (err)
         return err;
     *amount = done;
     if (!dataSCopy && dataCnt > 0)
         vm_deallocate(mach_task_self(), (vm_address_t) data, dataCnt);
     return 0;
+}
+
+/* SEEK_DATA and SEEK_HOLE from OFFSET; the end of the file is the beginning of a hole. Node locked. */
+static error_t seek_extent(struct diskfs_node *node, loff_t offset, bool hole, loff_t *found)
+{
+    off_t size = node->stat.st_size;
+    if (offset < 0 || offset >= size)
+        return ENXIO;
+    *found = hole ? size : offset;
+    if (diskfs_ops->seek == NULL || !S_ISREG(node->stat.st_mode))
+        return 0;
+    error_t err = diskfs_ops->seek(node, offset, hole, found);
+    return !err && !hole && *found >= size ? ENXIO : err;
 }
 
 kern_return_t diskfs_S_io_seek(diskfs_protid_t cred, loff_t offset, int whence, loff_t *newp)
@@ -200,14 +279,18 @@ kern_return_t diskfs_S_io_seek(diskfs_protid_t cred, loff_t offset, int whence, 
     pthread_mutex_lock(&po->lock);
     if (whence == SEEK_CUR) {
         base = po->offset;
-    } else if (whence == SEEK_END) {
+    } else if (whence == SEEK_END || whence == SEEK_DATA || whence == SEEK_HOLE) {
         pthread_mutex_lock(&po->node->lock);
-        base = po->node->stat.st_size;
+        if (whence == SEEK_END)
+            base = po->node->stat.st_size;
+        else
+            err = seek_extent(po->node, offset, whence == SEEK_HOLE, &base);
         pthread_mutex_unlock(&po->node->lock);
     } else if (whence != SEEK_SET) {
         err = EINVAL;
     }
-    if (!err && (__builtin_add_overflow(base, offset, &base) || base < 0))
+    bool absolute = whence == SEEK_DATA || whence == SEEK_HOLE;
+    if (!err && (__builtin_add_overflow(base, absolute ? 0 : offset, &base) || base < 0))
         err = EINVAL;
     if (!err)
         *newp = po->offset = base;

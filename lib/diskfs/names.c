@@ -163,6 +163,23 @@ void diskfs_names_enter(ino_t dir, const char *text, size_t length, ino_t ino)
     pthread_mutex_unlock(&names_lock);
 }
 
+bool diskfs_names_reverse(ino_t ino, ino_t *dir, char *text)
+{
+    bool found = false;
+    pthread_mutex_lock(&names_lock);
+    struct name *name = hand;
+    for (unsigned int i = 0; i < count && !found; i++, name = name->clock_next) {
+        found = name->ino == ino && name->length <= NAME_MAX && !(name->length == 2 && memcmp(name->text, "..", 2) == 0);
+        if (found) {
+            *dir = name->dir;
+            memcpy(text, name->text, name->length);
+            text[name->length] = '\0';
+        }
+    }
+    pthread_mutex_unlock(&names_lock);
+    return found;
+}
+
 void diskfs_names_forget(ino_t dir, const char *text, size_t length)
 {
     uint32_t hash = name_hash(dir, text, length);

@@ -260,6 +260,7 @@ static void node_finish(struct diskfs_node *node)
     dying_count--;
     pthread_cond_broadcast(&cache_wakeup);
     free(node->link);
+    free(node->place);
     free(node);
 }
 

@@ -8,11 +8,12 @@
 #include <stdlib.h>
 
 struct diskfs_arguments diskfs_arguments;
-bool diskfs_readonly, diskfs_noatime, diskfs_synchronous;
+bool diskfs_readonly, diskfs_synchronous, diskfs_nosuid, diskfs_noexec;
+enum diskfs_atime diskfs_atime = DISKFS_ATIME_RELATIVE;
 
 enum {
     KEY_MULTIBOOT = 0x1000, KEY_HOST_PRIV, KEY_DEVICE_MASTER, KEY_EXEC_TASK, KEY_KERNEL_TASK, KEY_BOOTFLAGS,
-    KEY_NO_ATIME, KEY_ATIME, KEY_DIRECTORY, KEY_TRACE_BOOT,
+    KEY_TRACE_BOOT, KEY_NO_ATIME, KEY_RELATIME, KEY_STRICTATIME, KEY_NO_SUID, KEY_SUID, KEY_NO_EXEC, KEY_EXEC, KEY_UPDATE,
 };
 
 static const struct argp_option startup_options[] = {
@@ -24,7 +25,16 @@ static const struct argp_option startup_options[] = {
       "Bring changes to the disk every INTERVAL seconds (30), or without one at once", 1 },
     { "no-sync", 'n', 0, 0, "Bring changes to the disk when asked only", 1 },
     { "no-atime", KEY_NO_ATIME, 0, 0, "Keep no access times", 1 },
-    { "atime", KEY_ATIME, 0, 0, "Keep access times (once a day for files that are only read)", 1 },
+    { "noatime", 0, 0, OPTION_ALIAS | OPTION_HIDDEN, 0, 1 },
+    { "relatime", KEY_RELATIME, 0, 0, "Keep access times, once a day for files that are only read (this is the default)", 1 },
+    { "atime", 0, 0, OPTION_ALIAS | OPTION_HIDDEN, 0, 1 },
+    { "strictatime", KEY_STRICTATIME, 0, 0, "Keep the time of every access", 1 },
+    { "no-suid", KEY_NO_SUID, 0, 0, "Set-id programs run with the ids of who starts them", 1 },
+    { "nosuid", 0, 0, OPTION_ALIAS | OPTION_HIDDEN, 0, 1 },
+    { "suid", KEY_SUID, 0, 0, "Set-id programs do what they are for (the default)", 1 },
+    { "no-exec", KEY_NO_EXEC, 0, 0, "No file may be executed", 1 },
+    { "noexec", 0, 0, OPTION_ALIAS | OPTION_HIDDEN, 0, 1 },
+    { "exec", KEY_EXEC, 0, 0, "Files may be executed (the default)", 1 },
     { "store-type", 'T', "TYPE", 0, "The disk's name is of TYPE, e.g. typed", 2 },
     { 0, 0, 0, 0, "Options of the file system that the system boots from:", 3 },
     { "multiboot-command-line", KEY_MULTIBOOT, "WORDS", 0, "What the kernel was started with", 3 },
@@ -57,42 +67,70 @@ static mach_port_t parse_port(struct argp_state *state, const char *text)
     return (mach_port_t) port;
 }
 
-/* What may be changed at run time, too. ARGP_ERR_UNKNOWN, EINVAL. */
-static error_t parse_common(int key, const char *arg)
+/* What may be changed at run time, too: collected first, so that an option which is not understood changes nothing. */
+struct settings {
+    bool readonly, synchronous, nosuid, noexec;
+    bool change_mode;           /* `readonly` was among the options */
+    bool update;                /* --update was */
+    enum diskfs_atime atime;
+    int interval;
+};
+
+static void settings_now(struct settings *s)
+{
+    *s = (struct settings) {
+        .readonly = diskfs_readonly, .synchronous = diskfs_synchronous, .nosuid = diskfs_nosuid, .noexec = diskfs_noexec,
+        .atime = diskfs_atime, .interval = atomic_load(&diskfs_sync_interval),
+    };
+}
+
+/* All but `readonly` and `update`, which take work. */
+static void settings_apply(const struct settings *s)
+{
+    diskfs_synchronous = s->synchronous;
+    diskfs_nosuid = s->nosuid;
+    diskfs_noexec = s->noexec;
+    diskfs_atime = s->atime;
+    atomic_store(&diskfs_sync_interval, s->interval);
+}
+
+/* ARGP_ERR_UNKNOWN; EINVAL: ARG is no number. */
+static error_t parse_setting(struct settings *s, int key, const char *arg)
 {
     char *end;
     switch (key) {
     case 's':
-        diskfs_synchronous = arg == NULL;
+        s->synchronous = arg == NULL;
         if (arg != NULL) {
             unsigned long interval = strtoul(arg, &end, 0);
             if (end == arg || *end != '\0' || interval > INT_MAX)
                 return EINVAL;
-            atomic_store(&diskfs_sync_interval, (int) interval);
+            s->interval = (int) interval;
         }
         return 0;
     case 'n':
-        diskfs_synchronous = false;
-        atomic_store(&diskfs_sync_interval, 0);
+        s->synchronous = false;
+        s->interval = 0;
         return 0;
-    case KEY_NO_ATIME:
-        diskfs_noatime = true;
-        return 0;
-    case KEY_ATIME:
-        diskfs_noatime = false;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    case 'r': s->change_mode = s->readonly = true; return 0;
+    case 'w': s->change_mode = true; s->readonly = false; return 0;
+    case KEY_UPDATE: s->update = true; return 0;
+    case KEY_NO_ATIME: s->atime = DISKFS_ATIME_NEVER; return 0;
+    case KEY_RELATIME: s->atime = DISKFS_ATIME_RELATIVE; return 0;
+    case KEY_STRICTATIME: s->atime = DISKFS_ATIME_ALWAYS; return 0;
+    case KEY_NO_SUID: s->nosuid = true; return 0;
+    case KEY_SUID: s->nosuid = false; return 0;
+    case KEY_NO_EXEC: s->noexec = true; return 0;
+    case KEY_EXEC: s->noexec = false; return 0;
+    default: return ARGP_ERR_UNKNOWN;
     }
 }
 
 static error_t parse_startup(int key, char *arg, struct argp_state *state)
 {
     struct diskfs_arguments *a = &diskfs_arguments;
-    error_t err;
+    struct settings settings;
     switch (key) {
-    case 'r': diskfs_readonly = true; return 0;
-    case 'w': diskfs_readonly = false; return 0;
     case 'T': a->store_type = arg; return 0;
     case KEY_MULTIBOOT: a->multiboot_command_line = arg; return 0;
     case KEY_HOST_PRIV: a->host_priv = parse_port(state, arg); return 0;
@@ -106,9 +144,12 @@ static error_t parse_startup(int key, char *arg, struct argp_state *state)
         argp_error(state, "no disk named: say which, e.g. -T typed part:1:device:wd0");
         return EINVAL;
     default:
-        err = parse_common(key, arg);
+        settings_now(&settings);
+        error_t err = parse_setting(&settings, key, arg);
         if (err == EINVAL)
             argp_error(state, "%s: not a number of seconds", arg);
+        settings_apply(&settings);
+        diskfs_readonly = settings.readonly;
         return err;
     }
 }
@@ -133,49 +174,50 @@ static const char *option_value(const char *word, const char *name)
     return *word == '\0' ? word : *word == '=' ? word + 1 : NULL;
 }
 
-struct runtime { bool change_mode, readonly, update; };
+/* Names as people give them, here and in mount's lists. */
+static const struct { const char *name; int key; } runtime_names[] = {
+    { "--readonly", 'r' }, { "--rdonly", 'r' }, { "--ro", 'r' }, { "-r", 'r' },
+    { "--writable", 'w' }, { "--rdwr", 'w' }, { "--rw", 'w' }, { "-w", 'w' },
+    { "--update", KEY_UPDATE }, { "--remount", KEY_UPDATE }, { "-u", KEY_UPDATE },
+    { "--no-sync", 'n' }, { "--nosync", 'n' }, { "-n", 'n' },
+    { "--no-atime", KEY_NO_ATIME }, { "--noatime", KEY_NO_ATIME },
+    { "--atime", KEY_RELATIME }, { "--relatime", KEY_RELATIME }, { "--strictatime", KEY_STRICTATIME },
+    { "--no-suid", KEY_NO_SUID }, { "--nosuid", KEY_NO_SUID }, { "--suid", KEY_SUID },
+    { "--no-exec", KEY_NO_EXEC }, { "--noexec", KEY_NO_EXEC }, { "--exec", KEY_EXEC },
+};
 
-static error_t runtime_option(const char *word, struct runtime *r)
+static error_t runtime_option(const char *word, struct settings *s)
 {
-    const char *value;
-    if (option_value(word, "readonly") || option_value(word, "rdonly") || strcmp(word, "-r") == 0)
-        r->change_mode = r->readonly = true;
-    else if (option_value(word, "writable") || option_value(word, "rdwr") || strcmp(word, "-w") == 0)
-        r->change_mode = true, r->readonly = false;
-    else if (option_value(word, "update") || option_value(word, "remount") || strcmp(word, "-u") == 0)
-        r->update = true;
-    else if ((value = option_value(word, "sync")) != NULL)
-        return parse_common('s', *value ? value : NULL);
-    else if (strncmp(word, "-s", 2) == 0)
-        return parse_common('s', word[2] ? word + 2 : NULL);
-    else if (option_value(word, "no-sync") || option_value(word, "nosync") || strcmp(word, "-n") == 0)
-        return parse_common('n', NULL);
-    else if (option_value(word, "no-atime") || option_value(word, "noatime"))
-        return parse_common(KEY_NO_ATIME, NULL);
-    else if (option_value(word, "atime"))
-        return parse_common(KEY_ATIME, NULL);
-    else
-        return diskfs_ops->set_option ? diskfs_ops->set_option(word) : EINVAL;
-    return 0;
+    const char *value = option_value(word, "sync");
+    if (value == NULL && strncmp(word, "-s", 2) == 0)
+        value = word + 2;
+    if (value != NULL)
+        return parse_setting(s, 's', *value ? value : NULL);
+    for (size_t i = 0; i < sizeof runtime_names / sizeof *runtime_names; i++)
+        if (strcmp(word, runtime_names[i].name) == 0)
+            return parse_setting(s, runtime_names[i].key, NULL);
+    return diskfs_ops->set_option ? diskfs_ops->set_option(word) : EINVAL;
 }
 
 error_t diskfs_options_set(const char *argz, size_t length)
 {
-    struct runtime r = { false, false, false };
+    struct settings s;
+    settings_now(&s);
     if (length > 0 && argz[length - 1] != '\0')
         return EINVAL;
     for (const char *word = argz; word < argz + length; word += strlen(word) + 1) {
-        error_t err = *word ? runtime_option(word, &r) : 0;
+        error_t err = *word ? runtime_option(word, &s) : 0;
         if (err)
             return err;
     }
+    settings_apply(&s);
     diskfs_sync_rearm();
     error_t err = 0;
-    if (r.change_mode && r.readonly)
+    if (s.change_mode && s.readonly)
         err = diskfs_set_readonly(true);
-    if (!err && r.update)
+    if (!err && s.update)
         err = diskfs_reload();
-    if (!err && r.change_mode && !r.readonly)
+    if (!err && s.change_mode && !s.readonly)
         err = diskfs_set_readonly(false);
     return err;
 }
@@ -189,8 +231,12 @@ error_t diskfs_options_get(char **argz, size_t *length)
     error_t err = argz_add(argz, length, program_invocation_name);
     if (!err)
         err = argz_add(argz, length, diskfs_readonly ? "--readonly" : "--writable");
-    if (!err && diskfs_noatime)
-        err = argz_add(argz, length, "--no-atime");
+    if (!err && diskfs_atime != DISKFS_ATIME_RELATIVE)
+        err = argz_add(argz, length, diskfs_atime == DISKFS_ATIME_NEVER ? "--no-atime" : "--strictatime");
+    if (!err && diskfs_nosuid)
+        err = argz_add(argz, length, "--no-suid");
+    if (!err && diskfs_noexec)
+        err = argz_add(argz, length, "--no-exec");
     snprintf(word, sizeof word, "--sync=%d", interval);
     if (!err)
         err = argz_add(argz, length, diskfs_synchronous ? "--sync" : interval > 0 ? word : "--no-sync");

@@ -264,6 +264,7 @@ static error_t rename_do(struct rename *r)
         return err;     /* the disk failed: both names stand, and the count says so */
     diskfs_dir_changed(r->from, r->from_name, r->from_length, 0, DIR_CHANGED_UNLINK);
     source_count(r, -1);
+    diskfs_place_moved(r->source, r->to->ino, r->to_name, r->to_length);
     return 0;
 }
 

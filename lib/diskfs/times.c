@@ -85,10 +85,10 @@ static bool later(const struct timespec *a, const struct timespec *b)
 
 void diskfs_node_accessed(struct diskfs_node *node)
 {
-    if (node->atime_due || diskfs_noatime || diskfs_readonly)
+    if (node->atime_due || diskfs_atime == DISKFS_ATIME_NEVER || diskfs_readonly)
         return;
     const struct stat *st = &node->stat;
-    if (!node->mtime_due && !node->ctime_due && later(&st->st_atim, &st->st_mtim)
+    if (diskfs_atime == DISKFS_ATIME_RELATIVE && !node->mtime_due && !node->ctime_due && later(&st->st_atim, &st->st_mtim)
         && later(&st->st_atim, &st->st_ctim)) {
         struct timespec now;
         diskfs_time_now(&now);

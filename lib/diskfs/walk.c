@@ -48,7 +48,7 @@ error_t diskfs_open_check(const struct diskfs_node *node, int flags, const struc
     if (flags & O_READ)
         err = fshelp_access(st, S_IREAD, user);
     if (!err && (flags & O_EXEC))
-        err = fshelp_access(st, S_IEXEC, user);
+        err = diskfs_noexec && S_ISREG(st->st_mode) ? EACCES : fshelp_access(st, S_IEXEC, user);
     if (!err && (flags & O_WRITE)) {
         if (S_ISDIR(st->st_mode))
             err = EISDIR;

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <hurd/hurd_types.h>
@@ -81,6 +82,7 @@ struct fshelp_transbox {
     mach_port_t active;      /* send right of the control port, or MACH_PORT_NULL; node lock */
     bool starting;           /* node lock */
     unsigned int waiters;    /* node lock */
+    unsigned int changes;    /* how often `active` has changed: names of ports are used again; node lock */
     pthread_cond_t wakeup;   /* a start has ended */
 };
 void fshelp_transbox_init(struct fshelp_transbox *box);
@@ -129,6 +131,25 @@ void fshelp_lock_status(struct fshelp_lockbox *box, void *owner, int *mine, int 
 /* fcntl (file_record_lock): CMD F_GETLK64, F_SETLK64, F_SETLKW64; l_start already absolute. EAGAIN, EINTR, EDEADLK, ENOLCK. */
 error_t fshelp_lock_record(struct fshelp_lockbox *box, pthread_mutex_t *node_lock, void *owner, pid_t pid, int cmd, struct flock64 *lock);
 void fshelp_lock_drop(struct fshelp_lockbox *box, void *owner);
+
+/* ---- where a file's bytes are ------------------------------------------------- */
+
+/* What file_get_storage_info answers. Zeroed but for kind and block_size: a file that lies nowhere. */
+struct fshelp_storage {
+    int kind;                /* STORAGE_* */
+    mach_port_t port;        /* send right of the device or file, or MACH_PORT_NULL */
+    uint32_t block_size;     /* bytes */
+    char *name;              /* malloc'd: of the device or file; NULL: it has none */
+    struct fshelp_run { off_t start, length; } *runs; /* malloc'd: in order, in blocks; start -1: a hole */
+    size_t nruns;
+};
+/* Adds a run behind the others, joined with the last one if they are one. ENOMEM. */
+error_t fshelp_storage_run(struct fshelp_storage *storage, off_t start, off_t length);
+/* Gives all of it back; it is then that of a file that lies nowhere. */
+void fshelp_storage_release(struct fshelp_storage *storage);
+/* Fills the answer of the routine, whose arguments the others are (the right to be sent with MOVE_SEND); STORAGE is released in any case. ENOMEM. */
+error_t fshelp_storage_answer(struct fshelp_storage *storage, portarray_t *ports, unsigned int *nports, intarray_t *ints,
+                              unsigned int *nints, off_array_t *offsets, unsigned int *noffsets, data_t *data, unsigned int *ndata);
 
 /* ---- options ------------------------------------------------------------------- */
 

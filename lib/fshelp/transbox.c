@@ -58,8 +58,10 @@ static error_t start_passive(struct fshelp_transbox *box, const struct fshelp_tr
     free(argz);
     pthread_mutex_lock(node_lock);
     box->starting = false;
-    if (!err)
+    if (!err) {
         box->active = control;
+        box->changes++;
+    }
     if (box->waiters)
         pthread_cond_broadcast(&box->wakeup);
     /* "No such program" must not look like "no translator". */
@@ -102,6 +104,7 @@ error_t fshelp_transbox_root(struct fshelp_transbox *box, const struct fshelp_tr
         /* The name is of a dead right now: forget it, unless somebody has done so already. */
         if (box->active == control) {
             box->active = MACH_PORT_NULL;
+            box->changes++;
             mach_port_deallocate(mach_task_self(), control);
         }
         err = EDIED;
@@ -119,5 +122,6 @@ error_t fshelp_transbox_set(struct fshelp_transbox *box, mach_port_t control, bo
         return EBUSY;
     *old = box->active;
     box->active = control;
+    box->changes++;
     return 0;
 }

@@ -151,3 +151,10 @@ void store_free(void *buffer, size_t length)
     if (length)
         munmap(buffer, store_page_round(length));
 }
+
+void store_place(struct store *store, struct store_place *place)
+{
+    *place = (struct store_place){ .kind = STORE_PLACE_NOWHERE, .fd = -1, .name = "" };
+    if (store->class->place)
+        store->class->place(store, place);
+}

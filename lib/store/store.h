@@ -34,6 +34,15 @@ struct store_options {
                                      node /dev/disk */
 };
 
+/* Where the bytes of a store really are: those of it begin at START in the device of PORT, in the file open at FD, or nowhere (zeros, memory). */
+struct store_place {
+    enum { STORE_PLACE_NOWHERE, STORE_PLACE_DEVICE, STORE_PLACE_FILE } kind;
+    unsigned int port;            /* the device's, the store's; 0 otherwise */
+    int fd;                       /* the store's; -1 otherwise */
+    const char *name;             /* of the device or file, the store's */
+    uint64_t start;               /* bytes */
+};
+
 /* What a kind of store does.  Offsets and lengths are multiples of the block size and inside the store: the functions below have
    seen to that.  */
 struct store_class {
@@ -46,6 +55,7 @@ struct store_class {
     /* As `write', and the data is on the medium on success.  ENOTSUP, and nothing done: cannot.  NULL: the same.  */
     error_t (*write_through)(struct store *store, uint64_t offset, const void *data, size_t length);
     error_t (*flush)(struct store *store);      /* NULL: nothing to flush */
+    void (*place)(struct store *store, struct store_place *place); /* as store_place; NULL: nowhere */
     void (*close)(struct store *store);         /* release the hook; NULL: nothing to do */
 };
 
@@ -84,6 +94,9 @@ error_t store_write_through(struct store *store, uint64_t offset, const void *da
 
 /* Returns when everything written before is on the medium.  */
 error_t store_flush(struct store *store);
+
+/* Says in *PLACE where the bytes are; what it names lives as long as the store.  */
+void store_place(struct store *store, struct store_place *place);
 
 /* Releases a buffer of store_read (of the whole LENGTH that was read, or whole pages of it).  */
 void store_free(void *buffer, size_t length);

@@ -240,6 +240,12 @@ static error_t device_store_flush(struct store *store)
     return kr == D_INVALID_OPERATION || kr == MIG_BAD_ID ? 0 : device_errno(kr);
 }
 
+static void device_store_place(struct store *store, struct store_place *place)
+{
+    const struct device *device = store->hook;
+    *place = (struct store_place){ .kind = STORE_PLACE_DEVICE, .port = device->port, .fd = -1, .name = strchr(store->name, ':') + 1 };
+}
+
 static void device_store_close(struct store *store)
 {
     device_close(device_port(store));
@@ -249,5 +255,6 @@ static void device_store_close(struct store *store)
 
 const struct store_class store_class_device = {
     .name = "device", .open = device_store_open, .read = device_store_read, .write = device_store_write,
-    .write_through = device_store_write_through, .flush = device_store_flush, .close = device_store_close,
+    .write_through = device_store_write_through, .flush = device_store_flush, .place = device_store_place,
+    .close = device_store_close,
 };

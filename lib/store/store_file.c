@@ -74,6 +74,11 @@ static error_t file_flush(struct store *store)
     return fsync(*(int *)store->hook) < 0 ? errno : 0;
 }
 
+static void file_place(struct store *store, struct store_place *place)
+{
+    *place = (struct store_place){ .kind = STORE_PLACE_FILE, .fd = *(int *)store->hook, .name = strchr(store->name, ':') + 1 };
+}
+
 static void file_close(struct store *store)
 {
     close(*(int *)store->hook);
@@ -81,7 +86,8 @@ static void file_close(struct store *store)
 }
 
 const struct store_class store_class_file = {
-    .name = "file", .open = file_open, .read = file_read, .write = file_write, .flush = file_flush, .close = file_close,
+    .name = "file", .open = file_open, .read = file_read, .write = file_write, .flush = file_flush,
+    .place = file_place, .close = file_close,
 };
 
 /* ---- zero: ---------------------------------------------------------------- */

@@ -93,6 +93,13 @@ static error_t part_flush(struct store *store)
     return store_flush(part->whole);
 }
 
+static void part_place(struct store *store, struct store_place *place)
+{
+    struct part *part = store->hook;
+    store_place(part->whole, place);
+    place->start += part->start;
+}
+
 static void part_close(struct store *store)
 {
     struct part *part = store->hook;
@@ -102,5 +109,5 @@ static void part_close(struct store *store)
 
 const struct store_class store_class_part = {
     .name = "part", .open = part_open, .read = part_read, .write = part_write, .write_through = part_write_through,
-    .flush = part_flush, .close = part_close,
+    .flush = part_flush, .place = part_place, .close = part_close,
 };

@@ -58,6 +58,10 @@ error_t ext2fs_map(struct diskfs_node *node, vm_prot_t prot, memory_object_t *ob
 error_t ext2fs_node_sync(struct diskfs_node *node, bool wait, bool data_only);
 void ext2fs_node_idle_drop(struct diskfs_node *node);
 
+/* extents.c */
+error_t ext2fs_seek(struct diskfs_node *node, off_t offset, bool hole, off_t *found);
+error_t ext2fs_storage(struct diskfs_node *node, struct fshelp_storage *storage);
+
 /* small.c: contents of small files.  Node lock held.  */
 /* Sees to it that the contents of NODE, with room up to END, are in memory; false in *USABLE: this file is not for here.  */
 error_t ext2fs_small_load(struct ext2_node *n, uint64_t end, bool *usable);

@@ -16,7 +16,8 @@ error_t ram_fail_remove;
 const struct diskfs_ops *diskfs_ops;
 struct diskfs_node *diskfs_root;
 fsid_t diskfs_fsid = 7;
-bool diskfs_readonly, diskfs_noatime, diskfs_synchronous;
+bool diskfs_readonly, diskfs_synchronous, diskfs_nosuid, diskfs_noexec;
+enum diskfs_atime diskfs_atime;
 atomic_bool diskfs_frozen;
 
 void diskfs_warn(const char *format, ...)
@@ -31,6 +32,11 @@ void diskfs_warn(const char *format, ...)
 void diskfs_notice_dir(struct diskfs_node *dir, dir_changed_type_t change, const char *name, size_t length)
 {
     (void) dir, (void) change, (void) name, (void) length;
+}
+
+void diskfs_place_moved(struct diskfs_node *node, ino_t dir, const char *name, size_t length)
+{
+    (void) node, (void) dir, (void) name, (void) length;
 }
 
 void fshelp_transbox_init(struct fshelp_transbox *box) { memset(box, 0, sizeof *box); }

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fstest: what only the Hurd's files have: translators that come, go, die and are listed; where a file lies; writers whose memory never comes. */
+
+#include "fstest.h"
+
+#include <fcntl.h>
+#include <hurd.h>
+#include <hurd/fs.h>
+#include <hurd/fsys.h>
+#include <hurd/io.h>
+#include <mach/memory_object.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- fsys_get_children ----------------------------------------------------------------------- */
+
+/* True if the root file system lists PATH, and the port with it answers. */
+static bool child_listed(const char *path)
+{
+    static char room[2048];
+    mach_port_t port_room[512], *ports = port_room;
+    char *names = room;
+    mach_msg_type_number_t length = sizeof room, count = 512;
+    file_t root = file_name_lookup("/", 0, 0);
+    fsys_t control = MACH_PORT_NULL;
+    bool found = false;
+    error_t err = file_getcontrol(root, &control);
+    if (!err)
+        err = fsys_get_children(control, &names, &length, &ports, &count);
+    CHECK(err == 0);
+    const char *name = names;
+    for (unsigned int i = 0; !err && i < count && name < names + length; i++, name += strlen(name) + 1) {
+        string_t source;
+        if (strcmp(name, path) == 0)
+            found = fsys_get_source(ports[i], source) != MACH_SEND_INVALID_DEST;
+        mach_port_deallocate(mach_task_self(), ports[i]);
+    }
+    mach_port_deallocate(mach_task_self(), control);
+    mach_port_deallocate(mach_task_self(), root);
+    return found;
+}
+
+static void children(void)
+{
+    CHECK(shell("settrans -a -c one /hurd/null && mkdir -p deep/er && settrans -a -c deep/er/two /hurd/null") == 0);
+    CHECK(child_listed("tmp/fstest/one") && child_listed("tmp/fstest/deep/er/two") && child_listed("servers/exec"));
+    CHECK(rename("deep/er", "moved") == 0 && rename("one", "moved/uno") == 0);
+    CHECK(child_listed("tmp/fstest/moved/two") && child_listed("tmp/fstest/moved/uno") && !child_listed("tmp/fstest/one"));
+    CHECK(shell("settrans -a moved/two && settrans -a moved/uno") == 0);
+    CHECK(!child_listed("tmp/fstest/moved/two") && !child_listed("tmp/fstest/moved/uno"));
+    CHECK(shell("rm -r deep moved") == 0);
+}
+
+/* ---- translators that go ---------------------------------------------------------------------------- */
+
+static bool is_active(file_t node)
+{
+    io_statbuf_t st;
+    return io_stat(node, &st) == 0 && (st.st_mode & S_IATRANS);
+}
+
+/* Waits until the translator on NODE is gone: its death is told by a message. */
+static bool goes_away(file_t node)
+{
+    for (int i = 0; i < 250 && is_active(node); i++)
+        usleep(20000);
+    return !is_active(node);
+}
+
+/* Kills the process with the command line LINE. */
+static int kill_by_line(const char *line)
+{
+    char command[300];
+    snprintf(command, sizeof command, "ps -e -o pid,args | while read pid args; do case \"$args\" in '%s') kill -9 $pid;; esac; done", line);
+    return shell(command);
+}
+
+static void death(void)
+{
+    CHECK(shell("settrans -c zero /hurd/null --zero") == 0);
+    file_t node = file_name_lookup("zero", O_NOTRANS, 0);
+    CHECK(node != MACH_PORT_NULL && !is_active(node));
+    for (int i = 0; i < 3; i++) {
+        CHECK(shell("head -c 3 zero > out") == 0 && is_active(node));
+        CHECK(kill_by_line("/hurd/null --zero") == 0 && goes_away(node));
+    }
+    CHECK(shell("head -c 3 zero > out") == 0 && is_active(node));           /* and once more, by lookup */
+    mach_port_t control = MACH_PORT_NULL;
+    CHECK(file_get_translator_cntl(node, &control) == 0 && fsys_goaway(control, 0) == 0);
+    CHECK(goes_away(node) && file_get_translator_cntl(node, &control) == ENXIO);
+    mach_port_deallocate(mach_task_self(), node);
+    CHECK(shell("rm zero out") == 0);
+}
+
+/* What settrans can be asked for. */
+static void setting(void)
+{
+    CHECK(shell("settrans -c t /hurd/null") == 0 && shell("showtrans t > /dev/null") == 0);
+    CHECK(shell("settrans -x t /hurd/null --zero 2>/dev/null") != 0);                   /* exclusive: there is one */
+    CHECK(shell("cat t") == 0 && shell("settrans t /hurd/null --zero 2>/dev/null") != 0);     /* an active one is in the way */
+    CHECK(shell("settrans -k t /hurd/null --zero && test \"$(wc -c < t)\" -eq 0") == 0);      /* kept: the old one answers */
+    CHECK(shell("settrans -g t /hurd/null --zero && test \"$(head -c 4 t | wc -c)\" -eq 4") == 0);
+    CHECK(shell("settrans -a t /hurd/null && test \"$(wc -c < t)\" -eq 0") == 0);             /* active only: the passive one stays */
+    CHECK(shell("settrans -a t && test \"$(head -c 4 t | wc -c)\" -eq 4") == 0);
+    CHECK(shell("settrans -a -p -g t /hurd/null && test \"$(wc -c < t)\" -eq 0 && showtrans t > /dev/null") == 0);
+    int fd = open("t", O_RDONLY);
+    CHECK(fd >= 0 && shell("settrans -a t 2>/dev/null") != 0 && shell("settrans -a -f t") == 0);    /* in use: only by force */
+    close(fd);
+    CHECK(shell("settrans -g t && rm t") == 0);
+    /* The name goes: so does its translator, as soon as nobody uses it. */
+    CHECK(shell("settrans -a -c u /hurd/null --zero") == 0);
+    file_t node = file_name_lookup("u", O_NOTRANS, 0);
+    fd = open("u", O_RDONLY);
+    char byte = 1;
+    CHECK(fd >= 0 && unlink("u") == 0 && read(fd, &byte, 1) == 1 && byte == 0 && close(fd) == 0 && goes_away(node));
+    mach_port_deallocate(mach_task_self(), node);
+}
+
+/* ---- file_get_storage_info ---------------------------------------------------------------------------- */
+
+enum { KIND, FLAGS, BLOCK_SIZE, RUNS, NAME_LENGTH, MISC_LENGTH, FIELDS };
+
+static void storage(void)
+{
+    static char data[1 << 16], back[512];
+    int ints_room[64], *ints = ints_room;
+    loff_t runs_room[256], *runs = runs_room;
+    mach_port_t ports_room[16], *ports = ports_room;
+    char name_room[2048], *name = name_room;
+    mach_msg_type_number_t nports = 16, nints = 64, nruns = 256, length = sizeof name_room;
+
+    memset(data, 'S', sizeof data);
+    int fd = open("stored", O_CREAT | O_RDWR, 0644);
+    CHECK(write(fd, data, sizeof data) == sizeof data && pwrite(fd, data, sizeof data, 1 << 20) == sizeof data);
+    file_t file = getdport(fd);
+    CHECK(file_get_storage_info(file, &ports, &nports, &ints, &nints, &runs, &nruns, &name, &length) == 0);
+    CHECK(nints == FIELDS && ints[KIND] == STORAGE_DEVICE && ints[BLOCK_SIZE] >= 512 && nports == 1 && length == 4 && strcmp(name, "wd0") == 0);
+    CHECK(nruns == 2 * (unsigned int) ints[RUNS] && nruns >= 6);
+    loff_t total = 0;
+    bool hole = false;
+    for (unsigned int i = 0; i + 1 < nruns; i += 2) {
+        total += runs[i + 1];
+        hole |= runs[i] == -1;
+    }
+    CHECK(hole && total * ints[BLOCK_SIZE] == (1 << 20) + (1 << 16));
+    int disk = open("/dev/wd0", O_RDONLY);
+    CHECK(disk >= 0 && runs[0] > 0 && pread(disk, back, sizeof back, runs[0] * ints[BLOCK_SIZE]) == sizeof back);
+    CHECK(memcmp(back, data, sizeof back) == 0);
+    close(disk);
+    for (unsigned int i = 0; i < nports; i++)
+        mach_port_deallocate(mach_task_self(), ports[i]);
+    mach_port_deallocate(mach_task_self(), file);
+    CHECK(close(fd) == 0 && unlink("stored") == 0);
+}
+
+/* Others are told that it lies nowhere. */
+static int storage_as_user(const char *name_of_file)
+{
+    int ints_room[64], *ints = ints_room;
+    loff_t runs_room[256], *runs = runs_room;
+    mach_port_t ports_room[16], *ports = ports_room;
+    char name_room[2048], *name = name_room;
+    mach_msg_type_number_t nports = 16, nints = 64, nruns = 256, length = sizeof name_room;
+    file_t file = file_name_lookup(name_of_file, O_READ, 0);
+    error_t err = file_get_storage_info(file, &ports, &nports, &ints, &nints, &runs, &nruns, &name, &length);
+    return !err && ints[KIND] == STORAGE_OTHER && nports == 0 && nruns == 0 ? 0 : 1;
+}
+
+/* ---- a writer whose memory never comes ------------------------------------------------------------------- */
+
+enum { REGION = 1 << 20, INIT = 2200 };
+
+/* Answers that the object is ready, and nothing else. */
+static void *silent_pager(void *arg)
+{
+    mach_port_t *object = arg;
+    struct { mach_msg_header_t head; mach_msg_type_t type; mach_port_name_inlined_t control; char rest[512]; } question;
+    for (;;)
+        if (mach_msg(&question.head, MACH_RCV_MSG, 0, sizeof question, *object, 0, MACH_PORT_NULL) == 0 && question.head.msgh_id == INIT)
+            memory_object_ready(question.control.name, FALSE, MEMORY_OBJECT_COPY_DELAY);
+    return NULL;
+}
+
+/* Writes memory that nobody supplies to the open file FD. */
+static int write_silent(int fd, int ready)
+{
+    static mach_port_t object;
+    pthread_t thread;
+    vm_address_t memory = 0;
+    vm_size_t done;
+    error_t err = mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &object);
+    if (!err)
+        err = mach_port_insert_right(mach_task_self(), object, object, MACH_MSG_TYPE_MAKE_SEND);
+    if (!err)
+        err = pthread_create(&thread, NULL, silent_pager, &object);
+    if (!err)
+        err = vm_map(mach_task_self(), &memory, REGION, 0, TRUE, object, 0, TRUE, VM_PROT_READ | VM_PROT_WRITE, VM_PROT_READ | VM_PROT_WRITE,
+                     VM_INHERIT_NONE);
+    if (err || write(ready, "r", 1) != 1)
+        return 1;
+    return io_write(getdport(fd), (char *) memory, 1 << 16, -1, &done) == 0 ? 2 : 0;
+}
+
+static void hostile_writer(void)
+{
+    int ready[2], fd = open("target", O_CREAT | O_RDWR, 0644);
+    char text[8] = "";
+    CHECK(pipe(ready) == 0 && write(fd, "before", 6) == 6);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(write_silent(fd, ready[1]));
+    CHECK(read(ready[0], text, 1) == 1);
+    usleep(500000);
+    CHECK(waitpid(pid, NULL, WNOHANG) == 0);            /* he waits */
+    alarm(120);                                         /* if we do, too, that is the end of this test */
+    struct stat st;
+    CHECK(fstat(fd, &st) == 0 && st.st_size == 6 && pread(fd, text, 6, 0) == 6 && memcmp(text, "before", 6) == 0);
+    CHECK(write(fd, "after", 5) == 5);                  /* by the very same open */
+    CHECK(rename("target", "renamed") == 0 && holds("renamed", "beforeafter"));
+    put("neighbour", "x", 0644);
+    CHECK(unlink("neighbour") == 0 && truncate("renamed", 2) == 0 && holds("renamed", "be") && fsync(fd) == 0);
+    CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid);
+    CHECK(write(fd, "end", 3) == 3);
+    alarm(0);
+    CHECK(close(fd) == 0 && close(ready[0]) == 0 && close(ready[1]) == 0 && unlink("renamed") == 0);
+}
+
+void hurd_tests(void)
+{
+    SECTION(children());
+    SECTION(death());
+    SECTION(setting());
+    SECTION(storage());
+    put("visible", "x", 0644);
+    CHECK(in_child(1000, 100, storage_as_user, "visible") == 0 && unlink("visible") == 0);
+    SECTION(hostile_writer());
+}

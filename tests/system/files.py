@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Files and directories from inside (tests/inside/fstest): what POSIX and the Hurd say of names, modes, locks, holes, translators and the options of
+a second file system, which lies in a file."""
+
+import os
+
+from campaign import clean, wanted
+from image import OBJ, Image, tool
+from machine import Failure, Machine
+
+
+def test_semantics(folder):
+    second = os.path.join(folder, "second.img")
+    tool("mke2fs", "-q", "-t", "ext2", "-O", "^resize_inode", second, "8M")
+    image = Image(folder)
+    image.put(os.path.join(OBJ, "tests", "inside", "fstest"), "/fstest", 0o100755)
+    image.put(second, "/second.img")
+    with Machine(os.path.join(folder, "serial.log"), disk=image.path) as machine:
+        machine.prompt()
+        wanted(machine, "/fstest /second.img", 300)
+        machine.halt()
+    clean(image)
+    with open(second, "wb") as file:
+        file.write(image.get("/second.img"))
+    status, said = tool("e2fsck", "-fn", second, check=False)
+    if status:
+        raise Failure(f"e2fsck -fn of the second file system:\n{said}")
