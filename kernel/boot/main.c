@@ -65,6 +65,7 @@ void kernel_main(uint32_t magic, uint64_t information)
     machine_clock_init();
     apic_init();
     smp_start();
+    processors_init();
 
     /* 6. Threads run from here on; this one becomes the idle thread. */
     pageout_init();

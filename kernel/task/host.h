@@ -13,20 +13,24 @@ struct host {
     struct ipc_port *new_task;           /* register_new_task_notification: a send right */
 };
 
+/* A processor as its users see it: constant once processors_init has made it. */
 struct processor {
     struct ipc_port *self;
-    uint32_t number;
+    uint32_t number;       /* of the struct cpu */
 };
 
+/* There is one set, and it has all processors, tasks and threads. */
 struct processor_set {
     struct ipc_port *self, *name;
-    int max_priority;
+    int max_priority;      /* what processor_set_max_priority said */
+    int policies;          /* bits POLICY_…: what thread_policy may ask for */
 };
 
 extern struct host realhost;
-extern struct processor processors[1];
 extern struct processor_set default_set;
 
 void host_init(void);
+/* Ports for all processors that run, and the set; panics without memory for them. */
+void processors_init(void);
 
 #endif

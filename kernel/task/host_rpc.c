@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The host, processors, processor sets and time (mach_host.defs; Mach manual, "Host Interface", "Processor Sets"). */
+/* The host and time (mach_host.defs; Mach manual, "Host Interface"). */
 
 #include "../arch/x86_64/machine.h"
 #include "../device/device.h"
@@ -12,12 +12,8 @@
 
 #include <mach/host_info.h>
 #include <mach/machine.h>
-#include <mach/policy.h>
-#include <mach/processor_info.h>
 
 struct host realhost;
-struct processor processors[1];
-struct processor_set default_set;
 
 static uint64_t boot_micros;    /* wall clock at boot */
 static int64_t adjust_left;     /* microseconds that host_adjust_time has still to work in */
@@ -26,10 +22,7 @@ void host_init(void)
 {
     realhost.self = port_alloc_kernel(KOBJECT_HOST, &realhost);
     realhost.priv = port_alloc_kernel(KOBJECT_HOST_PRIV, &realhost);
-    processors[0].self = port_alloc_kernel(KOBJECT_PROCESSOR, &processors[0]);
-    default_set.self = port_alloc_kernel(KOBJECT_PSET, &default_set);
-    default_set.name = port_alloc_kernel(KOBJECT_PSET_NAME, &default_set);
-    if (!realhost.self || !realhost.priv || !processors[0].self || !default_set.self || !default_set.name)
+    if (!realhost.self || !realhost.priv)
         panic("no memory for the host's ports");
     boot_micros = machine_wall_clock() * 1000000;
 }
@@ -116,15 +109,16 @@ kern_return_t rpc_host_info(host_t host, int flavor, host_info_t out, mach_msg_t
         if (*count < HOST_BASIC_INFO_COUNT)
             return KERN_FAILURE;
         *(struct host_basic_info *)out = (struct host_basic_info){
-            .max_cpus = 1, .avail_cpus = 1, .memory_size = page_counts.total * PAGE_SIZE, .cpu_type = CPU_TYPE_X86_64,
+            .max_cpus = (integer_t)cpu_count, .avail_cpus = (integer_t)cpu_count, .memory_size = page_counts.total * PAGE_SIZE, .cpu_type = CPU_TYPE_X86_64,
             .cpu_subtype = CPU_SUBTYPE_AT386};
         *count = HOST_BASIC_INFO_COUNT;
         return KERN_SUCCESS;
     case HOST_PROCESSOR_SLOTS:
-        if (*count < 1)
+        if (*count < cpu_count)
             return KERN_INVALID_ARGUMENT;
-        out[0] = 0;
-        *count = 1;
+        for (uint32_t i = 0; i < cpu_count; i++)
+            out[i] = (integer_t)i;
+        *count = cpu_count;
         return KERN_SUCCESS;
     case HOST_SCHED_INFO:
         if (*count < HOST_SCHED_INFO_COUNT)
@@ -155,93 +149,4 @@ kern_return_t rpc_host_reboot(host_t host, int options)
     if (host == NULL)
         return KERN_INVALID_HOST;
     machine_halt(options);
-}
-
-/* ---- processors ------------------------------------------------------------------------------------- */
-
-static kern_return_t one_port(struct ipc_port *port, mach_port_t **list, mach_msg_type_number_t *count)
-{
-    *list = kalloc(sizeof **list);
-    if (*list == NULL)
-        return KERN_RESOURCE_SHORTAGE;
-    **list = (mach_port_t)port_make_send(port);
-    *count = 1;
-    return KERN_SUCCESS;
-}
-
-kern_return_t rpc_host_processors(host_t host, processor_array_t *list, mach_msg_type_number_t *count)
-{
-    return host ? one_port(processors[0].self, list, count) : KERN_INVALID_ARGUMENT;
-}
-
-kern_return_t rpc_host_processor_sets(host_t host, processor_set_name_array_t *list, mach_msg_type_number_t *count)
-{
-    return host ? one_port(default_set.name, list, count) : KERN_INVALID_ARGUMENT;
-}
-
-kern_return_t rpc_host_processor_set_priv(host_t host, processor_set_t name, processor_set_t *set)
-{
-    if (host == NULL || name == NULL)
-        return KERN_INVALID_ARGUMENT;
-    *set = &default_set;
-    return KERN_SUCCESS;
-}
-
-kern_return_t rpc_processor_set_default(host_t host, processor_set_t *set)
-{
-    *set = &default_set;
-    return host ? KERN_SUCCESS : KERN_INVALID_ARGUMENT;
-}
-
-kern_return_t rpc_processor_get_assignment(processor_t processor, processor_set_t *set)
-{
-    *set = &default_set;
-    return processor ? KERN_SUCCESS : KERN_INVALID_ARGUMENT;
-}
-
-kern_return_t rpc_processor_info(processor_t processor, int flavor, host_t *host, processor_info_t out, mach_msg_type_number_t *count)
-{
-    if (processor == NULL || flavor != PROCESSOR_BASIC_INFO)
-        return KERN_INVALID_ARGUMENT;
-    if (*count < PROCESSOR_BASIC_INFO_COUNT)
-        return KERN_FAILURE;
-    *(struct processor_basic_info *)out = (struct processor_basic_info){.cpu_type = CPU_TYPE_X86_64, .cpu_subtype = CPU_SUBTYPE_AT386,
-                                                                        .running = 1, .is_master = 1};
-    *count = PROCESSOR_BASIC_INFO_COUNT;
-    *host = &realhost;
-    return KERN_SUCCESS;
-}
-
-kern_return_t rpc_processor_set_info(processor_set_t set, int flavor, host_t *host, processor_set_info_t out, mach_msg_type_number_t *count)
-{
-    if (set == NULL)
-        return KERN_INVALID_ARGUMENT;
-    *host = &realhost;
-    switch (flavor) {
-    case PROCESSOR_SET_BASIC_INFO:
-        if (*count < PROCESSOR_SET_BASIC_INFO_COUNT)
-            return KERN_FAILURE;
-        *(struct processor_set_basic_info *)out = (struct processor_set_basic_info){
-            .processor_count = 1, .task_count = (integer_t)task_count, .thread_count = (integer_t)thread_count_all};
-        *count = PROCESSOR_SET_BASIC_INFO_COUNT;
-        return KERN_SUCCESS;
-    case PROCESSOR_SET_SCHED_INFO:
-        if (*count < PROCESSOR_SET_SCHED_INFO_COUNT)
-            return KERN_FAILURE;
-        *(struct processor_set_sched_info *)out =
-            (struct processor_set_sched_info){.policies = POLICY_TIMESHARE, .max_priority = set->max_priority};
-        *count = PROCESSOR_SET_SCHED_INFO_COUNT;
-        return KERN_SUCCESS;
-    default:
-        return KERN_INVALID_ARGUMENT;
-    }
-}
-
-kern_return_t rpc_processor_set_max_priority(processor_set_t set, int priority, boolean_t change_threads)
-{
-    (void)change_threads;
-    if (set == NULL || priority < 0 || priority >= PRIORITIES)
-        return KERN_INVALID_ARGUMENT;
-    set->max_priority = priority;
-    return KERN_SUCCESS;
 }

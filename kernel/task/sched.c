@@ -12,6 +12,8 @@
 #include "../vm/map.h"
 #include "task.h"
 
+#include <mach/policy.h>
+
 #define USAGE_STEP (HZ / 6)
 #define EVENT_BUCKETS 1024
 
@@ -40,7 +42,7 @@ static void priority_compute(struct thread *thread)
         return;
     }
     usage_age(thread);
-    int priority = thread->priority + (thread->policy ? 0 : (int)(thread->usage / USAGE_STEP));
+    int priority = thread->priority + (thread->fixed ? 0 : (int)(thread->usage / USAGE_STEP));
     thread->sched_priority = min(priority, PRIORITY_IDLE - 1);
 }
 
@@ -149,6 +151,13 @@ void sched_priority_changed(struct thread *thread)
         cpu_self()->ast |= AST_RESCHEDULE;
 }
 
+void sched_policy_set(struct thread *thread, int policy, int milliseconds)
+{
+    thread->fixed = policy == POLICY_FIXEDPRI;
+    thread->slice = thread->fixed ? min(max(milliseconds / (1000 / HZ), 1), HZ) : QUANTUM_TICKS;
+    sched_priority_changed(thread);
+}
+
 /* ---- switching ------------------------------------------------------------------------- */
 
 static void reap(void)
@@ -189,7 +198,7 @@ static void switch_to(struct thread *next)
     user_state_switch(cpu, next);
     if (next->float_area && thread_held(next))
         cpu->ast |= AST_HALT;
-    next->quantum = QUANTUM_TICKS;
+    next->quantum = next->slice;
     if (unlikely(prev->settle_wanted)) {
         prev->settle_wanted = false;
         thread_wakeup(&prev->settle_wanted);
@@ -397,7 +406,7 @@ void sched_tick(bool user)
     usage_age(thread);
     thread->usage++;
     if (--thread->quantum <= 0) {
-        thread->quantum = QUANTUM_TICKS;
+        thread->quantum = thread->slice;
         priority_compute(thread);
         if (best_priority() <= thread->sched_priority)
             cpu->ast |= AST_RESCHEDULE;

@@ -78,6 +78,8 @@ void sched_pause(void);
 void sched_spread(void);
 /* The thread's priority has changed. */
 void sched_priority_changed(struct thread *thread);
+/* Its policy: POLICY_TIMESHARE, or POLICY_FIXEDPRI with time slices of so many MILLISECONDS. */
+void sched_policy_set(struct thread *thread, int policy, int milliseconds);
 /* A clock tick on this processor, in user mode or not. */
 void sched_tick(bool user);
 /* Is there anybody on the run queue? */

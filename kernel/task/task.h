@@ -99,7 +99,8 @@ struct thread {
 
     /* Scheduling. */
     int priority, max_priority, sched_priority;
-    int policy;
+    bool fixed;                 /* its priority does not sink with use (POLICY_FIXEDPRI) */
+    int slice;                  /* ticks it runs before others of its priority do */
     uint32_t usage;             /* decayed ticks of processor time */
     uint64_t usage_stamp;       /* tick when `usage` was right */
     int quantum;                /* ticks left */

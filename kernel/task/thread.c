@@ -31,7 +31,7 @@ static struct thread *thread_alloc(void)
     struct thread *thread = cache_alloc(&thread_cache);
     if (thread == NULL)
         return NULL;
-    *thread = (struct thread){.refs = 1, .state = THREAD_STOPPED, .active = true, .created = clock_ticks};
+    *thread = (struct thread){.refs = 1, .state = THREAD_STOPPED, .active = true, .slice = QUANTUM_TICKS, .created = clock_ticks};
     list_init(&thread->task_link);
     list_init(&thread->run_link);
     list_init(&thread->wait_link);

@@ -110,7 +110,8 @@ kern_return_t rpc_thread_info(thread_t thread, int flavor, thread_info_t out, ma
         if (*count < THREAD_SCHED_INFO_COUNT)
             return KERN_INVALID_ARGUMENT;
         *(struct thread_sched_info *)out = (struct thread_sched_info){
-            .policy = thread->policy ? thread->policy : POLICY_TIMESHARE, .base_priority = thread->priority,
+            .policy = thread->fixed ? POLICY_FIXEDPRI : POLICY_TIMESHARE, .data = thread->fixed ? thread->slice * 1000 / HZ : 0,
+            .base_priority = thread->priority,
             .max_priority = thread->max_priority, .cur_priority = thread->sched_priority, .depressed = thread->depressed,
             .depress_priority = thread->depressed ? thread->priority : -1};
         *count = THREAD_SCHED_INFO_COUNT;
@@ -212,13 +213,13 @@ kern_return_t rpc_thread_max_priority(thread_t thread, processor_set_t set, int 
     return KERN_SUCCESS;
 }
 
-kern_return_t rpc_thread_policy(thread_t thread, int policy, int data)
+kern_return_t rpc_thread_policy(thread_t thread, int policy, int milliseconds)
 {
-    (void)data;
     if (thread == NULL || invalid_policy(policy))
         return KERN_INVALID_ARGUMENT;
-    if (policy != POLICY_TIMESHARE)
-        return KERN_FAILURE; /* the default set allows timesharing only */
+    if (!(default_set.policies & policy))
+        return KERN_FAILURE;
+    sched_policy_set(thread, policy, milliseconds);
     return KERN_SUCCESS;
 }
 
@@ -241,18 +242,6 @@ static kern_return_t depress_abort(struct thread *thread)
 kern_return_t rpc_thread_depress_abort(thread_t thread)
 {
     return thread ? depress_abort(thread) : KERN_INVALID_ARGUMENT;
-}
-
-kern_return_t rpc_thread_get_assignment(thread_t thread, processor_set_t *set)
-{
-    *set = &default_set;
-    return thread ? KERN_SUCCESS : KERN_INVALID_ARGUMENT;
-}
-
-kern_return_t rpc_task_get_assignment(task_t task, processor_set_t *set)
-{
-    *set = &default_set;
-    return task ? KERN_SUCCESS : KERN_INVALID_ARGUMENT;
 }
 
 /* ---- traps --------------------------------------------------------------------------------------- */

@@ -117,11 +117,12 @@ static void helper_main(void *call_at, void *done)
 {
     struct helper_call call = *(struct helper_call *)call_at;
     call.entry(call.argument);
+    mach_port_t own = mig_get_reply_port(); /* now: who joins may end this thread at any moment after the message */
     mach_msg_header_t header = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MAKE_SEND, 0), .msgh_size = sizeof header,
                                 .msgh_remote_port = (mach_port_t)(uintptr_t)done};
     mach_msg(&header, MACH_SEND_MSG, sizeof header, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
     for (;;)
-        mach_msg(&header, MACH_RCV_MSG, 0, sizeof header, mig_get_reply_port(), 0, MACH_PORT_NULL);
+        mach_msg(&header, MACH_RCV_MSG, 0, sizeof header, own, 0, MACH_PORT_NULL);
 }
 
 void helper_start(struct helper *helper, void (*entry)(void *), void *argument)
