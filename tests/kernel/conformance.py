@@ -152,15 +152,20 @@ def problem_of(name, kind, ours, theirs):
 lock = threading.Lock()
 
 
+# What is compared: our kernel with one processor and with two, each with GNU Mach, which has one.
+BOOTS = {"gnumach": ("gnumach", ()), "quadrille": ("quadrille", ()), "quadrille on two processors": ("quadrille", ("-smp", "2"))}
+
+
 @functools.cache
-def both():
+def all_boots():
     results = {}
-    threads = [threading.Thread(target=lambda kernel=kernel: results.update({kernel: transcript(kernel)})) for kernel in KERNELS]
+    threads = [threading.Thread(target=lambda name=name, kernel=kernel, qemu=qemu: results.update({name: transcript(kernel, qemu=qemu)}))
+               for name, (kernel, qemu) in BOOTS.items()]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return results["quadrille"], results["gnumach"]
+    return results
 
 
 @functools.cache
@@ -172,9 +177,12 @@ def documented():
 def subject_test(subject, cases):
     def run(_folder):
         with lock:
-            ours, theirs = both()
+            results = all_boots()
         names = {f"{subject}/{name}": kind for name, kind in cases.items()}
-        problems = [problem_of(name, kind, ours.get(name), theirs.get(name)) for name, kind in names.items()]
+        problems = []
+        for boot in list(BOOTS)[1:]:
+            found = [problem_of(name, kind, results[boot].get(name), results["gnumach"].get(name)) for name, kind in names.items()]
+            problems += [f"({boot}) {problem}" for problem in found if problem]
         problems += [f"{name} differs on purpose, but docs/kernel.md does not say why" for name, kind in names.items()
                      if kind != "both" and name not in documented()]
         problems = [problem for problem in problems if problem]
