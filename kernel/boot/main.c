@@ -12,6 +12,7 @@
 #include "../task/host.h"
 #include "../task/sched.h"
 #include "../task/task.h"
+#include "../trace/debugger.h"
 #include "../vm/map.h"
 #include "../vm/pageout.h"
 #include "bootstrap.h"
@@ -19,6 +20,17 @@
 #include "script.h"
 
 extern char image_end[];
+
+/* Is WORD one of the kernel's line? */
+static bool command_line_has(const char *word)
+{
+    size_t length = strlen(word);
+    const char *line = boot_info.command_line;
+    for (const char *at = line; (at = strchr(at, word[0])); at++)
+        if ((at == line || at[-1] == ' ') && strncmp(at, word, length) == 0 && (at[length] == ' ' || at[length] == 0))
+            return true;
+    return false;
+}
 
 /* Without a screen that shows text there is only the serial line. */
 static bool serial_wanted(void)
@@ -39,6 +51,7 @@ void kernel_main(uint32_t magic, uint64_t information)
     page_bootstrap_reserve(0x100000, (uint64_t)image_end - IMAGE_BASE);
     multiboot_parse(magic, information, &boot_info);
     console_init(serial_wanted());
+    debugger_enabled = command_line_has("kdb");
     kprintf("%s\n", machine_version);
     cpu_identify();
 

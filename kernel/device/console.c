@@ -1,88 +1,55 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The serial line (16550, 115200 8n1) and the PC's screen (VGA text mode) and keyboard (8042, scan code set 1).
+/* The console: on the serial line, or on the screen with the keyboard (8042), and the kernel's log.
 
-   Output waits for room in the transmitter's FIFO; a real UART takes 16 characters at once, so a wait is short.  Input comes by
-   interrupt into a ring; what does not fit is lost, as on any terminal line. */
+   Input comes by interrupt into a ring; what does not fit is lost, as on any terminal line.  Lock: the kernel lock. */
 
 #include "console.h"
 
 #include "../arch/x86_64/cpu.h"
+#include "../arch/x86_64/machine.h"
 #include "../arch/x86_64/pmap.h"
+#include "../task/sched.h"
+#include "../trace/debugger.h"
 #include "interrupt.h"
+#include "keyboard.h"
+#include "screen.h"
+#include "serial.h"
 
-#define UART 0x3f8
-#define UART_LINE 4
 #define KEYBOARD_LINE 1
-#define SCREEN 0xb8000
-#define COLUMNS 80
-#define ROWS 25
+#define KEYBOARD_STATUS 0x64
+#define KEYBOARD_DATA 0x60
+#define STATUS_FULL 0x01
+#define STATUS_MOUSE 0x20 /* what is in the buffer is the mouse's */
+#define VGA_INDEX 0x3d4
+#define VGA_CELLS 0xb8000
 #define LOG_SIZE 65536
 #define INPUT_SIZE 1024
+#define ATTENTION 0x1d /* Ctrl-], three times: the debugger */
+#define ATTENTIONS 3
 
 static bool use_serial = true;
-static unsigned int column, row;
+static struct screen screen;
+static struct keyboard keyboard;
 static char log_ring[LOG_SIZE];
 static size_t log_end;              /* characters ever logged */
 static char input[INPUT_SIZE];
 static size_t input_first, input_last;
-static bool shift, control;
+static unsigned int attentions;     /* in a row */
 void (*console_input_arrived)(void);
 
 /* ---- output -------------------------------------------------------------------------- */
 
-static void serial_put(char c)
+static void cursor_show(void)
 {
-    while (!(in8(UART + 5) & 0x20))
-        cpu_pause();
-    out8(UART, (uint8_t)c);
-}
-
-static void screen_scroll(void)
-{
-    uint16_t *screen = phys_to_virt(SCREEN);
-    memmove(screen, screen + COLUMNS, (ROWS - 1) * COLUMNS * sizeof *screen);
-    for (unsigned int i = 0; i < COLUMNS; i++)
-        screen[(ROWS - 1) * COLUMNS + i] = 0x0700 | ' ';
-    row = ROWS - 1;
-}
-
-static void screen_cursor(void)
-{
-    unsigned int at = row * COLUMNS + column;
-    out8(0x3d4, 14);
-    out8(0x3d5, (uint8_t)(at >> 8));
-    out8(0x3d4, 15);
-    out8(0x3d5, (uint8_t)at);
-}
-
-static void screen_put(char c)
-{
-    uint16_t *screen = phys_to_virt(SCREEN);
-    switch (c) {
-    case '\n':
-        row++;
-        break;
-    case '\r':
-        column = 0;
-        break;
-    case '\b':
-        column -= column > 0;
-        break;
-    case '\t':
-        column = (column + 8) & ~7u;
-        break;
-    case 7:
+    static unsigned int shown = ~0u;
+    unsigned int at = screen_cursor(&screen);
+    if (at == shown)
         return;
-    default:
-        screen[row * COLUMNS + column++] = (uint16_t)(0x0700 | (unsigned char)c);
-    }
-    if (column >= COLUMNS) {
-        column = 0;
-        row++;
-    }
-    if (row >= ROWS)
-        screen_scroll();
-    screen_cursor();
+    shown = at;
+    out8(VGA_INDEX, 14);
+    out8(VGA_INDEX + 1, (uint8_t)(at >> 8));
+    out8(VGA_INDEX, 15);
+    out8(VGA_INDEX + 1, (uint8_t)at);
 }
 
 static void put(char c)
@@ -90,7 +57,7 @@ static void put(char c)
     if (use_serial)
         serial_put(c);
     else
-        screen_put(c);
+        screen_put(&screen, c);
 }
 
 void console_put(char c)
@@ -99,12 +66,16 @@ void console_put(char c)
     if (c == '\n')
         put('\r');
     put(c);
+    if (!use_serial)
+        cursor_show();
 }
 
 void console_write(const char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++)
         put(text[i]);
+    if (!use_serial)
+        cursor_show();
 }
 
 size_t console_log_read(size_t from, char *to, size_t size)
@@ -117,10 +88,18 @@ size_t console_log_read(size_t from, char *to, size_t size)
 
 /* ---- input ------------------------------------------------------------------------------ */
 
-static void input_add(char c)
+/* False: it was the last of those that call the debugger. */
+static bool input_add(char c)
 {
+    attentions = c == ATTENTION ? attentions + 1 : 0;
+    if (debugger_enabled && attentions == ATTENTIONS) {
+        attentions = 0;
+        input_last -= min(input_last - input_first, (size_t)ATTENTIONS - 1);
+        return false;
+    }
     if (input_last - input_first < INPUT_SIZE)
         input[input_last++ % INPUT_SIZE] = c;
+    return true;
 }
 
 size_t console_input_read(char *to, size_t size)
@@ -131,59 +110,82 @@ size_t console_input_read(char *to, size_t size)
     return count;
 }
 
+/* The characters of the next key of the keyboard's, into TO; -1: none has come. */
+static int keyboard_get(char *to)
+{
+    bool reboot = false;
+    uint8_t status = in8(KEYBOARD_STATUS);
+    if (status == 0xff || !(status & STATUS_FULL))
+        return -1;
+    uint8_t code = in8(KEYBOARD_DATA);
+    if (status & STATUS_MOUSE)
+        return 0;
+    int count = (int)keyboard_take(&keyboard, code, to, &reboot);
+    if (reboot)
+        machine_halt(0);
+    return count;
+}
+
+static void arrived(bool debugger)
+{
+    if (console_input_arrived)
+        console_input_arrived();
+    if (debugger)
+        debugger_enter("called from the console");
+}
+
 static void serial_interrupt(bool user)
 {
     (void)user;
-    while (in8(UART + 5) & 1)
-        input_add((char)in8(UART));
-    if (console_input_arrived)
-        console_input_arrived();
-}
-
-static void key_taken(uint8_t code)
-{
-    static const char plain[] = "\0\0331234567890-=\177\tqwertyuiop[]\r\0asdfghjkl;'`\0\\zxcvbnm,./\0*\0 ";
-    static const char shifted[] = "\0\033!@#$%^&*()_+\177\tQWERTYUIOP{}\r\0ASDFGHJKL:\"~\0|ZXCVBNM<>?\0*\0 ";
-    bool released = code & 0x80;
-    code &= 0x7f;
-    if (code == 0x2a || code == 0x36)
-        shift = !released;
-    else if (code == 0x1d)
-        control = !released;
-    else if (!released && code < sizeof plain - 1) {
-        char c = shift ? shifted[code] : plain[code];
-        if (c)
-            input_add(control ? c & 0x1f : c);
-    }
+    bool debugger = false;
+    for (int c; (c = serial_get()) != SERIAL_NONE;)
+        debugger |= c == SERIAL_BREAK ? debugger_enabled : !input_add((char)c);
+    arrived(debugger);
 }
 
 static void keyboard_interrupt(bool user)
 {
     (void)user;
-    while (in8(0x64) & 1)
-        key_taken(in8(0x60));
-    if (console_input_arrived)
-        console_input_arrived();
+    bool debugger = false;
+    char text[KEYBOARD_MAX];
+    for (int count; (count = keyboard_get(text)) >= 0;)
+        for (int i = 0; i < count; i++)
+            debugger |= !input_add(text[i]);
+    arrived(debugger);
+}
+
+int console_poll(void)
+{
+    static char text[KEYBOARD_MAX];
+    static int at, count;
+    if (use_serial) {
+        int c = serial_get();
+        return c < 0 ? -1 : c;
+    }
+    if (at >= count) {
+        at = 0;
+        count = keyboard_get(text);
+    }
+    return at < count ? (unsigned char)text[at++] : -1;
 }
 
 void console_init(bool serial)
 {
     use_serial = serial;
-    out8(UART + 1, 0);
-    out8(UART + 3, 0x80); /* divisor 1: 115200 */
-    out8(UART + 0, 1);
-    out8(UART + 1, 0);
-    out8(UART + 3, 0x03);
-    out8(UART + 2, 0xc7);
-    out8(UART + 4, 0x0b);
+    serial_init();
+    if (!serial)
+        screen_init(&screen, phys_to_virt(VGA_CELLS));
 }
 
 void console_start(void)
 {
     if (use_serial) {
-        interrupt_attach(UART_LINE, serial_interrupt);
-        out8(UART + 1, 0x01);
+        interrupt_attach(SERIAL_LINE, serial_interrupt);
+        serial_interrupts_enable();
     } else {
+        char text[KEYBOARD_MAX];
+        while (keyboard_get(text) >= 0) /* what was typed at the boot loader */
+            ;
         interrupt_attach(KEYBOARD_LINE, keyboard_interrupt);
     }
 }

@@ -18,6 +18,9 @@ void console_write(const char *text, size_t size);
 /* Waits for a key, for $(prompt-task-resume). */
 void console_wait_key(void);
 
+/* The next character from the keyboard or line itself, without interrupts, for the debugger; -1: none has come. */
+int console_poll(void);
+
 /* What the kernel has said: copies up to SIZE characters from position FROM on; gives how many. */
 size_t console_log_read(size_t from, char *to, size_t size);
 

@@ -1,211 +1,62 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The kernel's devices and their protocol (device/device.defs).  Each has one port that all who open it share. */
+/* The kernel's devices and their protocol (device/device.defs).  Each has one port that all who open it share; one whose operations have `open` makes
+   a device of its own for each. */
 
 #include "device.h"
 
-#include "../arch/x86_64/machine.h"
 #include "../ipc/ipc.h"
-#include "../task/task.h"
 #include "../vm/map.h"
 #include "../vm/proxy.h"
 #include "console.h"
 #include "device_S.h"
 #include "device_reply_U.h"
 #include "interrupt.h"
+#include "msi.h"
 
-#include <device/tty_status.h>
 #include <mach/mig_errors.h>
-
-#define SECTOR 512
 
 struct ipc_port *device_master;
 static struct list devices = LIST_INIT(devices);
-static struct mapped_time_value *time_page;
-
-/* ---- console and kmsg ------------------------------------------------------------------- */
-
-static kern_return_t console_read(struct device *device, uint64_t record, char *to, uint32_t size, uint32_t *count)
-{
-    (void)device, (void)record;
-    *count = (uint32_t)console_input_read(to, size);
-    return D_SUCCESS;
-}
-
-static kern_return_t console_device_write(struct device *device, uint64_t record, const char *from, uint32_t size)
-{
-    (void)device, (void)record;
-    console_write(from, size);
-    return D_SUCCESS;
-}
-
-static kern_return_t console_get_status(struct device *device, dev_flavor_t flavor, dev_status_t status, mach_msg_type_number_t *count)
-{
-    (void)device;
-    if (flavor != TTY_STATUS)
-        return D_INVALID_OPERATION;
-    if (*count < TTY_STATUS_COUNT)
-        return D_INVALID_SIZE;
-    *(struct tty_status *)status = (struct tty_status){.tt_ispeed = B115200, .tt_ospeed = B115200};
-    *count = TTY_STATUS_COUNT;
-    return D_SUCCESS;
-}
-
-static kern_return_t console_set_status(struct device *device, dev_flavor_t flavor, const dev_status_t status, mach_msg_type_number_t count)
-{
-    /* Speeds and modes are the terminal server's business; the line is always raw. */
-    (void)device, (void)flavor, (void)status, (void)count;
-    return D_SUCCESS;
-}
-
-static kern_return_t kmsg_read(struct device *device, uint64_t record, char *to, uint32_t size, uint32_t *count)
-{
-    (void)device;
-    *count = (uint32_t)console_log_read(record, to, size);
-    return D_SUCCESS;
-}
-
-/* ---- time and mem ----------------------------------------------------------------------------- */
-
-void device_time_update(void)
-{
-    struct mapped_time_value *mapped = time_page;
-    if (mapped == NULL)
-        return;
-    uint64_t up = machine_uptime_micros(), now = host_boot_micros() + up;
-    /* Readers take the check last: it is written first. */
-    mapped->check_seconds = (integer_t)(now / 1000000);
-    mapped->check_seconds64 = (int64_t)(now / 1000000);
-    mapped->check_upseconds64 = (int64_t)(up / 1000000);
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    mapped->microseconds = (integer_t)(now % 1000000);
-    mapped->time_value.nanoseconds = (int64_t)(now % 1000000 * 1000);
-    mapped->uptime_value.nanoseconds = (int64_t)(up % 1000000 * 1000);
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    mapped->seconds = (integer_t)(now / 1000000);
-    mapped->time_value.seconds = (int64_t)(now / 1000000);
-    mapped->uptime_value.seconds = (int64_t)(up / 1000000);
-}
-
-static struct vm_object *time_map(struct device *device, vm_prot_t protection, uint64_t offset, uint64_t size)
-{
-    (void)device;
-    if ((protection & VM_PROT_WRITE) || offset || size > PAGE_SIZE)
-        return NULL;
-    return object_create_physical(virt_to_phys(time_page), PAGE_SIZE, false);
-}
-
-static struct vm_object *mem_map(struct device *device, vm_prot_t protection, uint64_t offset, uint64_t size)
-{
-    (void)device, (void)protection;
-    if (offset % PAGE_SIZE || offset + size < offset)
-        return NULL;
-    /* Memory that the allocator gives away is not for mapping; the first MiB (firmware tables) is read by drivers. */
-    for (uint64_t at = max(offset, 1ul << 20); at < min(offset + size, page_limit); at += PAGE_SIZE)
-        if (page_of_physical(at)->managed)
-            return NULL;
-    return object_create_physical(offset, align_up(size, PAGE_SIZE), offset >= 1ul << 20);
-}
-
-/* ---- RAM disks ----------------------------------------------------------------------------------- */
-
-static kern_return_t ramdisk_read(struct device *device, uint64_t record, char *to, uint32_t size, uint32_t *count)
-{
-    uint64_t at = record * SECTOR;
-    if (record > device->size / SECTOR)
-        return D_INVALID_RECNUM;
-    *count = (uint32_t)min((uint64_t)size, device->size - at);
-    memcpy(to, (char *)device->data + at, *count);
-    return D_SUCCESS;
-}
-
-static kern_return_t ramdisk_write(struct device *device, uint64_t record, const char *from, uint32_t size)
-{
-    uint64_t at = record * SECTOR;
-    if (record > device->size / SECTOR || size > device->size - at)
-        return D_INVALID_RECNUM;
-    memcpy((char *)device->data + at, from, size);
-    return D_SUCCESS;
-}
-
-static struct vm_object *ramdisk_map(struct device *device, vm_prot_t protection, uint64_t offset, uint64_t size)
-{
-    (void)protection;
-    uint64_t start = virt_to_phys(device->data) + offset;
-    if (start % PAGE_SIZE || offset > device->size || size > device->size - offset || align_down(size, PAGE_SIZE) == 0)
-        return NULL;
-    return object_create_physical(start, align_down(size, PAGE_SIZE), false);
-}
-
-static kern_return_t ramdisk_get_status(struct device *device, dev_flavor_t flavor, dev_status_t status, mach_msg_type_number_t *count)
-{
-    if (*count < 2)
-        return D_INVALID_SIZE;
-    if (flavor == DEV_GET_SIZE)
-        status[DEV_GET_SIZE_DEVICE_SIZE] = (int)device->size;
-    else if (flavor == DEV_GET_RECORDS)
-        status[DEV_GET_RECORDS_DEVICE_RECORDS] = (int)(device->size / SECTOR);
-    else
-        return D_INVALID_OPERATION;
-    status[1] = SECTOR;
-    *count = 2;
-    return D_SUCCESS;
-}
 
 /* ---- the table --------------------------------------------------------------------------------------- */
 
-static const struct device_ops console_ops = {.read = console_read, .write = console_device_write, .get_status = console_get_status,
-                                              .set_status = console_set_status, .waits = true};
-static const struct device_ops kmsg_ops = {.read = kmsg_read};
-static const struct device_ops time_ops = {.map = time_map};
-static const struct device_ops mem_ops = {.map = mem_map};
-static const struct device_ops irq_ops = {NULL};
-static const struct device_ops ramdisk_ops = {.read = ramdisk_read, .write = ramdisk_write, .map = ramdisk_map,
-                                              .get_status = ramdisk_get_status};
-
-static struct device *device_add(const char *name, const struct device_ops *ops)
+bool device_instance_init(struct device *device, const char *name, const struct device_ops *ops)
 {
-    struct device *device = kalloc(sizeof *device);
-    struct ipc_port *port = device ? port_alloc_kernel(KOBJECT_DEVICE, device) : NULL;
+    struct ipc_port *port = port_alloc_kernel(KOBJECT_DEVICE, device);
     if (port == NULL)
-        panic("no memory for the device %s", name);
+        return false;
     *device = (struct device){.name = name, .ops = ops, .port = port};
     list_init(&device->readers);
+    port->kernel_no_senders = ops->end != NULL;
+    return true;
+}
+
+struct device *device_add(const char *name, const struct device_ops *ops)
+{
+    struct device *device = kalloc(sizeof *device);
+    if (device == NULL || !device_instance_init(device, name, ops))
+        panic("no memory for the device %s", name);
+    device->port->kernel_no_senders = false;
     list_append(&devices, &device->link);
     return device;
 }
 
-static struct device *console_device;
 static void readers_serve(void);
 
 void device_init(void)
 {
     device_master = port_alloc_kernel(KOBJECT_DEVICE_MASTER, &device_master);
-    struct page *page = page_alloc(0, UINT64_MAX);
-    if (device_master == NULL || page == NULL)
+    if (device_master == NULL)
         panic("no memory for the devices");
-    time_page = page_address(page);
-    memset(time_page, 0, PAGE_SIZE);
-    console_device = device_add("console", &console_ops);
+    device_time_init();
+    device_add("console", &console_ops);
     device_add("com0", &console_ops);
     device_add("kmsg", &kmsg_ops);
     device_add("time", &time_ops);
     device_add("mem", &mem_ops);
     device_add("irq", &irq_ops);
+    device_add("msi", &msi_ops);
     console_input_arrived = readers_serve;
-    device_time_update();
-}
-
-unsigned int device_ramdisk_add(void *data, uint64_t size)
-{
-    static unsigned int count;
-    char *name = kalloc(8);
-    if (name == NULL)
-        panic("no memory for a RAM disk's name");
-    ksnprintf(name, 8, "rd%u", count);
-    struct device *device = device_add(name, &ramdisk_ops);
-    device->data = data;
-    device->size = align_down(size, (uint64_t)SECTOR);
-    return count++;
 }
 
 device_t dev_port_lookup(ipc_port_t port)
@@ -225,20 +76,40 @@ void device_deallocate(device_t device)
 
 /* ---- the protocol --------------------------------------------------------------------------------------- */
 
+/* By its whole name; or, as GNU Mach does, by its name with a unit's number behind it, of which it has one only. */
+static struct device *device_lookup(const char *name, size_t room)
+{
+    size_t length = 0, letters = 0;
+    while (length < room && name[length]) {
+        length++;
+        if (name[length - 1] < '0' || name[length - 1] > '9')
+            letters = length;
+    }
+    struct device *unit = NULL;
+    list_for_each(link, &devices) {
+        struct device *candidate = list_entry(link, struct device, link);
+        size_t size = strlen(candidate->name);
+        if (size == length && memcmp(candidate->name, name, size) == 0)
+            return candidate;
+        if (size == letters && memcmp(candidate->name, name, size) == 0)
+            unit = candidate;
+    }
+    return unit;
+}
+
 kern_return_t ds_device_open(ipc_port_t master, ipc_port_t reply, mach_msg_type_name_t reply_type, dev_mode_t mode, const_dev_name_t name,
                              device_t *device)
 {
     (void)reply, (void)reply_type, (void)mode;
     if (port_kobject(master, KOBJECT_DEVICE_MASTER) == NULL)
         return D_INVALID_OPERATION;
-    list_for_each(link, &devices) {
-        struct device *candidate = list_entry(link, struct device, link);
-        if (strncmp(candidate->name, name, sizeof(dev_name_t)) == 0) {
-            *device = candidate;
-            return D_SUCCESS;
-        }
-    }
-    return D_NO_SUCH_DEVICE;
+    struct device *found = device_lookup(name, sizeof(dev_name_t));
+    if (found == NULL)
+        return D_NO_SUCH_DEVICE;
+    if (found->ops->open)
+        return found->ops->open(found, device);
+    *device = found;
+    return D_SUCCESS;
 }
 
 kern_return_t ds_device_open_new(ipc_port_t master, ipc_port_t reply, mach_msg_type_name_t reply_type, dev_mode_t mode, const_dev_name_t name,
@@ -269,7 +140,7 @@ kern_return_t ds_device_write(device_t device, ipc_port_t reply, mach_msg_type_n
     kern_return_t kr = D_SUCCESS;
     for (uint32_t done = 0; done < size && kr == D_SUCCESS; done += WRITE_CHUNK) {
         uint32_t part = min(size - done, WRITE_CHUNK);
-        kr = vm_copy_read(copy, done, buffer, part) ? device->ops->write(device, record + done / SECTOR, buffer, part) : D_NO_MEMORY;
+        kr = vm_copy_read(copy, done, buffer, part) ? device->ops->write(device, record + done / DEVICE_RECORD, buffer, part) : D_NO_MEMORY;
     }
     kfree(buffer, WRITE_CHUNK);
     if (kr)
@@ -292,11 +163,25 @@ kern_return_t ds_device_write_inband(device_t device, ipc_port_t reply, mach_msg
     return kr;
 }
 
+/* Forgets requests whose callers no longer wait, so that they neither gather nor take what others would read. */
+static void readers_forget_dead(struct device *device)
+{
+    list_for_each_safe(link, after, &device->readers) {
+        struct device_request *request = list_entry(link, struct device_request, link);
+        if (request->reply->active)
+            continue;
+        list_remove(link);
+        right_release(request->reply, request->reply_type);
+        kfree(request, sizeof *request);
+    }
+}
+
 /* Keeps the request until there is something to read. */
 static kern_return_t reader_add(struct device *device, ipc_port_t reply, mach_msg_type_name_t reply_type, uint32_t wanted, bool inband)
 {
     if (!IP_VALID(reply))
         return D_INVALID_OPERATION;
+    readers_forget_dead(device);
     struct device_request *request = kalloc(sizeof *request);
     if (request == NULL)
         return D_NO_MEMORY;
@@ -321,6 +206,8 @@ static void readers_serve(void)
 {
     list_for_each(device_link, &devices) {
         struct device *device = list_entry(device_link, struct device, link);
+        if (device->ops->waits)
+            readers_forget_dead(device);
         while (device->ops->waits && !list_empty(&device->readers)) {
             struct device_request *request = list_entry(device->readers.next, struct device_request, link);
             char data[IO_INBAND_MAX];
@@ -346,6 +233,8 @@ kern_return_t ds_device_read(device_t device, ipc_port_t reply, mach_msg_type_na
     if (wanted < 0)
         return D_INVALID_SIZE;
     uint32_t size = min((uint32_t)wanted, READ_MAX);
+    if (device->ops->copy)
+        return device->ops->copy(device, record, size, (struct vm_copy **)data, count);
     char *buffer = kalloc(max(size, 1u));
     if (buffer == NULL)
         return D_NO_MEMORY;
@@ -381,7 +270,9 @@ kern_return_t ds_device_map(device_t device, vm_prot_t protection, vm_offset_t o
     (void)unmap;
     if (device == NULL)
         return D_NO_SUCH_DEVICE;
-    if (device->ops->map == NULL || (protection & ~VM_PROT_ALL))
+    if (protection & ~VM_PROT_ALL)
+        return KERN_INVALID_ARGUMENT;
+    if (device->ops->map == NULL)
         return D_INVALID_OPERATION;
     struct vm_object *object = device->ops->map(device, protection, offset, size);
     if (object == NULL)
@@ -418,19 +309,18 @@ kern_return_t ds_device_set_filter(device_t device, ipc_port_t port, int priorit
 
 kern_return_t ds_device_intr_register(device_t device, int line, int flags, ipc_port_t port)
 {
-    (void)flags;
     if (device == NULL)
         return D_NO_SUCH_DEVICE;
-    return device->ops == &irq_ops ? interrupt_register((unsigned int)line, port) : D_INVALID_OPERATION;
+    return device->ops->intr_register ? device->ops->intr_register(device, line, flags, port) : D_INVALID_OPERATION;
 }
 
 kern_return_t ds_device_intr_ack(device_t device, ipc_port_t port)
 {
     if (device == NULL)
         return D_NO_SUCH_DEVICE;
-    if (device->ops != &irq_ops)
+    if (device->ops->intr_ack == NULL)
         return D_INVALID_OPERATION;
-    kern_return_t kr = interrupt_acknowledge(port);
+    kern_return_t kr = device->ops->intr_ack(device, port);
     if (kr == D_SUCCESS)
         port_release_send(port);
     return kr;
@@ -441,7 +331,13 @@ kern_return_t ds_device_intr_ack(device_t device, ipc_port_t port)
 void kobject_no_senders(struct ipc_port *port)
 {
     struct vm_object *object;
+    struct device *device;
     switch (port->kobject_type) {
+    case KOBJECT_DEVICE:
+        device = port->kobject;
+        port_destroy(port);
+        device->ops->end(device);
+        break;
     case KOBJECT_PAGER:
         object = port->kobject;
         port_destroy(port);

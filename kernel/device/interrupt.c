@@ -6,8 +6,11 @@
 
 #include "interrupt.h"
 
+#include "device.h"
+
 #include "../arch/x86_64/cpu.h"
 #include "../ipc/ipc.h"
+#include "msi.h"
 
 #include <device/device_types.h>
 #include <device/notify.h>
@@ -29,6 +32,7 @@ static struct {
     void (*handler)(bool user);
     struct list listeners;
     unsigned int pending;
+    uint64_t taken;
 } lines[INTERRUPT_LINES];
 
 static uint16_t mask = 0xffff;
@@ -92,13 +96,13 @@ static void listener_drop(unsigned int line, struct listener *listener)
     kfree(listener, sizeof *listener);
 }
 
-static void notification_send(struct ipc_port *port, unsigned int line)
+void interrupt_notify(struct ipc_port *port, int id)
 {
     device_intr_notification_t message = {
         .intr_header = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0), .msgh_size = align_up(sizeof message, 8ul),
                         .msgh_remote_port = (mach_port_t)port, .msgh_id = DEVICE_INTR_NOTIFY},
         .intr_type = {.msgt_name = MACH_MSG_TYPE_INTEGER_32, .msgt_size = 32, .msgt_number = 1, .msgt_inline = 1},
-        .id = (int)line};
+        .id = id};
     mach_msg_send_from_kernel(&message.intr_header, message.intr_header.msgh_size);
 }
 
@@ -114,7 +118,7 @@ static void listeners_tell(unsigned int line)
             listener->pending = true;
             lines[line].pending++;
         }
-        notification_send(listener->port, line);
+        interrupt_notify(listener->port, (int)line);
     }
     if (lines[line].pending == 0 && lines[line].handler == NULL)
         line_disable(line); /* nobody is there any more */
@@ -123,8 +127,11 @@ static void listeners_tell(unsigned int line)
 void interrupt_taken(unsigned int vector, bool user)
 {
     unsigned int line = vector - VECTOR_BASE;
+    if (vector >= MSI_VECTOR_FIRST && vector <= MSI_VECTOR_LAST)
+        msi_taken(vector);
     if (line >= INTERRUPT_LINES || spurious(line))
         return;
+    lines[line].taken++;
     if (!list_empty(&lines[line].listeners))
         line_disable(line);
     if (line >= 8)
@@ -136,8 +143,10 @@ void interrupt_taken(unsigned int vector, bool user)
         listeners_tell(line);
 }
 
-kern_return_t interrupt_register(unsigned int line, struct ipc_port *port)
+static kern_return_t irq_register(struct device *device, int id, int flags, struct ipc_port *port)
 {
+    (void)device, (void)flags;
+    unsigned int line = (unsigned int)id;
     if (line >= INTERRUPT_LINES || line == CASCADE_LINE || line == 0)
         return D_INVALID_OPERATION;
     if (!IP_VALID(port) || !port->active)
@@ -152,17 +161,37 @@ kern_return_t interrupt_register(unsigned int line, struct ipc_port *port)
     return D_SUCCESS;
 }
 
-kern_return_t interrupt_acknowledge(struct ipc_port *port)
+static kern_return_t irq_acknowledge(struct device *device, struct ipc_port *port)
 {
+    (void)device;
+    bool registered = false;
     for (unsigned int line = 0; line < INTERRUPT_LINES; line++)
         list_for_each(link, &lines[line].listeners) {
             struct listener *listener = list_entry(link, struct listener, link);
-            if (listener->port != port || !listener->pending)
+            if (listener->port != port)
+                continue;
+            registered = true;
+            if (!listener->pending)
                 continue;
             listener->pending = false;
             if (--lines[line].pending == 0)
                 line_enable(line);
             return D_SUCCESS;
         }
-    return D_INVALID_OPERATION;
+    return registered ? D_INVALID_OPERATION : KERN_INVALID_ARGUMENT;
+}
+
+const struct device_ops irq_ops = {.intr_register = irq_register, .intr_ack = irq_acknowledge};
+
+void interrupt_dump(void)
+{
+    for (unsigned int line = 0; line < INTERRUPT_LINES; line++) {
+        unsigned int listeners = 0;
+        list_for_each(link, &lines[line].listeners)
+            listeners++;
+        if (lines[line].taken || listeners || lines[line].handler)
+            kprintf("  line %u: %lu interrupts%s, %u drivers%s\n", line, lines[line].taken, lines[line].handler ? ", the kernel's" : "", listeners,
+                    lines[line].pending ? ", waits to be acknowledged" : "");
+    }
+    msi_dump();
 }

@@ -20,10 +20,13 @@ void interrupt_attach(unsigned int line, void (*handler)(bool user));
 /* An interrupt came on VECTOR. */
 void interrupt_taken(unsigned int vector, bool user);
 
-/* A driver wants a message to PORT (a send right, consumed on success) at each interrupt of LINE.  The line stays masked until all who
+/* Drivers in user space: the device "irq".  Each port that is registered for a line hears of each interrupt; the line stays masked until all who
    were told have acknowledged. */
-kern_return_t interrupt_register(unsigned int line, struct ipc_port *port);
-kern_return_t interrupt_acknowledge(struct ipc_port *port);
+
+/* Tells PORT (a send right, which stays) of interrupt ID. */
+void interrupt_notify(struct ipc_port *port, int id);
+/* For the debugger: who hears of interrupts, and how many came. */
+void interrupt_dump(void);
 
 /* Once a tick: the adjustment of the wall clock. */
 void host_tick(void);

@@ -9,10 +9,22 @@
 #include "interrupt.h"
 #include "mach_i386_S.h"
 
+/* PCI's configuration is reached in two steps, so two drivers at it would disturb each other: whoever has a right to these ports is the only one,
+   until nobody has the right any more. */
+#define PCI_FIRST 0xcf8
+#define PCI_LAST 0xcff
+
 struct io_perm {
     struct ipc_port *port;
     uint16_t from, to;
 };
+
+static bool pci_taken;
+
+static bool has_pci(uint16_t from, uint16_t to)
+{
+    return from <= PCI_LAST && to >= PCI_FIRST;
+}
 
 struct io_bitmap {
     uint32_t refs;
@@ -87,6 +99,8 @@ void io_perm_deallocate(io_perm_t io_perm)
 void io_perm_no_senders(struct ipc_port *port)
 {
     struct io_perm *io_perm = port->kobject;
+    if (has_pci(io_perm->from, io_perm->to))
+        pci_taken = false;
     port_destroy(port);
     kfree(io_perm, sizeof *io_perm);
 }
@@ -95,6 +109,8 @@ kern_return_t rpc_i386_io_perm_create(ipc_port_t master, io_port_t from, io_port
 {
     if (port_kobject(master, KOBJECT_DEVICE_MASTER) == NULL || from > to)
         return KERN_INVALID_ARGUMENT;
+    if (has_pci(from, to) && pci_taken)
+        return KERN_PROTECTION_FAILURE;
     struct io_perm *io_perm = kalloc(sizeof *io_perm);
     struct ipc_port *port = io_perm ? port_alloc_kernel(KOBJECT_IO_PERM, io_perm) : NULL;
     if (port == NULL) {
@@ -102,6 +118,7 @@ kern_return_t rpc_i386_io_perm_create(ipc_port_t master, io_port_t from, io_port
         return KERN_RESOURCE_SHORTAGE;
     }
     *io_perm = (struct io_perm){port, from, to};
+    pci_taken |= has_pci(from, to);
     port->kernel_no_senders = true;
     *result = io_perm;
     return KERN_SUCCESS;

@@ -54,11 +54,18 @@ static void thread_free(struct thread *thread)
     cache_free(&thread_cache, thread);
 }
 
-/* The thread begins at ENTRY with the stack TOP. */
-static void stack_prepare(struct thread *thread, uint64_t *top, void (*entry)(void))
+/* The first words of the stack: what cpu_switch_stack pops, and where it goes. */
+static void stack_prepare(struct thread *thread, uint64_t top, void (*entry)(void), uint64_t rbx, uint64_t r12)
 {
-    *--top = (uint64_t)entry;
-    thread->stack_pointer = (uint64_t)top;
+    uint64_t *stack = (uint64_t *)top;
+    *--stack = (uint64_t)entry;
+    *--stack = rbx;
+    *--stack = 0;   /* rbp */
+    *--stack = r12;
+    *--stack = 0;
+    *--stack = 0;
+    *--stack = 0;   /* r15 */
+    thread->stack_pointer = (uint64_t)stack;
 }
 
 kern_return_t thread_make(struct task *task, struct thread **result)
@@ -80,7 +87,7 @@ kern_return_t thread_make(struct task *task, struct thread **result)
     thread->self_right = port_make_send(thread->self);
     struct trap_frame *frame = thread_frame(thread);
     *frame = (struct trap_frame){.cs = SELECTOR_USER_CODE, .ss = SELECTOR_USER_DATA, .rflags = 0x202};
-    stack_prepare(thread, (uint64_t *)frame, thread_start_user);
+    stack_prepare(thread, (uint64_t)frame, thread_start_user, 0, 0);
     thread->task = task;
     task_ref(task);
     list_append(&task->threads, &thread->task_link);
@@ -102,10 +109,7 @@ struct thread *thread_make_kernel(const char *name, void (*start)(void *argument
     ksnprintf(thread->name, sizeof thread->name, "%s", name);
     thread->task = kernel_task;
     thread->priority = thread->max_priority = priority;
-    uint64_t *words = (uint64_t *)thread->stack_top - 2;
-    words[0] = (uint64_t)start;
-    words[1] = (uint64_t)argument;
-    stack_prepare(thread, words, thread_start_kernel);
+    stack_prepare(thread, thread->stack_top - 16, thread_start_kernel, (uint64_t)start, (uint64_t)argument);
     sched_enqueue(thread);
     return thread;
 }
@@ -152,7 +156,6 @@ void thread_continue(struct thread *thread)
 void thread_ast(struct thread *thread)
 {
     struct cpu *cpu = thread->cpu;
-    thread->attention = true;
     if (cpu == NULL || cpu->thread != thread)
         return; /* it looks for itself when it runs again */
     cpu->ast |= AST_HALT;
@@ -186,7 +189,7 @@ void thread_settle(struct thread *thread)
         if (thread->on_run_queue) {
             sched_yield_to(thread);
         } else {
-            thread->settle_wanted = thread->attention = true;
+            thread->settle_wanted = true;
             thread_sleep(&thread->settle_wanted, false);
         }
     }
@@ -281,7 +284,6 @@ void ast_taken(struct trap_frame *frame)
         thread->state = THREAD_STOPPED;
         thread_block();
     }
-    thread->attention = thread->aborted || thread->settle_wanted;
     if (ast & AST_RESCHEDULE)
         sched_yield();
     if (ast & AST_SPREAD)

@@ -5,6 +5,7 @@
 #include "../arch/x86_64/smp.h"
 #include "../base/base.h"
 #include "../task/task.h"
+#include "debugger.h"
 #include "symbols.h"
 
 _Noreturn void panic(const char *format, ...)
@@ -24,6 +25,9 @@ _Noreturn void panic(const char *format, ...)
         if (thread && thread->task)
             kprintf("  in task %s, thread %s\n", thread->task->name, thread->name);
         backtrace_print(__builtin_frame_address(0));
+        if (debugger_enabled)
+            for (;;)
+                debugger_enter("panic");
     }
     for (;;)
         __asm__ volatile("cli; hlt");

@@ -199,14 +199,16 @@ enum fault_result object_fault(struct vm_object *first, uint64_t first_offset, v
 
 /* ---- faults in a map ---------------------------------------------------------------------- */
 
-static kern_return_t physical_fault(struct vm_map *map, struct map_entry *entry, uint64_t address)
+static kern_return_t physical_fault(struct vm_map *map, struct map_entry *entry, uint64_t address, vm_prot_t access)
 {
     struct vm_object *object = entry->object;
     uint64_t offset = entry->offset + (address - entry->start);
+    vm_prot_t protection = object->physical_read_only ? entry->protection & ~VM_PROT_WRITE : entry->protection;
     if (offset >= object->size)
         return KERN_MEMORY_ERROR;
-    return pmap_enter(map->pmap, address, object->physical + offset, NULL, entry->protection, object->uncached) ? KERN_SUCCESS
-                                                                                                               : KERN_RESOURCE_SHORTAGE;
+    if (access & ~protection)
+        return KERN_PROTECTION_FAILURE;
+    return pmap_enter(map->pmap, address, object->physical + offset, NULL, protection, object->uncached) ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
 }
 
 /* The entry for ADDRESS, with an object that ACCESS can go to. */
@@ -255,7 +257,7 @@ kern_return_t vm_fault(struct vm_map *map, uint64_t address, vm_prot_t access, b
         if (kr)
             return kr;
         if (entry->object->is_physical)
-            return physical_fault(map, entry, address);
+            return physical_fault(map, entry, address, access);
         struct page *page;
         bool read_only;
         switch (object_fault(entry->object, entry->offset + (address - entry->start), access, interruptible, &page, &read_only)) {

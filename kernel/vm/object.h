@@ -43,6 +43,7 @@ struct vm_object {
     struct list cached_link;       /* in the list of objects nobody uses */
     uint64_t physical;             /* of a physical object */
     bool is_physical, uncached;
+    bool physical_read_only;       /* of a physical object: mappings may not be written, whatever their protection */
     bool internal;                 /* made by the kernel: temporary memory, also when the default pager has some of it */
     bool temporary;                /* contents need not be saved */
     bool alive;

@@ -17,7 +17,6 @@
 #include <mach/machine/exception.h>
 #include <mach/machine/trap.h>
 
-#define GENERAL_PROTECTION 13
 #define PAGE_FAULT 14
 #define PF_WRITE 2u
 
@@ -105,10 +104,6 @@ void trap_from_kernel(struct trap_frame *frame)
         return;
     }
     uint64_t go_on = fixup_find(frame->rip), address = read_cr2();
-    if (frame->vector == GENERAL_PROTECTION && go_on) {
-        frame->rip = go_on; /* an address that no user can have */
-        return;
-    }
     if (frame->vector == PAGE_FAULT && go_on && address < MAP_MAX) {
         /* The kernel reads or writes the user's memory: as if the user did. */
         if (current_thread()->no_faults || vm_fault(current_task()->map, address, fault_access(frame->error), false, true) != KERN_SUCCESS)

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The first serial line: a 16550 at 0x3f8, 115200 bits a second, 8 bits, no parity. */
+
+#ifndef DEVICE_SERIAL_H
+#define DEVICE_SERIAL_H
+
+#define SERIAL_LINE 4   /* its interrupt */
+#define SERIAL_NONE -1  /* nothing has come */
+#define SERIAL_BREAK -2 /* the line was broken off for a moment */
+
+void serial_init(void);
+/* Waits for room in the transmitter's FIFO, which takes 16 characters at once. */
+void serial_put(char c);
+/* The next character that has come, or SERIAL_NONE or SERIAL_BREAK. */
+int serial_get(void);
+/* From now on it interrupts when something comes. */
+void serial_interrupts_enable(void);
+
+#endif
