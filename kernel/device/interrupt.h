@@ -34,6 +34,8 @@ void host_tick(void);
 /* ---- I/O ports of a task (io_perm.c) ---------------------------------------------------- */
 
 void io_bitmap_load(struct cpu *cpu, struct thread *next);
+/* The first SIZE bytes of TASK's map: a bit a port, 1: forbidden. */
+void io_bitmap_read(const struct task *task, void *bits, size_t size);
 void io_bitmap_inherit(struct task *task, struct task *parent);
 void io_bitmap_drop(struct task *task);
 void io_perm_no_senders(struct ipc_port *port);

@@ -42,6 +42,14 @@ void io_bitmap_load(struct cpu *cpu, struct thread *next)
     }
 }
 
+void io_bitmap_read(const struct task *task, void *bits, size_t size)
+{
+    if (task->io)
+        memcpy(bits, task->io->bits, size);
+    else
+        memset(bits, 0xff, size);
+}
+
 void io_bitmap_inherit(struct task *task, struct task *parent)
 {
     task->io = parent->io;

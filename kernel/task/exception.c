@@ -32,6 +32,7 @@ mach_msg_return_t mach_msg_rpc_from_kernel(mach_msg_header_t *message, mach_msg_
     return mr;
 }
 
+/* Has HANDLER dealt with it?  Also true when the thread need not go on from here: it is to end, or thread_abort took it out of its wait. */
 static bool handler_ask(struct ipc_port *handler, struct thread *thread, int exception, int code, int64_t subcode)
 {
     if (!IP_VALID(handler) || !handler->active)
@@ -39,7 +40,7 @@ static bool handler_ask(struct ipc_port *handler, struct thread *thread, int exc
     struct ipc_port *port = port_copy_send(handler);
     kern_return_t kr = exception_raise(port, thread->self, thread->task->self, exception, code, subcode);
     port_release_send(port);
-    return kr == KERN_SUCCESS || !thread->active;
+    return kr == KERN_SUCCESS || kr == MACH_RCV_INTERRUPTED || kr == MACH_SEND_INTERRUPTED || !thread->active;
 }
 
 void exception_raise_thread(int exception, int code, int64_t subcode)

@@ -32,7 +32,7 @@ static struct wait_queue *bucket_of(void *const key[2])
 static kern_return_t key_make(struct task *task, uint64_t address, int flags, void *key[2])
 {
     if (address % sizeof(uint32_t))
-        return KERN_INVALID_ARGUMENT;
+        return KERN_INVALID_ADDRESS;
     struct map_entry *entry = map_lookup(task->map, address);
     if (entry == NULL)
         return KERN_INVALID_ADDRESS;
@@ -75,21 +75,30 @@ static kern_return_t word_find(struct task *task, uint64_t address, vm_prot_t ac
     return KERN_SUCCESS;
 }
 
+/* KERN_SUCCESS if the word at ADDRESS is LOW (and the next one HIGH); KERN_INVALID_ARGUMENT if not.  Nothing blocks after the last look. */
+static kern_return_t value_compare(struct task *task, uint64_t address, uint32_t low, uint32_t high, int flags)
+{
+    uint32_t *word, *next = NULL;
+    do {
+        kern_return_t kr = flags & GSYNC_QUAD ? word_find(task, address + 4, VM_PROT_READ, &next) : KERN_SUCCESS;
+        if (kr == KERN_SUCCESS)
+            kr = word_find(task, address, VM_PROT_READ, &word);
+        if (kr)
+            return kr;
+    } while (next && pmap_extract(task->map->pmap, address + 4) != virt_to_phys(next));
+    return *word != low || (next && *next != high) ? KERN_INVALID_ARGUMENT : KERN_SUCCESS;
+}
+
 kern_return_t rpc_gsync_wait(task_t task, vm_address_t address, unsigned low, unsigned high, natural_t milliseconds, int flags)
 {
     void *key[2];
-    uint32_t *word;
     if (task == NULL)
         return KERN_INVALID_TASK;
-    if (task != current_task() || ((flags & GSYNC_QUAD) && address % 8))
-        return KERN_INVALID_ARGUMENT;
     kern_return_t kr = key_make(task, address, flags, key);
     if (kr == KERN_SUCCESS)
-        kr = word_find(task, address, VM_PROT_READ, &word);
+        kr = value_compare(task, address, low, high, flags);
     if (kr)
         return kr;
-    if (word[0] != low || ((flags & GSYNC_QUAD) && word[1] != high))
-        return KERN_INVALID_ARGUMENT;
     struct thread *thread = current_thread();
     thread->gsync_key[0] = key[0];
     thread->gsync_key[1] = key[1];
@@ -98,7 +107,7 @@ kern_return_t rpc_gsync_wait(task_t task, vm_address_t address, unsigned low, un
         wait_timeout(max(milliseconds, 1u));
     switch (thread_block()) {
     case WAIT_TIMED_OUT: return KERN_TIMEDOUT;
-    case WAIT_INTERRUPTED: return KERN_ABORTED;
+    case WAIT_INTERRUPTED: return KERN_INTERRUPTED;
     default: return KERN_SUCCESS;
     }
 }
@@ -151,10 +160,9 @@ kern_return_t rpc_gsync_requeue(task_t task, vm_address_t source, vm_address_t d
         kr = key_make(task, destination, flags, to);
     if (kr)
         return kr;
-    if (from[0] == to[0] && from[1] == to[1])
-        return KERN_INVALID_ARGUMENT;
     if (wake_one)
         waiters_take(from, false, NULL);
-    waiters_take(from, flags & GSYNC_BROADCAST, to);
+    if (from[0] != to[0] || from[1] != to[1])
+        waiters_take(from, flags & GSYNC_BROADCAST, to);
     return KERN_SUCCESS;
 }

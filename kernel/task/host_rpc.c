@@ -66,11 +66,13 @@ kern_return_t rpc_host_get_uptime64(host_t host, time_value64_t *time)
     return host ? KERN_SUCCESS : KERN_INVALID_HOST;
 }
 
+#define SECONDS_MAX (INT64_MAX / 1000000 - 1) /* what fits in microseconds */
+
 kern_return_t rpc_host_set_time64(host_t host, time_value64_t time)
 {
     if (host == NULL)
         return KERN_INVALID_HOST;
-    if (time.nanoseconds < 0 || time.nanoseconds >= 1000000000 || time.seconds < 0)
+    if (time.nanoseconds < 0 || time.nanoseconds >= 1000000000 || time.seconds < 0 || time.seconds > SECONDS_MAX)
         return KERN_INVALID_ARGUMENT;
     boot_micros = (uint64_t)time.seconds * 1000000 + (uint64_t)time.nanoseconds / 1000 - machine_uptime_micros();
     return KERN_SUCCESS;

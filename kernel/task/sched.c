@@ -167,6 +167,18 @@ static void reap(void)
         thread_deref(list_entry(link, struct thread, run_link));
 }
 
+static void debug_switch(struct cpu *cpu, struct thread *next)
+{
+    cpu_debug_load(&next->debug);
+    cpu->debug_owner = next->debug.control ? next : NULL;
+}
+
+void sched_debug_changed(struct thread *thread)
+{
+    if (thread == current_thread())
+        debug_switch(cpu_self(), thread);
+}
+
 static void user_state_switch(struct cpu *cpu, struct thread *next)
 {
     if (next->float_area == NULL)
@@ -182,6 +194,8 @@ static void user_state_switch(struct cpu *cpu, struct thread *next)
     }
     if (unlikely(cpu->io_owner != NULL || next->task->io != NULL))
         io_bitmap_load(cpu, next);
+    if (unlikely(cpu->debug_owner != NULL || next->debug.control != 0))
+        debug_switch(cpu, next);
 }
 
 static void switch_to(struct thread *next)

@@ -94,6 +94,9 @@ void sched_float_drop(struct thread *thread);
 /* THREAD's segment bases, or registers in memory, have changed while it may be the one whose state is loaded. */
 void sched_user_bases_load(struct thread *thread);
 
+/* THREAD's debug registers have changed. */
+void sched_debug_changed(struct thread *thread);
+
 void sched_init(void);
 /* The thread of control that this processor began with becomes its idle thread; never returns. */
 _Noreturn void sched_start(void);

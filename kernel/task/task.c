@@ -32,6 +32,7 @@ static void ports_inherit(struct task *task, struct task *parent)
     for (unsigned int i = 0; i < REGISTERED_PORTS; i++)
         task->registered[i] = port_copy_send(parent->registered[i]);
     task->priority = parent->priority;
+    memcpy(task->name, parent->name, sizeof task->name);
     io_bitmap_inherit(task, parent);
 }
 

@@ -85,6 +85,7 @@ struct thread {
     struct cpu *float_cpu;      /* whose registers are those of float_area, as long as it is its float_owner; NULL: none */
     void *float_area;           /* right while the thread does not run */
     uint64_t fs_base, gs_base;
+    struct debug_registers debug; /* control 0: none */
 
     /* Messages: what it waits for in mach_msg (ipc/msg.c). */
     struct kmsg *kmsg;          /* the message that was handed to it */

@@ -113,16 +113,19 @@ static void times_info(struct task *task, struct task_thread_times_info *info)
     info->system_time64 = time64_of_micros(system);
 }
 
+/* Callers that do not know the times of 64 bits yet, which are the last fields, get the rest. */
+#define TIME64_WORDS (sizeof(time_value64_t) / sizeof(integer_t))
+
 kern_return_t rpc_task_info(task_t task, int flavor, task_info_t out, mach_msg_type_number_t *count)
 {
     if (task == NULL)
         return KERN_INVALID_ARGUMENT;
     switch (flavor) {
     case TASK_BASIC_INFO:
-        if (*count < TASK_BASIC_INFO_COUNT)
+        if (*count < TASK_BASIC_INFO_COUNT - 3 * TIME64_WORDS)
             return KERN_INVALID_ARGUMENT;
         basic_info(task, (struct task_basic_info *)out);
-        *count = TASK_BASIC_INFO_COUNT;
+        *count = min(*count, (mach_msg_type_number_t)TASK_BASIC_INFO_COUNT);
         return KERN_SUCCESS;
     case TASK_EVENTS_INFO:
         if (*count < TASK_EVENTS_INFO_COUNT)
@@ -131,10 +134,10 @@ kern_return_t rpc_task_info(task_t task, int flavor, task_info_t out, mach_msg_t
         *count = TASK_EVENTS_INFO_COUNT;
         return KERN_SUCCESS;
     case TASK_THREAD_TIMES_INFO:
-        if (*count < TASK_THREAD_TIMES_INFO_COUNT)
+        if (*count < TASK_THREAD_TIMES_INFO_COUNT - 2 * TIME64_WORDS)
             return KERN_INVALID_ARGUMENT;
         times_info(task, (struct task_thread_times_info *)out);
-        *count = TASK_THREAD_TIMES_INFO_COUNT;
+        *count = min(*count, (mach_msg_type_number_t)TASK_THREAD_TIMES_INFO_COUNT);
         return KERN_SUCCESS;
     default:
         return KERN_INVALID_ARGUMENT;
@@ -210,6 +213,13 @@ kern_return_t rpc_task_set_name(task_t task, const_kernel_debug_name_t name)
     return KERN_SUCCESS;
 }
 
+/* No restartable sequences: every processor has atomic instructions. */
+kern_return_t rpc_task_ras_control(task_t task, vm_address_t base, vm_address_t bound, int flavor)
+{
+    (void)task, (void)base, (void)bound, (void)flavor;
+    return KERN_FAILURE;
+}
+
 kern_return_t rpc_task_set_essential(task_t task, boolean_t essential)
 {
     if (task == NULL)
@@ -222,14 +232,17 @@ kern_return_t rpc_task_priority(task_t task, int priority, boolean_t change_thre
 {
     if (task == NULL || priority < 0 || priority >= PRIORITIES)
         return KERN_INVALID_ARGUMENT;
+    kern_return_t kr = KERN_SUCCESS;
     task->priority = priority;
     if (change_threads)
         list_for_each(link, &task->threads) {
             struct thread *thread = list_entry(link, struct thread, task_link);
+            if (priority < thread->max_priority)
+                kr = KERN_FAILURE; /* it gets the best that it may have */
             thread->priority = max(priority, thread->max_priority);
             sched_priority_changed(thread);
         }
-    return KERN_SUCCESS;
+    return kr;
 }
 
 kern_return_t rpc_register_new_task_notification(host_t host, ipc_port_t notify)

@@ -4,6 +4,7 @@
 #include "../arch/x86_64/smp.h"
 #include "../ipc/ipc.h"
 #include "../vm/map.h"
+#include "host.h"
 #include "task.h"
 
 static struct cache thread_cache, float_cache;
@@ -96,7 +97,8 @@ kern_return_t thread_make(struct task *task, struct thread **result)
     thread->suspend_count = 1;
     thread->refs = 2; /* its own and the caller's */
     thread->priority = thread->sched_priority = task->priority;
-    thread->max_priority = 0;
+    thread->max_priority = max(default_set.max_priority, PRIORITY_BASE_USER);
+    memcpy(thread->name, task->name, sizeof thread->name);
     *result = thread;
     return KERN_SUCCESS;
 }

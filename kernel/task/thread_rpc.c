@@ -17,7 +17,7 @@
 
 kern_return_t rpc_thread_create(task_t task, thread_t *child)
 {
-    return task ? thread_make(task, child) : KERN_INVALID_TASK;
+    return task ? thread_make(task, child) : KERN_INVALID_ARGUMENT;
 }
 
 kern_return_t rpc_thread_terminate(thread_t thread)
@@ -50,7 +50,7 @@ kern_return_t rpc_thread_abort(thread_t thread)
 
 kern_return_t rpc_thread_get_state(thread_t thread, int flavor, thread_state_t state, mach_msg_type_number_t *count)
 {
-    if (thread == NULL || thread == current_thread())
+    if (thread == NULL || (thread == current_thread() && flavor != i386_DEBUG_STATE))
         return KERN_INVALID_ARGUMENT;
     if (!thread->active)
         return KERN_FAILURE;
@@ -61,8 +61,8 @@ kern_return_t rpc_thread_get_state(thread_t thread, int flavor, thread_state_t s
 
 kern_return_t rpc_thread_set_state(thread_t thread, int flavor, const thread_state_t state, mach_msg_type_number_t count)
 {
-    /* A thread may change its own segment bases; the rest of it is in use. */
-    if (thread == NULL || (thread == current_thread() && flavor != i386_FSGS_BASE_STATE))
+    /* A thread may change its own segment bases and breakpoints; the rest of it is in use. */
+    if (thread == NULL || (thread == current_thread() && flavor != i386_FSGS_BASE_STATE && flavor != i386_DEBUG_STATE))
         return KERN_INVALID_ARGUMENT;
     if (!thread->active)
         return KERN_FAILURE;
@@ -75,7 +75,7 @@ static int run_state(const struct thread *thread)
 {
     if (thread->state == THREAD_RUNNING)
         return TH_STATE_RUNNING;
-    if (thread->state == THREAD_WAITING)
+    if (thread->state == THREAD_WAITING && !thread_held(thread))
         return thread->interruptible ? TH_STATE_WAITING : TH_STATE_UNINTERRUPTIBLE;
     return TH_STATE_STOPPED;
 }
@@ -101,17 +101,17 @@ kern_return_t rpc_thread_info(thread_t thread, int flavor, thread_info_t out, ma
         return KERN_INVALID_ARGUMENT;
     switch (flavor) {
     case THREAD_BASIC_INFO:
-        if (*count < THREAD_BASIC_INFO_COUNT)
+        if (*count < THREAD_BASIC_INFO_COUNT - 3 * sizeof(time_value64_t) / sizeof(integer_t)) /* as in task_info */
             return KERN_INVALID_ARGUMENT;
         basic_info(thread, (struct thread_basic_info *)out);
-        *count = THREAD_BASIC_INFO_COUNT;
+        *count = min(*count, (mach_msg_type_number_t)THREAD_BASIC_INFO_COUNT);
         return KERN_SUCCESS;
     case THREAD_SCHED_INFO:
         if (*count < THREAD_SCHED_INFO_COUNT)
             return KERN_INVALID_ARGUMENT;
         *(struct thread_sched_info *)out = (struct thread_sched_info){
             .policy = thread->fixed ? POLICY_FIXEDPRI : POLICY_TIMESHARE, .data = thread->fixed ? thread->slice * 1000 / HZ : 0,
-            .base_priority = thread->priority,
+            .base_priority = thread->depressed ? PRIORITY_IDLE : thread->priority,
             .max_priority = thread->max_priority, .cur_priority = thread->sched_priority, .depressed = thread->depressed,
             .depress_priority = thread->depressed ? thread->priority : -1};
         *count = THREAD_SCHED_INFO_COUNT;
@@ -167,7 +167,7 @@ kern_return_t rpc_thread_get_name(thread_t thread, kernel_debug_name_t name)
     if (thread == NULL)
         return KERN_INVALID_ARGUMENT;
     memset(name, 0, sizeof(kernel_debug_name_t));
-    ksnprintf(name, sizeof(kernel_debug_name_t), "%s", thread->name[0] ? thread->name : thread->task->name);
+    ksnprintf(name, sizeof(kernel_debug_name_t), "%s", thread->name);
     return KERN_SUCCESS;
 }
 
@@ -231,11 +231,11 @@ kern_return_t rpc_thread_wire(host_t host, thread_t thread, boolean_t wired)
 
 static kern_return_t depress_abort(struct thread *thread)
 {
-    if (!thread->depressed)
-        return KERN_FAILURE;
-    thread->depressed = false;
-    timer_stop(&thread->depress_timer);
-    sched_priority_changed(thread);
+    if (thread->depressed) {
+        thread->depressed = false;
+        timer_stop(&thread->depress_timer);
+        sched_priority_changed(thread);
+    }
     return KERN_SUCCESS;
 }
 
@@ -309,5 +309,5 @@ kern_return_t trap_thread_depress_abort(mach_port_name_t name)
 {
     struct ipc_entry *entry = space_lookup(current_task()->space, name);
     struct thread *thread = entry && (entry->bits & MACH_PORT_TYPE_SEND) ? port_kobject(entry->port, KOBJECT_THREAD) : NULL;
-    return thread ? depress_abort(thread) : KERN_INVALID_ARGUMENT;
+    return thread ? depress_abort(thread) : MACH_SEND_INTERRUPTED;
 }

@@ -3,12 +3,14 @@
 
 #include "thread_state.h"
 
+#include "../device/interrupt.h"
 #include "../mig/mig_types.h"
 #include "mach_i386_S.h"
 #include "task.h"
 
 #include <mach/machine/fp_reg.h>
 
+#define FLAVOR_LIST 0 /* which flavors there are (THREAD_STATE_FLAVOR_LIST) */
 #define RFLAGS_USER 0x240dd5u  /* CF PF AF ZF SF TF DF OF NT AC ID: what a user may set */
 #define RFLAGS_ALWAYS 0x202u   /* IF and the bit that is always 1 */
 #define XSAVE_LEGACY 512
@@ -27,20 +29,26 @@ static kern_return_t general_get(struct thread *thread, struct i386_thread_state
 
 static kern_return_t general_set(struct thread *thread, const struct i386_thread_state *s)
 {
+    if (s->rip >= 0x800000000000 && s->rip < 0xffff800000000000)
+        return KERN_INVALID_ARGUMENT; /* not canonical: the processor cannot go there, not even to fault */
     struct trap_frame *f = thread_frame(thread);
     *f = (struct trap_frame){
         .r8 = s->r8, .r9 = s->r9, .r10 = s->r10, .r11 = s->r11, .r12 = s->r12, .r13 = s->r13, .r14 = s->r14, .r15 = s->r15,
         .rdi = s->rdi, .rsi = s->rsi, .rbp = s->rbp, .rbx = s->rbx, .rdx = s->rdx, .rcx = s->rcx, .rax = s->rax, .rip = s->rip,
         .cs = SELECTOR_USER_CODE, .rflags = (s->rfl & RFLAGS_USER) | RFLAGS_ALWAYS, .rsp = s->ursp, .ss = SELECTOR_USER_DATA,
         .vector = 0}; /* back by iretq, which restores every register */
-    if (f->rip >= 0x800000000000)
-        f->rip = 0; /* not canonical for a user: it will fault there */
     return KERN_SUCCESS;
 }
 
 static bool canonical_user(uint64_t address)
 {
     return address < 0x800000000000;
+}
+
+/* i386_REGS_SEGS_STATE: the segments count, and only the user's own are known. */
+static bool segments_valid(const struct i386_thread_state *state)
+{
+    return state->cs == SELECTOR_USER_CODE && state->ss == SELECTOR_USER_DATA;
 }
 
 static kern_return_t bases_set(struct thread *thread, const struct i386_fsgs_base_state *bases)
@@ -55,14 +63,24 @@ static kern_return_t bases_set(struct thread *thread, const struct i386_fsgs_bas
 
 /* ---- floating point ---------------------------------------------------------------------------- */
 
+/* Has THREAD never had other registers than the initial ones? */
+static bool float_initial(struct thread *thread)
+{
+    uint64_t features;
+    sched_float_save(thread);
+    memcpy(&features, (char *)thread->float_area + XSAVE_LEGACY, sizeof features);
+    return features == 0;
+}
+
 /* The eight x87 registers and their environment in the old format, from the new one (Intel SDM volume 1, chapters 8.1.10 and 10.5). */
 static void old_float_get(struct thread *thread, struct i386_float_state *state)
 {
-    sched_float_save(thread);
+    memset(state, 0, sizeof *state);
+    if (float_initial(thread))
+        return;
     const unsigned char *area = thread->float_area;
     struct i386_fp_save *save = (struct i386_fp_save *)state->hw_state;
     unsigned char *regs = state->hw_state + sizeof *save;
-    memset(state, 0, sizeof *state);
     state->fpkind = FP_387X;
     state->initialized = 1;
     uint16_t control, status;
@@ -132,6 +150,38 @@ kern_return_t rpc_i386_get_xstate_size(host_t host, vm_size_t *size)
     return host ? KERN_SUCCESS : KERN_INVALID_ARGUMENT;
 }
 
+static void xfloat_get(struct thread *thread, struct i386_xfloat_state *state)
+{
+    memset(state, 0, sizeof *state + cpu_float_size);
+    if (float_initial(thread))
+        return;
+    *state = (struct i386_xfloat_state){.fpkind = FP_387X, .initialized = 1, .fp_save_kind = FP_387X};
+    memcpy(state->hw_state, thread->float_area, cpu_float_size);
+}
+
+/* ---- breakpoints in hardware ---------------------------------------------------------------------
+
+   Four addresses, what was hit, and what to watch (Intel SDM volume 3, chapter 19.2).  The flavor's words have 32 bits, so no address is the
+   kernel's. */
+
+static void debug_get(const struct thread *thread, struct i386_debug_state *state)
+{
+    *state = (struct i386_debug_state){{0}};
+    for (unsigned int i = 0; i < 4; i++)
+        state->dr[i] = (unsigned int)thread->debug.address[i];
+    state->dr[6] = (unsigned int)thread->debug.status;
+    state->dr[7] = (unsigned int)thread->debug.control;
+}
+
+static void debug_set(struct thread *thread, const struct i386_debug_state *state)
+{
+    for (unsigned int i = 0; i < 4; i++)
+        thread->debug.address[i] = state->dr[i];
+    thread->debug.status = 0;
+    thread->debug.control = state->dr[7] & DEBUG_CONTROL_USER;
+    sched_debug_changed(thread);
+}
+
 /* ---- by flavor ------------------------------------------------------------------------------------ */
 
 static kern_return_t room(mach_msg_type_number_t *count, size_t words)
@@ -146,6 +196,21 @@ kern_return_t thread_state_get(struct thread *thread, int flavor, thread_state_t
 {
     kern_return_t kr;
     switch (flavor) {
+    case FLAVOR_LIST:
+        kr = room(count, 3);
+        if (kr == KERN_SUCCESS)
+            memcpy(state, (const natural_t[]){i386_THREAD_STATE, i386_FLOAT_STATE, i386_ISA_PORT_MAP_STATE}, 3 * sizeof *state);
+        return kr;
+    case i386_ISA_PORT_MAP_STATE:
+        kr = room(count, i386_ISA_PORT_MAP_STATE_COUNT);
+        if (kr == KERN_SUCCESS)
+            io_bitmap_read(thread->task, state, sizeof(struct i386_isa_port_map_state));
+        return kr;
+    case i386_DEBUG_STATE:
+        kr = room(count, i386_DEBUG_STATE_COUNT);
+        if (kr == KERN_SUCCESS)
+            debug_get(thread, (struct i386_debug_state *)state);
+        return kr;
     case i386_THREAD_STATE:
     case i386_REGS_SEGS_STATE:
         kr = room(count, i386_THREAD_STATE_COUNT);
@@ -162,12 +227,8 @@ kern_return_t thread_state_get(struct thread *thread, int flavor, thread_state_t
         return kr;
     case i386_XFLOAT_STATE:
         kr = room(count, xfloat_words());
-        if (kr == KERN_SUCCESS) {
-            struct i386_xfloat_state *xfloat = (struct i386_xfloat_state *)state;
-            *xfloat = (struct i386_xfloat_state){.fpkind = FP_387X, .initialized = 1, .fp_save_kind = FP_387X};
-            sched_float_save(thread);
-            memcpy(xfloat->hw_state, thread->float_area, cpu_float_size);
-        }
+        if (kr == KERN_SUCCESS)
+            xfloat_get(thread, (struct i386_xfloat_state *)state);
         return kr;
     default:
         return KERN_INVALID_ARGUMENT;
@@ -177,8 +238,16 @@ kern_return_t thread_state_get(struct thread *thread, int flavor, thread_state_t
 kern_return_t thread_state_set(struct thread *thread, int flavor, const thread_state_t state, mach_msg_type_number_t count)
 {
     switch (flavor) {
-    case i386_THREAD_STATE:
+    case i386_DEBUG_STATE:
+        if (count < i386_DEBUG_STATE_COUNT)
+            return KERN_INVALID_ARGUMENT;
+        debug_set(thread, (const struct i386_debug_state *)state);
+        return KERN_SUCCESS;
     case i386_REGS_SEGS_STATE:
+        if (count < i386_THREAD_STATE_COUNT || !segments_valid((const struct i386_thread_state *)state))
+            return KERN_INVALID_ARGUMENT;
+        return general_set(thread, (const struct i386_thread_state *)state);
+    case i386_THREAD_STATE:
         return count < i386_THREAD_STATE_COUNT ? KERN_INVALID_ARGUMENT : general_set(thread, (const struct i386_thread_state *)state);
     case i386_FSGS_BASE_STATE:
         return count < i386_FSGS_BASE_STATE_COUNT ? KERN_INVALID_ARGUMENT
@@ -195,13 +264,14 @@ kern_return_t thread_state_set(struct thread *thread, int flavor, const thread_s
     }
 }
 
+#define STATE_WORDS_MAX 1024 /* thread_state_t, mach_types.defs */
+
 /* thread_set_self_state: flavors that do not replace the trap's own frame. */
 kern_return_t trap_thread_set_self_state(int flavor, uint64_t user, mach_msg_type_number_t count)
 {
     struct i386_fsgs_base_state bases;
-    if (flavor != i386_FSGS_BASE_STATE || count < i386_FSGS_BASE_STATE_COUNT)
+    if (flavor != i386_FSGS_BASE_STATE || count < i386_FSGS_BASE_STATE_COUNT || count > STATE_WORDS_MAX
+        || !copy_from_user(&bases, user, sizeof bases))
         return KERN_INVALID_ARGUMENT;
-    if (!copy_from_user(&bases, user, sizeof bases))
-        return KERN_INVALID_ADDRESS;
     return bases_set(current_thread(), &bases);
 }

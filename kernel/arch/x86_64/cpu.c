@@ -106,6 +106,16 @@ void cpu_float_init(void *area)
     memcpy((char *)area + 24, &mxcsr, sizeof mxcsr);
 }
 
+void cpu_debug_load(const struct debug_registers *registers)
+{
+    __asm__ volatile("movq %0, %%db7" : : "r"((uint64_t)DEBUG_CONTROL_ALWAYS));
+    if (registers->control == 0)
+        return;
+    __asm__ volatile("movq %0, %%db0; movq %1, %%db1; movq %2, %%db2; movq %3, %%db3; movq %4, %%db7"
+                     : : "r"(registers->address[0]), "r"(registers->address[1]), "r"(registers->address[2]), "r"(registers->address[3]),
+                     "r"(registers->control | DEBUG_CONTROL_ALWAYS));
+}
+
 void cpu_init(struct cpu *cpu)
 {
     cpu->self = cpu;

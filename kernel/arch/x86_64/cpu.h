@@ -45,6 +45,7 @@ struct cpu {
     struct pmap *loaded;            /* whose page tables are loaded */
     struct pmap *pmap;              /* the same if its translations may be used; NULL: they must be loaded again */
     struct thread *float_owner;     /* whose floating-point registers and segment bases were loaded last */
+    struct thread *debug_owner;     /* whose debug registers are loaded; NULL: none are */
     struct task *io_owner;          /* whose I/O permissions the map of tss holds; NULL: nobody's */
     bool unlocked;                  /* it takes interrupts in the kernel without the kernel lock; its own (kernel_wait) */
     bool idling;                    /* so, and idle: it uses no user memory */
@@ -180,6 +181,23 @@ static inline void invlpg(uint64_t address) { __asm__ volatile("invlpg (%0)" : :
 static inline void cpu_pause(void) { __asm__ volatile("pause"); }
 /* Waits for an interrupt, with interrupts on, and comes back with them off. */
 static inline void cpu_wait(void) { __asm__ volatile("sti; hlt; cli" : : : "memory"); }
+
+/* A thread's breakpoints in hardware: addresses, what was hit (DR6), what to watch (DR7). */
+struct debug_registers {
+    uint64_t address[4], status, control;
+};
+/* Bits of `control` that a user may set: enabling locally and globally, exactness, conditions and lengths; not the trap on these registers. */
+#define DEBUG_CONTROL_USER 0xffff07ffu
+#define DEBUG_CONTROL_ALWAYS 0x400u
+/* Makes the processor watch for what REGISTERS say; nothing if control is 0. */
+void cpu_debug_load(const struct debug_registers *registers);
+/* What was hit since the last time. */
+static inline uint64_t cpu_debug_status_take(void)
+{
+    uint64_t status;
+    __asm__ volatile("movq %%db6, %0; movq %1, %%db6" : "=&r"(status) : "r"(0xffff0ff0ul));
+    return status;
+}
 
 #define MSR_FS_BASE 0xc0000100
 #define MSR_GS_BASE 0xc0000101

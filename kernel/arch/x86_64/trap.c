@@ -17,6 +17,7 @@
 #include <mach/machine/exception.h>
 #include <mach/machine/trap.h>
 
+#define DEBUG_TRAP 1
 #define PAGE_FAULT 14
 #define PF_WRITE 2u
 
@@ -43,12 +44,25 @@ static void page_fault_from_user(struct trap_frame *frame, uint64_t address)
     exception_raise_thread(EXC_BAD_ACCESS, kr, (int64_t)address);
 }
 
+/* The status word of the running thread's x87 registers (Intel SDM volume 1, chapter 10.5.1). */
+static uint16_t float_status(void)
+{
+    struct thread *thread = current_thread();
+    uint16_t status;
+    sched_float_save(thread);
+    memcpy(&status, (char *)thread->float_area + 2, sizeof status);
+    return status;
+}
+
 /* What an exception of the processor is called in Mach (mach/machine/exception.h). */
 static void exception_from_user(struct trap_frame *frame)
 {
     switch (frame->vector) {
     case 0: exception_raise_thread(EXC_ARITHMETIC, EXC_I386_DIV, 0); break;
-    case 1: exception_raise_thread(EXC_BREAKPOINT, EXC_I386_SGL, 0); break;
+    case 1:
+        current_thread()->debug.status |= cpu_debug_status_take();
+        exception_raise_thread(EXC_BREAKPOINT, EXC_I386_SGL, 0);
+        break;
     case 3: exception_raise_thread(EXC_BREAKPOINT, EXC_I386_BPT, 0); break;
     case 4: exception_raise_thread(EXC_ARITHMETIC, EXC_I386_INTO, 0); break;
     case 5: exception_raise_thread(EXC_SOFTWARE, EXC_I386_BOUND, 0); break;
@@ -56,7 +70,7 @@ static void exception_from_user(struct trap_frame *frame)
     case 7: exception_raise_thread(EXC_ARITHMETIC, EXC_I386_NOEXT, 0); break;
     case 9: exception_raise_thread(EXC_ARITHMETIC, EXC_I386_EXTOVR, 0); break;
     case 16:
-    case 19: exception_raise_thread(EXC_ARITHMETIC, EXC_I386_EXTERR, 0); break;
+    case 19: exception_raise_thread(EXC_ARITHMETIC, EXC_I386_EXTERR, float_status()); break;
     default: exception_raise_thread(EXC_BAD_INSTRUCTION, (int)frame->vector, (int64_t)(frame->error & 0xffff)); break;
     }
 }
@@ -101,6 +115,11 @@ void trap_from_kernel(struct trap_frame *frame)
 {
     if (frame->vector >= VECTOR_LINES) {
         interrupt_from_kernel((unsigned int)frame->vector);
+        return;
+    }
+    if (frame->vector == DEBUG_TRAP && cpu_self()->debug_owner == current_thread()) {
+        /* The kernel touched the user's memory that the thread watches. */
+        current_thread()->debug.status |= cpu_debug_status_take();
         return;
     }
     uint64_t go_on = fixup_find(frame->rip), address = read_cr2();
@@ -203,13 +222,14 @@ static kern_return_t trap_task_suspend(mach_port_name_t name)
 static kern_return_t trap_task_set_special_port(mach_port_name_t name, int which, mach_port_name_t port_name)
 {
     struct task *task = task_of_name(name);
-    struct ipc_port *port = IP_NULL;
+    struct ipc_port *port = port_name == MACH_PORT_NAME_DEAD ? IP_DEAD : IP_NULL;
     if (task == NULL)
         return MACH_SEND_INTERRUPTED;
-    if (MACH_PORT_NAME_VALID(port_name) &&
-        right_copyin(current_task()->space, port_name, MACH_MSG_TYPE_COPY_SEND, false, &port))
-        return KERN_INVALID_CAPABILITY;
-    kern_return_t kr = rpc_task_set_special_port(task, which, port);
+    kern_return_t kr = KERN_SUCCESS;
+    if (MACH_PORT_NAME_VALID(port_name))
+        kr = right_copyin(current_task()->space, port_name, MACH_MSG_TYPE_COPY_SEND, false, &port);
+    if (kr == KERN_SUCCESS)
+        kr = rpc_task_set_special_port(task, which, port);
     if (kr)
         port_release_send(port);
     return kr;
@@ -283,6 +303,7 @@ void (*const trap_table[TRAP_COUNT])(void) = {
 /* A number that no system call has: as GNU Mach, the thread gets an exception. */
 kern_return_t trap_unknown(struct trap_frame *frame)
 {
-    exception_raise_thread(EXC_BAD_INSTRUCTION, EXC_I386_INVOP, (int64_t)frame->rax);
+    (void)frame;
+    exception_raise_thread(EXC_BAD_INSTRUCTION, EXC_I386_INVOP, 0);
     return KERN_INVALID_ARGUMENT;
 }

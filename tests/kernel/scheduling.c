@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Priorities, policies and giving up the processor (mach_host.defs, mach/syscall_sw.h; Mach manual, "Scheduling").  */
+
+#include "objects.h"
+
+#include <mach/mach_traps.h>
+#include <mach/policy.h>
+#include <mach/processor_info.h>
+
+#define trap_swtch_pri(PRIORITY) TRAP_1(-59, PRIORITY)
+#define trap_swtch() TRAP_1(-60, 0)
+#define trap_thread_switch(THREAD, OPTION, MS) TRAP_3(-61, THREAD, OPTION, MS)
+#define trap_depress_abort(THREAD) TRAP_1(-76, THREAD)
+
+static mach_port_t set_control(void)
+{
+    mach_port_t host = (mach_host_self)(), name, set = MACH_PORT_NULL;
+    CHECK(processor_set_default(host, &name) == KERN_SUCCESS);
+    CHECK(host_processor_set_priv(host_priv, name, &set) == KERN_SUCCESS);
+    mach_port_deallocate(mach_task_self(), name);
+    mach_port_deallocate(mach_task_self(), host);
+    return set;
+}
+
+static void sched_observe(mach_port_t thread)
+{
+    struct thread_sched_info info = thread_sched(thread);
+    OBSERVE(info.policy);
+    OBSERVE(info.base_priority);
+    OBSERVE(info.max_priority);
+    OBSERVE(info.depressed);
+}
+
+CASE(thread_priority_bounds)
+{
+    mach_port_t task = task_empty(), thread;
+    EXPECT(thread_create(task, &thread), KERN_SUCCESS);
+    sched_observe(thread);
+    for (int i = 0; i < 8; i++) {
+        static const int priorities[] = {-1, 64, 63, 0, 24, 25, 26, 100000};
+        OBSERVE(priorities[i]);
+        OBSERVE(thread_priority(thread, priorities[i], FALSE));
+        sched_observe(thread);
+    }
+    OBSERVE(thread_priority(task, 30, FALSE));
+    task_end(task);
+    mach_port_deallocate(mach_task_self(), thread);
+}
+
+CASE(thread_priority_sets_max)
+{
+    mach_port_t task = task_empty(), thread;
+    EXPECT(thread_create(task, &thread), KERN_SUCCESS);
+    EXPECT(thread_priority(thread, 40, TRUE), KERN_SUCCESS);
+    sched_observe(thread);
+    OBSERVE(thread_priority(thread, 30, FALSE));
+    OBSERVE(thread_priority(thread, 39, TRUE));
+    OBSERVE(thread_priority(thread, 40, FALSE));
+    OBSERVE(thread_priority(thread, 50, FALSE));
+    sched_observe(thread);
+    task_end(task);
+    mach_port_deallocate(mach_task_self(), thread);
+}
+
+CASE(thread_max_priority)
+{
+    mach_port_t task = task_empty(), thread, set = set_control();
+    EXPECT(thread_create(task, &thread), KERN_SUCCESS);
+    OBSERVE(thread_max_priority(thread, set, 45));
+    sched_observe(thread);
+    OBSERVE(thread_max_priority(thread, set, 10));
+    sched_observe(thread);
+    OBSERVE(thread_max_priority(thread, set, -1));
+    OBSERVE(thread_max_priority(thread, set, 64));
+    OBSERVE(thread_max_priority(thread, task, 20));
+    OBSERVE(thread_max_priority(thread, MACH_PORT_NULL, 20));
+    OBSERVE(thread_max_priority(task, set, 20));
+    task_end(task);
+    mach_port_deallocate(mach_task_self(), thread);
+    mach_port_deallocate(mach_task_self(), set);
+}
+
+CASE(task_priority)
+{
+    mach_port_t task = task_empty(), thread, later;
+    EXPECT(thread_create(task, &thread), KERN_SUCCESS);
+    OBSERVE(task_priority(task, -1, FALSE));
+    OBSERVE(task_priority(task, 64, FALSE));
+    OBSERVE(task_priority(thread, 30, FALSE));
+    EXPECT(task_priority(task, 30, FALSE), KERN_SUCCESS);
+    sched_observe(thread);
+    EXPECT(thread_create(task, &later), KERN_SUCCESS);
+    sched_observe(later);
+    EXPECT(task_priority(task, 40, TRUE), KERN_SUCCESS);
+    sched_observe(thread);
+    sched_observe(later);
+    EXPECT(thread_priority(later, 45, TRUE), KERN_SUCCESS);
+    OBSERVE(task_priority(task, 35, TRUE));
+    sched_observe(thread);
+    sched_observe(later);
+    OBSERVE(task_basic(task).base_priority);
+    task_end(task);
+    mach_port_deallocate(mach_task_self(), thread);
+    mach_port_deallocate(mach_task_self(), later);
+}
+
+CASE(policies)
+{
+    mach_port_t task = task_empty(), thread;
+    EXPECT(thread_create(task, &thread), KERN_SUCCESS);
+    for (int policy = -1; policy <= 4; policy++) {
+        OBSERVE(policy);
+        OBSERVE(thread_policy(thread, policy, 0));
+        sched_observe(thread);
+    }
+    OBSERVE(thread_policy(task, POLICY_TIMESHARE, 0));
+    task_end(task);
+    mach_port_deallocate(mach_task_self(), thread);
+}
+
+CASE(fixed_priorities)
+{
+    mach_port_t task = task_empty(), thread, set = set_control();
+    EXPECT(thread_create(task, &thread), KERN_SUCCESS);
+    OBSERVE(processor_set_policy_enable(set, POLICY_FIXEDPRI));
+    OBSERVE(thread_policy(thread, POLICY_FIXEDPRI, 50));
+    struct thread_sched_info info = thread_sched(thread);
+    OBSERVE(info.policy);
+    OBSERVE(info.data);
+    OBSERVE(thread_policy(thread, POLICY_FIXEDPRI, 5));
+    OBSERVE(thread_sched(thread).data);
+    OBSERVE(processor_set_policy_disable(set, POLICY_FIXEDPRI, TRUE));
+    OBSERVE(thread_sched(thread).policy);
+    OBSERVE(thread_policy(thread, POLICY_FIXEDPRI, 50));
+    task_end(task);
+    mach_port_deallocate(mach_task_self(), thread);
+    mach_port_deallocate(mach_task_self(), set);
+}
+
+/* ---- giving up the processor ------------------------------------------------------------------------ */
+
+CASE(switch_options)
+{
+    mach_port_t self = mach_thread_self(), port = port_create_with_send(), dead;
+    EXPECT(thread_create(mach_task_self(), &dead), KERN_SUCCESS);
+    thread_terminate(dead);
+    for (int option = -1; option <= 4; option++) {
+        OBSERVE(option);
+        OBSERVE(trap_thread_switch(MACH_PORT_NULL, option, 10));
+        OBSERVE(trap_thread_switch(self, option, 10));
+        OBSERVE(trap_thread_switch(0x7654321, option, 10));
+        OBSERVE(trap_thread_switch(port, option, 10));
+        OBSERVE(trap_thread_switch(mach_task_self(), option, 10));
+        OBSERVE(trap_thread_switch(dead, option, 10));
+    }
+    EXPECT(thread_sched(self).depressed, 0);
+    mach_port_deallocate(mach_task_self(), self);
+    mach_port_deallocate(mach_task_self(), dead);
+    port_destroy(port);
+}
+
+CASE(switch_alone)
+{
+    OBSERVE(trap_swtch());
+    OBSERVE(trap_swtch_pri(0));
+    OBSERVE(trap_swtch_pri(63));
+    OBSERVE(trap_swtch_pri(-1));
+}
+
+CASE(switch_lets_others_run)
+{
+    static volatile long counter;
+    struct bare bare;
+    counter = 0;
+    bare_create(&bare, mach_task_self(), stub_count, (long)&counter);
+    thread_resume(bare.thread);
+    for (int i = 0; i < 1000 && counter == 0; i++)
+        trap_thread_switch(bare.thread, SWITCH_OPTION_NONE, 0);
+    EXPECT(counter > 0, true);
+    long seen = counter;
+    for (int i = 0; i < 1000 && counter == seen; i++)
+        trap_swtch();
+    EXPECT(counter > seen, true);
+    seen = counter;
+    trap_thread_switch(MACH_PORT_NULL, SWITCH_OPTION_DEPRESS, 50);
+    EXPECT(counter > seen, true);
+    seen = counter;
+    trap_thread_switch(MACH_PORT_NULL, SWITCH_OPTION_WAIT, 50);
+    EXPECT(counter > seen, true);
+    bare_end(&bare);
+}
+
+STUB(stub_depress, "1: mov %rdi, %rbx\n mov $-61, %rax\n xor %edi, %edi\n mov $1, %esi\n mov $100000, %edx\n syscall\n mov %rbx, %rdi\n incq (%rdi)\n"
+                   "2: cmpq $0, 8(%rdi)\n je 2b\n movq $0, 8(%rdi)\n jmp 1b");
+
+/* A depressed thread says so, and thread_depress_abort ends it. */
+CASE(depression)
+{
+    mach_port_t self = mach_thread_self(), host = (mach_host_self)();
+    OBSERVE(thread_depress_abort(self));
+    OBSERVE(thread_depress_abort(host));
+    OBSERVE(thread_depress_abort(mach_task_self()));
+    OBSERVE(trap_depress_abort(self));
+    OBSERVE(trap_depress_abort(host));
+    OBSERVE(trap_depress_abort(0x7654321));
+    OBSERVE(trap_depress_abort(MACH_PORT_NULL));
+    mach_port_deallocate(mach_task_self(), self);
+    mach_port_deallocate(mach_task_self(), host);
+}
+
+CASE(depressed_by_another)
+{
+    static volatile long data[2], spins;
+    struct bare bare, other;
+    data[0] = data[1] = spins = 0;
+    bare_create(&other, mach_task_self(), stub_count, (long)&spins);
+    thread_resume(other.thread); /* somebody who keeps the depressed one from running */
+    bare_create(&bare, mach_task_self(), stub_depress, (long)data);
+    thread_resume(bare.thread);
+    WAIT_FOR(thread_sched(bare.thread).depressed || data[0]);
+    OBSERVE(thread_sched(bare.thread).depressed);
+    struct thread_sched_info info = thread_sched(bare.thread);
+    OBSERVE(info.base_priority);
+    OBSERVE(info.depress_priority);
+    EXPECT(info.cur_priority > 25, true);
+    EXPECT(thread_depress_abort(bare.thread), KERN_SUCCESS);
+    EXPECT(thread_sched(bare.thread).depressed, 0);
+    WAIT_FOR(data[0] == 1);
+    OBSERVE(thread_depress_abort(bare.thread));
+    bare_end(&other);
+    bare_end(&bare);
+}
+
+/* Two threads of one priority get about the same; one of a worse priority gets less. */
+CASE(time_is_shared)
+{
+    static volatile long counters[3];
+    struct bare bare[3];
+    memset((void *)counters, 0, sizeof counters);
+    for (int i = 0; i < 3; i++)
+        bare_create(&bare[i], mach_task_self(), stub_count, (long)&counters[i]);
+    EXPECT(thread_priority(bare[2].thread, 60, FALSE), KERN_SUCCESS);
+    for (int i = 0; i < 3; i++)
+        thread_resume(bare[i].thread);
+    pause_ms(3000);
+    for (int i = 0; i < 3; i++)
+        thread_suspend(bare[i].thread);
+    long a = counters[0], b = counters[1], c = counters[2];
+    EXPECT(a > 0 && b > 0, true);
+    EXPECT(a < 3 * b && b < 3 * a, true);
+    EXPECT(c <= a && c <= b, true);
+    for (int i = 0; i < 3; i++)
+        bare_end(&bare[i]);
+}
+
+/* A better priority runs at once when it wakes, however long others spin. */
+CASE(waker_is_not_starved)
+{
+    static volatile long counters[4];
+    struct bare bare[4];
+    for (int i = 0; i < 4; i++) {
+        bare_create(&bare[i], mach_task_self(), stub_count, (long)&counters[i]);
+        thread_resume(bare[i].thread);
+    }
+    for (int i = 0; i < 50; i++)
+        pause_ms(5);
+    for (int i = 0; i < 4; i++)
+        EXPECT(counters[i] > 0, true);
+    for (int i = 0; i < 4; i++)
+        bare_end(&bare[i]);
+}
