@@ -96,6 +96,7 @@ struct thread {
     uint32_t receive_seqno;
     struct ipc_port *self, *self_right, *exception;
     void *gsync_key[2];         /* what it waits for in gsync_wait */
+    bool vm_privileged;         /* thread_wire: it may take the last of the memory */
     struct kmsg *cached_kmsg;   /* one buffer kept for the next message */
 
     /* Scheduling. */

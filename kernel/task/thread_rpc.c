@@ -225,8 +225,10 @@ kern_return_t rpc_thread_policy(thread_t thread, int policy, int milliseconds)
 
 kern_return_t rpc_thread_wire(host_t host, thread_t thread, boolean_t wired)
 {
-    (void)wired; /* kernel stacks are never paged */
-    return host == NULL || thread == NULL ? KERN_INVALID_ARGUMENT : KERN_SUCCESS;
+    if (host == NULL || thread == NULL)
+        return KERN_INVALID_ARGUMENT;
+    thread->vm_privileged = wired; /* kernel stacks are never paged */
+    return KERN_SUCCESS;
 }
 
 static kern_return_t depress_abort(struct thread *thread)

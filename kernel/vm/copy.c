@@ -105,6 +105,16 @@ static bool entry_copy_slowly(struct map_entry *entry, struct map_entry *copy)
     return true;
 }
 
+/* How the object is copied its pager has not said yet.  ENTRY may go while it is waited for: what was in it is copied all the same. */
+static bool entry_copy_when_ready(struct vm_map *map, struct map_entry *entry, struct map_entry *copy)
+{
+    struct map_entry snapshot = *entry;
+    object_ref(snapshot.object);
+    bool good = object_ready_wait(snapshot.object) && entry_copy(map, &snapshot, copy);
+    object_deref(snapshot.object);
+    return good;
+}
+
 bool entry_copy(struct vm_map *map, struct map_entry *entry, struct map_entry *copy)
 {
     struct vm_object *object = entry->object;
@@ -130,8 +140,14 @@ bool entry_copy(struct vm_map *map, struct map_entry *entry, struct map_entry *c
         object_ref(object);
         return true;
     }
+    if (!object->internal && object->pager && !object->pager_ready)
+        return entry_copy_when_ready(map, entry, copy);
     if (object->copy_strategy == MEMORY_OBJECT_COPY_NONE && !object->internal)
         return entry_copy_slowly(entry, copy);
+    if (object->copy_strategy == MEMORY_OBJECT_COPY_CALL && !object->internal && object->alive) {
+        copy->object = object_copy_call(object, entry->offset, entry->end - entry->start);
+        return copy->object != NULL;
+    }
     copy->object = object_copy_delayed(object);
     copy->offset = entry->offset;
     copy->needs_copy = true;
@@ -250,8 +266,7 @@ kern_return_t vm_map_copyout(struct vm_map *map, uint64_t *address, struct vm_co
     return KERN_SUCCESS;
 }
 
-/* The page of COPY at the page-aligned AT, for reading; NULL: it cannot be had. */
-static struct page *copy_page(struct vm_copy *copy, uint64_t at)
+struct page *vm_copy_page(struct vm_copy *copy, uint64_t at)
 {
     list_for_each(link, &copy->entries) {
         struct map_entry *entry = list_entry(link, struct map_entry, link);
@@ -285,7 +300,7 @@ bool vm_copy_read(struct vm_copy *copy, uint64_t offset, void *to, uint64_t size
     offset += copy->offset;
     while (size > 0) {
         uint64_t within = offset % PAGE_SIZE, part = min(size, PAGE_SIZE - within);
-        struct page *page = copy_page(copy, offset - within);
+        struct page *page = vm_copy_page(copy, offset - within);
         if (page == NULL)
             return false;
         memcpy(to, (char *)page_address(page) + within, part);

@@ -30,15 +30,17 @@ static enum fault_result busy_wait(struct vm_object *object, struct page *page, 
 /* A page for OFFSET of OBJECT, inserted, contents undefined; NULL: no memory just now, and the caller must start over (or give up). */
 static struct page *page_make(struct vm_object *object, uint64_t offset, enum fault_result *result)
 {
-    if (likely(page_counts.free > page_free_reserved)) {
-        struct page *page = page_alloc(0, UINT64_MAX);
-        if (page_counts.free < page_free_minimum)
-            pageout_wake();
+    struct page *page = NULL;
+    if (likely(page_counts.free > page_free_reserved) || pageout_privileged())
+        page = page_alloc(0, UINT64_MAX);
+    if (unlikely(page_counts.free < page_free_minimum))
+        pageout_wake();
+    if (likely(page != NULL)) {
         page_insert(page, object, offset);
         return page;
     }
     object_ref(object);
-    *result = pageout_wait() ? FAULT_RETRY : FAULT_NO_MEMORY;
+    *result = pageout_wait();
     object_deref(object);
     return NULL;
 }
@@ -59,14 +61,20 @@ static enum fault_result pager_ask(struct vm_object *object, uint64_t offset, vm
         return result;
     page->busy = page->absent = true;
     current_task()->pageins++;
-    if (memory_object_data_request(object->pager, object->control, offset, PAGE_SIZE, access)) {
-        page_discard(page);
-        return FAULT_ERROR;
-    }
+    vm_counters.pageins++;
+    object_ref(object);
+    bool asked = memory_object_data_request(object->pager, object->control, offset, PAGE_SIZE, access) == KERN_SUCCESS;
     /* Sending may have run the pager already. */
     if (page_lookup(object, offset) != page || !page->busy)
-        return FAULT_RETRY;
-    return busy_wait(object, page, interruptible);
+        result = FAULT_RETRY;
+    else if (asked)
+        result = busy_wait(object, page, interruptible);
+    else {
+        page_discard(page);
+        result = FAULT_ERROR;
+    }
+    object_deref(object);
+    return result;
 }
 
 static enum fault_result unlock_ask(struct vm_object *object, struct page *page, vm_prot_t access, bool interruptible)
@@ -89,7 +97,7 @@ static enum fault_result copy_push(struct vm_object *object, struct page *page, 
     if (offset < copy->shadow_offset || offset - copy->shadow_offset >= copy->size)
         return FAULT_DONE;
     uint64_t at = offset - copy->shadow_offset;
-    if (page_lookup(copy, at))
+    if (page_lookup(copy, at) || (copy->pager && object_pager_has(copy, at)))
         return FAULT_DONE;
     struct page *kept = page_make(copy, at, &result);
     if (kept == NULL)
@@ -123,6 +131,7 @@ static enum fault_result copy_up(struct vm_object *object, uint64_t offset, stru
     if (object->refs > 1)
         pmap_page_protect(source, VM_PROT_NONE);
     current_task()->cow_faults++;
+    vm_counters.cow_faults++;
     *page = own;
     return FAULT_DONE;
 }
@@ -135,6 +144,7 @@ static enum fault_result zero_fill(struct vm_object *object, uint64_t offset, st
         return result;
     page_zero(*page);
     current_task()->zero_fills++;
+    vm_counters.zero_fills++;
     return FAULT_DONE;
 }
 
@@ -160,7 +170,7 @@ enum fault_result object_fault(struct vm_object *first, uint64_t first_offset, v
     struct page *page;
     *read_only = false;
     while ((page = page_lookup(object, offset)) == NULL) {
-        if (object->pager)
+        if (unlikely(!object->alive) || (object->pager && object_pager_has(object, offset)))
             return pager_ask(object, offset, object == first ? access : access & ~VM_PROT_WRITE, interruptible);
         if (object->shadow == NULL)
             break;
@@ -251,6 +261,7 @@ kern_return_t vm_fault(struct vm_map *map, uint64_t address, vm_prot_t access, b
 {
     address = align_down(address, PAGE_SIZE);
     current_task()->faults++;
+    vm_counters.faults++;
     for (;;) {
         struct map_entry *entry;
         kern_return_t kr = entry_prepare(map, address, access, &entry);

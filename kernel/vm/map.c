@@ -110,6 +110,7 @@ static void entry_link(struct vm_map *map, struct map_entry *prev, struct map_en
     while (entry->parent && entry->parent->weight < entry->weight)
         rotate_up(map, entry);
     map->count++;
+    map->version++;
     map->size += entry->end - entry->start;
 }
 
@@ -122,6 +123,7 @@ static void entry_unlink(struct vm_map *map, struct map_entry *entry)
     child_replace(map, entry->parent, entry, NULL);
     list_remove(&entry->link);
     map->count--;
+    map->version++;
     map->size -= entry->end - entry->start;
     if (map->hint == entry)
         map->hint = NULL;
@@ -288,12 +290,10 @@ kern_return_t vm_map_allocate(struct vm_map *map, uint64_t *address, uint64_t si
     return map_enter(map, address, size, 0xfff, anywhere, NULL, 0, false, false, VM_PROT_DEFAULT, VM_PROT_ALL, VM_INHERIT_DEFAULT);
 }
 
-/* Takes away the wirings of ENTRY's pages. */
-static void entry_unwire(struct vm_map *map, struct map_entry *entry)
+/* Takes away the wirings of the pages that are mapped in [START, END). */
+static void range_unwire(struct vm_map *map, uint64_t start, uint64_t end)
 {
-    entry->wired = 0;
-    map->wired_bytes -= entry->end - entry->start;
-    for (uint64_t at = entry->start; at < entry->end; at += PAGE_SIZE) {
+    for (uint64_t at = start; at < end; at += PAGE_SIZE) {
         uint64_t physical = pmap_extract(map->pmap, at);
         if (physical == 0 || physical >= page_limit)
             continue;
@@ -301,6 +301,13 @@ static void entry_unwire(struct vm_map *map, struct map_entry *entry)
         if (page->managed && page->wired)
             page_unwire(page);
     }
+}
+
+static void entry_unwire(struct vm_map *map, struct map_entry *entry)
+{
+    entry->wired = false;
+    map->wired_bytes -= entry->end - entry->start;
+    range_unwire(map, entry->start, entry->end);
 }
 
 static void entry_remove(struct vm_map *map, struct map_entry *entry)
@@ -346,16 +353,9 @@ kern_return_t vm_map_protect(struct vm_map *map, uint64_t start, uint64_t end, v
     struct map_entry *first = range_clip(map, start, end, &error);
     if (error)
         return error;
-    uint64_t at = start;
-    for (struct map_entry *entry = first; entry && entry->start < end; entry = map_next(map, entry)) {
-        if (entry->start != at)
-            return KERN_NO_SPACE;
+    for (struct map_entry *entry = first; entry && entry->start < end; entry = map_next(map, entry))
         if (~entry->max_protection & protection)
             return KERN_PROTECTION_FAILURE;
-        at = entry->end;
-    }
-    if (at != end)
-        return KERN_NO_SPACE;
     for (struct map_entry *entry = first; entry && entry->start < end; entry = map_next(map, entry)) {
         vm_prot_t old = entry->protection;
         if (set_maximum) {
@@ -381,13 +381,15 @@ kern_return_t vm_map_inherit(struct vm_map *map, uint64_t start, uint64_t end, v
 
 /* ---- wiring -------------------------------------------------------------------------------------------- */
 
-/* Brings in the pages of one entry; the map may have changed afterwards, the entry be gone. */
+/* Brings in and wires what is mapped of [START, END); on failure none of it is.  The map may have changed afterwards. */
 static kern_return_t range_wire(struct vm_map *map, uint64_t start, uint64_t end, vm_prot_t access)
 {
     for (uint64_t at = start; at < end; at += PAGE_SIZE) {
         kern_return_t kr = vm_fault(map, at, access, true, false);
-        if (kr)
-            return kr;
+        if (kr == KERN_SUCCESS)
+            continue;
+        range_unwire(map, start, at);
+        return kr;
     }
     return KERN_SUCCESS;
 }
@@ -398,18 +400,24 @@ kern_return_t vm_map_wire(struct vm_map *map, uint64_t start, uint64_t end, vm_p
     struct map_entry *entry = range_clip(map, start, end, &error);
     if (error)
         return error;
-    if (access && !vm_map_check(map, start, end, access))
-        return vm_map_check(map, start, end, VM_PROT_NONE) ? KERN_PROTECTION_FAILURE : KERN_NO_SPACE;
+    if (!vm_map_check(map, start, end, access))
+        return KERN_NO_SPACE;
     while (entry && entry->start < end) {
         uint64_t from = entry->start, to = entry->end;
-        if (!access && entry->wired && --entry->wired == 0) {
-            entry->wired = 1;
+        if (!access && entry->wired) {
             entry_unwire(map, entry);
-        } else if (access && entry->wired++ == 0) {
+        } else if (access && !entry->wired) {
+            entry->wired = true;
             map->wired_bytes += to - from;
             kern_return_t kr = range_wire(map, from, to, access);
-            if (kr)
+            if (kr) {
+                entry = map_lookup(map, from);
+                if (entry && entry->wired && entry->start == from && entry->end == to) {
+                    entry->wired = false;
+                    map->wired_bytes -= to - from;
+                }
                 return kr;
+            }
         }
         entry = map_lookup_above(map, to);
     }
@@ -418,8 +426,7 @@ kern_return_t vm_map_wire(struct vm_map *map, uint64_t start, uint64_t end, vm_p
 
 /* ---- inheritance ------------------------------------------------------------------------------------------ */
 
-/* Both maps see the same from now on. */
-static bool entry_share(struct map_entry *entry, struct map_entry *child)
+bool entry_share_prepare(struct map_entry *entry)
 {
     if (entry->object == NULL) {
         entry->object = object_create(entry->end - entry->start);
@@ -431,7 +438,16 @@ static bool entry_share(struct map_entry *entry, struct map_entry *child)
             return false;
         entry->needs_copy = false;
     }
-    entry->shared = child->shared = true;
+    entry->shared = true;
+    return true;
+}
+
+/* Both maps see the same from now on. */
+static bool entry_share(struct map_entry *entry, struct map_entry *child)
+{
+    if (!entry_share_prepare(entry))
+        return false;
+    child->shared = true;
     child->object = entry->object;
     child->offset = entry->offset;
     child->needs_copy = false;
@@ -445,7 +461,7 @@ static bool entry_fork(struct vm_map *parent, struct map_entry *entry, struct vm
     if (child == NULL)
         return false;
     *child = *entry;
-    child->wired = 0;
+    child->wired = false;
     bool good = entry->inheritance == VM_INHERIT_SHARE ? entry_share(entry, child) : entry_copy(parent, entry, child);
     if (!good) {
         entry_free(child);
@@ -460,12 +476,13 @@ struct vm_map *map_fork(struct vm_map *parent)
     struct vm_map *map = map_create();
     if (map == NULL)
         return NULL;
-    list_for_each(link, &parent->entries) {
-        struct map_entry *entry = list_entry(link, struct map_entry, link);
+    for (struct map_entry *entry = map_lookup_above(parent, 0); entry;) {
+        uint64_t end = entry->end, version = parent->version;
         if (entry->inheritance != VM_INHERIT_NONE && !entry_fork(parent, entry, map)) {
             map_deref(map);
             return NULL;
         }
+        entry = likely(parent->version == version) ? map_next(parent, entry) : map_lookup_above(parent, end);
     }
     return map;
 }

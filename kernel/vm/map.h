@@ -22,7 +22,7 @@ struct map_entry {
     struct list link;                 /* by address */
     struct map_entry *left, *right, *parent;
     uint32_t weight;                  /* of the treap */
-    uint32_t wired;                   /* times */
+    bool wired;                       /* its pages are: wiring does not stack */
     uint64_t start, end;
     struct vm_object *object;         /* a reference; NULL: zeros that nobody has touched */
     uint64_t offset;
@@ -38,6 +38,7 @@ struct vm_map {
     struct list entries;
     struct map_entry *root, *hint;
     size_t count;
+    uint64_t version;                 /* changes when an entry comes or goes: what was found before still holds if it did not */
     uint64_t size;                    /* bytes mapped */
     uint64_t wired_bytes;
     bool wire_future;                 /* vm_wire_all */
@@ -110,9 +111,14 @@ struct vm_copy *vm_copy_from_kernel(const void *data, uint64_t size);
 struct vm_copy *vm_copy_from_object(struct vm_object *object, uint64_t size);
 /* Reads bytes out of it; may block.  False: a page could not be had. */
 bool vm_copy_read(struct vm_copy *copy, uint64_t offset, void *to, uint64_t size);
-/* A virtual copy of ENTRY's contents for another entry: sets both entries' object, offset and needs_copy (COPY's start and end are set).  False: no memory. */
+/* The page of COPY at the page-aligned AT, for reading; it stays until the caller blocks.  May block; NULL: it cannot be had. */
+struct page *vm_copy_page(struct vm_copy *copy, uint64_t at);
+/* A virtual copy of ENTRY's contents for another entry: sets both entries' object, offset and needs_copy (COPY's start and end are set).  May
+   block, after which ENTRY may have gone (map.version).  False: no memory. */
 bool entry_copy(struct vm_map *map, struct map_entry *entry, struct map_entry *copy);
 
+/* Gives ENTRY an object of its own that others may share from now on.  False: no memory. */
+bool entry_share_prepare(struct map_entry *entry);
 struct map_entry *entry_alloc(void);
 void entry_free(struct map_entry *entry);
 

@@ -16,29 +16,7 @@ static bool range_bad(vm_offset_t offset, vm_size_t size)
     return offset % PAGE_SIZE || offset + size < offset;
 }
 
-/* The page of COPY at AT goes to OBJECT at OFFSET: itself if nobody else has it, or a copy.  NULL: it cannot be had. */
-static struct page *page_steal(struct vm_copy *copy, struct map_entry *entry, uint64_t at)
-{
-    struct vm_object *source = entry->object;
-    if (source && source->internal && source->refs == 1 && source->shadow == NULL && source->copy == NULL) {
-        struct page *page = page_lookup(source, entry->offset + (at - entry->start));
-        if (page && !page->busy && page->wired == 0) {
-            pmap_page_protect(page, VM_PROT_NONE);
-            page_remove(page);
-            return page;
-        }
-    }
-    struct page *page = page_alloc(0, UINT64_MAX);
-    if (page == NULL)
-        return NULL;
-    uint64_t begin = max(at, copy->offset), end = min(at + PAGE_SIZE, copy->offset + copy->size);
-    page_zero(page);
-    if (begin < end && !vm_copy_read(copy, begin - copy->offset, (char *)page_address(page) + (begin - at), end - begin)) {
-        page_free(page, 0);
-        return NULL;
-    }
-    return page;
-}
+/* ---- supplying -------------------------------------------------------------------------------- */
 
 static struct map_entry *copy_entry_at(struct vm_copy *copy, uint64_t at)
 {
@@ -50,43 +28,62 @@ static struct map_entry *copy_entry_at(struct vm_copy *copy, uint64_t at)
     return NULL;
 }
 
-/* A page that was waited for gives way to the one that has come. */
-static void page_supply(struct vm_object *object, struct page *page, uint64_t offset, vm_prot_t lock, bool precious)
+/* The page of COPY at AT itself, out of its object, if nobody else has it; NULL: its contents must be copied. */
+static struct page *page_steal(struct vm_copy *copy, uint64_t at)
 {
-    struct page *awaited = page_lookup(object, offset);
-    if (awaited && !awaited->absent) {
-        page_free(page, 0); /* the kernel has one, and it may be newer */
-        return;
-    }
-    if (awaited)
-        page_discard(awaited);
-    page->lock = lock;
-    page->precious = precious;
-    page->dirty = page->referenced = false;
-    page_insert(page, object, offset);
-    page_activate(page);
-}
-
-static struct page *bytes_page(struct vm_copy *copy, uint64_t at)
-{
-    struct page *page = page_alloc(0, UINT64_MAX);
-    if (page == NULL)
+    struct map_entry *entry = copy->is_bytes ? NULL : copy_entry_at(copy, at);
+    struct vm_object *source = entry ? entry->object : NULL;
+    if (source == NULL || !source->internal || source->refs != 1 || source->copy)
         return NULL;
-    page_zero(page);
-    memcpy(page_address(page), copy->bytes + at, min(copy->size - at, PAGE_SIZE));
+    struct page *page = page_lookup(source, entry->offset + (at - entry->start));
+    if (page == NULL || page->busy || page->wired || page->absent)
+        return NULL;
+    pmap_page_protect(page, VM_PROT_NONE);
+    page_dequeue(page);
+    page_remove(page);
     return page;
 }
 
-static kern_return_t supply(struct vm_object *object, uint64_t offset, struct vm_copy *copy, vm_prot_t lock, bool precious, uint64_t *done)
+/* The contents of the whole page of COPY at AT; NULL: they cannot be had.  May block. */
+static const void *page_contents(struct vm_copy *copy, uint64_t at)
 {
-    uint64_t size = copy->size;
-    for (*done = 0; *done < size; *done += PAGE_SIZE) {
-        struct map_entry *entry = copy->is_bytes ? NULL : copy_entry_at(copy, *done);
-        struct page *page = copy->is_bytes ? bytes_page(copy, *done) : entry && copy->offset == 0 ? page_steal(copy, entry, *done) : NULL;
-        if (page == NULL)
+    if (copy->is_bytes)
+        return copy->bytes + at;
+    struct page *page = vm_copy_page(copy, at);
+    return page ? page_address(page) : NULL;
+}
+
+/* One page of COPY becomes OBJECT's at OFFSET, where none is that counts.  KERN_MEMORY_PRESENT, KERN_MEMORY_ERROR, KERN_RESOURCE_SHORTAGE. */
+static kern_return_t page_supply(struct vm_object *object, uint64_t offset, struct vm_copy *copy, uint64_t at, vm_prot_t lock, bool precious)
+{
+    struct page *awaited = page_lookup(object, offset);
+    if (awaited && !awaited->absent)
+        return KERN_MEMORY_PRESENT;
+    struct page *page = page_steal(copy, at);
+    if (page) {
+        if (awaited)
+            page_discard(awaited); /* who waits for it finds the other */
+        page_insert(page, object, offset);
+    } else {
+        const void *contents = page_contents(copy, at);
+        if (contents == NULL)
             return KERN_MEMORY_ERROR;
-        page_supply(object, page, offset + *done, lock, precious);
+        page = page_lookup(object, offset); /* reading the contents may have waited */
+        if (page && !page->absent)
+            return KERN_MEMORY_PRESENT;
+        if (page == NULL) {
+            page = page_alloc(0, UINT64_MAX);
+            if (page == NULL)
+                return KERN_RESOURCE_SHORTAGE;
+            page_insert(page, object, offset);
+        }
+        memcpy(page_address(page), contents, PAGE_SIZE);
     }
+    page->lock = lock;
+    page->precious = precious;
+    page->dirty = page->referenced = page->absent = false;
+    page_wakeup(page);
+    page_activate(page);
     return KERN_SUCCESS;
 }
 
@@ -96,12 +93,18 @@ kern_return_t rpc_memory_object_data_supply(vm_object_t object, vm_offset_t offs
     struct vm_copy *copy = (struct vm_copy *)data;
     if (object == NULL)
         return KERN_INVALID_ARGUMENT;
-    if (range_bad(offset, size) || copy == NULL || copy->offset) {
+    if (range_bad(offset, size) || copy == NULL || copy->offset || size % PAGE_SIZE || (lock & ~VM_PROT_ALL)) {
         object_deref(object);
         return KERN_INVALID_ARGUMENT;
     }
-    uint64_t done;
-    kern_return_t kr = supply(object, offset, copy, lock, precious, &done);
+    uint64_t done = 0;
+    kern_return_t kr = KERN_SUCCESS;
+    while (done < size && (kr = page_supply(object, offset + done, copy, done, lock, precious)) == KERN_SUCCESS)
+        done += PAGE_SIZE;
+    if (kr == KERN_MEMORY_ERROR && done == 0) {
+        object_deref(object);
+        return kr;
+    }
     if (IP_VALID(reply_to))
         memory_object_supply_completed(reply_to, reply_type, object->control, offset, size, kr, kr ? offset + done : 0);
     vm_copy_discard(copy);
@@ -109,25 +112,50 @@ kern_return_t rpc_memory_object_data_supply(vm_object_t object, vm_offset_t offs
     return KERN_SUCCESS;
 }
 
-/* Pages that were waited for in the range: an error, or zeros. */
-static void range_settle(struct vm_object *object, uint64_t offset, uint64_t size, bool error)
+/* The awaited PAGE will not come: an error. */
+static void page_fail(struct vm_object *object, struct page *page)
 {
-    for (uint64_t at = offset; at < offset + size; at += PAGE_SIZE) {
-        struct page *page = page_lookup(object, at);
-        if (page == NULL || !page->absent)
-            continue;
-        page->absent = false;
-        page->error = error;
-        if (!error)
-            page_zero(page);
-        page_wakeup(page);
-        page_activate(page);
-    }
+    (void)object;
+    page->absent = false;
+    page->error = true;
+    page_wakeup(page);
+    page_activate(page);
 }
 
-static uint64_t range_limit(struct vm_object *object, uint64_t offset, uint64_t size)
+/* The pager has nothing there: it is in what OBJECT is a copy of, or zeros. */
+static void page_unavailable(struct vm_object *object, struct page *page)
 {
-    return offset >= object->size ? min(size, PAGE_SIZE) : min(size, align_up(object->size - offset, PAGE_SIZE));
+    uint64_t number = page->offset >> PAGE_SHIFT;
+    if (object->internal)
+        sparse_bits_clear(&object->known, number);
+    if (object->shadow && (object->internal || sparse_bits_set(&object->known, number))) {
+        page_discard(page);
+        return;
+    }
+    page->absent = false;
+    page_zero(page);
+    vm_counters.zero_fills++;
+    page_wakeup(page);
+    page_activate(page);
+}
+
+/* Does SETTLE with each page that is awaited in the range. */
+static void range_settle(struct vm_object *object, uint64_t offset, uint64_t size, void (*settle)(struct vm_object *, struct page *))
+{
+    uint64_t end = offset + size < offset ? UINT64_MAX : offset + size;
+    if ((end - offset) / PAGE_SIZE > object->resident) {
+        list_for_each_safe(link, after, &object->pages) {
+            struct page *page = list_entry(link, struct page, link);
+            if (page->offset >= offset && page->offset < end && page->absent)
+                settle(object, page);
+        }
+        return;
+    }
+    for (uint64_t at = offset; at < end; at += PAGE_SIZE) {
+        struct page *page = page_lookup(object, at);
+        if (page && page->absent)
+            settle(object, page);
+    }
 }
 
 kern_return_t rpc_memory_object_data_error(vm_object_t object, vm_offset_t offset, vm_size_t size, kern_return_t reason)
@@ -135,7 +163,7 @@ kern_return_t rpc_memory_object_data_error(vm_object_t object, vm_offset_t offse
     (void)reason;
     if (object == NULL)
         return KERN_INVALID_ARGUMENT;
-    range_settle(object, align_down(offset, PAGE_SIZE), range_limit(object, offset, size), true);
+    range_settle(object, align_down(offset, PAGE_SIZE), size, page_fail);
     object_deref(object);
     return KERN_SUCCESS;
 }
@@ -144,7 +172,7 @@ kern_return_t rpc_memory_object_data_unavailable(vm_object_t object, vm_offset_t
 {
     if (object == NULL)
         return KERN_INVALID_ARGUMENT;
-    range_settle(object, align_down(offset, PAGE_SIZE), range_limit(object, offset, size), false);
+    range_settle(object, align_down(offset, PAGE_SIZE), size, page_unavailable);
     object_deref(object);
     return KERN_SUCCESS;
 }
@@ -152,7 +180,8 @@ kern_return_t rpc_memory_object_data_unavailable(vm_object_t object, vm_offset_t
 static void attributes_set(struct vm_object *object, boolean_t may_cache, memory_object_copy_strategy_t strategy)
 {
     object->can_cache = may_cache;
-    object->copy_strategy = strategy;
+    object->temporary |= strategy == MEMORY_OBJECT_COPY_TEMPORARY;
+    object->copy_strategy = strategy == MEMORY_OBJECT_COPY_TEMPORARY ? MEMORY_OBJECT_COPY_DELAY : strategy;
     object->pager_ready = true;
     thread_wakeup(&object->pager_ready);
 }
@@ -200,20 +229,34 @@ kern_return_t rpc_memory_object_get_attributes(vm_object_t object, boolean_t *re
     return KERN_SUCCESS;
 }
 
+static void page_lock(struct page *page, vm_prot_t lock)
+{
+    if (page->absent)
+        return;
+    page->lock = lock;
+    page->unlock_requested = false;
+    page->unlock_access = 0;
+    if (lock)
+        pmap_page_protect(page, VM_PROT_ALL & ~lock);
+    if (page->wanted)
+        page_wakeup(page);
+}
+
 /* Sets what the pager forbids on resident pages. */
 static void range_lock(struct vm_object *object, uint64_t start, uint64_t end, vm_prot_t lock)
 {
-    list_for_each(link, &object->pages) {
-        struct page *page = list_entry(link, struct page, link);
-        if (page->offset < start || page->offset >= end || page->absent)
-            continue;
-        page->lock = lock;
-        page->unlock_requested = false;
-        page->unlock_access = 0;
-        if (lock)
-            pmap_page_protect(page, VM_PROT_ALL & ~lock);
-        if (page->wanted)
-            page_wakeup(page);
+    if ((end - start) / PAGE_SIZE > object->resident) {
+        list_for_each(link, &object->pages) {
+            struct page *page = list_entry(link, struct page, link);
+            if (page->offset >= start && page->offset < end)
+                page_lock(page, lock);
+        }
+        return;
+    }
+    for (uint64_t at = start; at < end; at += PAGE_SIZE) {
+        struct page *page = page_lookup(object, at);
+        if (page)
+            page_lock(page, lock);
     }
 }
 
@@ -222,7 +265,7 @@ kern_return_t rpc_memory_object_lock_request(vm_object_t object, vm_offset_t off
 {
     if (object == NULL)
         return KERN_INVALID_ARGUMENT;
-    if (lock & ~(VM_PROT_ALL | VM_PROT_NO_CHANGE)) {
+    if (lock & ~VM_PROT_ALL && lock != VM_PROT_NO_CHANGE) {
         object_deref(object);
         return KERN_INVALID_ARGUMENT;
     }
@@ -230,7 +273,7 @@ kern_return_t rpc_memory_object_lock_request(vm_object_t object, vm_offset_t off
     if (end < start)
         end = UINT64_MAX;
     object_clean(object, start, end, should_return, should_flush);
-    if (!should_flush && lock != VM_PROT_NO_CHANGE)
+    if (lock != VM_PROT_NO_CHANGE)
         range_lock(object, start, end, lock);
     if (IP_VALID(reply_to))
         memory_object_lock_completed(reply_to, reply_type, object->control, offset, size);
@@ -255,6 +298,8 @@ kern_return_t rpc_vm_object_sync(vm_object_t object, vm_offset_t offset, vm_size
     if (object == NULL)
         return KERN_INVALID_ARGUMENT;
     uint64_t start = align_down(offset, PAGE_SIZE), end = align_up(offset + size, PAGE_SIZE);
-    object_clean(object, start, end, should_return ? MEMORY_OBJECT_RETURN_ALL : MEMORY_OBJECT_RETURN_NONE, should_flush);
+    /* Anonymous memory has nowhere else to go. */
+    if (!object->internal)
+        object_clean(object, start, max(start, end), should_return ? MEMORY_OBJECT_RETURN_ALL : MEMORY_OBJECT_RETURN_NONE, should_flush);
     return KERN_SUCCESS;
 }

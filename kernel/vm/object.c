@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Memory objects: their life, shadows and copies.  What a pager says to them is in memory_object.c. */
+/* Memory objects: their life, shadows and copies.  What a pager says to them is in memory_object.c, what goes back to it in
+   object_return.c. */
 
 #include "object.h"
 
@@ -30,6 +31,8 @@ struct vm_object *object_create(uint64_t size)
                                  .copy_strategy = MEMORY_OBJECT_COPY_NONE};
     list_init(&object->pages);
     list_init(&object->cached_link);
+    list_init(&object->carriers);
+    list_init(&object->carrier_link);
     return object;
 }
 
@@ -68,6 +71,39 @@ static void pager_forget(struct vm_object *object)
     *link = object->hash_next;
 }
 
+/* Gives OBJECT the kernel's two ports; false: no memory. */
+static bool ports_create(struct vm_object *object)
+{
+    object->control = port_alloc_kernel(KOBJECT_PAGING_REQUEST, object);
+    if (object->name == NULL)
+        object->name = port_alloc_kernel(KOBJECT_PAGING_NAME, object);
+    if (object->control && object->name)
+        return true;
+    if (object->control)
+        port_destroy(object->control);
+    object->control = NULL;
+    return false;
+}
+
+struct ipc_port *object_name(struct vm_object *object)
+{
+    while (object->shadow)
+        object = object->shadow;
+    if (object->name == NULL && object->internal)
+        object->name = port_alloc_kernel(KOBJECT_PAGING_NAME, object);
+    return object->name;
+}
+
+/* OBJECT is that of the pager PORT (a send right that moves) from now on. */
+static void pager_set(struct vm_object *object, struct ipc_port *port)
+{
+    struct vm_object **bucket = pager_bucket(port);
+    object->pager = port;
+    object->hash_next = *bucket;
+    *bucket = object;
+    port->is_pager = true;
+}
+
 /* A new object for PORT, whose pager is told of it. */
 static struct vm_object *pager_object_create(struct ipc_port *port, uint64_t size)
 {
@@ -75,19 +111,11 @@ static struct vm_object *pager_object_create(struct ipc_port *port, uint64_t siz
     if (object == NULL)
         return NULL;
     object->internal = object->temporary = false;
-    object->control = port_alloc_kernel(KOBJECT_PAGING_REQUEST, object);
-    object->name = port_alloc_kernel(KOBJECT_PAGING_NAME, object);
-    if (object->control == NULL || object->name == NULL) {
-        if (object->control)
-            port_destroy(object->control);
-        cache_free(&object_cache, object);
+    if (!ports_create(object)) {
+        object_deref(object);
         return NULL;
     }
-    object->pager = port_copy_send(port);
-    struct vm_object **bucket = pager_bucket(port);
-    object->hash_next = *bucket;
-    *bucket = object;
-    port->is_pager = true;
+    pager_set(object, port_copy_send(port));
     memory_object_init(port, object->control, object->name, PAGE_SIZE);
     return object;
 }
@@ -97,24 +125,47 @@ struct vm_object *object_enter(struct ipc_port *port, uint64_t size)
     if (!IP_VALID(port) || !port->active)
         return NULL;
     struct vm_object *object = pager_lookup(port);
-    if (object) {
-        object_ref(object);
-        object->size = max(object->size, size);
-    } else {
-        object = pager_object_create(port, size);
-        if (object == NULL)
-            return NULL;
-    }
-    while (object->alive && !object->pager_ready)
-        if (thread_sleep(&object->pager_ready, true) == WAIT_INTERRUPTED) {
-            object_deref(object);
-            return NULL;
-        }
-    if (!object->alive) {
-        object_deref(object);
-        return NULL;
-    }
+    vm_counters.lookups++;
+    if (object == NULL)
+        return pager_object_create(port, size);
+    vm_counters.hits++;
+    object_ref(object);
+    object->size = max(object->size, size);
     return object;
+}
+
+bool object_ready_wait(struct vm_object *object)
+{
+    while (object->alive && object->pager && !object->pager_ready)
+        if (thread_sleep(&object->pager_ready, true) == WAIT_INTERRUPTED)
+            return false;
+    return object->alive;
+}
+
+/* A port without a receiver, for a message that carries the receive right. */
+static struct ipc_port *port_for_message(void)
+{
+    struct ipc_port *port = port_alloc_kernel(KOBJECT_NONE, NULL);
+    if (port) {
+        port->receiver = NULL;
+        port->receiver_name = 0;
+    }
+    return port;
+}
+
+bool object_pager_create(struct vm_object *object, struct ipc_port *manager)
+{
+    struct ipc_port *port = port_for_message();
+    if (port == NULL)
+        return false;
+    if (!ports_create(object)) {
+        port_destroy(port);
+        return false;
+    }
+    pager_set(object, port_make_send(port));
+    object->pager_ready = true;
+    /* The receive right goes with the message; should that fail, the port dies and with it the pager. */
+    return memory_object_create(port_copy_send(manager), port, object->size, object->control, object->name, PAGE_SIZE) == KERN_SUCCESS;
 }
 
 static struct vm_object *lookup_kind(struct ipc_port *port, enum kobject_type kind)
@@ -148,18 +199,14 @@ static void absent_pages_fail(struct vm_object *object)
     }
 }
 
-void object_destroy_pager(struct vm_object *object)
-{
-    object->alive = false;
-    thread_wakeup(&object->pager_ready);
-    absent_pages_fail(object);
-}
-
 void object_pager_died(struct ipc_port *port)
 {
     struct vm_object *object = pager_lookup(port);
-    if (object)
-        object_destroy_pager(object);
+    if (object == NULL)
+        return;
+    object_ref(object);
+    object_destroy_pager(object);
+    object_deref(object);
 }
 
 /* ---- references ----------------------------------------------------------------------------- */
@@ -178,11 +225,9 @@ static void pages_free(struct vm_object *object)
         page_discard(list_entry(object->pages.next, struct page, link));
 }
 
-/* The last words to the pager: what was changed, and that the kernel's ports are its now. */
-static void pager_terminate(struct vm_object *object)
+/* The pager gets the kernel's ports and is no longer asked. */
+static void pager_leave(struct vm_object *object)
 {
-    if (object->alive && object->pager_ready)
-        object_clean(object, 0, UINT64_MAX, MEMORY_OBJECT_RETURN_ALL, true);
     pager_forget(object);
     struct ipc_port *pager = object->pager, *control = object->control, *name = object->name;
     object->pager = object->control = object->name = NULL;
@@ -199,15 +244,40 @@ static void pager_terminate(struct vm_object *object)
     port_release_send(pager);
 }
 
+void object_destroy_pager(struct vm_object *object)
+{
+    object->alive = object->can_cache = false;
+    thread_wakeup(&object->pager_ready);
+    absent_pages_fail(object);
+    if (object->pager)
+        pager_leave(object);
+}
+
+/* What CARRIERS carry is nobody's laundry any more. */
+static void carriers_release(struct vm_object *object)
+{
+    struct list *link;
+    while ((link = list_pop(&object->carriers)))
+        list_entry(link, struct vm_object, carrier_link)->laundry_of = NULL;
+}
+
 static void object_terminate(struct vm_object *object)
 {
     object->terminating = true;
     struct vm_object *shadow = object->shadow;
     if (shadow && shadow->copy == object)
         shadow->copy = NULL;
-    if (object->pager)
-        pager_terminate(object);
+    if (object->pager) {
+        if (object->alive && object->pager_ready && !object->temporary && !object->internal)
+            object_clean(object, 0, UINT64_MAX, MEMORY_OBJECT_RETURN_ALL, true);
+        pager_leave(object);
+    } else if (object->name) {
+        port_destroy(object->name);
+    }
     pages_free(object);
+    carriers_release(object);
+    list_remove(&object->carrier_link);
+    sparse_bits_destroy(&object->known);
     cache_free(&object_cache, object);
     if (shadow)
         object_deref(shadow);
@@ -216,7 +286,7 @@ static void object_terminate(struct vm_object *object)
 void object_deref(struct vm_object *object)
 {
     assert(object->refs > 0);
-    if (--object->refs > 0)
+    if (--object->refs > 0 || object->terminating)
         return;
     if (object->pager && object->can_cache && object->alive && object->resident) {
         list_append(&cached, &object->cached_link);
@@ -228,14 +298,24 @@ void object_deref(struct vm_object *object)
     object_terminate(object);
 }
 
+static void cached_end(struct vm_object *object)
+{
+    list_remove(&object->cached_link);
+    object_cached_count--;
+    object_terminate(object);
+}
+
+void object_page_lost(struct vm_object *object)
+{
+    if (object->refs == 0 && object->resident == 0 && !object->terminating)
+        cached_end(object);
+}
+
 bool object_cache_trim(void)
 {
     if (list_empty(&cached))
         return false;
-    struct vm_object *object = list_entry(cached.next, struct vm_object, cached_link);
-    list_remove(&object->cached_link);
-    object_cached_count--;
-    object_terminate(object);
+    cached_end(list_entry(cached.next, struct vm_object, cached_link));
     return true;
 }
 
@@ -295,6 +375,32 @@ struct vm_object *object_copy_delayed(struct vm_object *object)
     return copy;
 }
 
+struct vm_object *object_copy_call(struct vm_object *object, uint64_t offset, uint64_t size)
+{
+    struct ipc_port *port = port_for_message();
+    if (port == NULL)
+        return NULL;
+    struct ipc_port *right = port_make_send(port);
+    bool sent = memory_object_copy(object->pager, object->control, offset, size, port) == KERN_SUCCESS;
+    struct vm_object *copy = sent ? pager_object_create(right, size) : NULL;
+    port_release_send(right);
+    if (copy == NULL)
+        return NULL;
+    copy->temporary = true;
+    copy->shadow = object;
+    copy->shadow_offset = offset;
+    object_ref(object);
+    /* What the copy may still take from the original must not change there: the pager is asked before it is written. */
+    list_for_each(link, &object->pages) {
+        struct page *page = list_entry(link, struct page, link);
+        if (page->offset - offset < size && !page->absent && !page->busy) {
+            page->lock |= VM_PROT_WRITE;
+            pmap_page_protect(page, VM_PROT_READ | VM_PROT_EXECUTE);
+        }
+    }
+    return copy;
+}
+
 /* Moves what SHADOW has and OBJECT lacks up, frees the rest. */
 static void shadow_merge(struct vm_object *object, struct vm_object *shadow)
 {
@@ -329,101 +435,4 @@ void object_collapse(struct vm_object *object)
     while ((shadow = object->shadow) && shadow->refs == 1 && shadow->internal && shadow->pager == NULL && shadow->copy == NULL &&
            object->pager == NULL && !has_busy_page(shadow))
         shadow_merge(object, shadow);
-}
-
-/* ---- pages ------------------------------------------------------------------------------------------ */
-
-void object_page_remove(struct vm_object *object, uint64_t start, uint64_t end)
-{
-    list_for_each_safe(link, after, &object->pages) {
-        struct page *page = list_entry(link, struct page, link);
-        if (page->offset >= start && page->offset < end && !page->wired)
-            page_discard(page);
-    }
-}
-
-#define RETURN_RUN 64 /* pages in one memory_object_data_return */
-
-/* Gives COUNT pages from OFFSET on, all resident, to the pager. */
-static void run_return(struct vm_object *object, uint64_t offset, size_t count, bool dirty, bool flush)
-{
-    struct vm_object *carrier = object_create(count * PAGE_SIZE);
-    if (carrier == NULL)
-        return;
-    for (size_t i = 0; i < count; i++) {
-        struct page *page = page_lookup(object, offset + i * PAGE_SIZE);
-        if (flush && !page->wired) {
-            pmap_page_protect(page, VM_PROT_NONE);
-            page->dirty = page->precious = false;
-            page_rename(page, carrier, i * PAGE_SIZE);
-            page_wakeup(page);
-            continue;
-        }
-        struct page *copy = page_alloc(0, UINT64_MAX);
-        if (copy == NULL)
-            break; /* stays dirty: a later turn */
-        page_copy(copy, page);
-        pmap_page_clear_modified(page);
-        page->precious = false;
-        page_insert(copy, carrier, i * PAGE_SIZE);
-        page_activate(copy);
-    }
-    struct vm_copy *data = vm_copy_from_object(carrier, count * PAGE_SIZE);
-    if (data == NULL) {
-        object_deref(carrier);
-        return;
-    }
-    memory_object_data_return(object->pager, object->control, offset, (vm_offset_t)data, count * PAGE_SIZE, dirty, !flush);
-}
-
-void object_page_return(struct vm_object *object, struct page *page, bool flush)
-{
-    run_return(object, page->offset, 1, pmap_page_modified(page), flush);
-}
-
-/* Must PAGE go back to the pager? */
-static bool must_return(struct page *page, memory_object_return_t should_return)
-{
-    if (page == NULL || page->busy || page->absent || page->error || should_return == MEMORY_OBJECT_RETURN_NONE)
-        return false;
-    return pmap_page_modified(page) || (page->precious && should_return == MEMORY_OBJECT_RETURN_ALL);
-}
-
-static void range_clean(struct vm_object *object, uint64_t start, uint64_t end, memory_object_return_t should_return, bool flush)
-{
-    for (uint64_t at = start; at < end;) {
-        size_t count = 0;
-        bool dirty = false;
-        while (count < RETURN_RUN && at + count * PAGE_SIZE < end) {
-            struct page *page = page_lookup(object, at + count * PAGE_SIZE);
-            if (!must_return(page, should_return))
-                break;
-            dirty |= page->dirty;
-            count++;
-        }
-        if (count)
-            run_return(object, at, count, dirty, flush);
-        at += max(count, 1ul) * PAGE_SIZE;
-    }
-}
-
-void object_clean(struct vm_object *object, uint64_t start, uint64_t end, memory_object_return_t should_return, bool flush)
-{
-    /* A range that is larger than what is resident: only look at that. */
-    if (end - start > object->resident * PAGE_SIZE * 4) {
-        uint64_t first = UINT64_MAX, last = 0;
-        list_for_each(link, &object->pages) {
-            struct page *page = list_entry(link, struct page, link);
-            if (page->offset >= start && page->offset < end) {
-                first = min(first, page->offset);
-                last = max(last, page->offset + PAGE_SIZE);
-            }
-        }
-        start = max(start, first);
-        end = min(end, last);
-    }
-    if (start < end && object->pager)
-        range_clean(object, start, end, should_return, flush);
-    if (flush)
-        object_page_remove(object, start, end);
 }

@@ -13,6 +13,13 @@
    writes first puts a shadow between.  Objects that several map, or with a pager, are copied by a copy object (`copy`): it
    shadows the object, and whoever writes to the object first pushes the old page there.
 
+   Anonymous memory that pageout takes gets a pager too: the default memory manager, by memory_object_create (pageout.c).  Which pages it has,
+   the kernel knows (`known`), so that others are not asked for.
+
+   Pages on their way to a pager are in a carrier: an object of its own, which goes to the pager in the message.  Until the pager has let go of
+   them they are laundry.  The carrier of a file's pages is anonymous memory like any other: if its pager does not care for them, they go to
+   the default memory manager after a while.  The carrier of what goes to the default memory manager itself is not paged (`unpageable`).
+
    life: refs (map entries, copies under way, shadows over it, the pager's table) → 0 → if the pager said it may be cached and pages are there: kept, with its pages,
    until memory is short → terminate: dirty pages to the pager, memory_object_terminate.
 
@@ -24,13 +31,13 @@
 #include <mach/memory_object.h>
 
 #include "../base/base.h"
+#include "../base/sparse_bits.h"
 #include "page.h"
 
 struct ipc_port;
 
 struct vm_object {
     uint32_t refs;
-    uint32_t busy;                 /* users that the object must not lose its pager under: paging in progress */
     struct list pages;
     size_t resident;
     uint64_t size;                 /* bytes, whole pages */
@@ -38,9 +45,15 @@ struct vm_object {
     uint64_t shadow_offset;
     struct vm_object *copy;        /* the newest copy object over it; no reference */
     struct ipc_port *pager;        /* a send right */
-    struct ipc_port *control, *name; /* the kernel's receive rights, once the pager was told */
+    struct ipc_port *control, *name; /* the kernel's receive rights, once the pager was told; the name also when somebody asked for it */
     struct vm_object *hash_next;   /* by pager */
     struct list cached_link;       /* in the list of objects nobody uses */
+    struct sparse_bits known;      /* pages by number: of an internal object those that its pager has, of others those that it has not */
+    struct vm_object *laundry_of;  /* of a carrier: whose pages it has, NULL when that has gone */
+    struct list carriers;          /* of this object: carrier_link */
+    struct list carrier_link;
+    uint32_t laundry;              /* pages of it that are in carriers */
+    bool unpageable;               /* its pages stay until they are freed */
     uint64_t physical;             /* of a physical object */
     bool is_physical, uncached;
     bool physical_read_only;       /* of a physical object: mappings may not be written, whatever their protection */
@@ -63,9 +76,15 @@ struct vm_object *object_create_physical(uint64_t physical, uint64_t size, bool 
 void object_ref(struct vm_object *object);
 void object_deref(struct vm_object *object);
 
-/* The object of the pager PORT (a send right that is not consumed), made and its pager told if it is new; waits until the pager is
-   ready.  A reference.  NULL: no memory, interrupted, or the pager has died. */
+/* The object of the pager PORT (a send right that is not consumed), made and its pager told if it is new; the pager need not be ready
+   yet.  A reference.  NULL: no memory, or the pager has died. */
 struct vm_object *object_enter(struct ipc_port *port, uint64_t size);
+/* Waits until OBJECT's pager has said memory_object_ready.  False: it will not, or the wait was interrupted. */
+bool object_ready_wait(struct vm_object *object);
+/* Gives the anonymous OBJECT a pager: the default memory manager MANAGER (a send right that is not consumed) is told of it.  False: no memory. */
+bool object_pager_create(struct vm_object *object, struct ipc_port *manager);
+/* The port that names what OBJECT is or is a copy of, in vm_region; NULL: no memory. */
+struct ipc_port *object_name(struct vm_object *object);
 /* The object of a control or name port; a reference; NULL: it is none. */
 struct vm_object *object_lookup_control(struct ipc_port *port);
 struct vm_object *object_lookup_name(struct ipc_port *port);
@@ -74,6 +93,9 @@ struct vm_object *object_lookup_name(struct ipc_port *port);
 bool object_shadow(struct vm_object **object, uint64_t *offset, uint64_t length);
 /* A copy object of OBJECT (see above); a reference.  NULL: no memory. */
 struct vm_object *object_copy_delayed(struct vm_object *object);
+/* A copy that OBJECT's pager makes (MEMORY_OBJECT_COPY_CALL): an object with a new port of the same pager over [OFFSET, OFFSET + SIZE).  A
+   reference; NULL: no memory. */
+struct vm_object *object_copy_call(struct vm_object *object, uint64_t offset, uint64_t size);
 /* Merges shadows that nobody else uses. */
 void object_collapse(struct vm_object *object);
 
@@ -82,17 +104,32 @@ void object_protect(struct vm_object *object, uint64_t offset, uint64_t size);
 /* Frees resident pages in the range, changed or not. */
 void object_page_remove(struct vm_object *object, uint64_t start, uint64_t end);
 
-/* Gives changed (or all precious) pages in the range back to the pager, and frees them if FLUSH. */
-void object_clean(struct vm_object *object, uint64_t start, uint64_t end, memory_object_return_t should_return, bool flush);
-/* The pager is gone: what it still owes is an error. */
+/* The pager is gone, or wants no more of it (memory_object_destroy): what it still owes is an error, what is resident stays. */
 void object_destroy_pager(struct vm_object *object);
+/* Would the pager of OBJECT have the page at OFFSET? */
+static inline bool object_pager_has(const struct vm_object *object, uint64_t offset)
+{
+    if (object->known.root == NULL)
+        return !object->internal;
+    return sparse_bits_test(&object->known, offset >> PAGE_SHIFT) == object->internal;
+}
 
 /* Objects that nobody uses but that keep their pages, least recently used first: frees one; false: none. */
 bool object_cache_trim(void);
+/* OBJECT lost a page: if it was kept only for its pages, and that was the last, it ends. */
+void object_page_lost(struct vm_object *object);
 extern size_t object_cached_count;
 
-/* Sends one page, busy, to the pager in memory_object_data_return; the page is freed if FLUSH, else clean when this returns. */
-void object_page_return(struct vm_object *object, struct page *page, bool flush);
+/* ---- giving pages back (object_return.c) --------------------------------------------------- */
+
+/* Gives changed (or all precious) pages in the range back to the pager, and frees them (and the others) if FLUSH.  Wired pages stay. */
+void object_clean(struct vm_object *object, uint64_t start, uint64_t end, memory_object_return_t should_return, bool flush);
+/* Takes PAGE and its changed neighbours that nobody used lately out of OBJECT and sends them to its pager.  Gives how many it took. */
+size_t object_pageout(struct vm_object *object, struct page *page);
+/* A page leaves the carrier CARRIER. */
+void object_laundry_done(struct vm_object *carrier);
+extern size_t object_laundry_count;     /* pages in carriers */
+extern size_t object_laundry_unpageable; /* of them, on their way to the default memory manager */
 
 /* ---- faults (fault.c) -------------------------------------------------------------------- */
 

@@ -10,6 +10,7 @@
 static struct page **buckets; /* 2^n lists of pages by object and offset */
 static unsigned int bucket_shift;
 
+struct vm_counters vm_counters;
 struct list page_active_queue = LIST_INIT(page_active_queue);
 struct list page_inactive_queue = LIST_INIT(page_inactive_queue);
 
@@ -55,6 +56,10 @@ void page_insert(struct page *page, struct vm_object *object, uint64_t offset)
 void page_remove(struct page *page)
 {
     struct vm_object *object = page->object;
+    if (unlikely(page->laundry)) {
+        page->laundry = false;
+        object_laundry_done(object);
+    }
     struct page **link = bucket_of(object, page->offset);
     while (*link != page)
         link = &(*link)->hash_next;
@@ -70,24 +75,7 @@ void page_rename(struct page *page, struct vm_object *object, uint64_t offset)
     page_insert(page, object, offset);
 }
 
-struct page *page_grab(void)
-{
-    for (;;) {
-        if (likely(page_counts.free > page_free_reserved) || pageout_privileged()) {
-            struct page *page = page_alloc(0, UINT64_MAX);
-            if (page) {
-                page->busy = true;
-                if (unlikely(page_counts.free < page_free_minimum))
-                    pageout_wake();
-                return page;
-            }
-        }
-        if (!pageout_wait())
-            return NULL;
-    }
-}
-
-static void queue_leave(struct page *page)
+void page_dequeue(struct page *page)
 {
     if (page->active)
         page_counts.active--;
@@ -99,9 +87,9 @@ static void queue_leave(struct page *page)
 
 void page_activate(struct page *page)
 {
-    if (page->active || page->wired || page->private_memory)
+    if (page->active || page->wired || page->private_memory || unlikely(page->laundry && page->object->unpageable))
         return;
-    queue_leave(page);
+    page_dequeue(page);
     page->active = true;
     page_counts.active++;
     list_append(&page_active_queue, &page->queue);
@@ -111,7 +99,7 @@ void page_deactivate(struct page *page)
 {
     if (page->inactive || page->wired || page->private_memory)
         return;
-    queue_leave(page);
+    page_dequeue(page);
     page->inactive = true;
     page_counts.inactive++;
     list_append(&page_inactive_queue, &page->queue);
@@ -120,7 +108,7 @@ void page_deactivate(struct page *page)
 void page_wire(struct page *page)
 {
     if (page->wired++ == 0) {
-        queue_leave(page);
+        page_dequeue(page);
         page_counts.wired++;
     }
 }
@@ -159,7 +147,7 @@ void page_discard(struct page *page)
         page->wired = 0;
         page_counts.wired--;
     }
-    queue_leave(page);
+    page_dequeue(page);
     page_wakeup(page);
     if (!page->private_memory)
         page_free(page, 0);

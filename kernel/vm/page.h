@@ -44,7 +44,7 @@ struct page {
     bool precious : 1;             /* the pager wants it back even if it is clean */
     bool active : 1, inactive : 1; /* which queue it is in */
     bool unlock_requested : 1;     /* the pager was asked to unlock it */
-    bool laundry : 1;              /* on its way to the pager, for pageout */
+    bool laundry : 1;              /* in a carrier, on its way to a pager */
     bool private_memory : 1;       /* given by a device, never freed */
     vm_prot_t lock;                /* access that the pager forbids */
     vm_prot_t unlock_access;       /* what it was asked for */
@@ -97,6 +97,12 @@ struct page_counts {
 };
 extern struct page_counts page_counts;
 
+/* Since the start (vm_statistics). */
+struct vm_counters {
+    uint64_t zero_fills, reactivations, pageins, pageouts, faults, cow_faults, lookups, hits;
+};
+extern struct vm_counters vm_counters;
+
 /* Free pages: what pageout works for, below what it begins, what users' faults leave, and the last that only those take who free memory
    (pageout_privileged). */
 extern size_t page_free_target, page_free_minimum, page_free_reserved, page_free_last;
@@ -111,9 +117,6 @@ static inline void page_copy(struct page *to, const struct page *from)
 }
 
 /* ---- pages of objects --------------------------------------------------------------- */
-
-/* A page for an object, busy and unmapped, contents undefined; waits for pageout when memory is short.  NULL only if there is no hope. */
-struct page *page_grab(void);
 
 /* The page of OBJECT at OFFSET (a multiple of the page size), or NULL. */
 struct page *page_lookup(const struct vm_object *object, uint64_t offset);
@@ -130,6 +133,7 @@ void page_wakeup(struct page *page);     /* no longer busy: wakes who waits */
 void page_wait(struct page *page);       /* sleeps until it is woken; what is known of it may be wrong then */
 void page_activate(struct page *page);   /* recently used */
 void page_deactivate(struct page *page); /* to be taken first */
+void page_dequeue(struct page *page);    /* in neither queue */
 void page_wire(struct page *page);
 void page_unwire(struct page *page);
 

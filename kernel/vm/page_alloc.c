@@ -284,6 +284,8 @@ void page_free(struct page *page, unsigned int order)
     }
     page_counts.free++;
     ready_push(page);
+    if (unlikely(pageout_waiting))
+        pageout_page_freed();
     if (unlikely(ready_count > READY_MAX))
         ready_drain(READY_MAX / 2);
 }

@@ -1,42 +1,127 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Pageout: a kernel thread that frees memory when little is left.
 
-   Inactive pages are taken in order: used since they were deactivated → active again; clean and a pager has them → freed; changed → given
-   to their pager, one run of neighbours a message, and free when the pager has let go of it.  Anonymous pages stay: there is
-   no default pager that takes them.  Objects that nobody uses go first. */
+   Pages in use are in two queues, active and inactive, oldest first.  A third of them is kept inactive; an inactive page that was used since
+   (the processor's accessed bit) goes back to the active ones, others are taken in order: clean ones are freed, as their pager has them or they
+   are zeros; changed ones go to their pager with their neighbours, and are free when it has let go of them (object_return.c).  Anonymous
+   memory goes to the default memory manager; without one it stays.
+
+   A pager that is slow or does not answer stops nobody else: no more than LAUNDRY_MAX pages of an object are on their way at a time, and
+   what is on its way is itself pageable to the default memory manager.
+
+   Who waits for memory (pageout_wait) waits for good as long as anything moves.  When nothing has moved for STALL_MS, one fault fails with
+   KERN_RESOURCE_SHORTAGE: that of the task with the most memory which is not essential.
+
+   Lock: the kernel lock. */
 
 #include "pageout.h"
 
+#include "../ipc/ipc.h"
 #include "../task/task.h"
+#include "map.h"
 #include "object.h"
 
-#define SCAN_MAX 4096 /* pages looked at in a turn */
+#define SCAN_MAX 4096           /* pages looked at in a turn */
+#define LAUNDRY_MAX 1024        /* pages of one object on their way */
+#define LAUNDRY_MANAGER_MAX 256 /* to the default memory manager in all: it works in the memory that is left */
+#define TURN_MS 20              /* between turns; twice as long each time that nothing could be freed, up to */
+#define TURN_MAX_MS 640
+#define STALL_MS 3000
 
 static struct thread *pageout_thread;
+static struct ipc_port *manager;
 static bool wanted;
+static struct wait_queue idle_queue = {LIST_INIT(idle_queue.threads)};    /* the thread itself */
+static struct wait_queue memory_queue = {LIST_INIT(memory_queue.threads)}; /* faults */
+bool pageout_waiting;
+
+/* ---- the default memory manager -------------------------------------------------------------- */
+
+struct ipc_port *pageout_manager(void)
+{
+    if (manager && !manager->active) {
+        port_release_send(manager);
+        manager = NULL;
+    }
+    return manager;
+}
+
+struct ipc_port *pageout_manager_set(struct ipc_port *port)
+{
+    struct ipc_port *old = pageout_manager();
+    manager = port;
+    pageout_wake();
+    return old;
+}
 
 bool pageout_privileged(void)
 {
-    return current_thread() == pageout_thread;
+    struct thread *thread = current_thread();
+    if (thread == pageout_thread || thread->vm_privileged)
+        return true;
+    return manager && manager->active && manager->receiver && manager->receiver == thread->task->space;
 }
+
+/* ---- waiting ------------------------------------------------------------------------------------ */
 
 void pageout_wake(void)
 {
-    if (!wanted) {
+    if (!wanted && pageout_thread) {
         wanted = true;
-        thread_wakeup(&wanted);
+        wait_queue_wake_all(&idle_queue, WAIT_AWAKENED);
     }
 }
 
-bool pageout_wait(void)
+void pageout_page_freed(void)
+{
+    if (pageout_waiting && page_counts.free > page_free_reserved) {
+        pageout_waiting = false;
+        wait_queue_wake_all(&memory_queue, WAIT_AWAKENED);
+    }
+}
+
+enum fault_result pageout_wait(void)
 {
     if (pageout_thread == NULL || pageout_privileged())
-        return false;
-    size_t before = page_counts.free;
+        return FAULT_NO_MEMORY;
     pageout_wake();
-    thread_sleep(&page_counts.free, false);
-    return page_counts.free > before || page_counts.free > page_free_reserved;
+    pageout_waiting = true;
+    wait_begin(&memory_queue, true);
+    switch (thread_block()) {
+    case WAIT_TIMED_OUT: return FAULT_NO_MEMORY;
+    case WAIT_INTERRUPTED: return FAULT_INTERRUPTED;
+    default: return FAULT_RETRY;
+    }
 }
+
+/* Sleeps MS milliseconds (0: until pageout_wake). */
+static void idle(uint32_t ms)
+{
+    wait_begin(&idle_queue, false);
+    wait_timeout(ms);
+    thread_block();
+}
+
+/* Nothing can be freed: somebody has to do without. */
+static void fault_fail(void)
+{
+    struct thread *chosen = NULL;
+    size_t most = 0;
+    list_for_each(link, &memory_queue.threads) {
+        struct thread *thread = list_entry(link, struct thread, wait_link);
+        size_t resident = thread->task->map ? thread->task->map->pmap->resident : 0;
+        if (thread->task->essential || (chosen && resident < most))
+            continue;
+        chosen = thread;
+        most = resident;
+    }
+    if (chosen == NULL)
+        return;
+    kprintf("memory is full: %s, which has %lu KiB, gets no more\n", chosen->task->name[0] ? chosen->task->name : "a task", most * 4);
+    thread_wake(chosen, WAIT_TIMED_OUT);
+}
+
+/* ---- choosing pages -------------------------------------------------------------------------------- */
 
 static void refill_inactive(void)
 {
@@ -48,54 +133,87 @@ static void refill_inactive(void)
     }
 }
 
-/* One inactive page; true: it is free now, or on its way. */
-static bool page_reclaim(struct page *page)
+/* Can OBJECT's changed pages go anywhere now?  Anonymous memory gets its pager here. */
+static bool outlet_find(struct vm_object *object)
+{
+    if (!object->internal)
+        return object->alive && object->pager && object->pager_ready && object->laundry < LAUNDRY_MAX;
+    struct ipc_port *port = pageout_manager();
+    if (port == NULL || object_laundry_unpageable >= LAUNDRY_MANAGER_MAX || !object->alive)
+        return false;
+    return object->pager || object_pager_create(object, port);
+}
+
+/* One inactive page: gives how many are free now, or on their way. */
+static size_t page_reclaim(struct page *page)
 {
     struct vm_object *object = page->object;
-    if (object == NULL || page->busy || page->wired) {
+    if (object == NULL || page->busy || page->wired || page->absent) {
         page_activate(page);
-        return false;
+        return 0;
     }
     if (pmap_page_referenced(page)) {
+        vm_counters.reactivations++;
         page_activate(page);
-        return false;
-    }
-    if (object->pager == NULL || !object->alive) {
-        page_activate(page);
-        return false;
+        return 0;
     }
     pmap_page_protect(page, VM_PROT_NONE);
-    if (pmap_page_modified(page) || page->precious)
-        object_page_return(object, page, true);
-    else
+    size_t taken = 0;
+    if (pmap_page_modified(page) || page->precious) {
+        taken = outlet_find(object) ? object_pageout(object, page) : 0;
+        if (taken == 0)
+            page_activate(page);
+    } else if (object->internal || (object->alive && object->pager)) {
         page_discard(page);
-    return true;
+        taken = 1;
+    } else {
+        page_activate(page); /* the last copy: its pager has gone */
+    }
+    if (taken)
+        object_page_lost(object);
+    return taken;
 }
 
 static size_t reclaim_some(void)
 {
-    size_t freed = 0;
+    size_t taken = 0, laundry = object_laundry_count;
     refill_inactive();
-    for (size_t scanned = 0; scanned < SCAN_MAX && page_counts.free < page_free_target && !list_empty(&page_inactive_queue); scanned++)
-        freed += page_reclaim(list_entry(page_inactive_queue.next, struct page, queue));
-    return freed;
+    for (size_t scanned = 0; scanned < SCAN_MAX && !list_empty(&page_inactive_queue); scanned++) {
+        /* What was sent in this turn will be free soon, if all goes well; the next turn does not rely on it. */
+        if (page_counts.free + (object_laundry_count - min(laundry, object_laundry_count)) >= page_free_target)
+            break;
+        taken += page_reclaim(list_entry(page_inactive_queue.next, struct page, queue));
+    }
+    return taken;
 }
 
 static void pageout_loop(void *argument)
 {
     (void)argument;
+    uint64_t moved = clock_ticks;
+    size_t laundry = 0;
+    uint32_t turn = TURN_MS;
     for (;;) {
-        while (!wanted)
-            thread_sleep(&wanted, false);
-        wanted = false;
-        size_t freed = 0;
-        while (page_counts.free < page_free_target && object_cache_trim())
-            freed++;
+        if (page_counts.free >= page_free_target) {
+            wanted = false;
+            idle(0);
+            moved = clock_ticks;
+            turn = TURN_MS;
+        }
+        size_t taken = reclaim_some();
+        if (taken == 0 && page_counts.free <= page_free_reserved && object_cache_trim())
+            taken = 1;
+        pageout_page_freed();
+        if (taken || object_laundry_count < laundry || page_counts.free > page_free_reserved)
+            moved = clock_ticks;
+        laundry = object_laundry_count;
+        turn = taken ? TURN_MS : min(turn * 2, (uint32_t)TURN_MAX_MS);
+        if (clock_ticks - moved > STALL_MS * HZ / 1000) {
+            fault_fail();
+            moved = clock_ticks;
+        }
         if (page_counts.free < page_free_target)
-            freed += reclaim_some();
-        thread_wakeup(&page_counts.free);
-        if (freed == 0 && page_counts.free <= page_free_reserved)
-            sched_yield();
+            idle(turn);
     }
 }
 

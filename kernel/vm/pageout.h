@@ -7,6 +7,9 @@
 #include <stdbool.h>
 
 #include "../base/list.h"
+#include "object.h"
+
+struct ipc_port;
 
 extern struct list page_active_queue, page_inactive_queue; /* least recently used first */
 
@@ -16,9 +19,18 @@ void page_hash_init(void);
 void pageout_init(void);
 /* Free memory is below the target: the thread should work. */
 void pageout_wake(void);
-/* Waits until the thread has freed something; false: it found nothing that it could free. */
-bool pageout_wait(void);
-/* The running thread frees memory (pageout itself, the default pager, a thread that thread_wire named), and may take the last of it. */
+/* Waits until there is memory for a fault: FAULT_RETRY; FAULT_INTERRUPTED; FAULT_NO_MEMORY: nothing can be freed, and the caller's task is
+   the one that has to do without. */
+enum fault_result pageout_wait(void);
+/* The running thread frees memory (pageout itself, the default memory manager, a thread that thread_wire named), and may take the last of it. */
 bool pageout_privileged(void);
+
+/* Somebody waits for memory; then page_free tells of each page. */
+extern bool pageout_waiting;
+void pageout_page_freed(void);
+
+/* The default memory manager: anonymous memory goes there.  A send right, or NULL; pageout_manager_set takes the right and gives the old one. */
+struct ipc_port *pageout_manager(void);
+struct ipc_port *pageout_manager_set(struct ipc_port *manager);
 
 #endif

@@ -26,6 +26,14 @@ static bool range_pages(vm_address_t address, vm_size_t size, uint64_t *start, u
     return address + size >= address && *end >= *start && *end <= MAP_MAX;
 }
 
+/* The same for calls that take any range and mean what of it is the user's: nothing of one that wraps around. */
+static bool range_clamp(vm_address_t address, vm_size_t size, uint64_t *start, uint64_t *end)
+{
+    *start = align_down(address, PAGE_SIZE);
+    *end = min(align_up(address + size, PAGE_SIZE), MAP_MAX);
+    return size > 0 && *start < *end;
+}
+
 kern_return_t rpc_vm_allocate(vm_map_t map, vm_address_t *address, vm_size_t size, boolean_t anywhere)
 {
     if (map == NULL)
@@ -37,7 +45,7 @@ kern_return_t rpc_vm_allocate(vm_map_t map, vm_address_t *address, vm_size_t siz
     uint64_t start = anywhere ? MAP_MIN : align_down(*address, PAGE_SIZE);
     uint64_t bytes = align_up(size, PAGE_SIZE);
     if (bytes < size)
-        return KERN_NO_SPACE;
+        return KERN_INVALID_ARGUMENT;
     kern_return_t kr = vm_map_allocate(map, &start, bytes, anywhere);
     if (kr == KERN_SUCCESS)
         *address = start;
@@ -49,11 +57,8 @@ kern_return_t rpc_vm_deallocate(vm_map_t map, vm_address_t address, vm_size_t si
     uint64_t start, end;
     if (map == NULL)
         return KERN_INVALID_ARGUMENT;
-    if (size == 0)
-        return KERN_SUCCESS;
-    if (!range_pages(address, size, &start, &end))
-        return KERN_INVALID_ARGUMENT;
-    vm_map_remove(map, start, end);
+    if (range_clamp(address, size, &start, &end))
+        vm_map_remove(map, start, end);
     return KERN_SUCCESS;
 }
 
@@ -62,30 +67,27 @@ kern_return_t rpc_vm_protect(vm_map_t map, vm_address_t address, vm_size_t size,
     uint64_t start, end;
     if (map == NULL || (protection & ~(VM_PROT_ALL | VM_PROT_NOTIFY)))
         return KERN_INVALID_ARGUMENT;
-    if (size == 0)
-        return KERN_SUCCESS;
-    if (!range_pages(address, size, &start, &end))
-        return KERN_INVALID_ARGUMENT;
-    return vm_map_protect(map, start, end, protection & VM_PROT_ALL, set_maximum);
+    return range_clamp(address, size, &start, &end) ? vm_map_protect(map, start, end, protection & VM_PROT_ALL, set_maximum) : KERN_SUCCESS;
 }
 
 kern_return_t rpc_vm_inherit(vm_map_t map, vm_address_t address, vm_size_t size, vm_inherit_t inheritance)
 {
     uint64_t start, end;
-    if (map == NULL || inheritance > VM_INHERIT_NONE)
+    if (map == NULL || (unsigned int)inheritance > VM_INHERIT_NONE)
         return KERN_INVALID_ARGUMENT;
-    if (size == 0)
-        return KERN_SUCCESS;
-    if (!range_pages(address, size, &start, &end))
-        return KERN_INVALID_ARGUMENT;
-    return vm_map_inherit(map, start, end, inheritance);
+    return range_clamp(address, size, &start, &end) ? vm_map_inherit(map, start, end, inheritance) : KERN_SUCCESS;
 }
 
 kern_return_t rpc_vm_read(vm_map_t map, vm_address_t address, vm_size_t size, vm_offset_t *data, mach_msg_type_number_t *count)
 {
     struct vm_copy *copy = NULL;
-    if (map == NULL || (uint32_t)size != size)
+    if (map == NULL)
         return KERN_INVALID_ARGUMENT;
+    if ((uint32_t)size != size) {
+        uint64_t start, end;
+        return range_pages(address, size, &start, &end) && vm_map_check(map, start, end, VM_PROT_READ) ? KERN_INVALID_ARGUMENT
+                                                                                                      : KERN_INVALID_ADDRESS;
+    }
     if (size) {
         kern_return_t kr = vm_map_copyin(map, address, size, false, &copy);
         if (kr)
@@ -98,9 +100,10 @@ kern_return_t rpc_vm_read(vm_map_t map, vm_address_t address, vm_size_t size, vm
 
 kern_return_t rpc_vm_write(vm_map_t map, vm_address_t address, vm_offset_t data, mach_msg_type_number_t count)
 {
-    if (map == NULL)
+    struct vm_copy *copy = (struct vm_copy *)data;
+    if (map == NULL || address % PAGE_SIZE || count % PAGE_SIZE || (copy && copy->offset))
         return KERN_INVALID_ARGUMENT;
-    return count ? vm_map_copy_overwrite(map, address, (struct vm_copy *)data) : KERN_SUCCESS;
+    return count ? vm_map_copy_overwrite(map, address, copy) : KERN_SUCCESS;
 }
 
 kern_return_t rpc_vm_copy(vm_map_t map, vm_address_t source, vm_size_t size, vm_address_t destination)
@@ -113,7 +116,8 @@ kern_return_t rpc_vm_copy(vm_map_t map, vm_address_t source, vm_size_t size, vm_
     kern_return_t kr = vm_map_copyin(map, source, size, false, &copy);
     if (kr)
         return kr;
-    kr = vm_map_copy_overwrite(map, destination, copy);
+    bool whole = (source | size | destination) % PAGE_SIZE == 0;
+    kr = whole ? vm_map_copy_overwrite(map, destination, copy) : KERN_INVALID_ARGUMENT;
     if (kr)
         vm_copy_discard(copy);
     return kr;
@@ -132,9 +136,9 @@ kern_return_t rpc_vm_region(vm_map_t map, vm_address_t *address, vm_size_t *size
     *protection = entry->protection;
     *max_protection = entry->max_protection;
     *inheritance = entry->inheritance;
-    *is_shared = entry->shared;
+    *is_shared = entry->shared && entry->object && entry->object->internal;
     *offset = entry->offset;
-    *name = entry->object && entry->object->name ? port_make_send(entry->object->name) : IP_NULL;
+    *name = entry->object ? port_make_send(object_name(entry->object)) : IP_NULL;
     return KERN_SUCCESS;
 }
 
@@ -148,7 +152,14 @@ kern_return_t rpc_vm_statistics(vm_map_t map, vm_statistics_data_t *stats)
     stats->active_count = (integer_t)page_counts.active;
     stats->inactive_count = (integer_t)page_counts.inactive;
     stats->wire_count = (integer_t)(page_counts.total - page_counts.free - page_counts.active - page_counts.inactive);
-    stats->faults = (integer_t)current_task()->faults;
+    stats->zero_fill_count = (integer_t)vm_counters.zero_fills;
+    stats->reactivations = (integer_t)vm_counters.reactivations;
+    stats->pageins = (integer_t)vm_counters.pageins;
+    stats->pageouts = (integer_t)vm_counters.pageouts;
+    stats->faults = (integer_t)vm_counters.faults;
+    stats->cow_faults = (integer_t)vm_counters.cow_faults;
+    stats->lookups = (integer_t)vm_counters.lookups;
+    stats->hits = (integer_t)vm_counters.hits;
     return KERN_SUCCESS;
 }
 
@@ -164,8 +175,10 @@ kern_return_t rpc_vm_cache_statistics(vm_map_t map, vm_cache_statistics_data_t *
 kern_return_t rpc_vm_machine_attribute(vm_map_t map, vm_address_t address, vm_size_t size, vm_machine_attribute_t attribute,
                                        vm_machine_attribute_val_t *value)
 {
-    (void)map, (void)address, (void)size, (void)attribute, (void)value;
-    return KERN_INVALID_ARGUMENT; /* this machine has none */
+    (void)attribute, (void)value;
+    if (map == NULL || address < MAP_MIN || address + size > MAP_MAX || address + size < address)
+        return KERN_INVALID_ARGUMENT;
+    return KERN_INVALID_ADDRESS; /* this machine has none; GNU Mach's answer */
 }
 
 /* ---- vm_map -------------------------------------------------------------------------- */
@@ -175,19 +188,22 @@ static kern_return_t object_of_port(struct ipc_port *port, uint64_t *offset, uin
 {
     struct proxy *proxy;
     while ((proxy = proxy_lookup(port))) {
-        if (*offset < proxy->offset || *offset + size > proxy->offset + proxy->size)
+        if (*offset > proxy->size || size > proxy->size - *offset)
             return KERN_INVALID_ARGUMENT;
-        *offset = *offset - proxy->offset + proxy->start;
+        *offset += proxy->start;
         *max_protection &= proxy->max_protection;
+        if (proxy->direct) {
+            object_ref(*object = proxy->direct);
+            return KERN_SUCCESS;
+        }
         port = proxy->object;
     }
     struct vm_object *direct = port_kobject(port, KOBJECT_PAGER);
     if (direct) {
-        object_ref(direct);
-        *object = direct;
+        object_ref(*object = direct);
         return KERN_SUCCESS;
     }
-    if (port->receiver == ipc_space_kernel)
+    if (port->receiver == ipc_space_kernel || *offset + size < *offset)
         return KERN_INVALID_ARGUMENT;
     *object = object_enter(port, *offset + size);
     return *object ? KERN_SUCCESS : KERN_INVALID_ARGUMENT;
@@ -197,6 +213,8 @@ static kern_return_t object_of_port(struct ipc_port *port, uint64_t *offset, uin
 static kern_return_t object_copy_range(struct vm_object **object, uint64_t *offset, uint64_t size, bool *needs_copy)
 {
     struct map_entry source = {.end = size, .object = *object, .offset = *offset, .shared = true}, copy = {.end = size};
+    if (!(*object)->internal && !(*object)->is_physical && !object_ready_wait(*object))
+        return KERN_INVALID_ARGUMENT;
     if (!entry_copy(NULL, &source, &copy))
         return KERN_RESOURCE_SHORTAGE;
     object_deref(*object);
@@ -209,7 +227,7 @@ static kern_return_t object_copy_range(struct vm_object **object, uint64_t *offs
 kern_return_t rpc_vm_map(vm_map_t map, vm_address_t *address, vm_size_t size, vm_address_t mask, boolean_t anywhere, ipc_port_t port,
                          vm_offset_t offset, boolean_t copy, vm_prot_t protection, vm_prot_t max_protection, vm_inherit_t inheritance)
 {
-    if (map == NULL || ((protection | max_protection) & ~VM_PROT_ALL) || (protection & ~max_protection) || inheritance > VM_INHERIT_NONE ||
+    if (map == NULL || ((protection | max_protection) & ~VM_PROT_ALL) || (protection & ~max_protection) || (unsigned int)inheritance > VM_INHERIT_NONE ||
         size == 0)
         return KERN_INVALID_ARGUMENT;
     if (offset % PAGE_SIZE || port == IP_DEAD)
@@ -237,54 +255,6 @@ kern_return_t rpc_vm_map(vm_map_t map, vm_address_t *address, vm_size_t size, vm
     if (kr == KERN_SUCCESS)
         *address = start;
     return kr;
-}
-
-/* ---- proxies --------------------------------------------------------------------------------- */
-
-struct proxy *proxy_lookup(struct ipc_port *port)
-{
-    return port_kobject(port, KOBJECT_PAGER_PROXY);
-}
-
-static struct ipc_port *proxy_create(struct ipc_port *object, vm_prot_t max_protection, uint64_t offset, uint64_t start, uint64_t size)
-{
-    struct proxy *proxy = kalloc(sizeof *proxy);
-    struct ipc_port *port = proxy ? port_alloc_kernel(KOBJECT_PAGER_PROXY, proxy) : NULL;
-    if (port == NULL) {
-        kfree(proxy, sizeof *proxy);
-        return NULL;
-    }
-    *proxy = (struct proxy){object, max_protection, offset, start, size};
-    port->kernel_no_senders = true;
-    return port_make_send(port);
-}
-
-void proxy_no_senders(struct ipc_port *port)
-{
-    struct proxy *proxy = port->kobject;
-    port->kobject_type = KOBJECT_NONE;
-    port_destroy(port);
-    port_release_send(proxy->object);
-    kfree(proxy, sizeof *proxy);
-}
-
-kern_return_t rpc_memory_object_create_proxy(ipc_space_t space, vm_prot_t max_protection, const memory_object_array_t objects,
-                                             mach_msg_type_number_t object_count, const rpc_vm_offset_array_t offsets,
-                                             mach_msg_type_number_t offset_count, const rpc_vm_offset_array_t starts,
-                                             mach_msg_type_number_t start_count, const rpc_vm_size_array_t sizes,
-                                             mach_msg_type_number_t size_count, ipc_port_t *result)
-{
-    if (space == NULL)
-        return KERN_INVALID_TASK;
-    if (object_count != 1 || offset_count != 1 || start_count != 1 || size_count != 1)
-        return KERN_INVALID_ARGUMENT;
-    struct ipc_port *object = (struct ipc_port *)objects[0];
-    if (!IP_VALID(object))
-        return KERN_INVALID_NAME;
-    if (offsets[0] != 0 || starts[0] + sizes[0] < starts[0])
-        return KERN_INVALID_ARGUMENT;
-    *result = proxy_create(object, max_protection, offsets[0], starts[0], sizes[0]);
-    return *result ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
 }
 
 /* ---- wiring, syncing, physical memory ------------------------------------------------------------- */
@@ -315,13 +285,12 @@ kern_return_t rpc_vm_wire_all(ipc_port_t host, vm_map_t map, vm_wire_t flags)
     for (struct map_entry *entry = map_lookup_above(map, 0); entry; entry = map_lookup_above(map, entry->end)) {
         uint64_t start = entry->start, end = entry->end;
         if (flags & VM_WIRE_CURRENT) {
-            if (entry->wired == 0 && entry->protection) {
+            if (!entry->wired && entry->protection) {
                 kern_return_t kr = vm_map_wire(map, start, end, entry->protection);
                 if (kr)
                     return kr;
             }
         } else if (flags == VM_WIRE_NONE && entry->wired) {
-            entry->wired = 1;
             vm_map_wire(map, start, end, VM_PROT_NONE);
         }
         entry = map_lookup(map, start);
@@ -413,18 +382,11 @@ kern_return_t rpc_vm_pages_phys(host_t host, vm_map_t map, vm_address_t address,
     return number && copy == NULL ? KERN_RESOURCE_SHORTAGE : KERN_SUCCESS;
 }
 
-kern_return_t rpc_vm_set_default_memory_manager(host_t host, ipc_port_t *manager)
+kern_return_t rpc_vm_set_default_memory_manager(host_t host, ipc_port_t *port)
 {
-    static struct ipc_port *current; /* a send right; anonymous memory does not use it yet */
     if (host == NULL)
         return KERN_INVALID_HOST;
-    struct ipc_port *old = current;
-    if (IP_VALID(*manager)) {
-        current = *manager;
-        *manager = old;
-    } else {
-        *manager = port_copy_send(old);
-    }
+    *port = IP_VALID(*port) ? pageout_manager_set(*port) : port_copy_send(pageout_manager());
     return KERN_SUCCESS;
 }
 
