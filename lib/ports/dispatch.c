@@ -119,7 +119,7 @@ static kern_return_t object_message(struct ports_object *object, const mach_msg_
         rpc_interrupt_before(object, request->msgh_seqno);
         return KERN_SUCCESS;
     case MACH_NOTIFY_NO_SENDERS:
-        notify_check_senders(object);
+        notify_check_senders(object, request);
         return KERN_SUCCESS;
     case MACH_NOTIFY_SEND_ONCE: /* a notification request that was taken back */
         return KERN_SUCCESS;
@@ -176,7 +176,7 @@ static void turn_finish(struct ports_object *object, struct ports_rpc *rpc, bool
     if (unlikely(atomic_load_explicit(&rpc->interrupted, memory_order_relaxed)))
         hurd_check_cancel(); /* the next rpc is not meant */
     if (unlikely(recheck))
-        notify_check_senders(object);
+        notify_check_senders(object, NULL);
     ports_object_deref(object);
 }
 
@@ -238,7 +238,7 @@ void dispatch_lost(struct ports_bucket *bucket, const mach_msg_header_t *header)
     if (object == NULL)
         return;
     if (recheck)
-        notify_check_senders(object);
+        notify_check_senders(object, NULL);
     ports_object_deref(object);
 }
 

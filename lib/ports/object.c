@@ -142,6 +142,7 @@ mach_port_t ports_object_receive_name(void *object)
     bucket_lock(o->bucket);
     right_make(o);
     o->clean = false;
+    o->once = true;
     mach_port_t name = o->receive;
     bucket_unlock(o->bucket);
     return name;

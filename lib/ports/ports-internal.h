@@ -23,6 +23,7 @@ struct ports_spare {
     uint64_t serial;
     mach_port_mscount_t mscount;
     mach_port_seqno_t begun;
+    bool secret;
 };
 
 struct ports_bucket {
@@ -37,6 +38,8 @@ struct ports_bucket {
     struct ports_rpc *waiters;  /* rpcs that have waited for something and are not watched yet */
     struct ports_spare spares[SPARES_MAX];
     unsigned int spare_count;
+    uint64_t random;            /* what make-send counts of new rights begin with (right.c) */
+    unsigned int forgeries;     /* no-senders messages that were none of the kernel's */
 };
 
 /* A message being handled; lives on the handling thread's stack. */
@@ -103,8 +106,9 @@ void right_expect_no_senders(struct ports_object *object);
 
 /* Handles a message on the bucket's notify port. */
 void notify_message(struct ports_bucket *bucket, mach_msg_header_t *message);
-/* Checks with the kernel whether OBJECT has senders, and acts if not. Lock not held; a reference held. */
-void notify_check_senders(struct ports_object *object);
+/* Checks whether OBJECT has senders, and acts if not. Lock not held; a reference held.  MESSAGE: what came as no-senders notification, perhaps of the
+   kernel's, perhaps of a client's; NULL: nothing. */
+void notify_check_senders(struct ports_object *object, const mach_msg_header_t *message);
 /* Drops what OBJECT, which is dying, still watches.  Bucket lock held. */
 void notify_forget_object(struct ports_object *object);
 /* Interrupts RPC when its reply port dies.  Bucket lock held. */

@@ -72,6 +72,8 @@ struct ports_object {
     mach_port_seqno_t interrupt_seqno; /* with interrupt_late: messages before this one start out interrupted */
     bool has_senders;            /* the library holds a reference for send rights */
     bool clean;                  /* nobody can have sent to `receive` since it was seen without senders and messages */
+    bool once;                   /* its name went out for send-once rights */
+    bool secret;                 /* nobody but the kernel and we know mscount (right.c) */
     bool interrupt_late;         /* see interrupt_seqno */
     bool gone;                   /* the right was taken away: none is made any more */
     unsigned int watches;        /* names whose death it is to be told of */

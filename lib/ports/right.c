@@ -3,9 +3,14 @@
 
    A right that was seen without send rights, send-once rights and messages, and whose every received message has found
    its object, can never lead a message to a wrong object.  When its object dies it is kept (`spares`) and the next object
-   takes it as it is: open and close then make, move and destroy no port.  */
+   takes it as it is: open and close then make, move and destroy no port.
+
+   A new right's make-send count begins with a number that nobody can guess.  It comes with the kernel's no-senders notification, which is so told
+   from one that a client has sent, without a question to the kernel (notify.c).  */
 
 #include "ports-internal.h"
+
+#include <cpuid.h>
 
 /* Enters RECEIVE under SERIAL into the tables; room was reserved. */
 static void right_enter(struct ports_object *object, mach_port_t receive, uint64_t serial)
@@ -32,6 +37,21 @@ static kern_return_t right_prepare(struct ports_bucket *bucket, mach_port_t rece
     return mach_port_move_member(mach_task_self(), receive, bucket->set);
 }
 
+/* A number that clients cannot know: of the processor's generator where it has one, and of the moments at which rights are made.  Below 2^31, so that
+   counting on from it does not overflow. */
+static mach_port_mscount_t random_count(struct ports_bucket *bucket)
+{
+    unsigned int a, b, c = 0, d;
+    uint64_t word = 0;
+    if (__get_cpuid(1, &a, &b, &c, &d) && (c & bit_RDRND))
+        __asm__ volatile("rdrand %0" : "+r"(word) : : "cc");
+    uint64_t mixed = bucket->random ^ word ^ __builtin_ia32_rdtsc();
+    mixed = (mixed ^ mixed >> 31) * 0x9e3779b97f4a7c15ull;
+    mixed = (mixed ^ mixed >> 29) * 0xbf58476d1ce4e5b9ull;
+    bucket->random = mixed ^ mixed >> 32;
+    return (mach_port_mscount_t)(mixed >> 33);
+}
+
 error_t right_make(struct ports_object *object)
 {
     struct ports_bucket *bucket = object->bucket;
@@ -44,10 +64,12 @@ error_t right_make(struct ports_object *object)
         return err;
 
     object->clean = true;
+    object->once = false;
     if (bucket->spare_count != 0) {
         struct ports_spare *spare = &bucket->spares[--bucket->spare_count];
         object->mscount = spare->mscount;
         object->begun = spare->begun;
+        object->secret = spare->secret;
         right_enter(object, spare->receive, spare->serial);
         return 0;
     }
@@ -62,8 +84,11 @@ error_t right_make(struct ports_object *object)
         mach_port_mod_refs(mach_task_self(), receive, MACH_PORT_RIGHT_RECEIVE, -1);
         return err;
     }
-    object->mscount = 0;
+    object->mscount = random_count(bucket);
     object->begun = 0;
+    object->secret = mach_port_set_mscount(mach_task_self(), receive, object->mscount) == 0;
+    if (!object->secret)
+        object->mscount = 0;
     right_enter(object, receive, serial);
     return 0;
 }
@@ -83,6 +108,7 @@ error_t right_adopt(struct ports_object *object, mach_port_t receive)
         return err;
 
     object->clean = false;
+    object->secret = false;
     object->mscount = status.mps_mscount;
     object->begun = status.mps_seqno;
     right_enter(object, receive, serial);
@@ -132,6 +158,7 @@ void right_retire(struct ports_object *object)
         .serial = object->by_serial.key,
         .mscount = object->mscount,
         .begun = object->begun,
+        .secret = object->secret,
     };
     bool clean = object->clean;
     mach_port_t receive;
