@@ -30,7 +30,10 @@ kern_return_t rpc_thread_terminate(thread_t thread)
 
 kern_return_t rpc_thread_suspend(thread_t thread)
 {
-    return thread ? thread_hold(thread) : KERN_INVALID_ARGUMENT;
+    kern_return_t kr = thread ? thread_hold(thread) : KERN_INVALID_ARGUMENT;
+    if (kr == KERN_SUCCESS && thread_elsewhere(thread))
+        thread_settle(thread); /* no user instruction of it after this returns */
+    return kr;
 }
 
 kern_return_t rpc_thread_resume(thread_t thread)
@@ -48,15 +51,29 @@ kern_return_t rpc_thread_abort(thread_t thread)
     return KERN_SUCCESS;
 }
 
+/* THREAD's registers are about to be read or written: it stops running.  True: thread_unhold lets it go again. */
+static bool thread_catch(struct thread *thread)
+{
+    bool held = thread_held(thread);
+    if (!held && !thread_elsewhere(thread))
+        return false;
+    if (!held)
+        thread_hold(thread);
+    thread_settle(thread);
+    return !held;
+}
+
 kern_return_t rpc_thread_get_state(thread_t thread, int flavor, thread_state_t state, mach_msg_type_number_t *count)
 {
     if (thread == NULL || (thread == current_thread() && flavor != i386_DEBUG_STATE))
         return KERN_INVALID_ARGUMENT;
     if (!thread->active)
         return KERN_FAILURE;
-    if (thread_held(thread))
-        thread_settle(thread);
-    return thread_state_get(thread, flavor, state, count);
+    bool caught = thread_catch(thread);
+    kern_return_t kr = thread_state_get(thread, flavor, state, count);
+    if (caught)
+        thread_unhold(thread);
+    return kr;
 }
 
 kern_return_t rpc_thread_set_state(thread_t thread, int flavor, const thread_state_t state, mach_msg_type_number_t count)
@@ -66,9 +83,11 @@ kern_return_t rpc_thread_set_state(thread_t thread, int flavor, const thread_sta
         return KERN_INVALID_ARGUMENT;
     if (!thread->active)
         return KERN_FAILURE;
-    if (thread_held(thread))
-        thread_settle(thread);
-    return thread_state_set(thread, flavor, state, count);
+    bool caught = thread != current_thread() && thread_catch(thread);
+    kern_return_t kr = thread_state_set(thread, flavor, state, count);
+    if (caught)
+        thread_unhold(thread);
+    return kr;
 }
 
 static int run_state(const struct thread *thread)
