@@ -17,7 +17,7 @@
 
 #include "../frame.h"
 
-enum { POLL_MS = 10, STALLED_POLLS = 20, SETTLE_POLLS = 300, TASKS_MAX = 256 };
+enum { POLL_MS = 10, STALLED_POLLS = 8, SETTLE_POLLS = 300, TASKS_MAX = 256 };
 /* Pages that the kernel may keep after a round: buffers and caches grow to what was used at once. */
 enum { PAGES_SLACK = 512 };
 
@@ -104,7 +104,7 @@ static const char *attacker_watch(struct child *child, struct progress *progress
             last = progress->number;
             stalled = 0;
         } else if (++stalled % STALLED_POLLS == 0) {
-            if (stalled > 4 * STALLED_POLLS)
+            if (stalled > 3 * STALLED_POLLS)
                 return "stuck";
             thread_resume(child->thread);
             task_resume(child->task);

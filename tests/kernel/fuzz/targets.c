@@ -12,7 +12,7 @@
 
 #include "../frame.h"
 
-enum class { TASK, THREAD, HOST, PRIVILEGED, PROCESSOR, SET, SET_NAME, DEVICES, DEVICE, CONTROL, NAME, IO, OBJECT, CLASSES };
+enum class { TASK, THREAD, HOST, PRIVILEGED, PROCESSOR, SET, SET_NAME, DEVICES, DEVICE, CONTROL, NAME, IO, OBJECT, SELF, CLASSES };
 enum { EACH = 4 };
 
 static mach_port_t targets[CLASSES][EACH];
@@ -75,8 +75,8 @@ void targets_find(void)
     pool.victims = all;
     pool.victim_count = 0;
     memset(counts, 0, sizeof counts);
-    target_add(TASK, mach_task_self());
-    target_add(THREAD, mach_thread_self());
+    target_add(SELF, mach_task_self());
+    target_add(SELF, mach_thread_self());
     for (unsigned int i = 0; i < TASKS; i++) {
         vm_address_t address = 0;
         target_add(TASK, pool.tasks[i]);
@@ -119,7 +119,9 @@ static enum class class_of(const char *routine)
 mach_port_t target_choose(const char *routine)
 {
     enum class class = class_of(routine);
+    if ((class == TASK || class == THREAD) && once_in(20))
+        return targets[SELF][class == THREAD];
     if (counts[class] && !once_in(6))
         return targets[class][below(counts[class])];
-    return once_in(3) ? pool.found[below(FOUND)] : all[below(pool.victim_count)];
+    return once_in(3) ? pool.found[below(FOUND)] : all[1 + below(pool.victim_count - 1)];
 }
