@@ -4,6 +4,7 @@ programs that may be executed but not read, and that none of it leaves rights be
 
 import functools
 import os
+import re
 
 from image import OBJ, Image
 from machine import Failure, Machine
@@ -105,8 +106,10 @@ def tools(machine):
     wanted(machine, "settrans -c /tmp/p /hurd/null && showtrans /tmp/p", "/hurd/null")
     wanted(machine, "settrans -g /tmp/p && showtrans /tmp/p", "no passive translator", 1)
     wanted(machine, "fsysopts /", "--writable")
-    for process, number in (("startup", 2), ("gnumach", 3), ("proc", 4)):
+    for process, number in (("startup", 2), ("proc", 4)):
         wanted(machine, f"ps -o pid,args -p {number}", process)
+    if not re.search(r"^ *3 (gnumach|quadrille) ", machine.run("ps -o pid,args -p 3"), re.M):
+        machine.fail("the kernel is not process 3")
     for process in ("exec", "auth", "ext2fs", "rumpdisk", "term"):
         wanted(machine, "ps -e -o comm", process)
 
