@@ -94,6 +94,7 @@ static struct thread *queue_take(void)
         return cpu_self()->idle;
     struct thread *thread = list_entry(run_queue[best_priority()].next, struct thread, run_link);
     sched_dequeue(thread);
+    thread->quantum = thread->slice;
     if (unlikely(cpu_count > 1) && run_bitmap)
         cpu_self()->ast |= AST_SPREAD;
     return thread;
@@ -198,6 +199,8 @@ static void user_state_switch(struct cpu *cpu, struct thread *next)
         debug_switch(cpu, next);
 }
 
+/* Runs NEXT on this processor.  Who was chosen from the run queue has a whole time slice; who was handed the processor has what was left of the
+   slice, or two threads that call each other would keep it for ever. */
 static void switch_to(struct thread *next)
 {
     struct cpu *cpu = cpu_self();
@@ -212,7 +215,6 @@ static void switch_to(struct thread *next)
     user_state_switch(cpu, next);
     if (next->float_area && thread_held(next))
         cpu->ast |= AST_HALT;
-    next->quantum = next->slice;
     if (unlikely(prev->settle_wanted)) {
         prev->settle_wanted = false;
         thread_wakeup(&prev->settle_wanted);
@@ -259,6 +261,7 @@ void sched_yield_to(struct thread *next)
     struct thread *thread = current_thread();
     sched_dequeue(next);
     sched_enqueue(thread);
+    next->quantum = thread->quantum;
     switch_to(next);
 }
 
@@ -326,6 +329,7 @@ enum wait_result thread_block_to(struct thread *next)
     next->state = THREAD_RUNNING;
     if (thread->state == THREAD_RUNNING)
         sched_enqueue(thread);
+    next->quantum = thread->quantum;
     switch_to(next);
     return thread->wait_result;
 }
