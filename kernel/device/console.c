@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The console: on the serial line, or on the screen with the keyboard (8042), and the kernel's log.
 
-   Input comes by interrupt into a ring; what does not fit is lost, as on any terminal line.  Lock: the kernel lock. */
+   Input comes by interrupt into a ring; what does not fit is lost, as on any terminal line.  What users write to the serial line goes through a ring
+   too, which interrupts empty; writers wait for room.  The kernel's own words wait for the line itself, behind what is in the ring: they come out
+   whatever happens.  Lock: the kernel lock. */
 
 #include "console.h"
 
@@ -24,6 +26,7 @@
 #define VGA_CELLS 0xb8000
 #define LOG_SIZE 65536
 #define INPUT_SIZE 1024
+#define OUTPUT_SIZE 2048
 #define ATTENTION 0x1d /* Ctrl-], three times: the debugger */
 #define ATTENTIONS 3
 
@@ -35,6 +38,9 @@ static size_t log_end;              /* characters ever logged */
 static char input[INPUT_SIZE];
 static size_t input_first, input_last;
 static unsigned int attentions;     /* in a row */
+static char output[OUTPUT_SIZE];    /* what users wrote to the serial line, and the line has not taken yet */
+static size_t output_first, output_last;
+static bool output_interrupts;      /* the line says when it has room */
 void (*console_input_arrived)(void);
 
 /* ---- output -------------------------------------------------------------------------- */
@@ -52,12 +58,31 @@ static void cursor_show(void)
     out8(VGA_INDEX + 1, (uint8_t)at);
 }
 
+/* As much of the ring as the line takes now. */
+static void output_run(void)
+{
+    while (output_first != output_last) {
+        size_t at = output_first % OUTPUT_SIZE;
+        size_t taken = serial_put_some(output + at, min(output_last - output_first, OUTPUT_SIZE - at));
+        if (taken == 0)
+            break;
+        output_first += taken;
+    }
+    bool left = output_first != output_last;
+    if (left != output_interrupts) {
+        output_interrupts = left;
+        serial_interrupts_set(left);
+    }
+}
+
 static void put(char c)
 {
-    if (use_serial)
-        serial_put(c);
-    else
+    if (!use_serial) {
         screen_put(&screen, c);
+        return;
+    }
+    console_drain();
+    serial_put(c);
 }
 
 void console_put(char c)
@@ -70,12 +95,30 @@ void console_put(char c)
         cursor_show();
 }
 
-void console_write(const char *text, size_t size)
+size_t console_write(const char *text, size_t size)
 {
-    for (size_t i = 0; i < size; i++)
-        put(text[i]);
-    if (!use_serial)
+    if (!use_serial) {
+        for (size_t i = 0; i < size; i++)
+            screen_put(&screen, text[i]);
         cursor_show();
+        return size;
+    }
+    for (size_t i = 0; i < size; i++) {
+        while (output_last - output_first == OUTPUT_SIZE) {
+            output_run();
+            if (output_last - output_first == OUTPUT_SIZE && thread_sleep(output, true) != WAIT_AWAKENED)
+                return i;
+        }
+        output[output_last++ % OUTPUT_SIZE] = text[i];
+    }
+    output_run();
+    return size;
+}
+
+void console_drain(void)
+{
+    while (output_first != output_last)
+        serial_put(output[output_first++ % OUTPUT_SIZE]);
 }
 
 size_t console_log_read(size_t from, char *to, size_t size)
@@ -138,6 +181,9 @@ static void serial_interrupt(bool user)
 {
     (void)user;
     bool debugger = false;
+    output_run();
+    if (output_last - output_first <= OUTPUT_SIZE / 2)
+        thread_wakeup(output);
     for (int c; (c = serial_get()) != SERIAL_NONE;)
         debugger |= c == SERIAL_BREAK ? debugger_enabled : !input_add((char)c);
     arrived(debugger);
@@ -181,7 +227,7 @@ void console_start(void)
 {
     if (use_serial) {
         interrupt_attach(SERIAL_LINE, serial_interrupt);
-        serial_interrupts_enable();
+        serial_interrupts_set(output_interrupts);
     } else {
         char text[KEYBOARD_MAX];
         while (keyboard_get(text) >= 0) /* what was typed at the boot loader */

@@ -13,8 +13,10 @@ void console_init(bool serial);
 void console_start(void);
 /* Prints a character of the kernel's at once, and keeps it for the device "kmsg". */
 void console_put(char c);
-/* Prints what a user wrote. */
-void console_write(const char *text, size_t size);
+/* Prints what a user wrote; may wait for room.  How much: less than SIZE when the wait was interrupted. */
+size_t console_write(const char *text, size_t size);
+/* Prints what users wrote and the line has not taken yet, before the machine stops. */
+void console_drain(void);
 /* Waits for a key, for $(prompt-task-resume). */
 void console_wait_key(void);
 

@@ -138,15 +138,19 @@ kern_return_t ds_device_write(device_t device, ipc_port_t reply, mach_msg_type_n
     if (buffer == NULL)
         return D_NO_MEMORY;
     kern_return_t kr = D_SUCCESS;
-    for (uint32_t done = 0; done < size && kr == D_SUCCESS; done += WRITE_CHUNK) {
-        uint32_t part = min(size - done, WRITE_CHUNK);
-        kr = vm_copy_read(copy, done, buffer, part) ? device->ops->write(device, record + done / DEVICE_RECORD, buffer, part) : D_NO_MEMORY;
+    uint32_t done = 0, part = 0, count = 0;
+    while (kr == D_SUCCESS && count == part && done < size) {
+        part = min(size - done, WRITE_CHUNK);
+        count = 0;
+        kr = vm_copy_read(copy, done, buffer, part) ? device->ops->write(device, record + done / DEVICE_RECORD, buffer, part, &count) : D_NO_MEMORY;
+        done += count;
+        sched_pause();
     }
     kfree(buffer, WRITE_CHUNK);
     if (kr)
         return kr;
     vm_copy_discard(copy);
-    *written = (int)size;
+    *written = (int)done;
     return D_SUCCESS;
 }
 
@@ -158,8 +162,9 @@ kern_return_t ds_device_write_inband(device_t device, ipc_port_t reply, mach_msg
         return D_NO_SUCH_DEVICE;
     if (device->ops->write == NULL)
         return D_INVALID_OPERATION;
-    kern_return_t kr = device->ops->write(device, record, data, size);
-    *written = kr ? 0 : (int)size;
+    uint32_t count = 0;
+    kern_return_t kr = device->ops->write(device, record, data, size, &count);
+    *written = (int)count;
     return kr;
 }
 

@@ -36,7 +36,8 @@ struct device_ops {
     kern_return_t (*read)(struct device *device, uint64_t record, char *to, uint32_t size, uint32_t *count);
     /* The same for many bytes, as memory for the caller; NULL: by `read`. */
     kern_return_t (*copy)(struct device *device, uint64_t record, uint32_t size, struct vm_copy **copy, uint32_t *count);
-    kern_return_t (*write)(struct device *device, uint64_t record, const char *from, uint32_t size);
+    /* Writes SIZE bytes, or *WRITTEN of them if it had to stop; may block. */
+    kern_return_t (*write)(struct device *device, uint64_t record, const char *from, uint32_t size, uint32_t *written);
     /* The memory at OFFSET as an object. */
     struct vm_object *(*map)(struct device *device, vm_prot_t protection, uint64_t offset, uint64_t size);
     kern_return_t (*get_status)(struct device *device, dev_flavor_t flavor, dev_status_t status, mach_msg_type_number_t *count);

@@ -143,6 +143,20 @@ void interrupt_taken(unsigned int vector, bool user)
         listeners_tell(line);
 }
 
+/* Who died without acknowledging does not keep the line from others. */
+void interrupt_tick(void)
+{
+    for (unsigned int line = 0; line < INTERRUPT_LINES; line++) {
+        if (likely(lines[line].pending == 0))
+            continue;
+        list_for_each_safe(link, after, &lines[line].listeners) {
+            struct listener *listener = list_entry(link, struct listener, link);
+            if (!listener->port->active)
+                listener_drop(line, listener);
+        }
+    }
+}
+
 static kern_return_t irq_register(struct device *device, int id, int flags, struct ipc_port *port)
 {
     (void)device, (void)flags;

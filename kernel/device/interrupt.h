@@ -28,6 +28,8 @@ void interrupt_notify(struct ipc_port *port, int id);
 /* For the debugger: who hears of interrupts, and how many came. */
 void interrupt_dump(void);
 
+/* Once a tick: lines that wait for drivers who have died. */
+void interrupt_tick(void);
 /* Once a tick: the adjustment of the wall clock. */
 void host_tick(void);
 

@@ -27,12 +27,13 @@ static kern_return_t ramdisk_copy(struct device *device, uint64_t record, uint32
     return *count && *copy == NULL ? D_NO_MEMORY : D_SUCCESS;
 }
 
-static kern_return_t ramdisk_write(struct device *device, uint64_t record, const char *from, uint32_t size)
+static kern_return_t ramdisk_write(struct device *device, uint64_t record, const char *from, uint32_t size, uint32_t *written)
 {
     uint64_t at = record * SECTOR;
     if (record > device->size / SECTOR || size > device->size - at)
         return D_INVALID_RECNUM;
     memcpy((char *)device->data + at, from, size);
+    *written = size;
     return D_SUCCESS;
 }
 

@@ -7,6 +7,7 @@
 
 #define UART 0x3f8
 enum { DATA = UART, INTERRUPTS = UART + 1, FIFO = UART + 2, LINE_CONTROL = UART + 3, MODEM = UART + 4, STATUS = UART + 5 };
+#define FIFO_SIZE 16 /* empty when STATUS_ROOM says so */
 #define STATUS_READY 0x01
 #define STATUS_BREAK 0x10
 #define STATUS_ROOM 0x20
@@ -30,6 +31,15 @@ void serial_put(char c)
     out8(DATA, (uint8_t)c);
 }
 
+size_t serial_put_some(const char *text, size_t size)
+{
+    size_t count = 0;
+    if (in8(STATUS) & STATUS_ROOM)
+        for (; count < size && count < FIFO_SIZE; count++)
+            out8(DATA, (uint8_t)text[count]);
+    return count;
+}
+
 int serial_get(void)
 {
     uint8_t status = in8(STATUS);
@@ -39,7 +49,7 @@ int serial_get(void)
     return status & STATUS_BREAK ? SERIAL_BREAK : c;
 }
 
-void serial_interrupts_enable(void)
+void serial_interrupts_set(bool output)
 {
-    out8(INTERRUPTS, 0x01);
+    out8(INTERRUPTS, output ? 0x03 : 0x01);
 }

@@ -4,6 +4,9 @@
 #ifndef DEVICE_SERIAL_H
 #define DEVICE_SERIAL_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #define SERIAL_LINE 4   /* its interrupt */
 #define SERIAL_NONE -1  /* nothing has come */
 #define SERIAL_BREAK -2 /* the line was broken off for a moment */
@@ -11,9 +14,11 @@
 void serial_init(void);
 /* Waits for room in the transmitter's FIFO, which takes 16 characters at once. */
 void serial_put(char c);
+/* Puts what the transmitter has room for of the SIZE characters at TEXT, without waiting; gives how many. */
+size_t serial_put_some(const char *text, size_t size);
 /* The next character that has come, or SERIAL_NONE or SERIAL_BREAK. */
 int serial_get(void);
-/* From now on it interrupts when something comes. */
-void serial_interrupts_enable(void);
+/* From now on it interrupts when something comes, and, if OUTPUT, when the transmitter has room. */
+void serial_interrupts_set(bool output);
 
 #endif

@@ -18,10 +18,10 @@ static kern_return_t console_read(struct device *device, uint64_t record, char *
     return D_SUCCESS;
 }
 
-static kern_return_t console_device_write(struct device *device, uint64_t record, const char *from, uint32_t size)
+static kern_return_t console_device_write(struct device *device, uint64_t record, const char *from, uint32_t size, uint32_t *written)
 {
     (void)device, (void)record;
-    console_write(from, size);
+    *written = (uint32_t)console_write(from, size);
     return D_SUCCESS;
 }
 

@@ -2,6 +2,7 @@
 /* Interrupts for drivers (device_intr_register, device_intr_ack on the device "irq") and I/O ports (mach_i386.defs, i386_io_perm_*). */
 
 #include <device/device.h>
+#include <device/notify.h>
 #include <mach/machine/mach_i386.h>
 
 #include "frame.h"
@@ -77,6 +78,125 @@ CASE(acknowledge_no_port)
 {
     mach_port_t irq = irq_open();
     OBSERVE(device_intr_ack(irq, MACH_PORT_NULL, MACH_MSG_TYPE_COPY_SEND));
+    mach_port_deallocate(mach_task_self(), irq);
+}
+
+/* ---- interrupts that come: the battery-backed clock's periodic ones ------------------------------- */
+
+#define CLOCK_LINE 8
+#define CLOCK_INDEX 0x70
+#define CLOCK_DATA 0x71
+enum { CLOCK_A = 10, CLOCK_B = 11, CLOCK_C = 12 };
+#define CLOCK_RATE_64 0x2a     /* in register A: 64 a second */
+#define CLOCK_PERIODIC 0x40    /* in register B */
+
+static inline void clock_write(uint8_t index, uint8_t value)
+{
+    __asm__ volatile("outb %0, %1" : : "a"(index), "Nd"((uint16_t)CLOCK_INDEX));
+    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"((uint16_t)CLOCK_DATA));
+}
+
+static inline uint8_t clock_read(uint8_t index)
+{
+    uint8_t value;
+    __asm__ volatile("outb %0, %1" : : "a"(index), "Nd"((uint16_t)CLOCK_INDEX));
+    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"((uint16_t)CLOCK_DATA));
+    return value;
+}
+
+/* Rights to the clock's ports, and its interrupts on; clock_end gives up both. */
+static mach_port_t clock_begin(void)
+{
+    mach_port_t permission = MACH_PORT_NULL;
+    if (!EXPECT(i386_io_perm_create(device_master, CLOCK_INDEX, CLOCK_DATA, &permission), KERN_SUCCESS))
+        return MACH_PORT_NULL;
+    EXPECT(i386_io_perm_modify(mach_task_self(), permission, TRUE), KERN_SUCCESS);
+    clock_write(CLOCK_A, CLOCK_RATE_64);
+    clock_write(CLOCK_B, clock_read(CLOCK_B) | CLOCK_PERIODIC);
+    clock_read(CLOCK_C);
+    return permission;
+}
+
+static void clock_end(mach_port_t permission)
+{
+    clock_write(CLOCK_B, clock_read(CLOCK_B) & ~CLOCK_PERIODIC);
+    clock_read(CLOCK_C);
+    EXPECT(i386_io_perm_modify(mach_task_self(), permission, FALSE), KERN_SUCCESS);
+    mach_port_deallocate(mach_task_self(), permission);
+}
+
+/* The clock has been seen to, and PORT's owner is ready for the next. */
+static kern_return_t seen(mach_port_t irq, mach_port_t port)
+{
+    clock_read(CLOCK_C);
+    return device_intr_ack(irq, port, MACH_MSG_TYPE_MAKE_SEND);
+}
+
+CASE(interrupt_notification)
+{
+    mach_port_t irq = irq_open(), port = port_create(), clock = clock_begin();
+    EXPECT(register_line(irq, CLOCK_LINE, port), D_SUCCESS);
+    EXPECT(receive_within(port, 10000), MACH_MSG_SUCCESS);
+    const device_intr_notification_t *message = (device_intr_notification_t *)received();
+    EXPECT(message->intr_header.msgh_id, DEVICE_INTR_NOTIFY);
+    EXPECT(message->id, CLOCK_LINE);
+    OBSERVE(message->intr_header.msgh_size);
+    OBSERVE(message->intr_header.msgh_bits);
+    OBSERVE(message->intr_header.msgh_remote_port);
+    EXPECT(seen(irq, port), D_SUCCESS);
+    clock_end(clock);
+    port_destroy(port);
+    mach_port_deallocate(mach_task_self(), irq);
+}
+
+CASE(interrupt_comes_again_after_acknowledgement_only)
+{
+    mach_port_t irq = irq_open(), port = port_create(), clock = clock_begin();
+    EXPECT(register_line(irq, CLOCK_LINE, port), D_SUCCESS);
+    EXPECT(receive_within(port, 10000), MACH_MSG_SUCCESS);
+    EXPECT(receive_within(port, 200), MACH_RCV_TIMED_OUT);
+    for (int i = 0; i < 5; i++) {
+        EXPECT(seen(irq, port), D_SUCCESS);
+        EXPECT(receive_within(port, 10000), MACH_MSG_SUCCESS);
+    }
+    EXPECT(seen(irq, port), D_SUCCESS);
+    clock_end(clock);
+    port_destroy(port);
+    mach_port_deallocate(mach_task_self(), irq);
+}
+
+CASE(interrupt_of_two_listeners)
+{
+    mach_port_t irq = irq_open(), one = port_create(), two = port_create(), clock = clock_begin();
+    EXPECT(register_line(irq, CLOCK_LINE, one), D_SUCCESS);
+    EXPECT(register_line(irq, CLOCK_LINE, two), D_SUCCESS);
+    for (int i = 0; i < 3; i++) {
+        EXPECT(receive_within(one, 10000), MACH_MSG_SUCCESS);
+        EXPECT(receive_within(two, 10000), MACH_MSG_SUCCESS);
+        EXPECT(seen(irq, one), D_SUCCESS);
+        /* Not before both have. */
+        EXPECT(receive_within(one, 100), MACH_RCV_TIMED_OUT);
+        EXPECT(seen(irq, two), D_SUCCESS);
+    }
+    clock_end(clock);
+    port_destroy(one);
+    port_destroy(two);
+    mach_port_deallocate(mach_task_self(), irq);
+}
+
+CASE(interrupt_of_one_who_dies_unacknowledged)
+{
+    mach_port_t irq = irq_open(), one = port_create(), two = port_create(), clock = clock_begin();
+    EXPECT(register_line(irq, CLOCK_LINE, one), D_SUCCESS);
+    EXPECT(register_line(irq, CLOCK_LINE, two), D_SUCCESS);
+    EXPECT(receive_within(two, 10000), MACH_MSG_SUCCESS);
+    EXPECT(seen(irq, two), D_SUCCESS);
+    port_destroy(one);
+    clock_read(CLOCK_C);
+    EXPECT(receive_within(two, 10000), MACH_MSG_SUCCESS);
+    seen(irq, two);
+    clock_end(clock);
+    port_destroy(two);
     mach_port_deallocate(mach_task_self(), irq);
 }
 

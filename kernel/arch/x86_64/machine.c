@@ -4,6 +4,7 @@
 #include "machine.h"
 
 #include "../base/base.h"
+#include "../device/console.h"
 #include "../device/interrupt.h"
 #include "../task/sched.h"
 #include "cpu.h"
@@ -34,6 +35,7 @@ static void clock_interrupt(bool user)
     tsc_at_tick = now;
     timer_tick();
     host_tick();
+    interrupt_tick();
     sched_tick(user);
 }
 
@@ -109,6 +111,7 @@ uint64_t machine_wall_clock(void)
 _Noreturn void machine_halt(int options)
 {
     smp_stop_others();
+    console_drain();
     if (options & RB_HALT) {
         kprintf("Shutdown completed successfully, now in tight loop.\n"
                 "You can safely power off the system or hit ctl-alt-del to reboot.\n");
