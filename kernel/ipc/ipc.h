@@ -88,9 +88,9 @@ struct ipc_pset {
     struct list members;          /* ipc_port.pset_link */
 };
 
-/* A dead-name request on an entry (or a msg-accepted one). */
+/* A dead-name request on an entry, or a message's msg-accepted request. */
 struct request {
-    struct list link;             /* in ipc_port.dnrequests */
+    struct list link;             /* in ipc_port.dnrequests, or in accepted.c's */
     struct ipc_space *space;
     mach_port_name_t name;
     struct ipc_port *notify;      /* send-once right */
@@ -146,6 +146,7 @@ extern struct ipc_space *ipc_space_dead;   /* without names: what a dead task ha
 /* A message.  In a queue its header has port pointers for names and naked-right types in its bits. */
 struct kmsg {
     struct list link;
+    struct request *accepted;     /* who is told when it leaves the queue; NULL: nobody (always so in free buffers) */
     uint32_t capacity;            /* bytes of `header` and what follows */
     mach_msg_header_t header __attribute__((aligned(16)));
 };
@@ -282,6 +283,8 @@ bool right_copyin_check(struct ipc_space *space, mach_port_name_t name, mach_msg
 kern_return_t right_copyout(struct ipc_space *space, struct ipc_port *port, mach_msg_type_name_t type, mach_port_name_t *name);
 /* The same under a given, unused name. */
 kern_return_t right_copyout_name(struct ipc_space *space, struct ipc_port *port, mach_msg_type_name_t type, mach_port_name_t name);
+/* Asks for a dead-name notification of ENTRY, which has none and a living port: consumes the send-once right NOTIFY.  KERN_RESOURCE_SHORTAGE. */
+kern_return_t request_add(struct ipc_space *space, struct ipc_entry *entry, struct ipc_port *notify);
 /* Ends the entry with all its rights. */
 void right_destroy(struct ipc_space *space, struct ipc_entry *entry);
 /* One user reference less of whatever ENTRY is (mach_port_deallocate). */
@@ -312,6 +315,18 @@ void notify_dead_name(struct ipc_port *notify, mach_port_name_t name);
 /* The port has no send rights any more: answers its request. */
 void port_no_senders(struct ipc_port *port);
 
+/* ---- msg-accepted notifications (accepted.c) -------------------------------------------------------- */
+
+/* KMSG, which SPACE sends, is to be queued in any case: the receive right NOTIFY of SPACE is told when it leaves the queue.
+   MACH_SEND_INVALID_NOTIFY, MACH_SEND_NOTIFY_IN_PROGRESS, MACH_SEND_NO_NOTIFY. */
+mach_msg_return_t accepted_request(struct kmsg *kmsg, struct ipc_space *space, mach_port_name_t notify);
+/* ENTRY, marked MACH_PORT_TYPE_MAREQUEST, is going. */
+void accepted_forget(struct ipc_space *space, struct ipc_entry *entry);
+/* It gets another name. */
+void accepted_rename(struct ipc_space *space, mach_port_name_t old_name, mach_port_name_t new_name);
+/* KMSG, which has a request, has left the queue. */
+void accepted_notify(struct kmsg *kmsg);
+
 /* ---- messages (kmsg.c) ---------------------------------------------------------------------------- */
 
 #define KMSG_SMALL 448u /* bytes that every buffer has room for */
@@ -334,8 +349,17 @@ mach_msg_return_t kmsg_get(uint64_t user, uint32_t size, struct kmsg **kmsg);
 mach_msg_return_t kmsg_put(uint64_t user, struct kmsg *kmsg, uint32_t size);
 /* Names to rights, user's memory to the message's.  On failure nothing of the message is left in the kernel (but the buffer). */
 mach_msg_return_t kmsg_copyin(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map);
+/* The same with MACH_SEND_CANCEL: if the destination's name goes, its dead-name request to the receive right NOTIFY goes silently.
+   MACH_SEND_INVALID_NOTIFY as well. */
+mach_msg_return_t kmsg_copyin_cancel(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map, mach_port_name_t notify);
 /* The other way; the bits of MACH_MSG_MASK in the result tell of shortages. */
 mach_msg_return_t kmsg_copyout(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map);
+/* The same with MACH_RCV_NOTIFY: the receive right NOTIFY is to be told if a right to reply that is new to SPACE dies.  MACH_RCV_INVALID_NOTIFY: the
+   header alone is left (kmsg_copyout_dest). */
+mach_msg_return_t kmsg_copyout_notify(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map, mach_port_name_t notify);
+/* Gives a message that could not be queued back to who sent it: the header's rights are as they were, by their names now.  The bits of
+   MACH_MSG_MASK in the result tell of shortages. */
+mach_msg_return_t kmsg_copyout_pseudo(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map);
 /* For a receiver who cannot take the body: header only, the body destroyed. */
 void kmsg_copyout_dest(struct kmsg *kmsg, struct ipc_space *space);
 /* A message that the kernel made, by rights: the header's remote and local fields are naked rights by its bits. */

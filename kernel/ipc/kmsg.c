@@ -27,6 +27,7 @@ static struct kmsg *kmsg_init_size(struct kmsg *kmsg, uint32_t capacity)
 {
     if (kmsg) {
         list_init(&kmsg->link);
+        kmsg->accepted = NULL;
         kmsg->capacity = capacity;
     }
     return kmsg;
@@ -287,7 +288,7 @@ static mach_msg_return_t item_get(struct kmsg *kmsg, struct item *item, struct i
 
 static mach_msg_return_t body_copyin(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
 {
-    bool circular = false;
+    bool circular = false, complex = false;
     struct item item;
     for (uint64_t offset = sizeof kmsg->header; offset < kmsg->header.msgh_size; offset = item.end) {
         mach_msg_return_t mr = item_parse(kmsg, offset, &item);
@@ -297,11 +298,16 @@ static mach_msg_return_t body_copyin(struct kmsg *kmsg, struct ipc_space *space,
             body_clean(kmsg, offset);
             return mr;
         }
+        complex |= item.ports || !item.type->msgt_inline;
     }
+    if (!complex)
+        kmsg->header.msgh_bits &= ~MACH_MSGH_BITS_COMPLEX;
     if (circular)
         kmsg->header.msgh_bits |= MACH_MSGH_BITS_CIRCULAR;
     return MACH_MSG_SUCCESS;
 }
+
+#define BITS_KEPT (~(MACH_MSGH_BITS_PORTS_MASK | MACH_MSGH_BITS_CIRCULAR)) /* of a header: they go through as they are */
 
 /* The rights of most headers: a request (a send right copied, a send-once right made) or an answer (a send-once right).  False: nothing was
    done. */
@@ -332,6 +338,24 @@ static inline bool header_copyin_common(mach_msg_header_t *header, struct ipc_sp
     return true;
 }
 
+/* May the header name its two rights so?  BOTH: the reply's name is one that must be looked at. */
+static mach_msg_return_t header_check(struct ipc_space *space, const mach_msg_header_t *header, bool both)
+{
+    mach_msg_type_name_t remote_type = MACH_MSGH_BITS_REMOTE(header->msgh_bits), local_type = MACH_MSGH_BITS_LOCAL(header->msgh_bits);
+    mach_port_name_t remote_name = (mach_port_name_t)header->msgh_remote_port, local_name = (mach_port_name_t)header->msgh_local_port;
+    struct ipc_entry *remote = space_lookup(space, remote_name);
+    if (remote == NULL)
+        return MACH_SEND_INVALID_DEST;
+    if (both && !right_copyin_check(space, local_name, local_type))
+        return MACH_SEND_INVALID_REPLY;
+    if (!right_copyin_check(space, remote_name, remote_type) || right_check_dead(space, remote))
+        return MACH_SEND_INVALID_DEST;
+    if (both && remote_name == local_name && remote_type == local_type && (remote->bits & ENTRY_UREFS) == 1 &&
+        (remote_type == MACH_MSG_TYPE_MOVE_SEND || remote_type == MACH_MSG_TYPE_MOVE_SEND_ONCE))
+        return MACH_SEND_INVALID_DEST; /* one right cannot be moved twice */
+    return MACH_MSG_SUCCESS;
+}
+
 /* The destination and the reply port: both or none. */
 static mach_msg_return_t header_copyin(struct kmsg *kmsg, struct ipc_space *space)
 {
@@ -339,36 +363,37 @@ static mach_msg_return_t header_copyin(struct kmsg *kmsg, struct ipc_space *spac
     uint32_t bits = header->msgh_bits;
     mach_msg_type_name_t remote_type = MACH_MSGH_BITS_REMOTE(bits), local_type = MACH_MSGH_BITS_LOCAL(bits);
     mach_port_name_t remote_name = (mach_port_name_t)header->msgh_remote_port, local_name = (mach_port_name_t)header->msgh_local_port;
-    struct ipc_port *remote, *local = IP_NULL;
+    struct ipc_port *remote = IP_NULL, *local = IP_NULL;
 
     if (!MACH_MSG_TYPE_PORT_ANY_SEND(remote_type))
         return MACH_SEND_INVALID_HEADER;
     if (local_type == 0 ? local_name != 0 : !MACH_MSG_TYPE_PORT_ANY_SEND(local_type))
         return MACH_SEND_INVALID_HEADER;
-    bool local_valid = local_type && local_name != MACH_PORT_NAME_NULL && local_name != MACH_PORT_NAME_DEAD;
-    if (remote_name == MACH_PORT_NAME_NULL || remote_name == MACH_PORT_NAME_DEAD)
+    if (!MACH_PORT_NAME_VALID(remote_name))
         return MACH_SEND_INVALID_DEST;
-    if (local_valid && !right_copyin_check(space, local_name, local_type))
-        return right_copyin_check(space, remote_name, remote_type) ? MACH_SEND_INVALID_REPLY : MACH_SEND_INVALID_DEST;
-    if (right_copyin(space, remote_name, remote_type, false, &remote) || !IP_VALID(remote))
-        return MACH_SEND_INVALID_DEST;
-    if (local_valid && right_copyin(space, local_name, local_type, true, &local)) {
-        /* The destination's right was the reply's too, and the last of its name. */
-        right_release(remote, port_type_of(remote_type));
-        return MACH_SEND_INVALID_REPLY;
-    }
+    bool both = local_type && MACH_PORT_NAME_VALID(local_name);
+    mach_msg_return_t mr = header_check(space, header, both);
+    if (mr)
+        return mr;
+    /* Of one name what is copied comes before what is moved: the last reference may be. */
+    bool local_first = both && local_type == MACH_MSG_TYPE_COPY_SEND;
+    kern_return_t kr = local_first ? right_copyin(space, local_name, local_type, true, &local) : KERN_SUCCESS;
+    kr = kr ? kr : right_copyin(space, remote_name, remote_type, false, &remote);
+    if (both && !local_first)
+        kr = kr ? kr : right_copyin(space, local_name, local_type, true, &local);
+    assert(kr == KERN_SUCCESS);
     if (local_type && local_name == MACH_PORT_NAME_DEAD)
         local = IP_DEAD;
     header->msgh_bits = MACH_MSGH_BITS(port_type_of(remote_type), local_type ? port_type_of(local_type) : 0) |
-                        (bits & MACH_MSGH_BITS_COMPLEX);
+                        (bits & BITS_KEPT);
     header->msgh_remote_port_do_not_use = (uint64_t)remote;
     header->msgh_protected_payload = (uint64_t)local;
     return MACH_MSG_SUCCESS;
 }
 
-mach_msg_return_t kmsg_copyin(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
+/* The rest of a message whose header has been copied in, with result MR. */
+static inline mach_msg_return_t copyin_finish(struct kmsg *kmsg, mach_msg_return_t mr, struct ipc_space *space, struct vm_map *map)
 {
-    mach_msg_return_t mr = likely(header_copyin_common(&kmsg->header, space)) ? MACH_MSG_SUCCESS : header_copyin(kmsg, space);
     if (mr || likely(!(kmsg->header.msgh_bits & MACH_MSGH_BITS_COMPLEX)))
         return mr;
     mr = body_copyin(kmsg, space, map);
@@ -377,6 +402,37 @@ mach_msg_return_t kmsg_copyin(struct kmsg *kmsg, struct ipc_space *space, struct
         right_release(kmsg_remote(kmsg), MACH_MSGH_BITS_REMOTE(kmsg->header.msgh_bits));
     }
     return mr;
+}
+
+mach_msg_return_t kmsg_copyin(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
+{
+    mach_msg_return_t mr = likely(header_copyin_common(&kmsg->header, space)) ? MACH_MSG_SUCCESS : header_copyin(kmsg, space);
+    return copyin_finish(kmsg, mr, space, map);
+}
+
+mach_msg_return_t kmsg_copyin_cancel(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map, mach_port_name_t notify)
+{
+    mach_port_name_t name = (mach_port_name_t)kmsg->header.msgh_remote_port;
+    struct ipc_entry *receive = space_lookup(space, notify), *entry = space_lookup(space, name);
+    if (receive == NULL || !(receive->bits & MACH_PORT_TYPE_RECEIVE))
+        return MACH_SEND_INVALID_NOTIFY;
+    struct request *request = entry ? entry->request : NULL;
+    struct ipc_port *sonce = request ? request->notify : IP_NULL;
+    if (sonce != receive->port)
+        sonce = IP_NULL;
+    else
+        request->notify = IP_NULL; /* what nobody is told of */
+    mach_msg_return_t mr = header_copyin(kmsg, space);
+    if (sonce) {
+        entry = space_lookup(space, name);
+        if (entry && entry->request == request) {
+            request->notify = sonce;
+        } else {
+            sonce->sorights--;
+            port_deref(sonce);
+        }
+    }
+    return copyin_finish(kmsg, mr, space, map);
 }
 
 /* ---- the kernel's own messages --------------------------------------------------------------------- */
@@ -504,10 +560,10 @@ static mach_msg_return_t header_copyout(struct kmsg *kmsg, struct ipc_space *spa
     header->msgh_remote_port_do_not_use = reply_name;
     if (dest->active && dest->receiver == space && dest->has_payload) {
         header->msgh_protected_payload = dest->payload;
-        header->msgh_bits = (header->msgh_bits & MACH_MSGH_BITS_COMPLEX) | MACH_MSGH_BITS(reply_type, MACH_MSG_TYPE_PROTECTED_PAYLOAD);
+        header->msgh_bits = (header->msgh_bits & BITS_KEPT) | MACH_MSGH_BITS(reply_type, MACH_MSG_TYPE_PROTECTED_PAYLOAD);
     } else {
         header->msgh_protected_payload = dest->active && dest->receiver == space ? dest->receiver_name : MACH_PORT_NAME_DEAD;
-        header->msgh_bits = (header->msgh_bits & MACH_MSGH_BITS_COMPLEX) | MACH_MSGH_BITS(reply_type, dest_type);
+        header->msgh_bits = (header->msgh_bits & BITS_KEPT) | MACH_MSGH_BITS(reply_type, dest_type);
     }
     if (dest_type == MACH_MSG_TYPE_PORT_SEND) {
         if (likely(dest->srights > 1 && dest->refs > 1)) {
@@ -523,9 +579,9 @@ static mach_msg_return_t header_copyout(struct kmsg *kmsg, struct ipc_space *spa
     return mr ? mr | MACH_RCV_HEADER_ERROR : MACH_MSG_SUCCESS;
 }
 
-mach_msg_return_t kmsg_copyout(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
+/* The rest of a message whose header has been copied out, with result MR. */
+static inline mach_msg_return_t copyout_finish(struct kmsg *kmsg, mach_msg_return_t mr, struct ipc_space *space, struct vm_map *map)
 {
-    mach_msg_return_t mr = header_copyout(kmsg, space);
     if (likely(!(kmsg->header.msgh_bits & MACH_MSGH_BITS_COMPLEX)))
         return mr;
     mach_msg_return_t body = MACH_MSG_SUCCESS;
@@ -540,18 +596,62 @@ mach_msg_return_t kmsg_copyout(struct kmsg *kmsg, struct ipc_space *space, struc
     return mr;
 }
 
+mach_msg_return_t kmsg_copyout(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
+{
+    return copyout_finish(kmsg, header_copyout(kmsg, space), space, map);
+}
+
+mach_msg_return_t kmsg_copyout_notify(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map, mach_port_name_t notify)
+{
+    struct ipc_entry *receive = space_lookup(space, notify), *entry;
+    struct ipc_port *reply = kmsg_local(kmsg);
+    if (receive == NULL || !(receive->bits & MACH_PORT_TYPE_RECEIVE)) {
+        kmsg_copyout_dest(kmsg, space);
+        return MACH_RCV_INVALID_NOTIFY;
+    }
+    struct ipc_port *told = receive->port;
+    bool fresh = IP_VALID(reply) && reply->active &&
+                 (MACH_MSGH_BITS_LOCAL(kmsg->header.msgh_bits) == MACH_MSG_TYPE_PORT_SEND_ONCE || space_reverse(space, reply) == NULL);
+    mach_msg_return_t mr = header_copyout(kmsg, space);
+    if (fresh && (entry = space_lookup(space, (mach_port_name_t)kmsg->header.msgh_remote_port)) != NULL) {
+        struct ipc_port *sonce = port_make_sonce(told);
+        if (request_add(space, entry, sonce)) {
+            right_release(sonce, MACH_MSG_TYPE_PORT_SEND_ONCE);
+            mr = MACH_RCV_HEADER_ERROR | MACH_MSG_IPC_KERNEL;
+        }
+    }
+    return copyout_finish(kmsg, mr, space, map);
+}
+
+mach_msg_return_t kmsg_copyout_pseudo(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
+{
+    mach_msg_header_t *header = &kmsg->header;
+    mach_port_name_t remote, local;
+    mach_msg_return_t mr = port_put(space, kmsg_remote(kmsg), MACH_MSGH_BITS_REMOTE(header->msgh_bits), &remote);
+    mr |= port_put(space, kmsg_local(kmsg), MACH_MSGH_BITS_LOCAL(header->msgh_bits), &local);
+    header->msgh_remote_port_do_not_use = remote;
+    header->msgh_protected_payload = local;
+    header->msgh_bits &= ~MACH_MSGH_BITS_CIRCULAR;
+    return (mr | copyout_finish(kmsg, MACH_MSG_SUCCESS, space, map)) & MACH_MSG_MASK;
+}
+
 void kmsg_copyout_dest(struct kmsg *kmsg, struct ipc_space *space)
 {
+    uint32_t kept = kmsg->header.msgh_bits & (MACH_MSGH_BITS_LOCAL_MASK | BITS_KEPT);
     if (kmsg->header.msgh_bits & MACH_MSGH_BITS_COMPLEX)
         body_clean(kmsg, kmsg->header.msgh_size);
     right_release(kmsg_local(kmsg), MACH_MSGH_BITS_LOCAL(kmsg->header.msgh_bits));
     kmsg->header.msgh_protected_payload = 0;
     kmsg->header.msgh_bits &= MACH_MSGH_BITS_REMOTE_MASK;
     header_copyout(kmsg, space);
+    /* The bits go on telling what was there. */
+    kmsg->header.msgh_bits |= MACH_MSGH_BITS(MACH_MSGH_BITS_LOCAL(kept), 0) | (kept & BITS_KEPT);
 }
 
 static void destroy_one(struct kmsg *kmsg)
 {
+    if (unlikely(kmsg->accepted != NULL))
+        accepted_notify(kmsg);
     uint32_t bits = kmsg->header.msgh_bits;
     right_release(kmsg_local(kmsg), MACH_MSGH_BITS_LOCAL(bits));
     if (bits & MACH_MSGH_BITS_COMPLEX)

@@ -12,7 +12,7 @@
 static mach_port_type_t visible_type(struct ipc_space *space, struct ipc_entry *entry)
 {
     right_check_dead(space, entry);
-    return (entry->bits & ENTRY_TYPES) | (entry->request ? MACH_PORT_TYPE_DNREQUEST : 0);
+    return (entry->bits & (ENTRY_TYPES | MACH_PORT_TYPE_MAREQUEST)) | (entry->request ? MACH_PORT_TYPE_DNREQUEST : 0);
 }
 
 static kern_return_t entry_find(struct ipc_space *space, mach_port_name_t name, struct ipc_entry **entry)
@@ -114,6 +114,8 @@ kern_return_t rpc_mach_port_rename(ipc_space_t space, mach_port_name_t old_name,
     new->request = old->request;
     if (new->request)
         new->request->name = new_name;
+    if (new->bits & MACH_PORT_TYPE_MAREQUEST)
+        accepted_rename(space, old_name, new_name);
     if (sends)
         space_reverse_insert(space, new);
     if (new->bits & MACH_PORT_TYPE_RECEIVE)
@@ -340,14 +342,8 @@ static kern_return_t request_dead_name(struct ipc_space *space, mach_port_name_t
         }
         return KERN_SUCCESS;
     }
-    if (request == NULL) {
-        request = kalloc(sizeof *request);
-        if (request == NULL)
-            return KERN_RESOURCE_SHORTAGE;
-        *request = (struct request){.space = space, .name = name};
-        list_append(&entry->port->dnrequests, &request->link);
-        entry->request = request;
-    }
+    if (request == NULL)
+        return request_add(space, entry, notify);
     request->notify = notify;
     return KERN_SUCCESS;
 }

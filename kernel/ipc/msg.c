@@ -33,6 +33,8 @@ static struct thread *receiver_take(struct ipc_port *port, struct mqueue *queue,
         }
         hand_over(port, kmsg, thread);
         thread_wake_direct(thread, WAIT_AWAKENED);
+        if (unlikely(kmsg->accepted != NULL))
+            accepted_notify(kmsg);
         return thread;
     }
     return NULL;
@@ -56,20 +58,42 @@ static mach_msg_return_t wait_for_room(struct ipc_port *port, mach_msg_option_t 
     }
 }
 
-/* Delivers KMSG to PORT, which is not the kernel's.  A receiver that waited is given in *RECEIVER: it must be run. */
+/* The trap's seventh argument, on the user's stack: asked for where an option says that it is there.  A bad stack gives no name that is one. */
+static mach_port_name_t notify_argument(void)
+{
+    mach_port_name_t name;
+    return copy_from_user(&name, thread_frame(current_thread())->rsp + 8, sizeof name) ? name : MACH_PORT_NAME_DEAD;
+}
+
+/* The queue of PORT is full.  MACH_MSG_SUCCESS: KMSG goes in all the same if it has an `accepted` request, else look again. */
+static mach_msg_return_t deliver_full(struct ipc_port *port, struct kmsg *kmsg, mach_msg_option_t option, mach_msg_timeout_t timeout)
+{
+    mach_msg_return_t mr = MACH_SEND_TIMED_OUT;
+    if ((option & (MACH_SEND_NOTIFY | MACH_SEND_TIMEOUT)) != MACH_SEND_NOTIFY)
+        mr = wait_for_room(port, option, timeout);
+    if (mr != MACH_SEND_TIMED_OUT || !(option & MACH_SEND_NOTIFY))
+        return mr;
+    mach_port_name_t notify = notify_argument(); /* may block */
+    return port->active && port->msgcount >= port->qlimit ? accepted_request(kmsg, current_task()->space, notify) : MACH_MSG_SUCCESS;
+}
+
+/* Delivers KMSG to PORT, which is not the kernel's.  A receiver that waited is given in *RECEIVER: it must be run.  MACH_SEND_WILL_NOTIFY: it
+   has been, beyond the limit; other errors leave it with the caller. */
 static mach_msg_return_t deliver(struct ipc_port *port, struct kmsg *kmsg, mach_msg_option_t option, mach_msg_timeout_t timeout,
                                  bool always, struct thread **receiver)
 {
     *receiver = NULL;
     always = always || MACH_MSGH_BITS_REMOTE(kmsg->header.msgh_bits) == MACH_MSG_TYPE_PORT_SEND_ONCE;
     while (unlikely(port->active && !always && port->msgcount >= port->qlimit)) {
-        mach_msg_return_t mr = wait_for_room(port, option, timeout);
+        mach_msg_return_t mr = deliver_full(port, kmsg, option, timeout);
         if (mr)
             return mr;
+        always = kmsg->accepted != NULL;
     }
+    mach_msg_return_t result = unlikely(kmsg->accepted != NULL) ? MACH_SEND_WILL_NOTIFY : MACH_MSG_SUCCESS;
     if (unlikely(!port->active || (kmsg->header.msgh_bits & MACH_MSGH_BITS_CIRCULAR))) {
         kmsg_destroy(kmsg);
-        return MACH_MSG_SUCCESS;
+        return result;
     }
     struct mqueue *queue = port_queue(port);
     *receiver = receiver_take(port, queue, kmsg);
@@ -77,7 +101,7 @@ static mach_msg_return_t deliver(struct ipc_port *port, struct kmsg *kmsg, mach_
         port->msgcount++;
         list_append(&queue->messages, &kmsg->link);
     }
-    return MACH_MSG_SUCCESS;
+    return result;
 }
 
 mach_msg_return_t msg_send(struct kmsg *kmsg, mach_msg_option_t option, mach_msg_timeout_t timeout, bool always)
@@ -120,6 +144,8 @@ static void dequeue(struct kmsg *kmsg)
     hand_over(port, kmsg, current_thread());
     if (--port->msgcount < port->qlimit)
         wait_queue_wake_one(&port->senders, WAIT_RESTART);
+    if (unlikely(kmsg->accepted != NULL))
+        accepted_notify(kmsg);
 }
 
 static mach_msg_return_t wait_failed(const struct source *source, enum wait_result result)
@@ -182,15 +208,15 @@ static mach_msg_return_t receive(const struct source *source, mach_msg_option_t 
 }
 
 /* Gives the received message to user memory. */
-static mach_msg_return_t receive_finish(uint64_t user, mach_msg_return_t mr)
+static mach_msg_return_t receive_finish(const struct receive_call *call, mach_msg_return_t mr)
 {
+    uint64_t user = call->user;
     struct thread *thread = current_thread();
     struct kmsg *kmsg = thread->kmsg;
     if (unlikely(kmsg == NULL)) {
         if (mr == MACH_RCV_TOO_LARGE) {
             uint32_t size = thread->receive_limit;
-            if (!copy_to_user(user + offsetof(mach_msg_header_t, msgh_size), &size, sizeof size))
-                mr = MACH_RCV_INVALID_DATA;
+            (void)copy_to_user(user + offsetof(mach_msg_header_t, msgh_size), &size, sizeof size); /* the message is there all the same */
         }
         return mr;
     }
@@ -205,7 +231,15 @@ static mach_msg_return_t receive_finish(uint64_t user, mach_msg_return_t mr)
         kmsg_put(user, kmsg, sizeof kmsg->header);
         return mr;
     }
-    mr = kmsg_copyout(kmsg, task->space, task->map);
+    if (unlikely(call->option & MACH_RCV_NOTIFY)) {
+        mr = kmsg_copyout_notify(kmsg, task->space, task->map, notify_argument());
+        if (mr == MACH_RCV_INVALID_NOTIFY) {
+            kmsg_put(user, kmsg, sizeof kmsg->header);
+            return mr;
+        }
+    } else {
+        mr = kmsg_copyout(kmsg, task->space, task->map);
+    }
     mach_msg_return_t put = kmsg_put(user, kmsg, kmsg->header.msgh_size);
     return put ? put : mr;
 }
@@ -221,14 +255,14 @@ mach_msg_return_t msg_receive_general(const struct receive_call *call, struct th
             sched_enqueue(next);
         return mr;
     }
-    return receive_finish(call->user, receive(&source, call->option, call->limit, call->timeout, next));
+    return receive_finish(call, receive(&source, call->option, call->limit, call->timeout, next));
 }
 
 mach_msg_return_t msg_receive_woken(const struct receive_call *call, const struct source *source, enum wait_result result)
 {
     mach_msg_return_t mr;
     if (wait_over(source, result, &mr))
-        return receive_finish(call->user, mr);
+        return receive_finish(call, mr);
     /* The wait ended for no reason that the caller sees: what it waits for may no longer be there. */
     return msg_receive_general(call, NULL);
 }
@@ -245,7 +279,7 @@ mach_msg_return_t msg_receive_reply(const struct receive_call *call, struct kmsg
         thread->kmsg = reply;
         thread->receive_named = false;
         thread->receive_seqno = source.port->seqno++;
-        return receive_finish(call->user, MACH_MSG_SUCCESS);
+        return receive_finish(call, MACH_MSG_SUCCESS);
     }
     msg_send(kmsg_fit(reply), MACH_MSG_OPTION_NONE, 0, true);
     return msg_receive_general(call, NULL);
@@ -255,7 +289,11 @@ mach_msg_return_t msg_send_general(struct kmsg *kmsg, const struct receive_call 
 {
     struct task *task = current_task();
     struct thread *next;
-    mach_msg_return_t mr = kmsg_copyin(kmsg, task->space, task->map);
+    mach_msg_return_t mr;
+    if (unlikely(call->option & MACH_SEND_CANCEL))
+        mr = kmsg_copyin_cancel(kmsg, task->space, task->map, notify_argument());
+    else
+        mr = kmsg_copyin(kmsg, task->space, task->map);
     if (unlikely(mr)) {
         kmsg_free(kmsg);
         return mr;
@@ -271,9 +309,14 @@ mach_msg_return_t msg_send_general(struct kmsg *kmsg, const struct receive_call 
         return MACH_MSG_SUCCESS;
     }
     mr = deliver(port, kmsg, call->option, call->timeout, false, &next);
+    if (unlikely(mr == MACH_SEND_WILL_NOTIFY)) {
+        if (next)
+            sched_enqueue(next);
+        return mr;
+    }
     if (unlikely(mr)) {
         /* The sender gets the message back, with its rights under the names that they have now (a pseudo-receive). */
-        kmsg_copyout(kmsg, task->space, task->map);
+        mr |= kmsg_copyout_pseudo(kmsg, task->space, task->map);
         kmsg_put(call->user, kmsg, kmsg->header.msgh_size);
         return mr;
     }

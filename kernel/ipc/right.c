@@ -28,11 +28,32 @@ static struct ipc_port *request_take(struct ipc_entry *entry)
     return notify;
 }
 
+kern_return_t request_add(struct ipc_space *space, struct ipc_entry *entry, struct ipc_port *notify)
+{
+    struct request *request = kalloc(sizeof *request);
+    if (request == NULL)
+        return KERN_RESOURCE_SHORTAGE;
+    *request = (struct request){.space = space, .name = entry->name, .notify = notify};
+    list_append(&entry->port->dnrequests, &request->link);
+    entry->request = request;
+    return KERN_SUCCESS;
+}
+
+/* What is asked about ENTRY's name ends, as the name goes.  The send-once right of its dead-name request is the caller's (IP_NULL: none). */
+static struct ipc_port *requests_end(struct ipc_space *space, struct ipc_entry *entry)
+{
+    if (unlikely(entry->bits & MACH_PORT_TYPE_MAREQUEST))
+        accepted_forget(space, entry);
+    return request_take(entry);
+}
+
 bool right_check_dead(struct ipc_space *space, struct ipc_entry *entry)
 {
     if (!(entry->bits & MACH_PORT_TYPE_SEND_RIGHTS) || entry->port->active)
         return entry->bits & MACH_PORT_TYPE_DEAD_NAME;
     struct ipc_port *port = entry->port;
+    if (unlikely(entry->bits & MACH_PORT_TYPE_MAREQUEST))
+        accepted_forget(space, entry);
     if (entry->bits & MACH_PORT_TYPE_SEND) {
         forget_send(space, entry);
         port->srights--;
@@ -49,7 +70,7 @@ bool right_check_dead(struct ipc_space *space, struct ipc_entry *entry)
 static void entry_drop(struct ipc_space *space, struct ipc_entry *entry)
 {
     mach_port_name_t name = entry->name;
-    struct ipc_port *notify = request_take(entry);
+    struct ipc_port *notify = requests_end(space, entry);
     space_entry_free(space, entry);
     notify_port_deleted(notify, name);
 }
@@ -274,7 +295,7 @@ static void send_right_drop(struct ipc_space *space, struct ipc_entry *entry)
     mach_port_name_t name = entry->name;
     bool once = entry->bits & MACH_PORT_TYPE_SEND_ONCE;
     forget_send(space, entry);
-    notify = request_take(entry);
+    notify = requests_end(space, entry);
     space_entry_free(space, entry);
     if (once)
         port_release_sonce(port);
@@ -293,7 +314,7 @@ static void receive_right_drop(struct ipc_space *space, struct ipc_entry *entry)
         senders = port->nsrequest;
         port->nsrequest = NULL;
     }
-    notify = request_take(entry);
+    notify = requests_end(space, entry);
     space_entry_free(space, entry);
     port_destroy(port);
     notify_no_senders(senders, mscount);
@@ -353,6 +374,8 @@ static kern_return_t delta_receive(struct ipc_space *space, struct ipc_entry *en
         return KERN_SUCCESS;
     }
     /* What stays is a dead name with as many references as there were send rights. */
+    if (entry->bits & MACH_PORT_TYPE_MAREQUEST)
+        accepted_forget(space, entry);
     if (entry->request == NULL) {
         port->srights--;
         entry->bits = (entry->bits & ENTRY_UREFS) | MACH_PORT_TYPE_DEAD_NAME;
