@@ -47,9 +47,9 @@ def manifest_check(image, folder, top, manifest):
             raise Failure(f"{path}: {len(data)} bytes with sum {zlib.crc32(data):08x} on the disk, not {size} with {sum_}")
 
 
-def oracle(folder, operations, seed, stress_rounds, limit):
+def oracle(folder, operations, seed, stress_rounds, limit, options=()):
     """Random operations against the model, then processes in each other's way; the disk is clean and holds what the model says."""
-    image, machine = machine_with(folder, ("oracle", "stress"))
+    image, machine = machine_with(folder, ("oracle", "stress"), *options)
     with machine:
         machine.prompt()
         machine.run("mkdir /model /crowd")
@@ -76,9 +76,9 @@ def holdings(machine):
     return held
 
 
-def endurance(folder, programs, files, limit):
+def endurance(folder, programs, files, limit, options=()):
     """No server grows while PROGRAMS programs run and FILES files come and go."""
-    image, machine = machine_with(folder, ("endurance",))
+    image, machine = machine_with(folder, ("endurance",), *options)
     with machine:
         machine.prompt()
         machine.run("mkdir /files")
