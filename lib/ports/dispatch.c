@@ -184,7 +184,7 @@ bool dispatch_turn(struct ports_bucket *bucket, struct ports_turn *turn, mach_ms
                    mig_reply_header_t *reply)
 {
     struct ports_rpc rpc;
-    bool notify, spawn = false, recheck = false;
+    bool notify, spawn = false, recheck = false, surplus = false;
 
     bucket_lock(bucket);
     struct ports_object *object = bucket_find(bucket, request, &notify);
@@ -216,9 +216,14 @@ bool dispatch_turn(struct ports_bucket *bucket, struct ports_turn *turn, mach_ms
         rpc_end(bucket, &rpc);
         recheck = object->recheck;
     }
-    if (turn->pool != NULL)
+    if (turn->pool != NULL) {
         turn->next = ports_pool_give(turn->pool, turn->first);
+        if (unlikely(ports_pool_surplus(turn->pool)) && !turn->pool->watched)
+            surplus = patience_watch(bucket, turn->pool);
+    }
     bucket_unlock(bucket);
+    if (unlikely(surplus))
+        patience_wake();
 
     if (object != NULL)
         turn_finish(object, &rpc, recheck);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Clients that die while their request waits.
+/* What is done once in a while: clients that die while their request waits, and threads that have nothing to do any more.
 
    The kernel tells when a reply port dies, if asked, but asking and the message that follows (whenever the reply port goes, answered
    or not) cost more than most waits last: some 4,000 instructions, a sixth of a byte's way through a pipe and back.  So
    only those are watched that have been waiting for a while.  One thread looks after them, once in TICK_MS while there are any and not
    at all otherwise.
+
+   Surplus threads (pool.h) all wait for messages like any others.  When they are to go, the thread sends the bucket's notify port as many empty
+   messages, each of which one of its threads gets.
 
    tick_state: 0, the thread sleeps until it is set to 1; nobody is listed then who is not just about to set it.  */
 
@@ -28,11 +31,38 @@ void patience_end(struct ports_rpc *rpc)
     rpc->wait_prevp = NULL;
 }
 
+/* A tick for the pools of BUCKET with surplus threads; how many messages are to be sent. Bucket lock held. */
+static unsigned int pools_tick(struct ports_bucket *bucket)
+{
+    unsigned int nudges = 0;
+    for (struct ports_pool **at = &bucket->surplus, *pool; (pool = *at) != NULL;) {
+        nudges += ports_pool_tick(pool, TICK_MS);
+        if (ports_pool_surplus(pool) || pool->retire != 0) {
+            at = &pool->next_watched;
+        } else {
+            *at = pool->next_watched;
+            pool->watched = false;
+        }
+    }
+    return nudges;
+}
+
+/* Sends COUNT empty messages to the bucket's own port. */
+static void bucket_nudge(struct ports_bucket *bucket, unsigned int count)
+{
+    while (count-- != 0) {
+        mach_msg_header_t message = { .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MAKE_SEND_ONCE, 0), .msgh_size = sizeof message };
+        message.msgh_remote_port = bucket->notify;
+        (void)mach_msg(&message, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+    }
+}
+
 /* Watches those of BUCKET that have waited a whole tick or more. True if others remain. */
 static bool bucket_tick(struct ports_bucket *bucket, unsigned int now)
 {
     struct ports_rpc *next;
     bucket_lock(bucket);
+    unsigned int nudges = pools_tick(bucket);
     for (struct ports_rpc *rpc = bucket->waiters; rpc != NULL; rpc = next) {
         next = rpc->wait_next;
         if (now - rpc->since < 2) /* it may have begun just before the last tick */
@@ -40,8 +70,9 @@ static bool bucket_tick(struct ports_bucket *bucket, unsigned int now)
         patience_end(rpc);
         notify_watch_reply(bucket, rpc);
     }
-    bool more = bucket->waiters != NULL;
+    bool more = bucket->waiters != NULL || bucket->surplus != NULL;
     bucket_unlock(bucket);
+    bucket_nudge(bucket, nudges);
     return more;
 }
 
@@ -67,7 +98,7 @@ static void *patience_main(void *arg)
         atomic_store(&tick_state, 0);
         for (struct ports_bucket *b = atomic_load(&ports_buckets); b != NULL; b = b->next) {
             bucket_lock(b);
-            if (b->waiters != NULL)
+            if (b->waiters != NULL || b->surplus != NULL)
                 atomic_store(&tick_state, 1);
             bucket_unlock(b);
         }
@@ -84,6 +115,23 @@ static void patience_start(void)
     pthread_attr_setstacksize(&attr, PATIENCE_STACK);
     thread_runs = pthread_create(&thread, &attr, patience_main, NULL) == 0;
     pthread_attr_destroy(&attr);
+}
+
+void patience_wake(void)
+{
+    pthread_once(&thread_once, patience_start);
+    if (atomic_load(&tick_state) == 0 && atomic_exchange(&tick_state, 1) == 0)
+        gsync_wake(mach_task_self(), (vm_address_t)&tick_state, 0, 0);
+}
+
+bool patience_watch(struct ports_bucket *bucket, struct ports_pool *pool)
+{
+    pool->watched = true;
+    pool->idle_low = pool->waiting;
+    pool->idle_age = 0;
+    pool->next_watched = bucket->surplus;
+    bucket->surplus = pool;
+    return true;
 }
 
 void patience_begin(struct ports_bucket *bucket, struct ports_rpc *rpc)
@@ -108,6 +156,5 @@ void patience_begin(struct ports_bucket *bucket, struct ports_rpc *rpc)
         rpc->wait_next->wait_prevp = &rpc->wait_next;
     bucket->waiters = rpc;
     bucket_unlock(bucket);
-    if (atomic_load(&tick_state) == 0 && atomic_exchange(&tick_state, 1) == 0)
-        gsync_wake(mach_task_self(), (vm_address_t)&tick_state, 0, 0);
+    patience_wake();
 }

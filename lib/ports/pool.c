@@ -3,9 +3,9 @@
 
 #include "pool.h"
 
-void ports_pool_init(struct ports_pool *pool, bool single)
+void ports_pool_init(struct ports_pool *pool, bool single, unsigned int idle_ms)
 {
-    *pool = (struct ports_pool){.single = single, .threads = 1, .waiting = 1, .low = 1};
+    *pool = (struct ports_pool){.single = single, .threads = 1, .waiting = 1, .low = 1, .idle_low = 1, .idle_ms = idle_ms};
 }
 
 bool ports_pool_take(struct ports_pool *pool)
@@ -14,6 +14,8 @@ bool ports_pool_take(struct ports_pool *pool)
     pool->waiting--;
     if (pool->waiting < pool->low)
         pool->low = pool->waiting;
+    if (pool->waiting < pool->idle_low)
+        pool->idle_low = pool->waiting;
     if (pool->waiting != 0 || pool->single)
         return false;
     pool->threads++;
@@ -29,24 +31,31 @@ void ports_pool_failed(struct ports_pool *pool)
 
 enum ports_pool_next ports_pool_give(struct ports_pool *pool, bool first)
 {
+    bool leave = false;
     pool->waiting++;
-    if (pool->rounds % POOL_ROUNDS == 0) {
-        bool surplus = pool->low > POOL_SPARES;
-        pool->low = pool->waiting;
-        if (surplus && !first) {
-            pool->threads--;
-            pool->waiting--;
-            return POOL_RETIRE;
-        }
+    if (__builtin_expect(pool->retire != 0, 0) && !first) {
+        pool->retire--;
+        leave = pool->waiting > POOL_SPARES;
     }
-    return pool->waiting > POOL_SPARES + 1 ? POOL_WAIT_TIMED : POOL_WAIT;
-}
-
-bool ports_pool_idle(struct ports_pool *pool, bool first)
-{
-    if (first || pool->waiting <= POOL_SPARES)
-        return false;
+    if (pool->rounds % POOL_ROUNDS == 0) {
+        leave |= pool->low > POOL_SPARES && !first;
+        pool->low = pool->waiting;
+    }
+    if (!leave)
+        return POOL_WAIT;
     pool->threads--;
     pool->waiting--;
-    return true;
+    return POOL_RETIRE;
+}
+
+unsigned int ports_pool_tick(struct ports_pool *pool, unsigned int ms)
+{
+    pool->idle_age += ms;
+    if (pool->idle_age < pool->idle_ms)
+        return 0;
+    unsigned int surplus = pool->idle_low > POOL_SPARES ? pool->idle_low - POOL_SPARES : 0;
+    pool->idle_age = 0;
+    pool->idle_low = pool->waiting;
+    pool->retire = surplus;
+    return surplus;
 }

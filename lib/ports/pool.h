@@ -2,10 +2,11 @@
 /* How many threads a loop has: the arithmetic alone, without threads.
 
    A new thread is made when the last one that waited for messages has got one, so somebody always waits and a slow
-   request holds up nobody.  A few spare threads wait as long as they like; those beyond the spares wait with a time
-   limit and then end.  Messages are handed to waiting threads in turn, so under a light but steady load no surplus
-   thread would ever see its limit: therefore the pool also watches the least number of waiting threads over every
-   POOL_ROUNDS messages and lets one thread go if even that was more than the spares.
+   request holds up nobody.  A few spare threads wait as long as they like; those beyond the spares end when they are not needed for a while.
+   None of them waits with a time limit, which would take GNU Mach off its fast path for every message (900 instructions): under load the pool watches
+   the least number of waiting threads over every POOL_ROUNDS messages and lets one thread go if even that was more than the spares; and while
+   there are surplus threads, somebody from outside (patience.c) calls ports_pool_tick every so often and sends as many messages as it says, each of
+   which lets a thread see that it is surplus.
 
    All fields: the owner's lock (the bucket's).  */
 
@@ -18,8 +19,7 @@ enum { POOL_SPARES = 3, POOL_ROUNDS = 1024 };
 
 /* What a thread does after a message. */
 enum ports_pool_next {
-    POOL_WAIT,       /* receive without limit */
-    POOL_WAIT_TIMED, /* receive with the idle limit: it is surplus */
+    POOL_WAIT,       /* receive */
     POOL_RETIRE,     /* send the reply and end; already taken out of the counts */
 };
 
@@ -29,10 +29,15 @@ struct ports_pool {
     unsigned int waiting; /* those that wait for a message, or are about to */
     unsigned int low;     /* least `waiting` in this round */
     unsigned long rounds; /* messages taken so far */
+    unsigned int idle_ms; /* so long surplus threads are kept */
+    unsigned int idle_low, idle_age; /* least `waiting` since so many ms */
+    unsigned int retire;  /* threads that are to end at their next message */
+    bool watched;         /* in the list of those with surplus threads */
+    struct ports_pool *next_watched;
 };
 
 /* The state of a loop whose only thread is about to wait. */
-void ports_pool_init(struct ports_pool *pool, bool single);
+void ports_pool_init(struct ports_pool *pool, bool single, unsigned int idle_ms);
 
 /* A thread has got a message.  True if the caller must make another thread; that one already counts as waiting, and
    ports_pool_failed takes it back if it cannot be made. */
@@ -42,8 +47,14 @@ void ports_pool_failed(struct ports_pool *pool);
 /* A thread is done with its message.  FIRST: it is the thread that called ports_bucket_serve and never retires. */
 enum ports_pool_next ports_pool_give(struct ports_pool *pool, bool first);
 
-/* A waiting thread saw its limit pass.  True if it must end; it is then out of the counts. */
-bool ports_pool_idle(struct ports_pool *pool, bool first);
+/* True if there are more threads than shall wait for ever. */
+static inline bool ports_pool_surplus(const struct ports_pool *pool)
+{
+    return pool->waiting > POOL_SPARES + 1;
+}
+
+/* MS milliseconds more have passed.  How many threads are to be woken, by a message each, because as many have had nothing to do for `idle_ms`. */
+unsigned int ports_pool_tick(struct ports_pool *pool, unsigned int ms);
 
 /* True if no message is being handled. */
 static inline bool ports_pool_quiet(const struct ports_pool *pool)

@@ -35,6 +35,7 @@ struct ports_bucket {
     struct ports_table by_serial, by_name;
     struct ports_table watches; /* struct ports_watch by name */
     struct ports_object *objects;
+    struct ports_pool *surplus; /* pools with more threads than they need, by next_watched */
     struct ports_rpc *waiters;  /* rpcs that have waited for something and are not watched yet */
     struct ports_spare spares[SPARES_MAX];
     unsigned int spare_count;
@@ -121,6 +122,10 @@ void notify_forget_reply(struct ports_bucket *bucket, struct ports_rpc *rpc);
 void patience_begin(struct ports_bucket *bucket, struct ports_rpc *rpc);
 /* RPC is over or watched.  Bucket lock held. */
 void patience_end(struct ports_rpc *rpc);
+/* Looks after POOL, which has surplus threads and is not watched yet. Bucket lock held; when that is given up patience_wake must follow (true). */
+bool patience_watch(struct ports_bucket *bucket, struct ports_pool *pool);
+/* There is something to look after. Lock not held. */
+void patience_wake(void);
 
 /* ---- rpc.c ---- */
 

@@ -19,7 +19,6 @@ enum {
 /* One ports_bucket_serve.  Lives as long as the task: surplus threads may outlast the call. */
 struct ports_loop {
     struct ports_bucket *bucket; /* constant */
-    unsigned int idle_ms;        /* constant */
     unsigned int exit_ms;        /* constant */
     mach_msg_size_t size;        /* constant: bytes of a message buffer */
     struct ports_pool pool;      /* bucket lock */
@@ -31,7 +30,7 @@ struct ports_worker {
     struct ports_turn turn;
     mach_msg_header_t *request;   /* received into */
     mach_msg_header_t *reply;     /* answered from; the two change places with every answer */
-    unsigned long quiet_since;    /* pool.rounds when the wait began */
+    unsigned long quiet_since;    /* pool.rounds when the wait began; the first one's */
 };
 
 static void *worker_main(void *arg);
@@ -73,9 +72,7 @@ static void worker_swap(struct ports_worker *worker)
 /* How long the next receive may take, 0 for ever. */
 static unsigned int worker_limit(struct ports_worker *worker)
 {
-    if (worker->turn.first)
-        return worker->loop->exit_ms;
-    return worker->turn.next == POOL_WAIT_TIMED ? worker->loop->idle_ms : 0;
+    return worker->turn.first ? worker->loop->exit_ms : 0;
 }
 
 /* Sends the answer in `request` (after the swap) without receiving. */
@@ -125,17 +122,13 @@ static mach_msg_return_t worker_receive(struct ports_worker *worker, bool answer
     return err;
 }
 
-/* Nothing came in time.  True if the thread is to leave the loop. */
+/* Nothing came in time to the first thread.  True if the loop is to end. */
 static bool worker_timed_out(struct ports_worker *worker)
 {
     struct ports_loop *loop = worker->loop;
     bucket_lock(loop->bucket);
-    bool leave = worker->turn.first
-                     ? ports_pool_quiet(&loop->pool) && loop->pool.rounds == worker->quiet_since
-                     : ports_pool_idle(&loop->pool, false);
+    bool leave = ports_pool_quiet(&loop->pool) && loop->pool.rounds == worker->quiet_since;
     bucket_unlock(loop->bucket);
-    if (!worker->turn.first)
-        worker->turn.next = POOL_WAIT;
     return leave;
 }
 
@@ -215,13 +208,12 @@ static error_t loop_create(struct ports_bucket *bucket, const struct ports_serve
     if (loop == NULL)
         return ENOMEM;
     loop->bucket = bucket;
-    loop->idle_ms = options->idle_ms != 0 ? options->idle_ms : IDLE_MS_DEFAULT;
     loop->exit_ms = options->exit_ms;
     loop->size = options->request_max != 0 ? options->request_max : REQUEST_MAX_DEFAULT;
     if (loop->size < PORTS_REPLY_MAX)
         loop->size = PORTS_REPLY_MAX;
     loop->size = (loop->size + vm_page_size - 1) & ~(vm_page_size - 1);
-    ports_pool_init(&loop->pool, options->single);
+    ports_pool_init(&loop->pool, options->single, options->idle_ms != 0 ? options->idle_ms : IDLE_MS_DEFAULT);
     *result = loop;
     return 0;
 }

@@ -81,7 +81,7 @@ UNIT_TEST(table_spreads_dense_keys)
 UNIT_TEST(pool_makes_a_thread_when_all_are_busy)
 {
     struct ports_pool pool;
-    ports_pool_init(&pool, false);
+    ports_pool_init(&pool, false, 1000);
     CHECK(ports_pool_take(&pool));
     CHECK_EQ(pool.threads, 2);
     CHECK_EQ(pool.waiting, 1);
@@ -97,7 +97,7 @@ UNIT_TEST(pool_makes_a_thread_when_all_are_busy)
 UNIT_TEST(pool_single_stays_single)
 {
     struct ports_pool pool;
-    ports_pool_init(&pool, true);
+    ports_pool_init(&pool, true, 1000);
     for (int i = 0; i < 5000; i++) {
         CHECK(!ports_pool_take(&pool));
         CHECK_EQ(ports_pool_give(&pool, true), POOL_WAIT);
@@ -116,24 +116,38 @@ static void pool_burst(struct ports_pool *pool, unsigned int width)
 UNIT_TEST(pool_shrinks_by_idling)
 {
     struct ports_pool pool;
-    ports_pool_init(&pool, false);
+    ports_pool_init(&pool, false, 1000);
     pool_burst(&pool, 20);
     CHECK_EQ(pool.threads, 21);
     CHECK(ports_pool_quiet(&pool));
     ports_pool_take(&pool);
     CHECK(!ports_pool_quiet(&pool));
-    CHECK_EQ(ports_pool_give(&pool, false), POOL_WAIT_TIMED);
-    CHECK(!ports_pool_idle(&pool, true));
-    while (ports_pool_idle(&pool, false))
-        continue;
-    CHECK_EQ(pool.threads, POOL_SPARES);
-    CHECK_EQ(pool.waiting, POOL_SPARES);
+    CHECK_EQ(ports_pool_give(&pool, false), POOL_WAIT);
+    CHECK(ports_pool_surplus(&pool));
+    CHECK_EQ(ports_pool_tick(&pool, 500), 0);
+    CHECK_EQ(ports_pool_tick(&pool, 500), 0);       /* all were busy in this time */
+    CHECK_EQ(ports_pool_tick(&pool, 500), 0);
+    ports_pool_take(&pool);                         /* one message in a while needs one of them */
+    CHECK_EQ(ports_pool_give(&pool, true), POOL_WAIT);
+    unsigned int surplus = ports_pool_tick(&pool, 500);
+    CHECK_EQ(surplus, 20 - POOL_SPARES);
+    ports_pool_take(&pool);
+    CHECK_EQ(ports_pool_give(&pool, true), POOL_WAIT);  /* the first one stays, whoever asks */
+    for (unsigned int i = 0; i < surplus; i++) {
+        ports_pool_take(&pool);
+        CHECK_EQ(ports_pool_give(&pool, false), POOL_RETIRE);
+    }
+    ports_pool_take(&pool);
+    CHECK_EQ(ports_pool_give(&pool, false), POOL_WAIT);
+    CHECK(!ports_pool_surplus(&pool));
+    CHECK_EQ(pool.threads, POOL_SPARES + 1);
+    CHECK_EQ(pool.waiting, POOL_SPARES + 1);
 }
 
 UNIT_TEST(pool_shrinks_under_light_load)
 {
     struct ports_pool pool;
-    ports_pool_init(&pool, false);
+    ports_pool_init(&pool, false, 1000);
     pool_burst(&pool, 20);
     for (int i = 0; i < 40 * POOL_ROUNDS; i++) {
         CHECK(!ports_pool_take(&pool));
@@ -146,7 +160,7 @@ UNIT_TEST(pool_shrinks_under_light_load)
 UNIT_TEST(pool_keeps_what_is_needed)
 {
     struct ports_pool pool;
-    ports_pool_init(&pool, false);
+    ports_pool_init(&pool, false, 1000);
     for (int i = 0; i < 1000; i++)
         pool_burst(&pool, 20); /* 20 at once, again and again */
     CHECK_EQ(pool.threads, 21);
