@@ -117,3 +117,63 @@ bool acpi_processors_visit(const struct acpi_header *madt, void (*visit)(uint32_
     }
     return true;
 }
+
+/* ---- switching off ------------------------------------------------------------------------- */
+
+#define FADT_DSDT 40         /* offsets in the table */
+#define FADT_SMI_COMMAND 48
+#define FADT_ACPI_ENABLE 52
+#define FADT_CONTROL_A 64
+#define FADT_CONTROL_B 68
+#define FADT_DSDT_64 140
+#define FADT_SIZE_1 116      /* of version 1 */
+
+/* AML's encoding (ACPI specification, chapter 20). */
+enum { AML_ZERO = 0x00, AML_ONE = 0x01, AML_NAME = 0x08, AML_BYTE = 0x0a, AML_WORD = 0x0b, AML_DWORD = 0x0c, AML_PACKAGE = 0x12 };
+
+/* The integer constant at *AT, less than END; moves behind it. */
+static bool aml_integer(const uint8_t **at, const uint8_t *end, uint8_t *value)
+{
+    const uint8_t *a = *at;
+    size_t size = a < end ? (*a == AML_BYTE ? 2 : *a == AML_WORD ? 3 : *a == AML_DWORD ? 5 : *a <= AML_ONE ? 1 : 0) : 0;
+    if (size == 0 || (size_t)(end - a) < size)
+        return false;
+    *value = size == 1 ? *a : a[1];
+    *at = a + size;
+    return true;
+}
+
+/* The package behind the name \_S5: its first two elements. */
+static bool sleep_types(const uint8_t *at, const uint8_t *end, uint8_t *type_a, uint8_t *type_b)
+{
+    if (end - at < 3 || *at != AML_PACKAGE)
+        return false;
+    size_t length_bytes = (at[1] >> 6) + 1u; /* the package's length, then the number of its elements */
+    if ((size_t)(end - at) < 2 + length_bytes)
+        return false;
+    uint8_t count = at[1 + length_bytes];
+    at += 2 + length_bytes;
+    return count >= 2 && aml_integer(&at, end, type_a) && aml_integer(&at, end, type_b);
+}
+
+bool acpi_power_find(acpi_map *map, const struct acpi_header *fadt, struct acpi_power *power)
+{
+    const uint8_t *bytes = (const uint8_t *)fadt;
+    if (fadt->length < FADT_SIZE_1)
+        return false;
+    *power = (struct acpi_power){.control_a = (uint16_t)get32(bytes + FADT_CONTROL_A), .control_b = (uint16_t)get32(bytes + FADT_CONTROL_B),
+                                 .enable_port = (uint16_t)get32(bytes + FADT_SMI_COMMAND), .enable_value = bytes[FADT_ACPI_ENABLE]};
+    if (power->enable_value == 0)
+        power->enable_port = 0;
+    const struct acpi_header *dsdt = fadt->length >= FADT_DSDT_64 + 8 ? table_map(map, get64(bytes + FADT_DSDT_64), "DSDT") : NULL;
+    if (dsdt == NULL)
+        dsdt = table_map(map, get32(bytes + FADT_DSDT), "DSDT");
+    if (dsdt == NULL || power->control_a == 0)
+        return false;
+    const uint8_t *start = (const uint8_t *)(dsdt + 1), *end = (const uint8_t *)dsdt + dsdt->length;
+    for (const uint8_t *at = start + 2; end - at > 8; at++)
+        if (memcmp(at, "_S5_", 4) == 0 && (at[-1] == AML_NAME || (at[-1] == '\\' && at[-2] == AML_NAME)) &&
+            sleep_types(at + 4, end, &power->type_a, &power->type_b))
+            return true;
+    return false;
+}

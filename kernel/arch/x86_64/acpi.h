@@ -46,4 +46,14 @@ const struct acpi_header *acpi_table_find(acpi_map *map, const struct acpi_root 
    possible; those before it were visited. */
 bool acpi_processors_visit(const struct acpi_header *madt, void (*visit)(uint32_t apic_id, void *cookie), void *cookie);
 
+/* How the machine is switched off. */
+struct acpi_power {
+    uint16_t control_a, control_b; /* I/O ports of the PM1 control registers; control_b may be 0 */
+    uint8_t type_a, type_b;        /* what goes into them for the sleep state S5 */
+    uint16_t enable_port;          /* 0: ACPI is on from the start; else ENABLE_VALUE there turns it on */
+    uint8_t enable_value;
+};
+/* What FADT (the table "FACP") and the DSDT that it names say of it.  False: they do not. */
+bool acpi_power_find(acpi_map *map, const struct acpi_header *fadt, struct acpi_power *power);
+
 #endif

@@ -8,6 +8,7 @@
 #include "../device/interrupt.h"
 #include "../task/sched.h"
 #include "cpu.h"
+#include "firmware.h"
 #include "smp.h"
 
 #define TIMER_HZ 1193182u
@@ -115,8 +116,7 @@ _Noreturn void machine_halt(int options)
     if (options & RB_HALT) {
         kprintf("Shutdown completed successfully, now in tight loop.\n"
                 "You can safely power off the system or hit ctl-alt-del to reboot.\n");
-        out16(0x604, 0x2000);  /* ACPI power-off of QEMU's machines */
-        out16(0xb004, 0x2000);
+        firmware_power_off();
     } else {
         out8(0xcf9, 0x06);     /* the chip set's reset register */
         for (unsigned int i = 0; i < 100000 && (in8(0x64) & 2); i++)

@@ -15,10 +15,10 @@
 
 #include "smp.h"
 
-#include "../../boot/multiboot.h"
 #include "../../task/task.h"
 #include "../../vm/page.h"
 #include "acpi.h"
+#include "firmware.h"
 #include "apic.h"
 #include "machine.h"
 
@@ -246,23 +246,9 @@ static void processor_start(uint32_t apic_id, void *cookie)
     cpu_count++;
 }
 
-static const void *memory_map(uint64_t physical, size_t size)
-{
-    uint64_t limit = max(page_limit, 4ul << 30); /* what the direct map surely has */
-    return physical < limit && size <= limit - physical ? phys_to_virt(physical) : NULL;
-}
-
-static const struct acpi_header *madt_find(void)
-{
-    const void *root = boot_info.acpi_rsdp ? memory_map(boot_info.acpi_rsdp, boot_info.acpi_rsdp_size) : NULL;
-    if (root == NULL || !acpi_root_check(root, boot_info.acpi_rsdp_size))
-        root = boot_info.efi ? NULL : acpi_root_search(memory_map);
-    return root ? acpi_table_find(memory_map, root, "APIC") : NULL;
-}
-
 void smp_start(void)
 {
-    const struct acpi_header *madt = apic_present ? madt_find() : NULL;
+    const struct acpi_header *madt = apic_present ? firmware_table("APIC") : NULL;
     struct page *page = madt ? page_alloc(0, 1ul << 20) : NULL;
     if (madt == NULL)
         return; /* an old machine, with one processor */
