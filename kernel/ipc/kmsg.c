@@ -124,10 +124,11 @@ struct item {
     bool ports;
 };
 
-/* Looks at the item at OFFSET of a message of which all is in the buffer. */
+/* Looks at the item at OFFSET of a message of which all is in the buffer.  If that is too short: its type is NULL, or the data are missing. */
 static mach_msg_return_t item_parse(struct kmsg *kmsg, uint64_t offset, struct item *item)
 {
     uint64_t total = kmsg->header.msgh_size;
+    item->type = NULL;
     if (total - offset < sizeof(mach_msg_type_t))
         return MACH_SEND_MSG_TOO_SMALL;
     mach_msg_type_t *type = (mach_msg_type_t *)((char *)&kmsg->header + offset);
@@ -292,8 +293,10 @@ static mach_msg_return_t body_copyin(struct kmsg *kmsg, struct ipc_space *space,
     struct item item;
     for (uint64_t offset = sizeof kmsg->header; offset < kmsg->header.msgh_size; offset = item.end) {
         mach_msg_return_t mr = item_parse(kmsg, offset, &item);
+        if (item.type && !item_valid(&item))
+            mr = MACH_SEND_INVALID_TYPE;
         if (mr == MACH_MSG_SUCCESS)
-            mr = item_valid(&item) ? item_get(kmsg, &item, space, map, &circular) : MACH_SEND_INVALID_TYPE;
+            mr = item_get(kmsg, &item, space, map, &circular);
         if (mr) {
             body_clean(kmsg, offset);
             return mr;

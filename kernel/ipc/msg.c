@@ -82,6 +82,7 @@ static mach_msg_return_t deliver_full(struct ipc_port *port, struct kmsg *kmsg, 
 static mach_msg_return_t deliver(struct ipc_port *port, struct kmsg *kmsg, mach_msg_option_t option, mach_msg_timeout_t timeout,
                                  bool always, struct thread **receiver)
 {
+    bool waited = false;
     *receiver = NULL;
     always = always || MACH_MSGH_BITS_REMOTE(kmsg->header.msgh_bits) == MACH_MSG_TYPE_PORT_SEND_ONCE;
     while (unlikely(port->active && !always && port->msgcount >= port->qlimit)) {
@@ -89,6 +90,7 @@ static mach_msg_return_t deliver(struct ipc_port *port, struct kmsg *kmsg, mach_
         if (mr)
             return mr;
         always = kmsg->accepted != NULL;
+        waited = true;
     }
     mach_msg_return_t result = unlikely(kmsg->accepted != NULL) ? MACH_SEND_WILL_NOTIFY : MACH_MSG_SUCCESS;
     if (unlikely(!port->active || (kmsg->header.msgh_bits & MACH_MSGH_BITS_CIRCULAR))) {
@@ -101,6 +103,9 @@ static mach_msg_return_t deliver(struct ipc_port *port, struct kmsg *kmsg, mach_
         port->msgcount++;
         list_append(&queue->messages, &kmsg->link);
     }
+    /* Who made room woke one sender: if there is still room the next one follows. */
+    if (waited && port->msgcount < port->qlimit)
+        wait_queue_wake_one(&port->senders, WAIT_RESTART);
     return result;
 }
 
