@@ -5,6 +5,7 @@
 #include "../device/device.h"
 #include "../ipc/ipc.h"
 #include "../mig/mig_types.h"
+#include "../trace/debugger.h"
 #include "../vm/page.h"
 #include "host.h"
 #include "mach_host_S.h"
@@ -12,6 +13,8 @@
 
 #include <mach/host_info.h>
 #include <mach/machine.h>
+
+#define RB_DEBUGGER 0x1000 /* of host_reboot's options */
 
 struct host realhost;
 
@@ -150,5 +153,11 @@ kern_return_t rpc_host_reboot(host_t host, int options)
 {
     if (host == NULL)
         return KERN_INVALID_HOST;
-    machine_halt(options);
+    if (!(options & RB_DEBUGGER))
+        machine_halt(options);
+    if (debugger_enabled)
+        debugger_enter("host_reboot");
+    else
+        kprintf("host_reboot: the debugger is not there without the word \"kdb\" on the kernel's command line\n");
+    return KERN_SUCCESS;
 }

@@ -207,6 +207,7 @@ static void switch_to(struct thread *next)
     struct thread *prev = cpu->thread;
     if (next == prev)
         return;
+    assert(thread_stack_whole(prev));
     cpu->thread = next;
     next->cpu = cpu;
     if (prev->float_area)

@@ -125,6 +125,14 @@ static inline struct trap_frame *thread_frame(struct thread *thread)
     return (struct trap_frame *)thread->stack_top - 1;
 }
 
+/* The lowest word of each kernel stack: the next page below is somebody else's, so the checked kernel looks at it whenever a thread gives the
+   processor away. */
+#define STACK_END 0x57ac4e4d57ac4e4dul
+static inline bool thread_stack_whole(const struct thread *thread)
+{
+    return thread->stack == NULL || *(const uint64_t *)thread->stack == STACK_END;
+}
+
 /* Time as the interfaces want it. */
 time_value_t time_of_micros(uint64_t micros);
 time_value64_t time64_of_micros(uint64_t micros);

@@ -22,6 +22,7 @@ static bool stack_alloc(struct thread *thread)
     if (page == NULL)
         return false;
     thread->stack = page_address(page);
+    *(uint64_t *)thread->stack = STACK_END;
     thread->stack_top = (uint64_t)thread->stack + KERNEL_STACK_SIZE;
     return true;
 }
@@ -51,6 +52,7 @@ static void thread_free(struct thread *thread)
         kmsg_cache_drop(thread->cached_kmsg);
     if (thread->float_area)
         cache_free(&float_cache, thread->float_area);
+    assert(thread_stack_whole(thread));
     page_free(page_of_address(thread->stack), KERNEL_STACK_ORDER);
     cache_free(&thread_cache, thread);
 }

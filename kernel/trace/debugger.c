@@ -118,6 +118,11 @@ static void command_continue(const char *word)
     go_on = true;
 }
 
+static void command_panic(const char *word)
+{
+    panic("asked for by the debugger%s%s", *word ? ": " : "", word);
+}
+
 static void command_reboot(const char *word)
 {
     (void)word;
@@ -146,6 +151,7 @@ static const struct {
     {"memory", "ADDRESS  eight words of the kernel's memory", command_memory},
     {"here", "the calls that led here", command_here},
     {"continue", "lets the system go on", command_continue},
+    {"panic", "[WORDS]  stops the system as an error of the kernel's does", command_panic},
     {"reboot", "", command_reboot},
     {"halt", "", command_halt},
     {"help", "", command_help},

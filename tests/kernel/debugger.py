@@ -51,6 +51,17 @@ def test_debugger(folder):
         machine.halt()
 
 
+def test_panic(folder):
+    """By name, how the kernel came there; and the debugger afterwards."""
+    with Machine(os.path.join(folder, "serial.log"), "--kernel", "quadrille", "--append", "kdb", disk=Image(folder).path) as machine:
+        enter(machine)
+        machine.send("panic for a test\r")
+        machine.expect(r"panic: asked for by the debugger: for a test\n(.*\n)*  ffffffff[0-9a-f]+ debugger_enter\+0x[0-9a-f]+\n(.*\n)*kernel debugger: panic")
+        status = machine.ended()
+        if status != 4:
+            machine.fail(f"tools/boot ended with status {status}")
+
+
 def test_no_debugger_without_the_word(folder):
     """The keys are then the terminal's."""
     with Machine(os.path.join(folder, "serial.log"), "--kernel", "quadrille", disk=Image(folder).path) as machine:
@@ -71,6 +82,6 @@ def messages(folder, options, by_message):
             machine.fail(f"the disk does not interrupt by {'messages' if by_message else 'a line'}:\n{output}")
 
 
-CASES = [("debugger", test_debugger), ("no-debugger-without-the-word", test_no_debugger_without_the_word)]
+CASES = [("debugger", test_debugger), ("panic", test_panic), ("no-debugger-without-the-word", test_no_debugger_without_the_word)]
 CASES += [(f"interrupts-by-message-{bus}", functools.partial(messages, options=["--disk-bus", bus], by_message=True)) for bus in BUSES]
 CASES += [("interrupts-by-line-without-apic", functools.partial(messages, options=["--cpu", "max,-erms,-apic"], by_message=False))]
