@@ -165,6 +165,11 @@ static kern_return_t irq_register(struct device *device, int id, int flags, stru
         return D_INVALID_OPERATION;
     if (!IP_VALID(port) || !port->active)
         return D_INVALID_OPERATION;
+    list_for_each_safe(link, after, &lines[line].listeners) {
+        struct listener *old = list_entry(link, struct listener, link);
+        if (!old->port->active)
+            listener_drop(line, old);
+    }
     struct listener *listener = kalloc(sizeof *listener);
     if (listener == NULL)
         return D_NO_MEMORY;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The devices that are only mapped: "time", a page with the time of day, and "mem", the physical address space of devices and firmware. */
 
+#include "../arch/x86_64/cpu.h"
 #include "../arch/x86_64/machine.h"
 #include "../task/task.h"
 #include "../vm/object.h"
@@ -39,10 +40,21 @@ static struct vm_object *time_map(struct device *device, vm_prot_t protection, u
     return object;
 }
 
+/* The first physical address that the processor does not have (Intel SDM volume 2, CPUID leaf 80000008h). */
+static uint64_t physical_end(void)
+{
+    uint32_t leaf[4];
+    cpuid(0x80000000, 0, leaf);
+    if (leaf[0] < 0x80000008)
+        return 1ul << 36;
+    cpuid(0x80000008, 0, leaf);
+    return 1ul << min(leaf[0] & 0xff, 52u);
+}
+
 static struct vm_object *mem_map(struct device *device, vm_prot_t protection, uint64_t offset, uint64_t size)
 {
     (void)device, (void)protection;
-    if (offset % PAGE_SIZE || offset + size < offset)
+    if (offset % PAGE_SIZE || offset > physical_end() || size > physical_end() - offset)
         return NULL;
     /* Memory that the allocator gives away is not for mapping; the first MiB (firmware tables) is read by drivers. */
     for (uint64_t at = max(offset, 1ul << 20); at < min(offset + size, page_limit); at += PAGE_SIZE)

@@ -166,6 +166,17 @@ CASE_DIFFERS(mem_is_not_memory)
     mach_port_deallocate(mach_task_self(), mem);
 }
 
+/* Addresses that no processor has: a mapping of them could only fault. */
+CASE_OURS(mem_ends_with_the_address_space)
+{
+    mach_port_t mem = opened("mem"), pager = MACH_PORT_NULL;
+    EXPECT(device_map(mem, VM_PROT_READ, 1ul << 60, vm_page_size, &pager, 0), D_INVALID_OPERATION);
+    EXPECT(device_map(mem, VM_PROT_READ, 0x1000000000000000, ~0ul, &pager, 0), D_INVALID_OPERATION);
+    EXPECT(device_map(mem, VM_PROT_READ, 0xfe000000, ~0ul - vm_page_size, &pager, 0), D_INVALID_OPERATION);
+    EXPECT(device_map(mem, VM_PROT_READ, 0xfe000001, vm_page_size, &pager, 0), D_INVALID_OPERATION);
+    mach_port_deallocate(mach_task_self(), mem);
+}
+
 CASE(map_of_devices_without_memory)
 {
     static const char *const names[] = {"console", "irq", "kmsg"};
