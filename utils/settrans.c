@@ -27,6 +27,7 @@ const char program_help[] =
     "When there is an active translator and only the passive one is set (else: an error):\n"
     "  -g, --goaway       make it go away\n"
     "  -k, --keep-active  let it be\n"
+    "  -O, --orphan       cut it off: it serves those who use it, and nobody new\n"
     "When one has to go away:\n"
     "  -f, --force        although it is used\n"
     "  -R, --recursive    and those below it\n"
@@ -36,12 +37,12 @@ const char program_help[] =
 static const struct option options[] = {
     { "active", no_argument, NULL, 'a' }, { "passive", no_argument, NULL, 'p' }, { "create", no_argument, NULL, 'c' },
     { "exclusive", no_argument, NULL, 'x' }, { "dereference", no_argument, NULL, 'L' }, { "timeout", required_argument, NULL, 't' },
-    { "goaway", no_argument, NULL, 'g' }, { "keep-active", no_argument, NULL, 'k' }, { "force", no_argument, NULL, 'f' },
+    { "goaway", no_argument, NULL, 'g' }, { "keep-active", no_argument, NULL, 'k' }, { "orphan", no_argument, NULL, 'O' }, { "force", no_argument, NULL, 'f' },
     { "recursive", no_argument, NULL, 'R' }, { "nosync", no_argument, NULL, 'S' }, { "help", no_argument, NULL, 'h' }, { 0 },
 };
 
 struct wishes {
-    bool active, passive, create, exclusive, follow, goaway, keep;
+    bool active, passive, create, exclusive, follow, goaway, keep, orphan;
     int goaway_flags, timeout_ms;
 };
 
@@ -58,7 +59,7 @@ static void wishes_parse(int argc, char **argv, struct wishes *wishes)
 {
     int option;
 
-    while ((option = getopt_long(argc, argv, "+apcxLt:gkfRS", options, NULL)) != -1)
+    while ((option = getopt_long(argc, argv, "+apcxLt:gkOfRS", options, NULL)) != -1)
         switch (option) {
         case 'a': wishes->active = true; break;
         case 'p': wishes->passive = true; break;
@@ -68,14 +69,15 @@ static void wishes_parse(int argc, char **argv, struct wishes *wishes)
         case 't': wishes->timeout_ms = timeout_parse(optarg); break;
         case 'g': wishes->goaway = true; break;
         case 'k': wishes->keep = true; break;
+        case 'O': wishes->orphan = true; break;
         case 'f': wishes->goaway_flags |= FSYS_GOAWAY_FORCE; break;
         case 'R': wishes->goaway_flags |= FSYS_GOAWAY_RECURSE; break;
         case 'S': wishes->goaway_flags |= FSYS_GOAWAY_NOSYNC; break;
         case 'h': usage_help();
         default: exit(2);
         }
-    if (wishes->goaway && wishes->keep)
-        usage_error("--goaway and --keep-active exclude each other");
+    if (wishes->goaway + wishes->keep + wishes->orphan > 1)
+        usage_error("--goaway, --keep-active and --orphan exclude each other");
     if (!wishes->active)
         wishes->passive = true;
     if (optind == argc)
@@ -111,6 +113,8 @@ static int bystander_flags(const struct wishes *wishes)
 {
     if (wishes->goaway)
         return FS_TRANS_SET;
+    if (wishes->orphan)
+        return FS_TRANS_SET | FS_TRANS_ORPHAN;
     return wishes->keep ? 0 : FS_TRANS_SET | FS_TRANS_EXCL;
 }
 
@@ -132,8 +136,8 @@ int main(int argc, char **argv)
         fail(err, "arguments");
     if (wishes.active && length > 0)
         control = translator_start(&wishes, name, lookup_flags, argz, length);
-    int set = FS_TRANS_SET | (wishes.exclusive ? FS_TRANS_EXCL : 0);
-    err = file_set_translator(node, wishes.passive ? set : 0, wishes.active ? set : bystander_flags(&wishes), wishes.goaway_flags,
+    int set = FS_TRANS_SET | (wishes.exclusive ? FS_TRANS_EXCL : 0), old = wishes.orphan ? FS_TRANS_ORPHAN : 0;
+    err = file_set_translator(node, wishes.passive ? set : 0, wishes.active ? set | old : bystander_flags(&wishes), wishes.goaway_flags,
                               argz, (mach_msg_type_number_t) (wishes.passive ? length : 0), control, MACH_MSG_TYPE_COPY_SEND);
     if (err)
         fail(err, "%s", name);

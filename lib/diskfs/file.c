@@ -244,27 +244,6 @@ kern_return_t diskfs_S_file_lock_stat(diskfs_protid_t cred, int *mine, int *othe
     return 0;
 }
 
-/* l_start becomes absolute; whence SEEK_SET. PO and its node locked. */
-static error_t lock_absolute(struct diskfs_peropen *po, off_t offset, flock_t *lock)
-{
-    loff_t base;
-    switch (lock->l_whence) {
-    case SEEK_SET: base = 0; break;
-    case SEEK_CUR: base = offset; break;
-    case SEEK_END: base = po->node->stat.st_size; break;
-    default: return EINVAL;
-    }
-    if (__builtin_add_overflow(base, lock->l_start, &lock->l_start))
-        return EOVERFLOW;
-    if (lock->l_len < 0) {      /* the range before l_start */
-        if (__builtin_add_overflow(lock->l_start, lock->l_len, &lock->l_start))
-            return EINVAL;
-        lock->l_len = -lock->l_len;
-    }
-    lock->l_whence = SEEK_SET;
-    return lock->l_start < 0 ? EINVAL : 0;
-}
-
 kern_return_t diskfs_S_file_record_lock(diskfs_protid_t cred, int cmd, flock_t *lock, mach_port_t rendezvous)
 {
     if (cred == NULL)
@@ -284,7 +263,7 @@ kern_return_t diskfs_S_file_record_lock(diskfs_protid_t cred, int cmd, flock_t *
     pthread_mutex_unlock(&po->lock);
 
     pthread_mutex_lock(&node->lock);
-    error_t err = lock_absolute(po, offset, lock);
+    error_t err = fshelp_lock_absolute(lock, offset, node->stat.st_size);
     if (!err)
         err = fshelp_lock_record(&node->lockbox, &node->lock, po, owner, cmd, lock);
     if (!err && setting)

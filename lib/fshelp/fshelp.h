@@ -130,6 +130,9 @@ error_t fshelp_lock_whole(struct fshelp_lockbox *box, pthread_mutex_t *node_lock
 void fshelp_lock_status(struct fshelp_lockbox *box, void *owner, int *mine, int *others);
 /* fcntl (file_record_lock): CMD F_GETLK64, F_SETLK64, F_SETLKW64; l_start already absolute. EAGAIN, EINTR, EDEADLK, ENOLCK. */
 error_t fshelp_lock_record(struct fshelp_lockbox *box, pthread_mutex_t *node_lock, void *owner, pid_t pid, int cmd, struct flock64 *lock);
+/* LOCK, counted as l_whence says from the start, OFFSET (the file pointer) or SIZE (the file's), counts from the start afterwards (SEEK_SET) and has no
+   negative length.  EINVAL: no such whence, or before the start; EOVERFLOW.  [pure] */
+error_t fshelp_lock_absolute(struct flock64 *lock, int64_t offset, int64_t size);
 void fshelp_lock_drop(struct fshelp_lockbox *box, void *owner);
 
 /* ---- where a file's bytes are ------------------------------------------------- */

@@ -219,6 +219,23 @@ void fshelp_lock_status(struct fshelp_lockbox *box, void *owner, int *mine, int 
     }
 }
 
+error_t fshelp_lock_absolute(struct flock64 *lock, int64_t offset, int64_t size)
+{
+    int64_t base = lock->l_whence == SEEK_CUR ? offset : lock->l_whence == SEEK_END ? size : 0;
+
+    if (lock->l_whence != SEEK_SET && lock->l_whence != SEEK_CUR && lock->l_whence != SEEK_END)
+        return EINVAL;
+    if (__builtin_add_overflow(base, lock->l_start, &lock->l_start))
+        return EOVERFLOW;
+    if (lock->l_len < 0) { /* the range before l_start */
+        if (lock->l_len == INT64_MIN || __builtin_add_overflow(lock->l_start, lock->l_len, &lock->l_start))
+            return EINVAL;
+        lock->l_len = -lock->l_len;
+    }
+    lock->l_whence = SEEK_SET;
+    return lock->l_start < 0 ? EINVAL : 0;
+}
+
 static error_t range_from_flock(const struct flock64 *flock, struct fshelp_lock *range)
 {
     int64_t start = flock->l_start, length = flock->l_len;

@@ -92,16 +92,6 @@ kern_return_t S_file_notice_changes(trivfs_protid_t file, mach_port_t port)
     return EOPNOTSUPP;
 }
 
-kern_return_t S_file_get_storage_info(trivfs_protid_t file, portarray_t *ports, mach_msg_type_name_t *portsPoly,
-                                      mach_msg_type_number_t *portsCnt, intarray_t *ints, mach_msg_type_number_t
-                                      *intsCnt, off_array_t *offsets, mach_msg_type_number_t *offsetsCnt, data_t
-                                      *data, mach_msg_type_number_t *dataCnt)
-{
-    (void)file, (void)ports, (void)portsPoly, (void)portsCnt, (void)ints, (void)intsCnt, (void)offsets,
-        (void)offsetsCnt, (void)data, (void)dataCnt;
-    return EOPNOTSUPP;
-}
-
 kern_return_t S_file_getfh(trivfs_protid_t file, data_t *filehandle, mach_msg_type_number_t *filehandleCnt)
 {
     (void)file, (void)filehandle, (void)filehandleCnt;

@@ -153,6 +153,24 @@ kern_return_t S_file_statfs(trivfs_protid_t protid, fsys_statfsbuf_t *info)
     return 0;
 }
 
+kern_return_t S_file_get_storage_info(trivfs_protid_t protid, portarray_t *ports, mach_msg_type_name_t *ports_type,
+                                      mach_msg_type_number_t *nports, intarray_t *ints, mach_msg_type_number_t *nints,
+                                      off_array_t *offsets, mach_msg_type_number_t *noffsets, data_t *data,
+                                      mach_msg_type_number_t *ndata)
+{
+    struct fshelp_storage storage = {.kind = STORAGE_OTHER, .block_size = 1};
+    if (protid == NULL || protid->peropen->control->ops->storage == NULL)
+        return EOPNOTSUPP;
+    /* A device's port lets one past all permissions. */
+    error_t err = fshelp_user_is_root(protid->user) ? protid->peropen->control->ops->storage(protid, &storage) : 0;
+    if (err) {
+        fshelp_storage_release(&storage);
+        return err;
+    }
+    *ports_type = MACH_MSG_TYPE_MOVE_SEND;
+    return fshelp_storage_answer(&storage, ports, nports, ints, nints, offsets, noffsets, data, ndata);
+}
+
 /* ---- access ---------------------------------------------------------------------------- */
 
 kern_return_t S_file_check_access(trivfs_protid_t protid, int *allowed)
@@ -277,18 +295,26 @@ kern_return_t S_file_lock_stat(trivfs_protid_t protid, int *mine, int *others)
     return 0;
 }
 
+/* Locks belong to opens: whose else they might be RENDEZVOUS cannot say. */
 kern_return_t S_file_record_lock(trivfs_protid_t protid, int cmd, flock_t *lock, mach_port_t rendezvous)
 {
     if (protid == NULL)
         return EOPNOTSUPP;
-    struct trivfs_control *control = protid->peropen->control;
-    struct fshelp_lockbox *locks = peropen_lockbox(protid->peropen);
-    if (lock->l_whence != SEEK_SET || rendezvous != MACH_PORT_NULL)
+    struct trivfs_peropen *peropen = protid->peropen;
+    struct trivfs_control *control = peropen->control;
+    struct fshelp_lockbox *locks = peropen_lockbox(peropen);
+    if (rendezvous != MACH_PORT_NULL)
         return EINVAL;
     if (locks == NULL)
         return EBADF;
+    int flags = __atomic_load_n(&peropen->flags, __ATOMIC_RELAXED);
+    if (cmd != F_GETLK64 && ((lock->l_type == F_RDLCK && !(flags & O_READ)) || (lock->l_type == F_WRLCK && !(flags & O_WRITE))))
+        return EBADF;
+    loff_t size = lock->l_whence == SEEK_END && control->ops->size != NULL ? control->ops->size(protid) : 0;
     pthread_mutex_lock(&control->lock);
-    error_t err = fshelp_lock_record(locks, &control->lock, protid->peropen, 0, cmd, lock);
+    error_t err = fshelp_lock_absolute(lock, peropen->offset, size);
+    if (err == 0)
+        err = fshelp_lock_record(locks, &control->lock, peropen, 0, cmd, lock);
     pthread_mutex_unlock(&control->lock);
     return err;
 }

@@ -83,6 +83,23 @@ void control_no_senders(struct ports_object *object)
     pthread_mutex_unlock(&control->lock);
 }
 
+void trivfs_control_hold(struct trivfs_control *control)
+{
+    ports_object_ref(control);
+    pthread_mutex_lock(&control->lock);
+    control->peropens++;
+    pthread_mutex_unlock(&control->lock);
+}
+
+void trivfs_control_release(struct trivfs_control *control)
+{
+    pthread_mutex_lock(&control->lock);
+    control->peropens--;
+    control_end_if_unused(control);
+    pthread_mutex_unlock(&control->lock);
+    ports_object_deref(control);
+}
+
 void trivfs_control_set_underlying(struct trivfs_control *control, mach_port_t underlying)
 {
     pthread_mutex_lock(&control->lock);

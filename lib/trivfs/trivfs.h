@@ -100,6 +100,8 @@ struct trivfs_ops {
     error_t (*set_size)(struct trivfs_protid *protid, off_t size);
     /* Memory objects for io_map, send rights or MACH_PORT_NULL. NULL: EOPNOTSUPP. */
     error_t (*map)(struct trivfs_protid *protid, memory_object_t *read, memory_object_t *write);
+    /* file_get_storage_info, for root: fills STORAGE (fshelp.h); on an error the library releases what is in it. NULL: EOPNOTSUPP. */
+    error_t (*storage)(struct trivfs_protid *protid, struct fshelp_storage *storage);
     /* file_sync, file_syncfs, fsys_syncfs. NULL: nothing to do. */
     error_t (*sync)(struct trivfs_control *control, bool wait);
     /* fsys_goaway: 0 lets the translator exit(0) after the reply; EBUSY refuses. FLAGS: FSYS_GOAWAY_*. NULL: go away unless there are
@@ -149,6 +151,10 @@ error_t trivfs_control_create(const struct trivfs_ops *ops, struct ports_bucket 
 /* The usual start: makes a control, calls fsys_startup on BOOTSTRAP (not consumed) with it and keeps the node that comes back as the
    underlying one (seed, "exec bootstrap"). FLAGS: O_* for that node. */
 error_t trivfs_startup(const struct trivfs_ops *ops, struct ports_bucket *bucket, mach_port_t bootstrap, int flags, void *hook, struct trivfs_control **control);
+
+/* The translator stays although nobody has it open, until it is released as often: a mapping of it is used. */
+void trivfs_control_hold(struct trivfs_control *control);
+void trivfs_control_release(struct trivfs_control *control);
 
 /* Sets the underlying node later on (consumes the right).  An older one is not released: calls may be using it. */
 void trivfs_control_set_underlying(struct trivfs_control *control, mach_port_t underlying);

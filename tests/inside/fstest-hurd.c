@@ -112,12 +112,16 @@ static void setting(void)
     int fd = open("t", O_RDONLY);
     CHECK(fd >= 0 && shell("settrans -a t 2>/dev/null") != 0 && shell("settrans -a -f t") == 0);    /* in use: only by force */
     close(fd);
+    /* Cut off, the old one serves who has it open, and goes with him. */
+    char byte = 1;
+    CHECK(shell("settrans -a t /hurd/null --zero") == 0 && (fd = open("t", O_RDONLY)) >= 0);
+    CHECK(shell("settrans -a -O t && test \"$(wc -c < t)\" -eq 0") == 0 && read(fd, &byte, 1) == 1 && byte == 0 && close(fd) == 0);
     CHECK(shell("settrans -g t && rm t") == 0);
     /* The name goes: so does its translator, as soon as nobody uses it. */
     CHECK(shell("settrans -a -c u /hurd/null --zero") == 0);
     file_t node = file_name_lookup("u", O_NOTRANS, 0);
     fd = open("u", O_RDONLY);
-    char byte = 1;
+    byte = 1;
     CHECK(fd >= 0 && unlink("u") == 0 && read(fd, &byte, 1) == 1 && byte == 0 && close(fd) == 0 && goes_away(node));
     mach_port_deallocate(mach_task_self(), node);
 }
@@ -170,6 +174,40 @@ static int storage_as_user(const char *name_of_file)
     file_t file = file_name_lookup(name_of_file, O_READ, 0);
     error_t err = file_get_storage_info(file, &ports, &nports, &ints, &nints, &runs, &nruns, &name, &length);
     return !err && ints[KIND] == STORAGE_OTHER && nports == 0 && nruns == 0 ? 0 : 1;
+}
+
+/* A store as a device: mapped, read and written at the same time. */
+static void device_map(void)
+{
+    enum { SIZE = 1 << 20 };
+    char text[16] = "";
+    CHECK(shell("head -c 1048576 /dev/zero > backing && settrans -a -c device /hurd/storeio file:/tmp/fstest/backing") == 0);
+    int fd = open("device", O_RDWR);
+    CHECK(pwrite(fd, "before", 6, 5000) == 6);
+    char *map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    CHECK(map != MAP_FAILED);
+    if (map == MAP_FAILED)
+        return;
+    CHECK(memcmp(map + 5000, "before", 6) == 0 && map[SIZE - 1] == 0);
+    memcpy(map + 5000, "mapped", 6);
+    memcpy(map + SIZE - 6, "at end", 6);
+    CHECK(pread(fd, text, 6, 5000) == 6 && memcmp(text, "mapped", 6) == 0);
+    CHECK(pwrite(fd, "written", 7, 4095) == 7 && memcmp(map + 4095, "written", 7) == 0);
+    CHECK(pread(fd, text, 16, SIZE - 6) == 6 && memcmp(text, "at end", 6) == 0 && pread(fd, text, 1, SIZE) == 0);
+    FAILS(pwrite(fd, "x", 1, SIZE), ENOSPC);
+    CHECK(fsync(fd) == 0);
+    int file = open("backing", O_RDONLY);
+    CHECK(pread(file, text, 6, 5000) == 6 && memcmp(text, "mapped", 6) == 0 && pread(file, text, 7, 4095) == 7 && memcmp(text, "written", 7) == 0);
+    memcpy(map + 9000, "after", 5);                     /* written by nobody's fsync, when the last one has let go */
+    CHECK(close(fd) == 0 && munmap(map, SIZE) == 0);
+    for (int i = 0; i < 250 && (pread(file, text, 5, 9000) != 5 || memcmp(text, "after", 5) != 0); i++)
+        usleep(20000);
+    CHECK(memcmp(text, "after", 5) == 0);
+    fd = open("device", O_RDONLY);
+    CHECK(mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED);
+    map = mmap(NULL, SIZE, PROT_READ, MAP_PRIVATE, fd, 0);
+    CHECK(map != MAP_FAILED && memcmp(map + 9000, "after", 5) == 0 && munmap(map, SIZE) == 0);
+    CHECK(close(fd) == 0 && close(file) == 0 && shell("settrans -a -f device; rm device backing") == 0);
 }
 
 /* ---- a writer whose memory never comes ------------------------------------------------------------------- */
@@ -240,5 +278,6 @@ void hurd_tests(void)
     SECTION(storage());
     put("visible", "x", 0644);
     CHECK(in_child(1000, 100, storage_as_user, "visible") == 0 && unlink("visible") == 0);
+    SECTION(device_map());
     SECTION(hostile_writer());
 }
