@@ -412,20 +412,21 @@ static void test_namespace(void)
     if (pid == 0) {
         struct { mach_msg_header_t head; char rest[256]; } message;
         mach_port_t notify = mach_reply_port();
-        task_t task;
-        int told = 0;
+        task_t tasks[40];
+        int told = 0, made = 0;
         mach_port_insert_right(mach_task_self(), notify, notify, MACH_MSG_TYPE_MAKE_SEND);
         if (proc_make_task_namespace(getproc(), notify, MACH_MSG_TYPE_COPY_SEND)
             || proc_make_task_namespace(getproc(), notify, MACH_MSG_TYPE_COPY_SEND) != EBUSY)
             _exit(1);
         for (int i = 0; i < 40; i++)
-            if (!task_create(mach_task_self(), FALSE, &task)) {
-                task_terminate(task);
-                mach_port_deallocate(mach_task_self(), task);
-            }
+            made += !task_create(mach_task_self(), FALSE, &tasks[made]);
         while (!mach_msg(&message.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof message, notify, 1000, MACH_PORT_NULL)) {
             told++;
             mach_msg_destroy(&message.head);
+        }
+        while (made > 0) { /* only now: nobody is told of one that has died already */
+            task_terminate(tasks[--made]);
+            mach_port_deallocate(mach_task_self(), tasks[made]);
         }
         pid_t child = fork();
         if (child == 0)
