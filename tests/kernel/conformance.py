@@ -32,9 +32,12 @@ GRUB = """set timeout=0
 menuentry conform {
     multiboot /boot/kernel console=com0
     module /boot/conform conform '--host-priv-port=${host-port}' '--device-master-port=${device-port}' WORDS '$(task-create)' '$(task-resume)'
+    RAMDISK
     boot
 }
 """
+RAMDISK = "module /boot/disk disk '$(ramdisk-create)'"     # our kernel's only
+RAMDISK_SIZE = 8 * 512 + 100                               # device_ramdisk.c knows the contents
 
 
 def cases_written():
@@ -65,7 +68,9 @@ def medium_make(folder, kernel, words):
     shutil.copy(KERNELS[kernel], os.path.join(tree, "boot", "kernel"))
     subprocess.run(["strip", "-o", os.path.join(tree, "boot", "conform"), os.path.join(OBJ, "tests", "kernel", "conform")], check=True)
     with open(os.path.join(tree, "boot", "grub", "grub.cfg"), "w", encoding="utf-8") as file:
-        file.write(GRUB.replace("WORDS", " ".join(words)))
+        file.write(GRUB.replace("WORDS", " ".join(words)).replace("RAMDISK", RAMDISK if kernel != "gnumach" else ""))
+    with open(os.path.join(tree, "boot", "disk"), "wb") as file:
+        file.write(bytes((7 * i + i // 256) & 0xff for i in range(RAMDISK_SIZE)))
     medium = os.path.join(folder, "medium.iso")
     subprocess.run(["grub-mkrescue", "-o", medium, tree], check=True, capture_output=True)
     return medium
