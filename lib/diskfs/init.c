@@ -109,6 +109,8 @@ static void take_bootstrap_port(void)
 /* "diskfs_init_main then initializes the libdiskfs library and spawns a thread to manage libdiskfs RPCs." */
 static void start_library(void)
 {
+    if (diskfs_is_boot())
+        ports_pageout_server(diskfs_arguments.host_priv);   /* programs' pages are files of the root file system */
     diskfs_fsid = (fsid_t) getpid();
     if (diskfs_is_boot() || diskfs_fsid == 0)
         diskfs_fsid = (fsid_t) mach_task_self();
@@ -117,7 +119,7 @@ static void start_library(void)
     ports_reads_guarded(IO_WRITE);      /* diskfs_ops->write does */
     error_t err = diskfs_origin_boot == NULL ? ENOMEM : ports_bucket_create(&diskfs_bucket);
     if (!err)
-        err = ports_bucket_serve_detached(diskfs_bucket, NULL);
+        err = ports_bucket_serve_detached(diskfs_bucket, &(struct ports_serve_options){ .waits_for_memory = diskfs_is_boot() });
     if (err)
         diskfs_die("cannot serve requests: %s", strerror(err));
 }

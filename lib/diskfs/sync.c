@@ -91,6 +91,7 @@ static void *timer_main(void *arg)
 {
     error_t last = 0;
     (void) arg;
+    ports_pageout_thread();
     for (;;) {
         timer_wait();
         error_t err = diskfs_sync_all(false, false);

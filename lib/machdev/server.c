@@ -141,6 +141,8 @@ error_t machdev_create(const struct machdev_options *options, struct machdev **r
     if (err)
         return err;
     machdev_only = machdev;
+    if (!machdev_has_filesystem())
+        ports_pageout_server(machdev->host_priv);
     if (options->trace_boot)
         dance_start(options->name, machdev->device_master);
     dance_step(1, "command line parsed%s", options->starts_another ? ": given a task, so a bootstrap translator" : "");

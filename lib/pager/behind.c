@@ -106,6 +106,7 @@ static struct pager *behind_next(void)
 
 static void *behind_main(void *arg)
 {
+    ports_pageout_thread();
     for (;;) {
         struct pager *p = behind_next();
         (void)pager_sync(p, 0, UINT64_MAX, true);  /* errors were reported where they happened; a later sync tries again */

@@ -27,6 +27,7 @@ struct pager {
     struct bits hot;                   /* pages that were handed out writable and may be dirty; lock */
     struct bits syncing;               /* pages whose contents a sync has asked for and that may be on their way here; lock */
     struct bits present;               /* pages that the kernel may hold; lock */
+    uint64_t generation;               /* changes with each message of the kernel's about pages; lock */
     uint64_t hot_pages;                /* how many are hot; lock */
     uint64_t flying;                   /* how many were hot and have been asked for: counted as changed until the kernel says done; lock */
 
@@ -40,7 +41,7 @@ struct pager {
     bool own_in_order;                 /* begins where the one before ended */
     uint64_t own_last;                 /* where that was */
     error_t own_error;                 /* of the first page that failed */
-    uint64_t failed_start, failed_end; /* pages that stand for failed ones */
+    struct bits failed;                /* pages of the kernel's that stand for failed ones: never written */
 
     /* Reading in order: only its bucket's thread.  */
     uint64_t next_fetch;

@@ -69,6 +69,7 @@ static void pager_gone(struct ports_object *object)
     behind_sub(p->hot_pages + p->flying);
     free(p->hot.words);
     free(p->syncing.words);
+    free(p->failed.words);
     free(p->present.words);
     free(p->windows);
     pager_next_drop(p, 0, UINT64_MAX);
@@ -213,7 +214,8 @@ static void pages_of(const struct pager *p, uint64_t offset, uint64_t length, ui
    there.  */
 static kern_return_t sync_send(struct pager *p, uint64_t *at, uint64_t end, uint64_t *ticket)
 {
-    uint64_t first = *at, left = PIECE_PAGES;
+    bool tight = ports_memory_state(0) != MEMORY_ENOUGH;   /* then the kernel is to keep none */
+    uint64_t first = *at, left = tight ? PIECE_PAGES / 8 : PIECE_PAGES;
     while (left > 0 && (first = bits_next(&p->hot, first, end)) < end) {
         uint64_t stop = first + 1, most = end - first > left ? first + left : end, next;
         while (stop < most && (next = bits_next(&p->hot, stop, most)) < most && next - stop <= SYNC_GAP)
@@ -224,7 +226,7 @@ static kern_return_t sync_send(struct pager *p, uint64_t *at, uint64_t end, uint
         uint64_t count = bits_clear(&p->hot, first, stop);
         p->hot_pages -= count;
         p->flying += count;
-        kern_return_t kr = lock_request_send(p, first * vm_page_size, (stop - first) * vm_page_size, MEMORY_OBJECT_RETURN_DIRTY, false,
+        kern_return_t kr = lock_request_send(p, first * vm_page_size, (stop - first) * vm_page_size, MEMORY_OBJECT_RETURN_DIRTY, tight,
                                              VM_PROT_WRITE, ticket);
         if (kr)
             return kr;

@@ -18,6 +18,8 @@
    or later the whole machine stands still (all threads wait, timeouts do not expire). */
 #define AHEAD_MAX ((size_t)256 << 10)
 #define CONTROL_REFS_MAX 4096
+/* What a request for pages waits while there is hardly any memory: not for ever, because changed pages may be behind it in the queue.  */
+#define SCARCE_MS 2000
 /* Files for which pages wait to be asked for, at a time: 256 KiB each.  */
 #define NEXT_MAX 8
 
@@ -131,7 +133,7 @@ static void fetch_plan(struct pager *p, uint64_t offset, bool write, struct page
 {
     uint64_t page = offset / vm_page_size, start = page, end = page + 1;
     bool own = offset >= p->own_start && offset < p->own_end, evicted = bits_test(&p->present, page);
-    const uint64_t most = AHEAD_MAX / vm_page_size;
+    const uint64_t most = ports_memory_state(vm_page_size) == MEMORY_ENOUGH ? AHEAD_MAX / vm_page_size : 1;
     if (write && own && p->own_write) {              /* all of the row that will be written: copies may run backwards */
         uint64_t first = p->own_start / vm_page_size, limit = (p->own_end + vm_page_size - 1) / vm_page_size;
         while (start > first && end - start < most && page_may_come(p, start - 1, evicted))
@@ -158,35 +160,47 @@ static void fetch_plan(struct pager *p, uint64_t offset, bool write, struct page
     *f = (struct pager_fetch){ start * vm_page_size, end * vm_page_size, page * vm_page_size, write, NULL };
 }
 
-/* Hands what was fetched to the kernel.  EVICTED: it may have some of the pages.  */
-static void fetch_supply(struct pager *p, mach_port_t control, struct pager_fetch *f, bool evicted)
+/* Notes that the kernel is going to have the pages of F, so that nobody else gives them to it meanwhile.  *STALE: it may have some already, which must go
+   first; not if the page that is asked for may have been changed since.  False: no memory for the notes.  Lock held.  */
+static bool fetch_note(struct pager *p, const struct pager_fetch *f, bool *stale)
 {
     uint64_t first = f->start / vm_page_size, end = f->end / vm_page_size;
-    size_t length = f->end - f->start;
+    p->generation++;
+    if (!bits_grow(&p->present, end) || (f->write && !bits_grow(&p->hot, end)))
+        return false;
+    *stale = bits_any(&p->present, first, end) && !bits_any(&p->hot, first, end) && !bits_any(&p->syncing, first, end);
+    bits_set(&p->present, first, end);
+    return true;
+}
+
+/* The kernel will not have those pages of PLAN that F has not (all, if F is NULL).  */
+static void fetch_unnote(struct pager *p, const struct pager_fetch *plan, const struct pager_fetch *f)
+{
     pthread_mutex_lock(&p->lock);
-    bool noted = bits_grow(&p->present, end) && (!f->write || bits_grow(&p->hot, end));
-    if (noted) {
-        bits_set(&p->present, first, end);
-        if (f->write)
-            pager_note_hot(p, first, end);
-    }
+    bits_clear(&p->present, plan->start / vm_page_size, (f ? f->start : plan->end) / vm_page_size);
+    if (f)
+        bits_clear(&p->present, f->end / vm_page_size, plan->end / vm_page_size);
     pthread_mutex_unlock(&p->lock);
-    if (!f->buffer && noted)
+}
+
+/* Hands what was fetched to the kernel.  Of memory that is supplied where it has a page already GNU Mach loses all from there on, for good.  0 or
+   ENOMEM.  */
+static error_t fetch_supply(struct pager *p, mach_port_t control, struct pager_fetch *f)
+{
+    size_t length = f->end - f->start;
+    if (!f->buffer)
         f->buffer = pager_zeros(length);
-    if (!noted || !f->buffer) {
-        if (f->buffer)
-            munmap(f->buffer, length);
-        memory_object_data_error(control, f->page, vm_page_size, KERN_RESOURCE_SHORTAGE);
-        return;
+    if (!f->buffer)
+        return ENOMEM;
+    if (f->write) {
+        pthread_mutex_lock(&p->lock);
+        pager_note_hot(p, f->start / vm_page_size, f->end / vm_page_size);
+        pthread_mutex_unlock(&p->lock);
     }
-    /* The kernel stops at the first page that it has already, so the page that somebody waits for comes first, wherever one may be there.  */
-    size_t before = evicted ? f->page - f->start : 0;
-    char *data = f->buffer;
-    vm_prot_t lock = f->write ? VM_PROT_NONE : VM_PROT_WRITE;
-    memory_object_data_supply(control, f->start + before, (vm_address_t)(data + before), length - before, true, lock, false, MACH_PORT_NULL);
-    if (before)
-        memory_object_data_supply(control, f->start, (vm_address_t)data, before, true, lock, false, MACH_PORT_NULL);
+    memory_object_data_supply(control, f->start, (vm_address_t)f->buffer, length, true, f->write ? VM_PROT_NONE : VM_PROT_WRITE, false,
+                              MACH_PORT_NULL);
     p->next_fetch = f->end;
+    return 0;
 }
 
 /* ---- pages for later -------------------------------------------------------------------------------- */
@@ -206,19 +220,16 @@ void pager_next_drop(struct pager *p, uint64_t offset, uint64_t end)
     atomic_fetch_sub(&next_count, 1);
 }
 
-/* Gives what was fetched for later if PAGE is among it.  Whatever else is asked for there drops it.  */
+/* Gives what was fetched for later if PAGE is among it.  Whatever else is asked for there drops it.  Lock held.  */
 static bool next_take(struct pager *p, uint64_t page, bool write, struct pager_fetch *f)
 {
-    bool found;
-    pthread_mutex_lock(&p->lock);
-    found = p->next_here && !write && page >= p->next_start && page < p->next_end;
+    bool found = p->next_here && !write && page >= p->next_start && page < p->next_end;
     if (found) {
         *f = (struct pager_fetch){ p->next_start, p->next_end, page, false, p->next_buffer };
         p->next_buffer = NULL;
         p->ahead = AHEAD_MAX;
     }
-    pager_next_drop(p, page, page + vm_page_size);
-    pthread_mutex_unlock(&p->lock);
+    pager_next_drop(p, page, write ? UINT64_MAX : page + vm_page_size);
     return found;
 }
 
@@ -230,7 +241,7 @@ static bool next_plan(struct pager *p, uint64_t start, struct pager_fetch *f)
     pager_next_drop(p, 0, UINT64_MAX);
     while (end - first < AHEAD_MAX / vm_page_size && page_may_come(p, end, false))
         end++;
-    bool any = end > first && p->control != MACH_PORT_NULL && !p->uncached;
+    bool any = end > first && ports_memory_state(0) == MEMORY_ENOUGH && p->control != MACH_PORT_NULL && !p->uncached;
     if (any && atomic_fetch_add(&next_count, 1) >= NEXT_MAX) {
         atomic_fetch_sub(&next_count, 1);
         any = false;
@@ -275,12 +286,13 @@ static bool pages_may_come(const struct pager *p, const struct pager_fetch *f)
     return p->control != MACH_PORT_NULL && !p->uncached;
 }
 
-/* Gives the pages of F to the kernel unasked, unless somebody was faster: under the lock, so that no request for them is answered meanwhile.  */
-static void direct_supply(struct pager *p, struct pager_fetch *f)
+/* Gives the pages of F, which were fetched in GENERATION, to the kernel unasked, unless anything has happened to the file's pages since: under the
+   lock, so that no request for them is answered meanwhile.  */
+static void direct_supply(struct pager *p, struct pager_fetch *f, uint64_t generation)
 {
     uint64_t first = f->start / vm_page_size, end = f->end / vm_page_size;
     pthread_mutex_lock(&p->lock);
-    bool may = pages_may_come(p, f) && bits_grow(&p->present, end);
+    bool may = p->generation == generation && pages_may_come(p, f) && bits_grow(&p->present, end);
     if (may) {
         bits_set(&p->present, first, end);
         may = memory_object_data_supply(p->control, f->start, (vm_address_t)f->buffer, f->end - f->start, true, VM_PROT_WRITE, false,
@@ -297,6 +309,7 @@ size_t pager_read_direct(struct pager *p, uint64_t offset, void *data, size_t le
     struct pager_fetch f = { start, end, start, false, NULL };
     pthread_mutex_lock(&p->lock);
     bool may = !p->own_in_order && length <= AHEAD_MIN && pages_may_come(p, &f);
+    uint64_t generation = p->generation;
     pthread_mutex_unlock(&p->lock);
     if (!may || p->ops->fetch(p->hook, &f) || !f.buffer)
         return 0;
@@ -305,32 +318,29 @@ size_t pager_read_direct(struct pager *p, uint64_t offset, void *data, size_t le
         got = f.end - offset < length ? f.end - offset : length;
         memcpy(data, (char *)f.buffer + (offset - start), got);
     }
-    direct_supply(p, &f);
+    direct_supply(p, &f, generation);
     return got;
 }
 
 /* ---- pages that fail ---------------------------------------------------------------------------------- */
 
-/* The page at OFFSET, which the server itself is using, failed with ERR.  Lock held.  */
-static void own_fail(struct pager *p, uint64_t offset, error_t err)
+/* The page at OFFSET, which the server itself is using, failed with ERR.  False: that cannot be noted, so nothing may stand for it.  Lock held.  */
+static bool own_fail(struct pager *p, uint64_t offset, error_t err)
 {
-    if (!p->own_error) {
+    uint64_t page = offset / vm_page_size;
+    if (!p->own_error)
         p->own_error = err;
-        p->failed_start = offset;
-    }
-    if (offset < p->failed_start)
-        p->failed_start = offset;
-    if (offset + vm_page_size > p->failed_end)
-        p->failed_end = offset + vm_page_size;
+    if (!bits_grow(&p->failed, page + 1))
+        return false;
+    bits_set(&p->failed, page, page + 1);
+    return true;
 }
 
 /* A page cannot be had.  */
 static void fetch_fail(struct pager *p, mach_port_t control, uint64_t offset, bool write, error_t err)
 {
     pthread_mutex_lock(&p->lock);
-    bool own = offset >= p->own_start && offset < p->own_end;
-    if (own)
-        own_fail(p, offset, err);
+    bool own = offset >= p->own_start && offset < p->own_end && own_fail(p, offset, err);
     pthread_mutex_unlock(&p->lock);
     void *zeros = own ? mmap(NULL, vm_page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
     if (zeros != MAP_FAILED)
@@ -349,6 +359,40 @@ static error_t unlock_prepare(struct pager *p, uint64_t offset, size_t length)
     return p->ops->unlock(p->hook, offset, length, own);
 }
 
+/* Answers the request for PAGE and what may come with it; where to go on.  */
+static uint64_t request_serve(struct pager *p, mach_port_t control, uint64_t page, bool write)
+{
+    struct pager_fetch plan, f;
+    bool stale = false;
+    pthread_mutex_lock(&p->lock);
+    bool ready = next_take(p, page, write, &plan);
+    if (!ready)
+        fetch_plan(p, page, write, &plan);
+    error_t err = fetch_note(p, &plan, &stale) ? 0 : ENOMEM;
+    pthread_mutex_unlock(&p->lock);
+    f = plan;
+    if (stale)
+        memory_object_lock_request(control, f.start, f.end - f.start, MEMORY_OBJECT_RETURN_NONE, true, VM_PROT_NO_CHANGE, MACH_PORT_NULL);
+    if (!err && write)
+        err = unlock_prepare(p, f.start, f.end - f.start);
+    if (!err && !ready)
+        err = p->ops->fetch(p->hook, &f);
+    if (!err && (f.start != plan.start || f.end != plan.end))
+        fetch_unnote(p, &plan, &f);
+    if (!err)
+        err = fetch_supply(p, control, &f);
+    if (!err) {
+        atomic_fetch_add_explicit(&stat_fetches, 1, memory_order_relaxed);
+        atomic_fetch_add_explicit(&stat_bytes, f.end - f.start, memory_order_relaxed);
+        return f.end;
+    }
+    if (ready && plan.buffer)
+        munmap(plan.buffer, plan.end - plan.start);
+    fetch_unnote(p, &plan, NULL);
+    fetch_fail(p, control, page, write, err);
+    return page + vm_page_size;
+}
+
 kern_return_t S_memory_object_data_request(struct pager *p, mach_port_t control, vm_offset_t offset, vm_size_t length, vm_prot_t access)
 {
     if (!p)
@@ -356,27 +400,11 @@ kern_return_t S_memory_object_data_request(struct pager *p, mach_port_t control,
     bool write = access & VM_PROT_WRITE;
     if (serving_begin(p, control))
         return KERN_INVALID_ARGUMENT;
+    if (ports_memory_state(0) == MEMORY_SCARCE)
+        ports_memory_wait(MEMORY_SHORT, SCARCE_MS);
     for (uint64_t page = offset, end = offset + length; page < end && !(page % vm_page_size);) {
-        struct pager_fetch f;
-        pthread_mutex_lock(&p->lock);
-        bool evicted = bits_test(&p->present, page / vm_page_size);
-        if (write)
-            pager_next_drop(p, page, UINT64_MAX);
-        fetch_plan(p, page, write, &f);
-        pthread_mutex_unlock(&p->lock);
-        error_t err = write ? unlock_prepare(p, f.start, f.end - f.start) : 0;
-        if (!err && !next_take(p, page, write, &f))
-            err = p->ops->fetch(p->hook, &f);
-        if (err) {
-            fetch_fail(p, control, page, write, err);
-            page += vm_page_size;
-            continue;
-        }
-        atomic_fetch_add_explicit(&stat_fetches, 1, memory_order_relaxed);
-        atomic_fetch_add_explicit(&stat_bytes, f.end - f.start, memory_order_relaxed);
-        fetch_supply(p, control, &f, evicted);
-        page = f.end;
-        if (!write && p->ahead >= AHEAD_MAX && page >= offset + length)
+        page = request_serve(p, control, page, write);
+        if (!write && p->ahead >= AHEAD_MAX && page >= end)
             next_fetch(p, page);
     }
     serving_end(p);
@@ -398,6 +426,7 @@ kern_return_t S_memory_object_data_unlock(struct pager *p, mach_port_t control, 
     pthread_mutex_unlock(&p->lock);
     error_t err = access & VM_PROT_WRITE ? unlock_prepare(p, start, end - start) : 0;
     pthread_mutex_lock(&p->lock);
+    p->generation++;
     pager_next_drop(p, start, end);
     if (!err && !bits_grow(&p->hot, end / vm_page_size))
         err = ENOMEM;
@@ -405,7 +434,7 @@ kern_return_t S_memory_object_data_unlock(struct pager *p, mach_port_t control, 
     if (!err)
         pager_note_hot(p, start / vm_page_size, end / vm_page_size);
     else if (own_failed)
-        own_fail(p, offset, err);
+        own_failed = own_fail(p, offset, err);
     pthread_mutex_unlock(&p->lock);
     /* A writer that cannot have the page: it is thrown out, so that the writer asks for it again, and gets the error then.  Our own gets
        it, to be thrown out by itself.  */
@@ -426,9 +455,11 @@ kern_return_t S_memory_object_data_return(struct pager *p, mach_port_t control, 
     if (serving_begin(p, control))
         return KERN_INVALID_ARGUMENT;
     pthread_mutex_lock(&p->lock);
+    p->generation++;
     pager_next_drop(p, offset, offset + length);
+    bool failed = bits_any(&p->failed, offset / vm_page_size, (offset + length) / vm_page_size);   /* stands for one that could not be had */
     pthread_mutex_unlock(&p->lock);
-    if (dirty && !(offset % vm_page_size) && !(length % vm_page_size))
+    if (dirty && !failed && !(offset % vm_page_size) && !(length % vm_page_size))
         (void)p->ops->write(p->hook, offset, (const void *)data, length);
     vm_deallocate(mach_task_self(), (vm_address_t)data, length);
     pthread_mutex_lock(&p->lock);

@@ -76,7 +76,19 @@ static void own_begin(struct pager *p, uint64_t offset, size_t length, bool writ
     p->own_in_order = offset == p->own_last;
     p->own_last = offset + length;
     p->own_error = 0;
-    p->failed_start = p->failed_end = 0;
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* Throws out the pages that stand for failed ones, and no others: those between them may have been changed.  */
+static void failed_drop(struct pager *p)
+{
+    uint64_t page = 0, end = p->failed.count * 64;   /* only we make it grow, and are done */
+    while ((page = bits_next(&p->failed, page, end)) < end) {
+        pager_flush(p, page * vm_page_size, vm_page_size);
+        page++;
+    }
+    pthread_mutex_lock(&p->lock);
+    bits_clear(&p->failed, 0, end);
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -84,13 +96,12 @@ static error_t own_end(struct pager *p)
 {
     pthread_mutex_lock(&p->lock);
     error_t err = p->own_error;
-    uint64_t start = p->failed_start, end = p->failed_end;
     p->own_end = 0;
     p->own_write = false;
     p->own_error = 0;
     pthread_mutex_unlock(&p->lock);
     if (err)
-        pager_flush(p, start, end - start);
+        failed_drop(p);
     return err;
 }
 

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 
 /* Where GNU Mach looks for pages in a row: servers/rumpdisk/dma.c says why this bound.  */
-#define RAW_END ((rpc_phys_addr_t)1 << 32)
+#define RAW_END ((uint64_t)1 << 32)
 
 static mach_port_t host_priv;          /* constant once pagers are used */
 
@@ -24,9 +24,9 @@ void pager_use_host_priv(mach_port_t host)
 void *pager_zeros(size_t length)
 {
     vm_address_t address;
-    rpc_phys_addr_t physical;
+    uint64_t physical;
     if (host_priv != MACH_PORT_NULL
-        && vm_allocate_contiguous(host_priv, mach_task_self(), &address, &physical, length, 0, RAW_END, vm_page_size) == KERN_SUCCESS) {
+        && ports_row_allocate(host_priv, length, RAW_END, &address, &physical) == KERN_SUCCESS) {
         /* The kernel would copy wired pages instead of taking them.  */
         if (vm_wire(host_priv, mach_task_self(), address, length, VM_PROT_NONE) == KERN_SUCCESS) {
             memset((void *)address, 0, length);

@@ -75,6 +75,13 @@ extern __thread struct ports_rpc *ports_current;
 /* Every bucket ever made, linked by `next`. */
 extern struct ports_bucket *_Atomic ports_buckets;
 
+/* pageout.c: memory was short when it was last looked at; waits until it is not, or for half a second.  */
+bool pageout_is_short(void);
+bool pageout_is_server(void);
+/* The calling thread, which a privileged one has made, does without privileges. */
+void pageout_renounce(void);
+void pageout_wait(void);
+
 static inline void bucket_lock(struct ports_bucket *bucket) { ports_lock_acquire(&bucket->lock); }
 static inline void bucket_unlock(struct ports_bucket *bucket) { ports_lock_release(&bucket->lock); }
 

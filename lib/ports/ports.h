@@ -128,6 +128,7 @@ struct ports_serve_options {
                                  MIG_SERVER_DIED): room for any size would cost 760 instructions a message, because
                                  MACH_RCV_LARGE keeps GNU Mach from its fast path */
     bool single;              /* one thread only: messages are handled strictly one after the other */
+    bool waits_for_memory;    /* of a pageout server: messages whose answer nobody needs to free memory wait until there is some */
 };
 
 /* Receives the messages of the bucket's objects and handles them; the calling thread is the first of the pool, and a
@@ -257,6 +258,28 @@ error_t ports_copy_guarded(void *to, const void *from, size_t length);
 /* The loop does that for every request with out-of-line data (up to 16 MiB; E2BIG), so that routines need not care.  This says that this program's
    routine with message id ID does it itself, or hands the memory on unread: for those that carry much.  Before serving begins. */
 void ports_reads_guarded(mach_msg_id_t id);
+
+/* ---- servers that memory depends on ----------------------------------------------- */
+
+/* This program writes changed pages to the disk, for the root file system or below it: when memory is short, the kernel must not let it wait for
+   memory that only its work can free.  HOST, the host's privileged port, is kept, not consumed; null: nothing changes.  Before the first loop
+   begins: all threads of loops then have the last pages of memory, too (thread_wire), and owe it that they do with little when memory is short.  */
+void ports_pageout_server(mach_port_t host);
+/* The same for the calling thread, if the program is such a server: for threads that are not a loop's.  */
+void ports_pageout_thread(void);
+/* SIZE bytes of whole pages that lie side by side below LIMIT, by vm_allocate_contiguous with HOST: wired, mapped, not cleared; their owner's to
+   deallocate or to give away.  KERN_RESOURCE_SHORTAGE when there are none, or memory is short: pages of vm_allocate will do.  */
+kern_return_t ports_row_allocate(mach_port_t host, size_t size, uint64_t limit, vm_address_t *address, uint64_t *physical);
+
+/* How it stands with memory, for such a server that is about to use BYTES of it; in others always enough. */
+enum ports_memory {
+    MEMORY_ENOUGH,
+    MEMORY_SHORT,   /* others wait for it: nothing that could be done without, nothing in advance */
+    MEMORY_SCARCE,  /* nearly none */
+};
+enum ports_memory ports_memory_state(size_t bytes);
+/* Waits until it is no worse than WANTED, at most LIMIT_MS milliseconds; false: it is.  */
+bool ports_memory_wait(enum ports_memory wanted, unsigned int limit_ms);
 
 /* ---- becoming a process -------------------------------------------------------- */
 

@@ -21,6 +21,7 @@ struct ports_loop {
     struct ports_bucket *bucket; /* constant */
     unsigned int exit_ms;        /* constant */
     mach_msg_size_t size;        /* constant: bytes of a message buffer */
+    bool waits_for_memory;       /* constant */
     struct ports_pool pool;      /* bucket lock */
 };
 
@@ -97,6 +98,12 @@ static mach_msg_return_t worker_receive(struct ports_worker *worker, bool answer
     mach_msg_option_t option = MACH_RCV_MSG;
     mach_msg_size_t size = 0;
 
+    if (__builtin_expect(pageout_is_short(), 0) && worker->loop->waits_for_memory) {
+        if (answer)
+            worker_send(worker);
+        answer = false;
+        pageout_wait();
+    }
     if (limit != 0) {
         option |= MACH_RCV_TIMEOUT;
         bucket_lock(worker->loop->bucket);
@@ -175,6 +182,7 @@ static error_t worker_run(struct ports_loop *loop, bool first)
         .loop = loop,
         .turn = {.pool = &loop->pool, .first = first, .spawn = worker_spawn, .arg = loop, .next = POOL_WAIT},
     };
+    ports_pageout_thread();
     error_t err = worker_acquire(&worker);
     if (err)
         return err;
@@ -213,6 +221,7 @@ static error_t loop_create(struct ports_bucket *bucket, const struct ports_serve
     if (loop->size < PORTS_REPLY_MAX)
         loop->size = PORTS_REPLY_MAX;
     loop->size = (loop->size + vm_page_size - 1) & ~(vm_page_size - 1);
+    loop->waits_for_memory = options->waits_for_memory;
     ports_pool_init(&loop->pool, options->single, options->idle_ms != 0 ? options->idle_ms : IDLE_MS_DEFAULT);
     *result = loop;
     return 0;

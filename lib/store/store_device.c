@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <hurd.h>
 #include <mach.h>
+#include <mach/thread_switch.h>
 #include <mach_error.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,9 @@
 
 /* Bytes that one request may have: what a driver can describe to a disk in one command.  */
 #define DEVICE_REQUEST_MAX (1u << 20)
+/* A driver without memory: writes, and reads that could not be shorter, are tried again, so often and after so long.  */
+#define SMALL_REQUEST (16u << 10)
+enum { MEMORY_TRIES = 1500, MEMORY_WAIT_MS = 20 };
 
 /* Puts the port under which device requests of STORE go into *DEVICE.  */
 static kern_return_t device_try(mach_port_t master, const char *name, bool *readonly, mach_port_t *device)
@@ -162,12 +166,25 @@ static mach_port_t device_port(const struct store *store)
     return ((struct device *)store->hook)->port;
 }
 
-/* One request; the whole LENGTH or an error.  */
+/* The driver has no memory for a transfer just now.  Sleeps a while and says true, but not for ever.  */
+static bool device_again(kern_return_t kr, unsigned int *tries)
+{
+    if (device_errno(kr) != ENOMEM || ++*tries > MEMORY_TRIES)
+        return false;
+    thread_switch(MACH_PORT_NULL, SWITCH_OPTION_WAIT, MEMORY_WAIT_MS);
+    return true;
+}
+
+/* One request; the whole LENGTH or an error.  ENOMEM: less might do.  */
 static error_t device_request(struct store *store, uint64_t offset, size_t length, void **buffer)
 {
     io_buf_ptr_t data;
     mach_msg_type_number_t count = 0;
-    kern_return_t kr = device_read(device_port(store), 0, (recnum_t)(offset / store->block_size), (int)length, &data, &count);
+    unsigned int tries = 0;
+    kern_return_t kr;
+    do
+        kr = device_read(device_port(store), 0, (recnum_t)(offset / store->block_size), (int)length, &data, &count);
+    while (kr && length <= SMALL_REQUEST && device_again(kr, &tries));
     if (kr)
         return device_errno(kr);
     if (count < length) {
@@ -211,8 +228,12 @@ static error_t device_write_mode(struct store *store, uint64_t offset, const voi
     for (size_t done = 0; done < length;) {
         size_t piece = length - done < DEVICE_REQUEST_MAX ? length - done : DEVICE_REQUEST_MAX;
         int written = 0;
-        kern_return_t kr = device_write(device_port(store), mode, (recnum_t)((offset + done) / store->block_size),
-                                        (char *)data + done, (mach_msg_type_number_t)piece, &written);
+        unsigned int tries = 0;
+        kern_return_t kr;
+        do
+            kr = device_write(device_port(store), mode, (recnum_t)((offset + done) / store->block_size),
+                              (char *)data + done, (mach_msg_type_number_t)piece, &written);
+        while (kr && device_again(kr, &tries));
         if (kr)
             return device_errno(kr);
         if (written <= 0 || (size_t)written > piece || (size_t)written % store->block_size)

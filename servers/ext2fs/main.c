@@ -137,10 +137,10 @@ int main(int argc, char **argv)
     diskfs_init_main(&ops, NULL, argc, argv);
 
     /* 4. The pager.  */
+    pager_use_host_priv(diskfs_arguments.host_priv);
     error_t err = pager_init();
     if (err)
         diskfs_die("cannot start the pager: %s", strerror(err));
-    pager_use_host_priv(diskfs_arguments.host_priv);
     dance_step(4, "pager created");
 
     /* 5. The hypermetadata: super block and descriptors.  */

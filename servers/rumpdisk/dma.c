@@ -22,17 +22,17 @@ void dma_init(mach_port_t priv)
     host_priv = priv;
 }
 
-static kern_return_t contiguous_allocate(uint64_t limit, size_t size, vm_address_t *address, rpc_phys_addr_t *physical)
+static uint64_t end_of(const struct block_limits *limits)
 {
-    rpc_phys_addr_t end = limit < CONTIGUOUS_END ? limit : CONTIGUOUS_END;
-    return vm_allocate_contiguous(host_priv, mach_task_self(), address, physical, size, 0, end, vm_page_size);
+    return limits->end < CONTIGUOUS_END ? limits->end : CONTIGUOUS_END;
 }
 
+/* While disks are being attached, by a thread that nobody has made privileged. */
 error_t block_memory_allocate(const struct block_limits *limits, size_t size, void **where, uint64_t *physical)
 {
     vm_address_t address;
     rpc_phys_addr_t start;
-    error_t err = contiguous_allocate(limits->end, round_page(size), &address, &start);
+    error_t err = vm_allocate_contiguous(host_priv, mach_task_self(), &address, &start, round_page(size), 0, end_of(limits), vm_page_size);
     if (err)
         return err;
     memset((void *)address, 0, round_page(size));
@@ -41,44 +41,17 @@ error_t block_memory_allocate(const struct block_limits *limits, size_t size, vo
     return 0;
 }
 
-/* Short transfers are cut off a longer piece: asking for one page costs as much as asking for three. */
-#define SHORT_MAX ((size_t)16 << 10)
-#define PIECE ((size_t)128 << 10)
-
-static pthread_mutex_t piece_lock = PTHREAD_MUTEX_INITIALIZER; /* a leaf */
-static vm_address_t piece, piece_end;   /* what is left of it; piece_lock */
-static rpc_phys_addr_t piece_physical;  /* where it is; piece_lock */
-
-static kern_return_t piece_cut(uint64_t limit, size_t size, vm_address_t *address, rpc_phys_addr_t *physical)
-{
-    kern_return_t err = KERN_SUCCESS;
-    pthread_mutex_lock(&piece_lock);
-    if (piece_end - piece < size || piece_physical + size > limit) {
-        if (piece_end > piece)
-            vm_deallocate(mach_task_self(), piece, piece_end - piece);
-        err = contiguous_allocate(limit, PIECE, &piece, &piece_physical);
-        piece = err ? 0 : piece;
-        piece_end = err ? 0 : piece + PIECE;
-    }
-    if (!err) {
-        *address = piece;
-        *physical = piece_physical;
-        piece += size;
-        piece_physical += size;
-    }
-    pthread_mutex_unlock(&piece_lock);
-    return err;
-}
+/* A longer read is refused while memory is short. */
+#define SMALL ((size_t)16 << 10)
 
 static kern_return_t contiguous(const struct block_limits *limits, size_t length, struct dma *dma)
 {
     vm_address_t address;
-    rpc_phys_addr_t physical;
+    uint64_t physical;
     size_t size = round_page(length);
     if (size > CONTIGUOUS_MAX)
         return KERN_RESOURCE_SHORTAGE;
-    kern_return_t err = size <= SHORT_MAX ? piece_cut(limits->end, size, &address, &physical)
-                                          : contiguous_allocate(limits->end, size, &address, &physical);
+    kern_return_t err = ports_row_allocate(host_priv, size, end_of(limits), &address, &physical);
     if (err)
         return err;
     *dma = (struct dma){
@@ -195,6 +168,8 @@ kern_return_t dma_read_begin(const struct block_limits *limits, size_t length, s
     kern_return_t err = contiguous(limits, length, dma);
     if (!err)
         return 0;
+    if (length > SMALL && ports_memory_state(0) != MEMORY_ENOUGH)
+        return KERN_RESOURCE_SHORTAGE;  /* the client asks for less, or comes again */
     vm_address_t address = 0;
     err = vm_allocate(mach_task_self(), &address, round_page(length), TRUE);
     if (err)

@@ -7,6 +7,7 @@
 #include <device/notify.h>
 #include <errno.h>
 #include <mach_msi.h>
+#include <ports/ports.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -45,6 +46,7 @@ static void *interrupt_thread(void *arg)
 {
     struct interrupt *interrupt = arg;
     bool pending = false; /* an interrupt that is not acknowledged */
+    ports_pageout_thread();
     for (;;) {
         union {
             device_intr_notification_t notification;
