@@ -194,6 +194,7 @@ void diskfs_startup_diskfs(ino_t root_ino)
         diskfs_boot_parent_told();
     } else {
         diskfs_call_fsys_startup(diskfs_bootstrap, true);
+        ports_sieve_install();
         diskfs_request_shutdown_notice();
     }
     startup_complete = true;

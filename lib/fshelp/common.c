@@ -65,6 +65,7 @@ static error_t library_begin(mach_port_t auth, mach_port_t proc, mach_port_t roo
     argv[0] = program_invocation_name;
     _hurd_init(0, argv, ports, INIT_PORT_MAX, NULL, 0);
     _hurd_libc_proc_init(argv);
+    ports_sieve_install();
     return 0;
 }
 

@@ -55,7 +55,7 @@ static bool reply_send(const struct machdev_request *request, struct code_reply 
     if (err == MACH_MSG_SUCCESS)
         return true;
     if (err == MACH_SEND_TIMED_OUT) /* the message came back with all it holds */
-        mach_msg_destroy(&reply->header);
+        ports_message_destroy(&reply->header, true);
     else if (MACH_PORT_VALID(request->reply))
         mach_port_deallocate(mach_task_self(), request->reply);
     return err == MACH_SEND_TIMED_OUT;

@@ -289,6 +289,9 @@ void ports_proc_init(char **argv);
 /* For those whom the C library asks or waits for when it ends a process, proc, the root file system and what is below it: a fault ends the task at once, without
    its last words. */
 void ports_fault_is_death(void);
+/* For servers that are processes: from now on others send the messages of msg.defs to a port of this library's, which passes on what the C library can
+   bear (sieve.c).  ports_signals_start does it.  Without effect in who is no process. */
+void ports_sieve_install(void);
 /* ports_proc_init with START(ARG), which calls _hurd_proc_init or _hurd_init. */
 void ports_signals_start(void (*start)(void *), void *arg);
 

@@ -35,6 +35,7 @@ void ports_signals_start(void (*start)(void *), void *arg)
     mach_msg_type_number_t before_count, after_count;
     if (task_threads(mach_task_self(), &before, &before_count)) {
         start(arg);
+        ports_sieve_install();
         return;
     }
     start(arg);
@@ -46,6 +47,7 @@ void ports_signals_start(void (*start)(void *), void *arg)
         threads_release(after, after_count);
     }
     threads_release(before, before_count);
+    ports_sieve_install();
 }
 
 static void start_proc(void *argv)

@@ -24,6 +24,7 @@ error_t trivfs_startup(const struct trivfs_ops *ops, struct ports_bucket *bucket
         return err;
     }
     trivfs_control_set_underlying(control, underlying);
+    ports_sieve_install();
     *result = control;
     return 0;
 }

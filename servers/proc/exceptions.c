@@ -95,11 +95,23 @@ kern_return_t S_exception_raise(mach_port_t port, mach_port_t reply, mach_msg_ty
 /* MIG's dispatcher, which its header leaves out. */
 extern boolean_t exc_catch_server(mach_msg_header_t *request, mach_msg_header_t *reply);
 
+/* The C library's loop would release what a refused message carries by lengths of 32 bits.  */
+static boolean_t exception_message(mach_msg_header_t *request, mach_msg_header_t *reply)
+{
+    boolean_t known = exc_catch_server(request, reply);
+    kern_return_t result = ((mig_reply_header_t *)reply)->RetCode;
+    if (result != KERN_SUCCESS && result != MIG_NO_REPLY) {
+        ports_message_destroy(request, false);
+        request->msgh_bits &= ~MACH_MSGH_BITS_COMPLEX;
+    }
+    return known;
+}
+
 static void *exceptions_loop(void *arg)
 {
     (void)arg;
     for (;;)
-        mach_msg_server(exc_catch_server, MESSAGE_MAX, set);
+        mach_msg_server(exception_message, MESSAGE_MAX, set);
     return NULL;
 }
 

@@ -67,7 +67,7 @@ static void *interrupt_thread(void *arg)
         if (pending)
             interrupt->handler(interrupt->arg);
         else
-            mach_msg_destroy(header);
+            ports_message_destroy(header, true);
         pending = pending && interrupt->acknowledged;
     }
     return NULL;

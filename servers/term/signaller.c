@@ -8,6 +8,7 @@
 #include <hurd.h>
 #include <hurd/process_request.h>
 #include <hurd/process.h>
+#include <ports/ports.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -74,7 +75,7 @@ static error_t receive_msgport(struct signaller *signaller, mach_port_t *msgport
     if (message.reply.head.msgh_id != ID_GETMSGPORT_REPLY || message.reply.head.msgh_size < sizeof(mig_reply_header_t)
         || message.reply.code != 0 || message.reply.head.msgh_size != sizeof message.reply
         || !(message.reply.head.msgh_bits & MACH_MSGH_BITS_COMPLEX)) {
-        mach_msg_destroy(&message.reply.head);
+        ports_message_destroy(&message.reply.head, true);
         return ESRCH;
     }
     *msgport = message.reply.port.name;
@@ -120,7 +121,7 @@ static void sig_post(struct signaller *signaller, mach_port_t msgport, int signa
     err = mach_msg(&message.head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, MACH_PORT_NULL, PATIENCE_MS,
                    MACH_PORT_NULL);
     if (err == MACH_SEND_TIMED_OUT) /* the rights have come back */
-        mach_msg_destroy(&message.head);
+        ports_message_destroy(&message.head, true);
 }
 
 /* ---- groups ----------------------------------------------------------------------------------- */

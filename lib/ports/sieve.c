@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sieve: a process's message port that others may know, in front of the C library's.
+
+   The C library serves the message port by itself, and releases what a refused message carries by lengths of 32 bits (2.41): memory of 512 MiB or more
+   stays mapped for ever, and everybody can have any process's message port.  So a server shows proc this port instead; what could belong to a message of msg.defs
+   is passed on as it came, with its reply port, and the rest destroyed.  */
+
+#include "ports-internal.h"
+
+#include <hurd.h>
+#include <hurd/process.h>
+#include <hurd/signal.h>
+
+enum {
+    MESSAGE_MAX = 8192,     /* no routine's request is longer; the kernel throws away what is */
+    MEMORY_MAX = 16 << 20,  /* bytes out of line in one argument */
+    STACK = 64 * 1024,
+};
+
+static mach_port_t sieve_port; /* receive right; constant once there */
+
+/* Whether no argument out of line is larger than any honest one.  */
+static bool message_is_small(const mach_msg_header_t *message)
+{
+    const char *at = (const char *)(message + 1), *end = (const char *)message + message->msgh_size;
+    if (!(message->msgh_bits & MACH_MSGH_BITS_COMPLEX))
+        return true;
+    while (at + sizeof(mach_msg_type_t) <= end) {
+        const mach_msg_type_t *type = (const void *)at;
+        uint64_t bytes = ((uint64_t)type->msgt_number * type->msgt_size + 7) / 8;
+        at += sizeof *type;
+        if (!type->msgt_inline && bytes > MEMORY_MAX)
+            return false;
+        at += type->msgt_inline ? (bytes + 7) & ~7ULL : sizeof(void *);
+    }
+    return true;
+}
+
+/* What a call was refused with.  REQUEST's reply port is used up.  */
+static void refuse(mach_msg_header_t *request)
+{
+    mig_reply_header_t reply = {
+        .Head = {.msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_REMOTE(request->msgh_bits), 0), .msgh_size = sizeof reply,
+                 .msgh_remote_port = request->msgh_remote_port, .msgh_id = request->msgh_id + 100},
+        .RetCodeType = {.msgt_name = MACH_MSG_TYPE_INTEGER_32, .msgt_size = 32, .msgt_number = 1, .msgt_inline = TRUE},
+        .RetCode = E2BIG,
+    };
+    ports_message_destroy(request, false);
+    if (MACH_PORT_VALID(reply.Head.msgh_remote_port)
+        && mach_msg(&reply.Head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof reply, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL))
+        ports_message_destroy(&reply.Head, true);
+}
+
+/* As it came: the C library's thread answers to the same reply port.  Waits while its queue is full, as the sender would have.  */
+static void pass_on(mach_msg_header_t *message)
+{
+    message->msgh_bits = (message->msgh_bits & MACH_MSGH_BITS_COMPLEX)
+                         | MACH_MSGH_BITS(MACH_MSG_TYPE_MAKE_SEND, MACH_MSGH_BITS_REMOTE(message->msgh_bits));
+    message->msgh_local_port = message->msgh_remote_port;
+    message->msgh_remote_port = _hurd_msgport;
+    if (mach_msg(message, MACH_SEND_MSG, message->msgh_size, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL)) {
+        message->msgh_bits = (message->msgh_bits & MACH_MSGH_BITS_COMPLEX) | MACH_MSGH_BITS(MACH_MSGH_BITS_LOCAL(message->msgh_bits), 0);
+        message->msgh_remote_port = message->msgh_local_port;
+        ports_message_destroy(message, true);
+    }
+}
+
+static void *sieve_main(void *arg)
+{
+    static union { mach_msg_header_t head; char room[MESSAGE_MAX]; } message;
+    for (;;) {
+        if (mach_msg(&message.head, MACH_RCV_MSG, 0, sizeof message, sieve_port, 0, MACH_PORT_NULL))
+            continue;       /* the kernel has destroyed it */
+        if (message_is_small(&message.head))
+            pass_on(&message.head);
+        else
+            refuse(&message.head);
+    }
+    return arg;
+}
+
+static error_t sieve_start(void)
+{
+    pthread_t thread;
+    pthread_attr_t attr;
+    mach_port_t port;
+    error_t err = mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &port);
+    if (err)
+        return err;
+    sieve_port = port;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, STACK);
+    err = pthread_create(&thread, &attr, sieve_main, NULL);
+    pthread_attr_destroy(&attr);
+    if (err) {
+        mach_port_mod_refs(mach_task_self(), port, MACH_PORT_RIGHT_RECEIVE, -1);
+        sieve_port = MACH_PORT_NULL;
+    }
+    return err;
+}
+
+void ports_sieve_install(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    mach_port_t proc = getproc(), old = MACH_PORT_NULL;
+    if (proc == MACH_PORT_NULL || _hurd_msgport == MACH_PORT_NULL)
+        return;
+    pthread_once(&once, (void (*)(void))sieve_start);
+    if (sieve_port != MACH_PORT_NULL && mach_port_insert_right(mach_task_self(), sieve_port, sieve_port, MACH_MSG_TYPE_MAKE_SEND) == 0) {
+        if (proc_setmsgport(proc, sieve_port, &old) == 0 && MACH_PORT_VALID(old))
+            mach_port_deallocate(mach_task_self(), old);
+        mach_port_deallocate(mach_task_self(), sieve_port);
+    }
+    mach_port_deallocate(mach_task_self(), proc);
+}
