@@ -9,9 +9,9 @@ from machine import Machine
 
 PROGRAM = os.path.join(OBJ, "tests", "inside", "hostile", "hostile")
 USER = "chroot --userspec=1000:100 / "
-AS_USER = ("fs", "io", "fsys", "exec", "exec_startup", "process", "auth", "socket", "pci", "startup", "msg", "memory_object", "interrupt", "notify",
+AS_USER = ("fs", "io", "fsys", "exec", "exec_startup", "process", "auth", "term", "tioctl", "socket", "pci", "startup", "msg", "memory_object", "interrupt", "notify",
            "exc", "task_notify", "startup_notify", "fs_notify", "auth_reply", "io_reply", "fsys_reply", "process_reply", "startup_reply")
-AS_ROOT = ("device", "pci", "fsys", "startup", "memory_object")
+AS_ROOT = ("device", "term", "pci", "fsys", "startup", "memory_object")
 # The servers of the boot; translators come and go.
 WATCHED = ("startup", "proc", "pci-arbiter", "rumpdisk", "ext2fs", "exec", "auth")
 SLACK = {"names": 60, "threads": 12, "mapped": 12288}

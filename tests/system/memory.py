@@ -7,8 +7,8 @@ import os
 from image import Image
 from machine import Failure, Machine
 
-MEMORY = 64                             # at 48 MiB it passes too, but a busy machine may take minutes
-WRITERS = 3
+MEMORY = 40                             # at 32 MiB it passes too
+WRITERS = 2
 COPIES = 14                             # of a file of 1.3 MiB, by each
 
 

@@ -6,6 +6,7 @@
    values.c    the values: numbers, strings, rights
    victims.c   the ports that are attacked
    send.c      sending, and what becomes of the answer
+   abort.c     a sender that is aborted in the middle of its calls
    pager.c     memory whose pager never answers, answers with errors, or dies
    answer.c    whether all servers still answer; what each of them holds
    table.py    makes the table of routines from the .defs
@@ -65,7 +66,7 @@ bool once_in(unsigned int count);
 
 /* ---- kinds of hostility ------------------------------------------------------------ */
 
-enum kind { WELL_FORMED, SIZE, TYPE, COUNT, HUGE, RIGHT, CLASS, REPLY, NOISE, NOTIFY, INTERRUPT, ABANDON, PAGER, KINDS };
+enum kind { WELL_FORMED, SIZE, TYPE, COUNT, HUGE, RIGHT, CLASS, REPLY, NOISE, NOTIFY, INTERRUPT, ABANDON, PAGER, ABORT, KILL, KINDS };
 extern const char *const kind_names[KINDS];
 
 /* ---- values --------------------------------------------------------------------- */
@@ -126,6 +127,10 @@ void message_release(struct message *message);
 enum { OUTCOMES = 5 };
 enum outcome { ANSWERED, ERROR, REFUSED, UNANSWERED, SENT };
 enum outcome message_send(struct message *message, mach_port_t victim, enum kind kind);
+/* The same by a thread that is aborted (thread_abort) again and again until it is done.  */
+enum outcome message_send_aborted(struct message *message, mach_port_t victim, enum kind kind);
+/* In a new process: nothing of the parent's receive rights is there.  */
+void send_renew(void);
 
 /* ---- victims ---------------------------------------------------------------------- */
 

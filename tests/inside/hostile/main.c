@@ -10,6 +10,9 @@
 #include "hostile.h"
 
 #include <getopt.h>
+#include <hurd.h>
+#include <hurd/process.h>
+#include <mach/thread_switch.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +20,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { RENEW_EVERY = 100, CHILD_SECONDS = 600, DEATHS_MAX = 40, ASK_EVERY = 100 };
+enum { KILL_BURST = 24, KILL_MS = 12, RENEW_EVERY = 100, CHILD_SECONDS = 600, DEATHS_MAX = 40, ASK_EVERY = 100 };
 
 const char *const kind_names[KINDS] = { "well-formed", "size", "type", "count", "huge", "right", "class", "reply", "noise", "notify", "interrupt",
-                                        "abandon", "pager" };
+                                        "abandon", "pager", "abort", "kill" };
 
 struct wishes {
     uint64_t seed, first, count;
@@ -62,6 +65,31 @@ static const struct routine *routine_choose(const struct interface *interface, e
     return NULL;
 }
 
+static void one_message(const struct interface *interface, enum kind kind, const struct wishes *wishes, uint64_t number);
+
+/* A process that sends messages until it is ended in the middle of one: its task is gone, with its reply port and all that it had. */
+static void one_killed(const struct interface *interface, const struct wishes *wishes, uint64_t number)
+{
+    random_start(wishes->seed, interface->name, KILL, number);
+    unsigned int milliseconds = below(KILL_MS), status;
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        send_renew();
+        for (uint64_t i = 0; i < KILL_BURST; i++)
+            one_message(interface, i % 4 == 3 ? RIGHT : WELL_FORMED, wishes, number * KILL_BURST + i);
+        _exit(0);
+    }
+    task_t task;
+    thread_switch(MACH_PORT_NULL, SWITCH_OPTION_WAIT, milliseconds);
+    if (pid > 0 && proc_pid2task(getproc(), pid, &task) == 0 && MACH_PORT_VALID(task)) {
+        task_terminate(task);
+        mach_port_deallocate(mach_task_self(), task);
+    }
+    if (pid > 0)
+        waitpid(pid, (int *) &status, 0);
+}
+
 static void one_message(const struct interface *interface, enum kind kind, const struct wishes *wishes, uint64_t number)
 {
     static struct message message;
@@ -81,7 +109,7 @@ static void one_message(const struct interface *interface, enum kind kind, const
     if (wishes->verbose)
         printf("%s %s %llu: %s id %d to %u\n", interface->name, kind_names[kind], (unsigned long long) number,
                message.routine ? routine->name : "-", message.head.msgh_id, victim);
-    enum outcome outcome = message_send(&message, victim, kind);
+    enum outcome outcome = kind == ABORT ? message_send_aborted(&message, victim, kind) : message_send(&message, victim, kind);
     progress->outcomes[outcome]++;
     message_release(&message);
 }
@@ -102,7 +130,10 @@ static void child_main(const struct interface *interface, enum kind kind, const 
             }
         }
         progress->number = number;
-        one_message(interface, kind, wishes, number);
+        if (kind == KILL)
+            one_killed(interface, wishes, number);
+        else
+            one_message(interface, kind, wishes, number);
     }
     pool_tasks_end();
     _exit(0);

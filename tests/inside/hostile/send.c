@@ -31,6 +31,13 @@ static mach_port_t reply_obtain(void)
     return reply_port;
 }
 
+void send_renew(void)
+{
+    reply_port = MACH_PORT_NULL;
+    pool.own = MACH_PORT_NULL;
+    pool_own_renew();
+}
+
 static void reply_forget(void)
 {
     mach_port_mod_refs(mach_task_self(), reply_port, MACH_PORT_RIGHT_RECEIVE, -1);
@@ -70,7 +77,7 @@ static void answer_take(void)
 static enum outcome answer_wait(mach_msg_id_t id)
 {
     unsigned int *misses = bored_count(id);
-    mach_msg_return_t err = mach_msg(&answer.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof answer, reply_port,
+    mach_msg_return_t err = mach_msg(&answer.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_INTERRUPT, 0, sizeof answer, reply_port,
                                      *misses >= BORED_AFTER ? BORED_MS : PATIENCE_MS, MACH_PORT_NULL);
     if (err) {
         ++*misses;
@@ -119,7 +126,8 @@ enum outcome message_send(struct message *m, mach_port_t victim, enum kind kind)
     m->head.msgh_local_port = reply;
     m->head.msgh_bits = (m->head.msgh_bits & MACH_MSGH_BITS_COMPLEX) | MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, type);
     mach_msg_id_t id = m->head.msgh_id;
-    mach_msg_return_t err = mach_msg(&m->head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, m->head.msgh_size, 0, MACH_PORT_NULL, 1000, MACH_PORT_NULL);
+    mach_msg_return_t err = mach_msg(&m->head, MACH_SEND_MSG | MACH_SEND_TIMEOUT | MACH_SEND_INTERRUPT, m->head.msgh_size, 0, MACH_PORT_NULL, 1000,
+                                     MACH_PORT_NULL);
     if (err)
         return REFUSED;
     if (kind == INTERRUPT)
