@@ -14,6 +14,7 @@ AS_USER = ("fs", "io", "fsys", "exec", "exec_startup", "process", "auth", "term"
 AS_ROOT = ("device", "term", "pci", "fsys", "startup", "memory_object")
 # The servers of the boot; translators come and go.
 WATCHED = ("startup", "proc", "pci-arbiter", "rumpdisk", "ext2fs", "exec", "auth")
+ABANDONED = 40
 SLACK = {"names": 60, "threads": 12, "mapped": 12288}
 # What the kernel says of a server that gave up or used a name it does not have: an accounting error that one day hits another's name.
 BOGUS = re.compile(r"^task (?!\(?hostile)(\S+) .*bogus port.*$", re.M)
@@ -42,6 +43,7 @@ def attack(machine, interfaces, count, seed, user=True, limit=600):
     if user:    # a user has control ports of the translators that he started
         machine.run(f"{USER}mkdir -p /tmp/hostile; {USER}settrans -a -c /tmp/hostile/null /hurd/null", status=None)
     status, out = machine.run(f"{USER if user else ''}/hostile -s {seed} -n {count} {' '.join(interfaces)}", status=None, limit=limit)
+    machine.send("\n" * ABANDONED)     # reads of the terminal that were abandoned eat these instead of the next command
     match = re.search(r"hostile: (\d+) messages, (\d+) failed", out)
     if status != 0 or not match or match[2] != "0":
         machine.fail(f"hostile {' '.join(interfaces)}: status {status}\n{out[-4000:]}")
