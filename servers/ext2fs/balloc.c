@@ -148,6 +148,7 @@ static error_t map_get(struct ext2_fs *fs, uint32_t group, struct ext2_buf *buf)
     error_t err = ext2_cache_get(fs, d->block_bitmap, buf);
     if (err || g->blocks_trust == EXT2_SOUND)
         return err;
+    ext2_block_map_make(fs, group, group_size(fs, group), buf);
     uint32_t found = ext2_bits_clear(buf->data, group_size(fs, group));
     g->blocks_trust = ext2_bitmap_judge(fs, "block", group, d->block_bitmap, d->free_blocks_count, found, map_has_system(fs, group, buf));
     if (g->blocks_trust == EXT2_DAMAGED) {

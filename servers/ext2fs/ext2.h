@@ -54,6 +54,7 @@ struct ext2_fs {
     bool filetype;                     /* entries carry their type */
     bool dir_index;                    /* directories may have an index */
     bool huge_file;                    /* counts of sectors have 48 bits */
+    bool uninit;                       /* groups may be unwritten, and have checksums (uninit.c) */
     bool dir_nlink;                    /* a directory with too many links to count has one */
     bool hurd;                         /* made for the Hurd: inodes have author, translator and the mode's upper half */
     bool must_readonly;                /* a feature that we do not know forbids writing */
@@ -213,6 +214,19 @@ uint32_t ext2_bits_clear(const char *map, uint32_t count);
    file system that was clean they must agree; the bitmap must mark its own SYSTEM blocks as used.  EIO: reported, and not to be used.  */
 enum ext2_trust ext2_bitmap_judge(struct ext2_fs *fs, const char *what, uint32_t group, uint32_t block, uint32_t wanted, uint32_t found,
                                   bool system);
+
+/* ---- groups that were never written (uninit.c); alloc_lock held, no effect without uninit_bg ---- */
+
+/* The checksum that the descriptor of GROUP should have, and whether all have theirs (reported otherwise).  */
+uint16_t ext2_group_sum(const struct ext2_fs *fs, uint32_t group);
+bool ext2_group_sums_right(const struct ext2_fs *fs);
+/* Make the bitmap of GROUP, of SIZE blocks, in BUF if the disk has none yet.  */
+void ext2_block_map_make(struct ext2_fs *fs, uint32_t group, uint32_t size, struct ext2_buf *buf);
+void ext2_inode_map_make(struct ext2_fs *fs, uint32_t group, struct ext2_buf *buf);
+/* Inode number INDEX of GROUP is about to be used: the table is sound up to there. EIO, ENOMEM.  */
+error_t ext2_inode_table_reach(struct ext2_fs *fs, uint32_t group, uint32_t index);
+/* How many blocks at the beginning of GROUP hold copies of the super block and of descriptors (super.c).  */
+uint32_t ext2_group_overhead(const struct ext2_fs *fs, uint32_t group);
 
 /* Takes a free inode for a new file of MODE in directory PARENT (inode number).  ENOSPC, EIO.  */
 error_t ext2_ialloc(struct ext2_fs *fs, uint32_t parent, uint16_t mode, uint32_t *ino);

@@ -41,10 +41,11 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format's numbers 
 #define RO_COMPAT_LARGE_FILE   0x0002
 #define RO_COMPAT_BTREE_DIR    0x0004
 #define RO_COMPAT_HUGE_FILE    0x0008
+#define RO_COMPAT_UNINIT_BG    0x0010
 #define RO_COMPAT_DIR_NLINK    0x0020
 #define RO_COMPAT_EXTRA_ISIZE  0x0040
 #define RO_COMPAT_KNOWN   (RO_COMPAT_SPARSE_SUPER | RO_COMPAT_LARGE_FILE | RO_COMPAT_BTREE_DIR | RO_COMPAT_EXTRA_ISIZE | \
-                           RO_COMPAT_HUGE_FILE | RO_COMPAT_DIR_NLINK)
+                           RO_COMPAT_HUGE_FILE | RO_COMPAT_DIR_NLINK | RO_COMPAT_UNINIT_BG)
 
 struct super_block {
     uint32_t inodes_count, blocks_count, r_blocks_count, free_blocks_count, free_inodes_count;
@@ -78,8 +79,12 @@ _Static_assert(sizeof(struct super_block) == SUPER_SIZE, "super block");
 struct group_desc {
     uint32_t block_bitmap, inode_bitmap, inode_table;
     uint16_t free_blocks_count, free_inodes_count, used_dirs_count, flags;
-    uint32_t reserved[3];
+    uint32_t reserved[2];
+    uint16_t unused_inodes;       /* uninit_bg: at the end of the table, never written */
+    uint16_t checksum;            /* uninit_bg: of the uuid, the group's number and what is before */
 };
+#define GROUP_INODE_UNINIT 1      /* in flags: the bitmap was never written, no inode is in use */
+#define GROUP_BLOCK_UNINIT 2
 _Static_assert(sizeof(struct group_desc) == 32, "group descriptor");
 
 #define INO_BAD           1

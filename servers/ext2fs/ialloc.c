@@ -84,6 +84,7 @@ static error_t map_get(struct ext2_fs *fs, uint32_t group, struct ext2_buf *buf)
     error_t err = ext2_cache_get(fs, d->inode_bitmap, buf);
     if (err || g->inodes_trust == EXT2_SOUND)
         return err;
+    ext2_inode_map_make(fs, group, buf);
     uint32_t found = ext2_bits_clear(buf->data, fs->inodes_per_group);
     g->inodes_trust = ext2_bitmap_judge(fs, "inode", group, d->inode_bitmap, d->free_inodes_count, found, true);
     if (g->inodes_trust == EXT2_DAMAGED) {
@@ -109,9 +110,8 @@ static error_t group_take(struct ext2_fs *fs, uint32_t group, bool directory, ui
     if (before < reserved && from < reserved - before)
         from = reserved - before;
     uint32_t i = map_next_clear(buf.data, from, fs->inodes_per_group);
-    if (i >= fs->inodes_per_group) {
-        err = ENOSPC;
-    } else {
+    err = i < fs->inodes_per_group ? ext2_inode_table_reach(fs, group, i) : ENOSPC;
+    if (!err) {
         buf.data[i / 8] = (char)(buf.data[i / 8] | 1 << i % 8);
         ext2_cache_dirty(fs, &buf, EXT2_FIRST);
         fs->state[group].first_free_inode = i + 1;

@@ -107,6 +107,7 @@ static void fs_set_geometry(struct ext2_fs *fs)
     fs->filetype = s->rev_level && s->feature_incompat & INCOMPAT_FILETYPE;
     fs->dir_index = s->rev_level && s->feature_compat & COMPAT_DIR_INDEX;
     fs->huge_file = s->rev_level && s->feature_ro_compat & RO_COMPAT_HUGE_FILE;
+    fs->uninit = s->rev_level && s->feature_ro_compat & RO_COMPAT_UNINIT_BG;
     fs->dir_nlink = s->rev_level && s->feature_ro_compat & RO_COMPAT_DIR_NLINK;
     fs->hurd = s->creator_os == OS_HURD;
     fs->must_readonly = s->rev_level && s->feature_ro_compat & ~RO_COMPAT_KNOWN;
@@ -182,6 +183,19 @@ static bool group_holds(const struct ext2_fs *fs, uint32_t group, uint32_t block
            count <= fs->blocks_per_group - (block - first);
 }
 
+uint32_t ext2_group_overhead(const struct ext2_fs *fs, uint32_t group)
+{
+    uint32_t per_block = fs->block_size / (uint32_t)sizeof(struct group_desc), has_super = group_has_super(fs, group);
+    bool meta_bg = fs->super.rev_level && fs->super.feature_incompat & INCOMPAT_META_BG;
+    if (!meta_bg || group / per_block < fs->super.first_meta_bg) {
+        uint32_t descs = meta_bg ? fs->super.first_meta_bg : (fs->ngroups + per_block - 1) / per_block;
+        return has_super ? 1 + descs + fs->super.reserved_gdt_blocks : 0;
+    }
+    uint32_t place = group % per_block;
+    return has_super + (place <= 1 || place == per_block - 1);
+}
+
+
 static error_t group_check(struct ext2_fs *fs, uint32_t g)
 {
     const struct group_desc *d = &fs->groups[g];
@@ -243,6 +257,8 @@ static error_t groups_write(struct ext2_fs *fs)
             continue;
         }
         uint32_t n = fs->ngroups - g < per_block ? fs->ngroups - g : per_block;
+        for (uint32_t i = g; fs->uninit && i < g + n; i++)
+            fs->groups[i].checksum = ext2_group_sum(fs, i);
         memcpy(buf.data, &fs->groups[g], n * sizeof(struct group_desc));
         ext2_cache_dirty(fs, &buf, EXT2_FIRST);
         ext2_cache_put(fs, &buf);
@@ -430,7 +446,7 @@ error_t ext2_set_writable(struct ext2_fs *fs, bool writable)
     char unknown[TEXT_SIZE];
     if (!ext2_feature_writable(&fs->super, unknown, sizeof unknown))
         fprintf(stderr, "ext2fs: %s: cannot be written, only read: has features that are not understood: %s\n", fs->name, unknown);
-    if (fs->must_readonly || fs->store->readonly || fs->stopped)
+    if (fs->must_readonly || fs->store->readonly || fs->stopped || !ext2_group_sums_right(fs))
         return EROFS;
     fs->was_valid = fs->super.state & STATE_VALID;
     if (!fs->was_valid)

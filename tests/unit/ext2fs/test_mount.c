@@ -46,6 +46,7 @@ UNIT_TEST(every_set_of_features)
         "none", "ext_attr", "none,dir_index", "none,filetype", "none,sparse_super", "none,large_file", "resize_inode", "extra_isize",
         "dir_nlink", "huge_file", "sparse_super2,^resize_inode", "meta_bg,^resize_inode", "has_journal", "^ext_attr,dir_index,filetype",
         "dir_index,filetype,sparse_super,large_file,huge_file,dir_nlink,extra_isize,resize_inode",
+        "uninit_bg,resize_inode", "uninit_bg,meta_bg,^resize_inode", "uninit_bg,none,sparse_super",
     };
     for (unsigned int s = 0; s < sizeof sets / sizeof *sets; s++)
         for (unsigned int b = 1024; b <= 4096; b *= 2)
@@ -68,6 +69,44 @@ UNIT_TEST(every_set_of_features)
                     fprintf(stderr, "with %s\n", options);
                 image_remove(&im);
             }
+}
+
+/* Groups that mke2fs does not write hold whatever was on the disk; files come to lie in all of them. */
+UNIT_TEST(groups_that_were_never_written)
+{
+    for (unsigned int i = 128; i <= 256; i += 128) {
+        struct image im;
+        struct ext2_inode root, dir, f;
+        char name[32];
+        snprintf(im.path, sizeof im.path, "/tmp/ext2fs-unit-%d.img", (int)getpid());
+        CHECK_EQ(run("head -c 33554432 /dev/zero | tr '\\0' '\\377' > %s; mke2fs -q -F -t ext2 -b 1024 -I %u -N 4000 -g 4096 -O uninit_bg,^resize_inode "
+                     "-E nodiscard,lazy_itable_init=1,lazy_journal_init=1 %s >/dev/null 2>&1", im.path, i, im.path), 0);
+        CHECK(image_mount(&im, true));
+        CHECK_EQ(file_open(im.fs, INO_ROOT, &root), 0);
+        for (unsigned int d = 0; d < 12; d++) {
+            snprintf(name, sizeof name, "dir%u", d);
+            CHECK_EQ(file_create(im.fs, &root, name, S_IFDIR | 0755, &dir), 0);
+            for (unsigned int n = 0; n < 150; n++) {
+                snprintf(name, sizeof name, "file%u", n);
+                CHECK_EQ(file_create(im.fs, &dir, name, S_IFREG | 0644, &f), 0);
+                CHECK_EQ(file_write(im.fs, &f, 0, 5000, (uint8_t)n), 0);
+                CHECK_EQ(file_close(im.fs, &f), 0);
+            }
+            CHECK_EQ(file_close(im.fs, &dir), 0);
+            if (d == 5) {                       /* in the middle of it, and once more */
+                CHECK_EQ(file_close(im.fs, &root), 0);
+                image_unmount(&im, true);
+                CHECK_EQ(image_fsck(&im), 0);
+                CHECK(image_mount(&im, true));
+                CHECK_EQ(file_open(im.fs, INO_ROOT, &root), 0);
+            }
+        }
+        CHECK_EQ(file_close(im.fs, &root), 0);
+        CHECK(!im.fs->damaged);
+        image_unmount(&im, true);
+        CHECK_EQ(image_fsck(&im), 0);
+        image_remove(&im);
+    }
 }
 
 /* ---- refusals ----------------------------------------------------------------------------- */

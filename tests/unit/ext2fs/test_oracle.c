@@ -15,6 +15,7 @@ static const struct { const char *options; unsigned int kib, inodes; } variants[
     { "-b 1024", 32768, 4000 }, { "-b 4096", 65536, 4000 }, { "-b 2048 -I 128", 32768, 4000 }, { "-b 1024 -O ^dir_index", 32768, 4000 },
     { "-b 1024", 2500, 400 }, { "-b 4096 -m 20", 4096, 150 }, { "-b 1024 -I 128 -o hurd -O ^filetype", 8192, 1000 },
     { "-b 1024 -O meta_bg,^resize_inode -g 1024", 16384, 2000 }, { "-b 1024 -O none", 8192, 1000 },
+    { "-b 1024 -O uninit_bg -E lazy_itable_init=1", 65536, 4000 }, { "-b 4096 -O uninit_bg -g 2048", 65536, 3000 },
     { "-b 4096 -O ^dir_index,^resize_inode,huge_file,dir_nlink,extra_isize", 32768, 3000 },
 };
 #define NVARIANTS (sizeof variants / sizeof *variants)
