@@ -130,6 +130,7 @@ struct ipc_space {
     uint32_t refs;
     bool active;
     struct task *task;            /* whose it is, for debugging; NULL: the kernel's */
+    struct ipc_entry *first;      /* the first leaf, or one without names that nobody changes */
     struct ipc_entry **leaves;
     uint32_t leaf_count;          /* of `leaves`; some are NULL */
     uint32_t limit;               /* names below it were handed out at least once */
@@ -229,6 +230,10 @@ struct ipc_entry *space_lookup_slow(struct ipc_space *space, mach_port_name_t na
 /* The entry of NAME; NULL: none in use. */
 static inline struct ipc_entry *space_lookup(struct ipc_space *space, mach_port_name_t name)
 {
+    if (likely(name < LEAF_ENTRIES)) {
+        struct ipc_entry *entry = &space->first[name];
+        return entry->bits & ENTRY_TYPES ? entry : NULL;
+    }
     uint32_t leaf = name / LEAF_ENTRIES;
     if (likely(leaf < space->leaf_count && space->leaves[leaf])) {
         struct ipc_entry *entry = &space->leaves[leaf][name % LEAF_ENTRIES];

@@ -15,9 +15,8 @@
 static inline void hand_over(struct ipc_port *port, struct kmsg *kmsg, struct thread *thread)
 {
     thread->kmsg = kmsg;
-    thread->receive_named = false;
     thread->receive_seqno = port->seqno++;
-    thread->receive_error = likely(kmsg->header.msgh_size <= thread->receive_limit) ? MACH_MSG_SUCCESS : MACH_RCV_TOO_LARGE;
+    thread->receive_error = likely(kmsg->header.msgh_size <= thread->receive.limit) ? MACH_MSG_SUCCESS : MACH_RCV_TOO_LARGE;
 }
 
 /* The waiting receiver that can take KMSG, off its queue and ready to run; those that only wanted to know its size are told. */
@@ -25,9 +24,9 @@ static struct thread *receiver_take(struct ipc_port *port, struct mqueue *queue,
 {
     struct thread *thread;
     while ((thread = wait_queue_first(&queue->receivers))) {
-        if (unlikely(kmsg->header.msgh_size > thread->receive_limit && thread->receive_keep)) {
+        if (unlikely(kmsg->header.msgh_size > thread->receive.limit && (thread->receive.option & MACH_RCV_LARGE))) {
             thread->receive_error = MACH_RCV_TOO_LARGE;
-            thread->receive_limit = kmsg->header.msgh_size;
+            thread->receive.limit = kmsg->header.msgh_size;
             thread_wake(thread, WAIT_AWAKENED);
             continue;
         }
@@ -153,144 +152,143 @@ static void dequeue(struct kmsg *kmsg)
         accepted_notify(kmsg);
 }
 
-static mach_msg_return_t wait_failed(const struct source *source, enum wait_result result)
+/* What mach_msg says of a wait that ended with RESULT and without a message; success: it begins again. */
+static mach_msg_return_t wait_failed(enum wait_result result)
 {
     switch (result) {
     case WAIT_TIMED_OUT: return MACH_RCV_TIMED_OUT;
     case WAIT_INTERRUPTED: return MACH_RCV_INTERRUPTED;
-    default: break;
-    }
-    if (source->port ? !source->port->active || source->port->receiver == NULL : !source->pset->active)
-        return MACH_RCV_PORT_DIED;
-    return source->port && source->port->pset ? MACH_RCV_PORT_CHANGED : MACH_MSG_SUCCESS;
-}
-
-/* The wait on SOURCE ended with RESULT.  True: it gave something, a message in the thread's kmsg or what *MR says. */
-static bool wait_over(const struct source *source, enum wait_result result, mach_msg_return_t *mr)
-{
-    struct thread *thread = current_thread();
-    *mr = thread->kmsg || thread->receive_error ? thread->receive_error : wait_failed(source, result);
-    source_deref(source);
-    return thread->kmsg || *mr;
-}
-
-/* Waits on SOURCE for a message, running NEXT (if any) meanwhile.  The message is in the thread's kmsg then. */
-static mach_msg_return_t receive(const struct source *source, mach_msg_option_t option, uint32_t limit, mach_msg_timeout_t timeout,
-                                 struct thread *next)
-{
-    struct thread *thread = current_thread();
-    thread->kmsg = NULL;
-    thread->receive_limit = limit;
-    thread->receive_keep = option & MACH_RCV_LARGE;
-    for (;;) {
-        if (unlikely(!list_empty(&source->queue->messages))) {
-            if (next)
-                sched_enqueue(next);
-            struct kmsg *kmsg = list_entry(source->queue->messages.next, struct kmsg, link);
-            if (kmsg->header.msgh_size > limit && thread->receive_keep) {
-                thread->receive_limit = kmsg->header.msgh_size;
-                return MACH_RCV_TOO_LARGE;
-            }
-            dequeue(kmsg);
-            return thread->receive_error;
-        }
-        if ((option & MACH_RCV_TIMEOUT) && timeout == 0) {
-            if (next)
-                sched_enqueue(next);
-            return MACH_RCV_TIMED_OUT;
-        }
-        mach_msg_return_t mr;
-        thread->receive_error = MACH_MSG_SUCCESS;
-        source_ref(source);
-        wait_begin(&source->queue->receivers, true);
-        if (option & MACH_RCV_TIMEOUT)
-            wait_timeout(timeout);
-        enum wait_result result = next ? thread_block_to(next) : thread_block();
-        next = NULL;
-        if (wait_over(source, result, &mr))
-            return mr;
+    case WAIT_DIED: return MACH_RCV_PORT_DIED;
+    case WAIT_MOVED: return MACH_RCV_PORT_CHANGED;
+    default: return MACH_MSG_SUCCESS;
     }
 }
 
-/* Gives the received message to user memory. */
-static mach_msg_return_t receive_finish(const struct receive_call *call, mach_msg_return_t mr)
+/* Gives the received message to user memory.  MR is what came with it. */
+static mach_msg_return_t receive_finish(struct receive_call *call, mach_msg_return_t mr)
 {
-    uint64_t user = call->user;
     struct thread *thread = current_thread();
     struct kmsg *kmsg = thread->kmsg;
     if (unlikely(kmsg == NULL)) {
         if (mr == MACH_RCV_TOO_LARGE) {
-            uint32_t size = thread->receive_limit;
-            (void)copy_to_user(user + offsetof(mach_msg_header_t, msgh_size), &size, sizeof size); /* the message is there all the same */
+            uint32_t size = call->limit;
+            (void)copy_to_user(call->user + offsetof(mach_msg_header_t, msgh_size), &size, sizeof size); /* the message is there all the same */
         }
         return mr;
     }
     thread->kmsg = NULL;
+    kmsg->header.msgh_seqno = thread->receive_seqno;
     struct task *task = thread->task;
     task->messages_received++;
-    if (thread->receive_named)
-        return kmsg_put(user, kmsg, kmsg->header.msgh_size);
-    kmsg->header.msgh_seqno = thread->receive_seqno;
     if (unlikely(mr == MACH_RCV_TOO_LARGE)) {
         kmsg_copyout_dest(kmsg, task->space);
-        kmsg_put(user, kmsg, sizeof kmsg->header);
+        kmsg_put(call->user, kmsg, sizeof kmsg->header);
         return mr;
     }
     if (unlikely(call->option & MACH_RCV_NOTIFY)) {
         mr = kmsg_copyout_notify(kmsg, task->space, task->map, notify_argument());
         if (mr == MACH_RCV_INVALID_NOTIFY) {
-            kmsg_put(user, kmsg, sizeof kmsg->header);
+            kmsg_put(call->user, kmsg, sizeof kmsg->header);
             return mr;
         }
     } else {
         mr = kmsg_copyout(kmsg, task->space, task->map);
     }
-    mach_msg_return_t put = kmsg_put(user, kmsg, kmsg->header.msgh_size);
+    mach_msg_return_t put = kmsg_put(call->user, kmsg, kmsg->header.msgh_size);
     return put ? put : mr;
+}
+
+/* The first message of QUEUE is what CALL receives. */
+static mach_msg_return_t receive_queued(struct receive_call *call, struct mqueue *queue)
+{
+    struct thread *thread = current_thread();
+    struct kmsg *kmsg = list_entry(queue->messages.next, struct kmsg, link);
+    mach_msg_return_t mr = MACH_RCV_TOO_LARGE;
+    if (unlikely(kmsg->header.msgh_size > call->limit && (call->option & MACH_RCV_LARGE))) {
+        call->limit = kmsg->header.msgh_size;
+    } else {
+        dequeue(kmsg);
+        mr = thread->receive_error;
+        thread->receive_error = MACH_MSG_SUCCESS;
+    }
+    return receive_finish(call, mr);
+}
+
+/* A wait ended with RESULT.  True: it gave something, a message or an error, and *MR is what mach_msg says. */
+static bool wait_over(struct receive_call *call, enum wait_result result, mach_msg_return_t *mr)
+{
+    struct thread *thread = current_thread();
+    *mr = thread->receive_error;
+    thread->receive_error = MACH_MSG_SUCCESS;
+    if (thread->kmsg || *mr) {
+        *mr = receive_finish(call, *mr);
+        return true;
+    }
+    *mr = wait_failed(result);
+    return *mr != MACH_MSG_SUCCESS;
 }
 
 /* ---- the trap ---------------------------------------------------------------------------------------- */
 
-mach_msg_return_t msg_receive_general(const struct receive_call *call, struct thread *next)
+mach_msg_return_t msg_receive_general(struct receive_call *call, struct thread *next)
 {
-    struct source source;
-    mach_msg_return_t mr = source_find(current_task()->space, call->name, &source);
-    if (unlikely(mr)) {
-        if (next)
+    struct ipc_space *space = current_task()->space;
+    struct mqueue *queue;
+    struct ipc_port *port;
+    mach_msg_return_t mr = source_find(space, call->name, &queue, &port);
+    while (likely(mr == MACH_MSG_SUCCESS)) {
+        bool now = !list_empty(&queue->messages), poll = (call->option & MACH_RCV_TIMEOUT) && call->timeout == 0;
+        if (next && (now || poll))
             sched_enqueue(next);
-        return mr;
+        if (now)
+            return receive_queued(call, queue);
+        if (poll)
+            return MACH_RCV_TIMED_OUT;
+        wait_begin(&queue->receivers, true);
+        if (call->option & MACH_RCV_TIMEOUT)
+            wait_timeout(call->timeout);
+        enum wait_result result = next ? thread_block_to(next) : thread_block();
+        next = NULL;
+        if (wait_over(call, result, &mr))
+            return mr;
+        if (source_find(space, call->name, &queue, &port))
+            mr = MACH_RCV_PORT_DIED; /* between the end of the wait and now */
     }
-    return receive_finish(call, receive(&source, call->option, call->limit, call->timeout, next));
+    if (next)
+        sched_enqueue(next);
+    return mr;
 }
 
-mach_msg_return_t msg_receive_woken(const struct receive_call *call, const struct source *source, enum wait_result result)
+mach_msg_return_t msg_receive_woken(void)
 {
+    struct thread *thread = current_thread();
     mach_msg_return_t mr;
-    if (wait_over(source, result, &mr))
-        return receive_finish(call, mr);
-    /* The wait ended for no reason that the caller sees: what it waits for may no longer be there. */
-    return msg_receive_general(call, NULL);
+    sched_switched();
+    if (wait_over(&thread->receive, thread->wait_result, &mr))
+        return mr;
+    mr = msg_receive_general(&thread->receive, NULL);
+    return mr == MACH_RCV_INVALID_NAME || mr == MACH_RCV_IN_SET ? MACH_RCV_PORT_DIED : mr;
 }
 
-mach_msg_return_t msg_receive_reply(const struct receive_call *call, struct kmsg *reply)
+mach_msg_return_t msg_receive_reply(struct receive_call *call, struct kmsg *reply)
 {
-    struct source source;
+    struct mqueue *queue;
+    struct ipc_port *port;
     if (reply == NULL)
         return msg_receive_general(call, NULL);
-    if (likely(source_find(current_task()->space, call->name, &source) == MACH_MSG_SUCCESS && kmsg_remote(reply) == source.port &&
-               list_empty(&source.queue->messages) && reply->header.msgh_size <= call->limit)) {
+    if (likely(source_find(current_task()->space, call->name, &queue, &port) == MACH_MSG_SUCCESS && kmsg_remote(reply) == port &&
+               list_empty(&queue->messages) && reply->header.msgh_size <= call->limit)) {
         /* The kernel's answer to this very call needs no queue. */
         struct thread *thread = current_thread();
         thread->kmsg = reply;
-        thread->receive_named = false;
-        thread->receive_seqno = source.port->seqno++;
+        thread->receive_seqno = port->seqno++;
         return receive_finish(call, MACH_MSG_SUCCESS);
     }
     msg_send(kmsg_fit(reply), MACH_MSG_OPTION_NONE, 0, true);
     return msg_receive_general(call, NULL);
 }
 
-mach_msg_return_t msg_send_general(struct kmsg *kmsg, const struct receive_call *call)
+mach_msg_return_t msg_send_general(struct kmsg *kmsg, struct receive_call *call)
 {
     struct task *task = current_task();
     struct thread *next;
@@ -332,7 +330,7 @@ mach_msg_return_t msg_send_general(struct kmsg *kmsg, const struct receive_call 
     return MACH_MSG_SUCCESS;
 }
 
-mach_msg_return_t msg_general(const struct receive_call *call, mach_msg_size_t send_size)
+mach_msg_return_t msg_general(struct receive_call *call, mach_msg_size_t send_size)
 {
     if (call->option & MACH_SEND_MSG) {
         struct kmsg *kmsg;
@@ -344,9 +342,24 @@ mach_msg_return_t msg_general(const struct receive_call *call, mach_msg_size_t s
 
 mach_msg_return_t msg_receive_kernel(struct ipc_port *port, struct kmsg **kmsg)
 {
-    const struct source source = {.queue = &port->queue, .port = port};
-    mach_msg_return_t mr = receive(&source, MACH_MSG_OPTION_NONE, UINT32_MAX, 0, NULL);
-    *kmsg = current_thread()->kmsg;
-    current_thread()->kmsg = NULL;
+    struct thread *thread = current_thread();
+    const struct receive_call outer = thread->receive;
+    mach_msg_return_t mr = MACH_MSG_SUCCESS;
+    thread->receive = (struct receive_call){.limit = UINT32_MAX};
+    thread->receive_kernel = true;
+    while (mr == MACH_MSG_SUCCESS && thread->kmsg == NULL) {
+        if (!list_empty(&port->queue.messages)) {
+            dequeue(list_entry(port->queue.messages.next, struct kmsg, link));
+            break;
+        }
+        wait_begin(&port->queue.receivers, true);
+        enum wait_result result = thread_block();
+        if (thread->kmsg == NULL)
+            mr = wait_failed(result);
+    }
+    thread->receive_kernel = false;
+    thread->receive = outer;
+    *kmsg = thread->kmsg;
+    thread->kmsg = NULL;
     return mr;
 }

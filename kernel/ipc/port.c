@@ -91,7 +91,7 @@ void port_destroy(struct ipc_port *port)
         struct ipc_port *notify = port->pdrequest;
         port->pdrequest = NULL;
         port_receiver_clear(port);
-        wait_queue_wake_all(&port->queue.receivers, WAIT_RESTART);
+        wait_queue_wake_all(&port->queue.receivers, WAIT_DIED);
         notify_port_destroyed(notify, port);
         return;
     }
@@ -99,7 +99,7 @@ void port_destroy(struct ipc_port *port)
     port->receiver = NULL;
     port->kobject_type = KOBJECT_NONE;
     port->kobject = NULL;
-    wait_queue_wake_all(&port->queue.receivers, WAIT_RESTART);
+    wait_queue_wake_all(&port->queue.receivers, WAIT_DIED);
     wait_queue_wake_all(&port->senders, WAIT_RESTART);
     struct list *link;
     while ((link = list_pop(&port->queue.messages))) {

@@ -46,7 +46,7 @@ void pset_add(struct ipc_pset *pset, struct ipc_port *port)
     pset->refs++;
     list_append(&pset->members, &port->pset_link);
     /* Who waited on the port finds it in a set; who waits on the set may find a message. */
-    wait_queue_wake_all(&port->queue.receivers, WAIT_RESTART);
+    wait_queue_wake_all(&port->queue.receivers, WAIT_MOVED);
     if (!list_empty(&pset->queue.messages))
         wait_queue_wake_all(&pset->queue.receivers, WAIT_RESTART);
 }
@@ -65,6 +65,6 @@ void pset_destroy(struct ipc_pset *pset)
     pset->active = false;
     while (!list_empty(&pset->members))
         pset_remove(list_entry(pset->members.next, struct ipc_port, pset_link));
-    wait_queue_wake_all(&pset->queue.receivers, WAIT_RESTART);
+    wait_queue_wake_all(&pset->queue.receivers, WAIT_DIED);
     pset_deref(pset);
 }

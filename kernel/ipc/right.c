@@ -119,7 +119,7 @@ static kern_return_t copyin_receive(struct ipc_space *space, struct ipc_entry *e
     if (port->pset)
         pset_remove(port);
     port_receiver_clear(port);
-    wait_queue_wake_all(&port->queue.receivers, WAIT_RESTART);
+    wait_queue_wake_all(&port->queue.receivers, WAIT_DIED);
     if (entry->bits & MACH_PORT_TYPE_SEND) {
         port->refs++; /* the entry's goes on standing for the send right */
         entry->bits &= ~MACH_PORT_TYPE_RECEIVE;

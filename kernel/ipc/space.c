@@ -20,6 +20,7 @@ struct sparse_entry {
 };
 
 static struct cache space_cache;
+static struct ipc_entry empty_leaf[LEAF_ENTRIES]; /* never changed */
 struct ipc_space *ipc_space_kernel, *ipc_space_dead;
 
 void space_init(void)
@@ -37,7 +38,7 @@ struct ipc_space *space_create(struct task *task)
     struct ipc_space *space = cache_alloc(&space_cache);
     if (space == NULL)
         return NULL;
-    *space = (struct ipc_space){.refs = 1, .active = true, .task = task, .limit = 1};
+    *space = (struct ipc_space){.refs = 1, .active = true, .task = task, .limit = 1, .first = empty_leaf};
     return space;
 }
 
@@ -88,6 +89,8 @@ static struct ipc_entry *dense_entry(struct ipc_space *space, mach_port_name_t n
         for (uint32_t i = 0; i < LEAF_ENTRIES; i++)
             entries[i].name = leaf * LEAF_ENTRIES + i;
         space->leaves[leaf] = entries;
+        if (leaf == 0)
+            space->first = entries;
     }
     return &space->leaves[leaf][name % LEAF_ENTRIES];
 }
@@ -258,6 +261,7 @@ void space_destroy(struct ipc_space *space)
             kfree(space->leaves[leaf], LEAF_ENTRIES * sizeof **space->leaves);
     kfree(space->leaves, space->leaf_count * sizeof *space->leaves);
     kfree(space->reverse, space->reverse_size * sizeof *space->reverse);
+    space->first = empty_leaf;
     space->leaves = NULL;
     space->reverse = NULL;
     space->leaf_count = space->reverse_size = space->reverse_used = 0;

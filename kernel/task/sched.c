@@ -10,7 +10,7 @@
 #include "../arch/x86_64/smp.h"
 #include "../device/interrupt.h"
 #include "../vm/map.h"
-#include "task.h"
+#include "switch.h"
 
 #include <mach/policy.h>
 
@@ -180,20 +180,19 @@ void sched_debug_changed(struct thread *thread)
         debug_switch(cpu_self(), thread);
 }
 
-static void user_state_switch(struct cpu *cpu, struct thread *next)
+/* From or to a kernel thread, which runs on anybody's address space and registers: what the last user thread left may be there still, but need
+   not. */
+static void kernel_state_switch(struct cpu *cpu, struct thread *prev, struct thread *next)
 {
+    if (prev->float_area)
+        cpu_float_save(prev->float_area);
     if (next->float_area == NULL)
-        return; /* a kernel thread: it runs on anybody's map and registers */
+        return;
     pmap_activate(next->task->map->pmap);
-    if (cpu->float_owner != next || next->float_cpu != cpu) {
-        cpu_float_restore(next->float_area);
-        cpu->float_owner = next;
-        next->float_cpu = cpu;
-        wrmsr(MSR_FS_BASE, next->fs_base);
-        if (rdmsr(MSR_KERNEL_GS_BASE) != next->gs_base)
-            wrmsr(MSR_KERNEL_GS_BASE, next->gs_base);
-    }
-    if (unlikely(cpu->io_owner != NULL || next->task->io != NULL))
+    cpu_float_restore(next->float_area);
+    wrmsr(MSR_FS_BASE, next->fs_base);
+    wrmsr(MSR_KERNEL_GS_BASE, next->gs_base);
+    if (cpu->io_owner != NULL || next->task->io != NULL)
         io_bitmap_load(cpu, next);
     if (unlikely(cpu->debug_owner != NULL || next->debug.control != 0))
         debug_switch(cpu, next);
@@ -208,13 +207,12 @@ static void switch_to(struct thread *next)
     if (next == prev)
         return;
     assert(thread_stack_whole(prev));
-    cpu->thread = next;
-    next->cpu = cpu;
-    if (prev->float_area)
-        cpu_float_save(prev->float_area); /* it may go on on another processor */
-    cpu->kernel_rsp = cpu->tss.rsp[0] = next->stack_top;
-    user_state_switch(cpu, next);
-    if (next->float_area && thread_held(next))
+    sched_thread_switch(cpu, next);
+    if (likely(prev->float_area && next->float_area))
+        sched_user_state_switch(cpu, prev, next);
+    else
+        kernel_state_switch(cpu, prev, next);
+    if (next->float_area && next->attention)
         cpu->ast |= AST_HALT;
     if (unlikely(prev->settle_wanted)) {
         prev->settle_wanted = false;
@@ -223,6 +221,11 @@ static void switch_to(struct thread *next)
     if (prev->state == THREAD_DEAD)
         list_append(&dead, &prev->run_link);
     cpu_switch_stack(&prev->stack_pointer, next->stack_pointer);
+    sched_switched();
+}
+
+void sched_switched(void)
+{
     if (unlikely(!list_empty(&dead)))
         reap();
 }
@@ -233,16 +236,9 @@ void sched_float_save(struct thread *thread)
         cpu_float_save(thread->float_area);
 }
 
-void sched_float_drop(struct thread *thread)
-{
-    thread->float_cpu = NULL;
-}
-
 void sched_user_bases_load(struct thread *thread)
 {
-    thread->float_cpu = NULL;
     if (thread == current_thread()) {
-        thread->float_cpu = cpu_self();
         wrmsr(MSR_FS_BASE, thread->fs_base);
         wrmsr(MSR_KERNEL_GS_BASE, thread->gs_base);
     }
@@ -308,6 +304,7 @@ static bool interrupted_already(struct thread *thread)
     if (!thread->interruptible || (!thread->aborted && thread->active))
         return false;
     thread->aborted = false;
+    cpu_self()->ast |= AST_HALT; /* which sets `attention` right */
     thread_wake_direct(thread, WAIT_INTERRUPTED);
     return true;
 }

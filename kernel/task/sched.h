@@ -23,7 +23,9 @@ enum wait_result {
     WAIT_AWAKENED,    /* what was waited for has happened */
     WAIT_TIMED_OUT,
     WAIT_INTERRUPTED, /* thread_abort, or the thread must end */
-    WAIT_RESTART      /* look again: what was waited on is no longer the same */
+    WAIT_RESTART,     /* look again: what was waited on is no longer the same */
+    WAIT_DIED,        /* what was waited on is gone */
+    WAIT_MOVED        /* it is a port, and in a port set now */
 };
 
 struct wait_queue {
@@ -85,13 +87,15 @@ void sched_tick(bool user);
 /* Is there anybody on the run queue? */
 bool sched_others(void);
 
+/* What a thread does first when it runs again, if it did not leave the processor by a function of this file. */
+void sched_switched(void);
 /* Gives the processor to NEXT, which is on the run queue. */
 void sched_yield_to(struct thread *next);
 /* The running thread's floating-point registers: to memory.  Those of others, who do not run, are there. */
 void sched_float_save(struct thread *thread);
 /* What is in memory for THREAD, which does not run, has changed. */
 void sched_float_drop(struct thread *thread);
-/* THREAD's segment bases, or registers in memory, have changed while it may be the one whose state is loaded. */
+/* THREAD's segment bases have changed, and it may be the one that runs. */
 void sched_user_bases_load(struct thread *thread);
 
 /* THREAD's debug registers have changed. */

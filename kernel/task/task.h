@@ -57,11 +57,21 @@ enum thread_state {
     THREAD_DEAD
 };
 
+/* The arguments of mach_msg that the receiving half needs. */
+struct receive_call {
+    uint64_t user;                /* the buffer */
+    mach_msg_option_t option;
+    mach_msg_size_t limit;        /* its size; after MACH_RCV_TOO_LARGE with MACH_RCV_LARGE the size that it should have */
+    mach_port_name_t name;        /* a port or a set */
+    mach_msg_timeout_t timeout;
+};
+
 struct thread {
     uint32_t refs;
     enum thread_state state;
     bool active;                /* not terminated */
     bool on_run_queue, interruptible, is_idle;
+    bool attention;             /* it may be held, aborted or settle_wanted: ast_taken looks closer, and no short way is taken */
     bool aborted;               /* thread_abort came: the next interruptible wait ends at once */
     bool depressed;
     bool settle_wanted;         /* somebody waits for it to leave its processor (thread_settle) */
@@ -82,17 +92,15 @@ struct thread {
     char *stack;                /* KERNEL_STACK_SIZE */
     uint64_t stack_top;
     struct cpu *cpu;            /* that runs it, or did last */
-    struct cpu *float_cpu;      /* whose registers are those of float_area, as long as it is its float_owner; NULL: none */
     void *float_area;           /* right while the thread does not run */
     uint64_t fs_base, gs_base;
     struct debug_registers debug; /* control 0: none */
 
-    /* Messages: what it waits for in mach_msg (ipc/msg.c). */
-    struct kmsg *kmsg;          /* the message that was handed to it */
-    uint32_t receive_limit;     /* a bigger one makes it return MACH_RCV_TOO_LARGE */
-    bool receive_keep;          /* MACH_RCV_LARGE: the bigger one stays queued */
-    bool receive_named;         /* the message has this task's names already (ipc/fast.c) */
-    mach_msg_return_t receive_error;
+    /* Messages (ipc/msg.c, ipc/fast.c). */
+    struct receive_call receive; /* of the mach_msg it is in */
+    bool receive_kernel;        /* it receives in the kernel: only in `kmsg` */
+    struct kmsg *kmsg;          /* the message that was handed to it; else NULL */
+    mach_msg_return_t receive_error; /* what mach_msg is to say of it */
     uint32_t receive_seqno;
     struct ipc_port *self, *self_right, *exception;
     void *gsync_key[2];         /* what it waits for in gsync_wait */

@@ -57,18 +57,11 @@ static void thread_free(struct thread *thread)
     cache_free(&thread_cache, thread);
 }
 
-/* The first words of the stack: what cpu_switch_stack pops, and where it goes. */
-static void stack_prepare(struct thread *thread, uint64_t top, void (*entry)(void), uint64_t rbx, uint64_t r12)
+/* The thread begins at ENTRY with the stack TOP. */
+static void stack_prepare(struct thread *thread, uint64_t *top, void (*entry)(void))
 {
-    uint64_t *stack = (uint64_t *)top;
-    *--stack = (uint64_t)entry;
-    *--stack = rbx;
-    *--stack = 0;   /* rbp */
-    *--stack = r12;
-    *--stack = 0;
-    *--stack = 0;
-    *--stack = 0;   /* r15 */
-    thread->stack_pointer = (uint64_t)stack;
+    *--top = (uint64_t)entry;
+    thread->stack_pointer = (uint64_t)top;
 }
 
 kern_return_t thread_make(struct task *task, struct thread **result)
@@ -90,7 +83,7 @@ kern_return_t thread_make(struct task *task, struct thread **result)
     thread->self_right = port_make_send(thread->self);
     struct trap_frame *frame = thread_frame(thread);
     *frame = (struct trap_frame){.cs = SELECTOR_USER_CODE, .ss = SELECTOR_USER_DATA, .rflags = 0x202};
-    stack_prepare(thread, (uint64_t)frame, thread_start_user, 0, 0);
+    stack_prepare(thread, (uint64_t *)frame, thread_start_user);
     thread->task = task;
     task_ref(task);
     list_append(&task->threads, &thread->task_link);
@@ -113,7 +106,10 @@ struct thread *thread_make_kernel(const char *name, void (*start)(void *argument
     ksnprintf(thread->name, sizeof thread->name, "%s", name);
     thread->task = kernel_task;
     thread->priority = thread->max_priority = priority;
-    stack_prepare(thread, thread->stack_top - 16, thread_start_kernel, (uint64_t)start, (uint64_t)argument);
+    uint64_t *words = (uint64_t *)thread->stack_top - 2;
+    words[0] = (uint64_t)start;
+    words[1] = (uint64_t)argument;
+    stack_prepare(thread, words, thread_start_kernel);
     sched_enqueue(thread);
     return thread;
 }
@@ -160,6 +156,7 @@ void thread_continue(struct thread *thread)
 void thread_ast(struct thread *thread)
 {
     struct cpu *cpu = thread->cpu;
+    thread->attention = true;
     if (cpu == NULL || cpu->thread != thread)
         return; /* it looks for itself when it runs again */
     cpu->ast |= AST_HALT;
@@ -193,7 +190,7 @@ void thread_settle(struct thread *thread)
         if (thread->on_run_queue) {
             sched_yield_to(thread);
         } else {
-            thread->settle_wanted = true;
+            thread->settle_wanted = thread->attention = true;
             thread_sleep(&thread->settle_wanted, false);
         }
     }
@@ -288,6 +285,7 @@ void ast_taken(struct trap_frame *frame)
         thread->state = THREAD_STOPPED;
         thread_block();
     }
+    thread->attention = thread->aborted || thread->settle_wanted;
     if (ast & AST_RESCHEDULE)
         sched_yield();
     if (ast & AST_SPREAD)

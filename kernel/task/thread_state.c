@@ -24,6 +24,10 @@ static kern_return_t general_get(struct thread *thread, struct i386_thread_state
         .r8 = f->r8, .r9 = f->r9, .r10 = f->r10, .r11 = f->r11, .r12 = f->r12, .r13 = f->r13, .r14 = f->r14, .r15 = f->r15,
         .rdi = f->rdi, .rsi = f->rsi, .rbp = f->rbp, .rbx = f->rbx, .rdx = f->rdx, .rcx = f->rcx, .rax = f->rax, .rip = f->rip,
         .cs = (unsigned int)f->cs, .rfl = f->rflags, .ursp = f->rsp, .ss = (unsigned int)f->ss};
+    if (f->vector == VECTOR_SYSCALL) { /* where the instruction has put them; the frame does not have them twice */
+        state->rcx = f->rip;
+        state->r11 = f->rflags;
+    }
     return KERN_SUCCESS;
 }
 
@@ -98,7 +102,6 @@ static void old_float_get(struct thread *thread, struct i386_float_state *state)
 
 static void old_float_set(struct thread *thread, const struct i386_float_state *state)
 {
-    sched_float_drop(thread);
     if (!state->initialized) {
         cpu_float_init(thread->float_area);
         return;
@@ -120,7 +123,6 @@ static void old_float_set(struct thread *thread, const struct i386_float_state *
 
 static kern_return_t xfloat_set(struct thread *thread, const struct i386_xfloat_state *state)
 {
-    sched_float_drop(thread);
     cpu_float_init(thread->float_area);
     if (!state->initialized)
         return KERN_SUCCESS;

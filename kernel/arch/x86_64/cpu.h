@@ -34,7 +34,7 @@ struct tss {
 
 struct cpu {
     struct cpu *self;               /* CPU_SELF */
-    uint64_t kernel_rsp;            /* CPU_KERNEL_RSP: top of the running thread's kernel stack */
+    uint64_t kernel_rsp;            /* CPU_KERNEL_RSP: where a system call leaves the running thread's frame */
     uint64_t user_rsp;              /* CPU_USER_RSP: scratch of the system call's entry */
     struct thread *thread;          /* CPU_THREAD: the running thread */
     uint32_t ast;                   /* CPU_AST */
@@ -44,7 +44,6 @@ struct cpu {
     struct thread *idle;            /* runs when nobody else can */
     struct pmap *loaded;            /* whose page tables are loaded */
     struct pmap *pmap;              /* the same if its translations may be used; NULL: they must be loaded again */
-    struct thread *float_owner;     /* whose floating-point registers and segment bases were loaded last */
     struct thread *debug_owner;     /* whose debug registers are loaded; NULL: none are */
     struct task *io_owner;          /* whose I/O permissions the map of tss holds; NULL: nobody's */
     bool unlocked;                  /* it takes interrupts in the kernel without the kernel lock; its own (kernel_wait) */
@@ -61,6 +60,9 @@ _Static_assert(offsetof(struct cpu, kernel_rsp) == CPU_KERNEL_RSP, "layout.h");
 _Static_assert(offsetof(struct cpu, user_rsp) == CPU_USER_RSP, "layout.h");
 _Static_assert(offsetof(struct cpu, thread) == CPU_THREAD, "layout.h");
 _Static_assert(offsetof(struct cpu, ast) == CPU_AST, "layout.h");
+
+_Static_assert(offsetof(struct trap_frame, r10) == FRAME_R10 && offsetof(struct trap_frame, rax) == FRAME_RAX, "layout.h");
+_Static_assert(offsetof(struct trap_frame, rip) == FRAME_RIP && offsetof(struct trap_frame, rsp) == FRAME_RSP, "layout.h");
 
 extern struct cpu boot_cpu;
 /* Those that run. */
@@ -205,12 +207,12 @@ static inline uint64_t cpu_debug_status_take(void)
 
 /* ---- entry.S ----------------------------------------------------------------------- */
 
-/* Saves what a C function must keep on the stack of the thread that runs, its stack pointer in *SAVED, and goes on with the
-   stack NEXT, which another switch saved or thread_stack_prepare made. */
+/* Saves what a C function must keep on the stack of the thread that runs, its stack pointer in *SAVED, and goes on at the address that is
+   on top of the stack NEXT: its own end, if it saved that stack, or where the thread is to begin. */
 void cpu_switch_stack(uint64_t *saved, uint64_t next);
 /* Where a new thread begins: returns to user mode by the frame at the top of the stack. */
 void thread_start_user(void);
-/* Where a new kernel thread begins: calls rbx(r12). */
+/* Where a new kernel thread begins: calls the function whose address is on the stack, with the word behind it. */
 void thread_start_kernel(void);
 
 /* Moves SIZE bytes from or to user addresses; false: an address was not usable (nothing is said of how much was moved). */

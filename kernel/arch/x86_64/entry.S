@@ -50,62 +50,69 @@
     jne \wait
     .endm
 
-/* syscall: number in rax (negative), arguments rdi rsi rdx r10 r8 r9 and on the stack; rcx is the user's rip, r11 its flags. */
+/* syscall: number in rax (negative), arguments rdi rsi rdx r10 r8 r9 and on the stack; rcx is the user's rip, r11 its flags.  The frame's
+   selectors are there since the thread was made; its rcx, r11 and error code are not needed. */
     .globl entry_syscall
     .balign 64
 entry_syscall:
     swapgs
     mov %rsp, %gs:CPU_USER_RSP
     mov %gs:CPU_KERNEL_RSP, %rsp
-    push $SELECTOR_USER_DATA
-    push %gs:CPU_USER_RSP
-    push %r11
-    push $SELECTOR_USER_CODE
-    push %rcx
-    push $0
-    push $VECTOR_SYSCALL
-    push_registers
+    mov %rcx, FRAME_RIP(%rsp)
+    mov %r11, FRAME_RFLAGS(%rsp)
+    mov %gs:CPU_USER_RSP, %rcx
+    mov %rcx, FRAME_RSP(%rsp)
+    movq $VECTOR_SYSCALL, FRAME_VECTOR(%rsp)
+    mov %rax, FRAME_RAX(%rsp)
+    mov %rbx, FRAME_RBX(%rsp)
+    mov %rdx, FRAME_RDX(%rsp)
+    mov %rsi, FRAME_RSI(%rsp)
+    mov %rdi, FRAME_RDI(%rsp)
+    mov %rbp, FRAME_RBP(%rsp)
+    mov %r8, FRAME_R8(%rsp)
+    mov %r9, FRAME_R9(%rsp)
+    mov %r10, FRAME_R10(%rsp)
+    mov %r12, 24(%rsp)
+    mov %r13, 16(%rsp)
+    mov %r14, 8(%rsp)
+    mov %r15, (%rsp)
     mov %rsp, %rbp                  /* the frame, kept by whatever C does */
     lock_take 9f
-8:  mov 14*8(%rbp), %rax
-    neg %rax
-    cmp $TRAP_COUNT, %rax
-    jae 1f
-    mov trap_table(,%rax,8), %rax
-    test %rax, %rax
-    jz 1f
-    mov %r10, %rcx
-    call *%rax
-2:  mov %eax, 14*8(%rbp)
-    movl $0, 14*8+4(%rbp)
-    jmp return_to_user
-1:  mov %rbp, %rdi
-    call trap_unknown
-    jmp 2b
-9:  call kernel_lock_wait           /* the arguments are in the frame meanwhile */
-    mov 11*8(%rbp), %rdx
-    mov 10*8(%rbp), %rsi
-    mov 9*8(%rbp), %rdi
-    mov 5*8(%rbp), %r10
-    mov 6*8(%rbp), %r9
-    mov 7*8(%rbp), %r8
-    jmp 8b
+8:  mov %r10, %rcx
+    cmpl $TRAP_MACH_MSG, FRAME_RAX(%rbp)
+    jne 7f
+    call trap_mach_msg
 
-/* To user mode by the frame at rbp. */
+/* To user mode by the frame at rbp, with the system call's result in eax. */
+    .globl syscall_return
+syscall_return:
+    mov %eax, %eax
+    mov %rax, FRAME_RAX(%rbp)
+/* The same without a result. */
 return_to_user:
     mov %rbp, %rsp
     cmpl $0, %gs:CPU_AST
     jne 3f
     incl kernel_lock + LOCK_TURNS
     lock decl kernel_lock + LOCK_WORD
-    cmpq $VECTOR_SYSCALL, 15*8(%rsp)
+    cmpq $VECTOR_SYSCALL, FRAME_VECTOR(%rsp)
     jne 4f
-    pop_registers
-    add $16, %rsp
-    pop %rcx
-    add $8, %rsp
-    pop %r11
-    pop %rsp
+    mov (%rsp), %r15
+    mov 8(%rsp), %r14
+    mov 16(%rsp), %r13
+    mov 24(%rsp), %r12
+    mov FRAME_R10(%rsp), %r10
+    mov FRAME_R9(%rsp), %r9
+    mov FRAME_R8(%rsp), %r8
+    mov FRAME_RBP(%rsp), %rbp
+    mov FRAME_RDI(%rsp), %rdi
+    mov FRAME_RSI(%rsp), %rsi
+    mov FRAME_RDX(%rsp), %rdx
+    mov FRAME_RBX(%rsp), %rbx
+    mov FRAME_RAX(%rsp), %rax
+    mov FRAME_RIP(%rsp), %rcx
+    mov FRAME_RFLAGS(%rsp), %r11
+    mov FRAME_RSP(%rsp), %rsp
     swapgs
     sysretq
 4:  pop_registers
@@ -116,6 +123,35 @@ return_to_user:
     call ast_taken
     jmp return_to_user
 
+/* System calls but mach_msg. */
+7:  mov FRAME_RAX(%rbp), %rax
+    neg %rax
+    cmp $TRAP_COUNT, %rax
+    jae 1f
+    mov trap_table(,%rax,8), %rax
+    test %rax, %rax
+    jz 1f
+    call *%rax
+    jmp syscall_return
+1:  mov %rbp, %rdi
+    call trap_unknown
+    jmp syscall_return
+9:  call kernel_lock_wait           /* the arguments are in the frame meanwhile */
+    mov FRAME_RDX(%rbp), %rdx
+    mov FRAME_RSI(%rbp), %rsi
+    mov FRAME_RDI(%rbp), %rdi
+    mov FRAME_R10(%rbp), %r10
+    mov FRAME_R9(%rbp), %r9
+    mov FRAME_R8(%rbp), %r8
+    jmp 8b
+
+/* Where a thread goes on that waited in the short way of mach_msg (ipc/fast.c), with nothing on its stack but the frame. */
+    .globl msg_wait_over
+msg_wait_over:
+    mov %rsp, %rbp
+    call msg_receive_woken
+    jmp syscall_return
+
     .globl thread_start_user
 thread_start_user:
     mov %rsp, %rbp
@@ -123,8 +159,9 @@ thread_start_user:
 
     .globl thread_start_kernel
 thread_start_kernel:
-    mov %r12, %rdi
-    call *%rbx
+    pop %rax
+    pop %rdi
+    call *%rax
     ud2
 
 /* Traps and interrupts: 256 entries of 16 bytes. */
@@ -220,9 +257,11 @@ cpu_switch_stack:
     push %r13
     push %r14
     push %r15
+    push $1f
     mov %rsp, (%rdi)
     mov %rsi, %rsp
-    pop %r15
+    ret
+1:  pop %r15
     pop %r14
     pop %r13
     pop %r12

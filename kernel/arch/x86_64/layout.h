@@ -46,6 +46,24 @@
 #define LOCK_WORD 0
 #define LOCK_TURNS 4
 
+/* Offsets in struct trap_frame (cpu.h asserts them). */
+#define FRAME_R10 40
+#define FRAME_R9 48
+#define FRAME_R8 56
+#define FRAME_RBP 64
+#define FRAME_RDI 72
+#define FRAME_RSI 80
+#define FRAME_RDX 88
+#define FRAME_RBX 104
+#define FRAME_RAX 112
+#define FRAME_VECTOR 120
+#define FRAME_RIP 136
+#define FRAME_RFLAGS 152
+#define FRAME_RSP 160
+
+/* mach_msg_trap's number, which has an entry of its own. */
+#define TRAP_MACH_MSG (-25)
+
 /* The frame's `vector` of a system call. */
 #define VECTOR_SYSCALL 0x100
 

@@ -18,6 +18,7 @@
 #include <mach/machine/trap.h>
 
 #define DEBUG_TRAP 1
+#define GENERAL_PROTECTION 13
 #define PAGE_FAULT 14
 #define PF_WRITE 2u
 
@@ -123,6 +124,10 @@ void trap_from_kernel(struct trap_frame *frame)
         return;
     }
     uint64_t go_on = fixup_find(frame->rip), address = read_cr2();
+    if (frame->vector == GENERAL_PROTECTION && go_on) {
+        frame->rip = go_on; /* an address that no user can have */
+        return;
+    }
     if (frame->vector == PAGE_FAULT && go_on && address < MAP_MAX) {
         /* The kernel reads or writes the user's memory: as if the user did. */
         if (current_thread()->no_faults || vm_fault(current_task()->map, address, fault_access(frame->error), false, true) != KERN_SUCCESS)

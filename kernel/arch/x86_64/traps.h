@@ -14,6 +14,8 @@ struct trap_frame;
 
 mach_msg_return_t trap_mach_msg(uint64_t message, mach_msg_option_t option, mach_msg_size_t send_size, mach_msg_size_t receive_size,
                                 mach_port_name_t receive_name, mach_msg_timeout_t timeout);
+/* Not to be called: where a thread goes on whose stack holds nothing but its trap's frame, after a wait in mach_msg (entry.S). */
+void msg_wait_over(void);
 boolean_t trap_swtch_pri(int priority);
 boolean_t trap_swtch(void);
 kern_return_t trap_thread_switch(mach_port_name_t thread, int option, mach_msg_timeout_t milliseconds);

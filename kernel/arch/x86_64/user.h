@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Reading and writing user memory inline, for paths on which a call counts: eight bytes at a time.  Each may fault, and block; an address
-   that cannot be used makes it false, as with copy_from_user (entry.S).  The caller has compared the address with USER_LIMIT. */
+   that cannot be used makes it false, as with copy_from_user (entry.S).  The caller has made sure by user_lower that the first address is not one
+   of the kernel's; from there a row of accesses runs into addresses that nobody has. */
 
 #ifndef X86_64_USER_H
 #define X86_64_USER_H
@@ -8,15 +9,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define USER_LIMIT 0x800000000000ul
+static inline bool user_lower(uint64_t address)
+{
+    return (int64_t)address >= 0;
+}
 
 /* What goes on at LABEL if the instruction at 1 faults in vain. */
 #define USER_FIXUP(label) ".pushsection .fixup, \"a\"\n.quad 1b, %l[" #label "]\n.popsection"
 
-static inline bool user_load(uint64_t from, uint64_t *value)
+static inline bool user_load32(uint64_t from, uint32_t *value)
 {
-    uint64_t loaded;
-    __asm__ volatile goto("1: movq %[from], %[loaded]\n" USER_FIXUP(fault) : [loaded] "=r"(loaded) : [from] "m"(*(const uint64_t *)from) : : fault);
+    uint32_t loaded;
+    __asm__ volatile goto("1: movl %[from], %[loaded]\n" USER_FIXUP(fault) : [loaded] "=r"(loaded) : [from] "m"(*(const uint32_t *)from) : : fault);
     *value = loaded;
     return true;
 fault:
