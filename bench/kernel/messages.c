@@ -36,6 +36,10 @@ static struct message call;
 static mach_msg_size_t answer(struct message *message, task_t self)
 {
     message->head.msgh_local_port = MACH_PORT_NULL;
+    if (message->head.msgh_id == ECHO) {
+        message->head.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0);
+        return message->head.msgh_size;
+    }
     message->head.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0) | (message->head.msgh_bits & MACH_MSGH_BITS_COMPLEX);
     if (message->head.msgh_id == TAKE) {
         vm_deallocate(self, (vm_address_t)message->address, message->type.msgt_number);

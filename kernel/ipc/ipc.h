@@ -69,6 +69,7 @@ struct ipc_port {
     uint32_t srights, sorights, mscount, seqno, qlimit, msgcount;
     void *kobject;
     uint64_t payload;
+    struct mqueue *messages;      /* where its messages are: `queue`, or its set's */
     struct mqueue queue;
     struct wait_queue senders;    /* blocked by a full queue */
     struct ipc_pset *pset;        /* that it is a member of */
@@ -107,13 +108,11 @@ struct ipc_entry {
     union {
         struct ipc_port *port;
         struct ipc_pset *pset;
+        struct ipc_entry *free_prev; /* of a free name; meaningless in the first */
     };
     uint32_t bits;
     mach_port_name_t name;
-    union {
-        struct request *request;
-        struct ipc_entry *free_prev; /* of a free name; meaningless in the first */
-    };
+    struct request *request;         /* NULL of a free name */
     union {
         struct ipc_entry *hash_next; /* send rights by port */
         struct ipc_entry *free_next;
@@ -135,7 +134,6 @@ struct ipc_space {
     uint32_t leaf_count;          /* of `leaves`; some are NULL */
     uint32_t limit;               /* names below it were handed out at least once */
     struct ipc_entry *free;       /* free names below `limit`, last freed first */
-    uint32_t used;                /* entries in use */
     struct ipc_entry **reverse;   /* entries with send rights but no receive right, by port */
     uint32_t reverse_size, reverse_used;
     struct sparse_entry *sparse;  /* entries of names from DENSE_NAMES on */
@@ -215,7 +213,7 @@ void pset_remove(struct ipc_port *port);
 
 static inline struct mqueue *port_queue(struct ipc_port *port)
 {
-    return port->pset ? &port->pset->queue : &port->queue;
+    return port->messages;
 }
 
 /* ---- spaces (space.c) --------------------------------------------------------------------- */
@@ -227,6 +225,7 @@ void space_deref(struct ipc_space *space);
 void space_destroy(struct ipc_space *space);
 
 struct ipc_entry *space_lookup_slow(struct ipc_space *space, mach_port_name_t name);
+extern struct ipc_entry space_no_entry; /* without rights */
 /* The entry of NAME; NULL: none in use. */
 static inline struct ipc_entry *space_lookup(struct ipc_space *space, mach_port_name_t name)
 {
@@ -241,6 +240,14 @@ static inline struct ipc_entry *space_lookup(struct ipc_space *space, mach_port_
     }
     return space_lookup_slow(space, name);
 }
+/* The same, but one that is not in use for NULL. */
+static inline struct ipc_entry *space_entry_of(struct ipc_space *space, mach_port_name_t name)
+{
+    if (likely(name < LEAF_ENTRIES))
+        return &space->first[name];
+    struct ipc_entry *entry = space_lookup(space, name);
+    return entry ? entry : &space_no_entry;
+}
 /* An unused entry with a name that the space chooses, or of NAME.  The caller gives it a type at once, or space_entry_free.
    KERN_RESOURCE_SHORTAGE, KERN_NAME_EXISTS, KERN_NO_SPACE. */
 kern_return_t space_entry_alloc(struct ipc_space *space, struct ipc_entry **entry);
@@ -248,11 +255,8 @@ kern_return_t space_entry_alloc(struct ipc_space *space, struct ipc_entry **entr
 static inline struct ipc_entry *space_entry_reuse(struct ipc_space *space)
 {
     struct ipc_entry *entry = space->free;
-    if (likely(entry != NULL)) {
+    if (likely(entry != NULL))
         space->free = entry->free_next;
-        space->used++;
-        entry->request = NULL;
-    }
     return entry;
 }
 /* Frees an entry without request, of a name below `limit`. */
@@ -263,7 +267,6 @@ static inline void space_entry_free_dense(struct ipc_space *space, struct ipc_en
     if (space->free)
         space->free->free_prev = entry;
     space->free = entry;
-    space->used--;
 }
 kern_return_t space_entry_alloc_name(struct ipc_space *space, mach_port_name_t name, struct ipc_entry **entry);
 void space_entry_free(struct ipc_space *space, struct ipc_entry *entry);
@@ -271,6 +274,8 @@ void space_entry_free(struct ipc_space *space, struct ipc_entry *entry);
 struct ipc_entry *space_reverse(struct ipc_space *space, struct ipc_port *port);
 void space_reverse_insert(struct ipc_space *space, struct ipc_entry *entry);
 void space_reverse_remove(struct ipc_space *space, struct ipc_entry *entry);
+/* How many entries are in use. */
+uint32_t space_used(struct ipc_space *space);
 /* Every entry in use; VISIT may free it. */
 void space_walk(struct ipc_space *space, void (*visit)(struct ipc_space *space, struct ipc_entry *entry, void *cookie), void *cookie);
 

@@ -62,7 +62,7 @@ kern_return_t rpc_mach_port_names(ipc_space_t space, mach_port_name_array_t *nam
 {
     if (space == NULL || !space->active)
         return KERN_INVALID_TASK;
-    size_t capacity = max(space->used, 1u) * sizeof(mach_port_name_t);
+    size_t capacity = max(space_used(space), 1u) * sizeof(mach_port_name_t);
     struct names all = {kalloc(capacity), kalloc(capacity), 0};
     if (all.names == NULL || all.types == NULL) {
         kfree(all.names, capacity);

@@ -346,7 +346,7 @@ mach_msg_return_t msg_receive_kernel(struct ipc_port *port, struct kmsg **kmsg)
     const struct receive_call outer = thread->receive;
     mach_msg_return_t mr = MACH_MSG_SUCCESS;
     thread->receive = (struct receive_call){.limit = UINT32_MAX};
-    thread->receive_kernel = true;
+    thread->attention = true; /* a message comes in `kmsg` and no other way */
     while (mr == MACH_MSG_SUCCESS && thread->kmsg == NULL) {
         if (!list_empty(&port->queue.messages)) {
             dequeue(list_entry(port->queue.messages.next, struct kmsg, link));
@@ -357,7 +357,7 @@ mach_msg_return_t msg_receive_kernel(struct ipc_port *port, struct kmsg **kmsg)
         if (thread->kmsg == NULL)
             mr = wait_failed(result);
     }
-    thread->receive_kernel = false;
+    cpu_self()->ast |= AST_HALT; /* which sets `attention` right */
     thread->receive = outer;
     *kmsg = thread->kmsg;
     thread->kmsg = NULL;

@@ -25,6 +25,7 @@ struct ipc_port *port_alloc(void)
         return NULL;
     *port = (struct ipc_port){.refs = 1, .active = true, .qlimit = MACH_PORT_QLIMIT_DEFAULT};
     mqueue_init(&port->queue);
+    port->messages = &port->queue;
     wait_queue_init(&port->senders);
     list_init(&port->pset_link);
     list_init(&port->dnrequests);

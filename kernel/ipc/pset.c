@@ -43,6 +43,7 @@ void pset_add(struct ipc_pset *pset, struct ipc_port *port)
 {
     messages_move(&port->queue, &pset->queue, port);
     port->pset = pset;
+    port->messages = &pset->queue;
     pset->refs++;
     list_append(&pset->members, &port->pset_link);
     /* Who waited on the port finds it in a set; who waits on the set may find a message. */
@@ -57,6 +58,7 @@ void pset_remove(struct ipc_port *port)
     messages_move(&pset->queue, &port->queue, port);
     list_remove(&port->pset_link);
     port->pset = NULL;
+    port->messages = &port->queue;
     pset_deref(pset);
 }
 

@@ -21,6 +21,7 @@ struct sparse_entry {
 
 static struct cache space_cache;
 static struct ipc_entry empty_leaf[LEAF_ENTRIES]; /* never changed */
+struct ipc_entry space_no_entry;
 struct ipc_space *ipc_space_kernel, *ipc_space_dead;
 
 void space_init(void)
@@ -122,7 +123,6 @@ kern_return_t space_entry_alloc(struct ipc_space *space, struct ipc_entry **resu
     } while (entry->bits & ENTRY_TYPES); /* a task has chosen it before */
     entry->bits = 0;
     entry->request = NULL;
-    space->used++;
     *result = entry;
     return KERN_SUCCESS;
 }
@@ -148,7 +148,6 @@ kern_return_t space_entry_alloc_name(struct ipc_space *space, mach_port_name_t n
         space->sparse = sparse;
         entry = &sparse->entry;
     }
-    space->used++;
     *result = entry;
     return KERN_SUCCESS;
 }
@@ -161,7 +160,6 @@ void space_entry_free(struct ipc_space *space, struct ipc_entry *entry)
         return;
     }
     entry->bits = 0;
-    space->used--;
     if (entry->name < DENSE_NAMES)
         return;
     struct sparse_entry *sparse = list_entry(entry, struct sparse_entry, entry), **link = &space->sparse;
@@ -242,6 +240,20 @@ void space_walk(struct ipc_space *space, void (*visit)(struct ipc_space *space, 
         next = sparse->next;
         visit(space, &sparse->entry, cookie);
     }
+}
+
+static void entry_count(struct ipc_space *space, struct ipc_entry *entry, void *cookie)
+{
+    (void)space;
+    (void)entry;
+    ++*(uint32_t *)cookie;
+}
+
+uint32_t space_used(struct ipc_space *space)
+{
+    uint32_t used = 0;
+    space_walk(space, entry_count, &used);
+    return used;
 }
 
 static void entry_end(struct ipc_space *space, struct ipc_entry *entry, void *cookie)

@@ -194,8 +194,25 @@ static void kernel_state_switch(struct cpu *cpu, struct thread *prev, struct thr
     wrmsr(MSR_KERNEL_GS_BASE, next->gs_base);
     if (cpu->io_owner != NULL || next->task->io != NULL)
         io_bitmap_load(cpu, next);
-    if (unlikely(cpu->debug_owner != NULL || next->debug.control != 0))
+    if (cpu->debug_owner != NULL)
         debug_switch(cpu, next);
+}
+
+__attribute__((no_caller_saved_registers)) void sched_io_bitmap_load(struct cpu *cpu, struct thread *thread)
+{
+    io_bitmap_load(cpu, thread);
+}
+
+/* What `attention` may stand for of the registers: gs base and debug registers. */
+static void rare_state_switch(struct cpu *cpu, struct thread *prev, struct thread *next)
+{
+    /* Loading a selector, which users may, makes a base 0: what prev had may be gone. */
+    if (next->gs_base || prev->gs_base)
+        wrmsr(MSR_KERNEL_GS_BASE, next->gs_base);
+    if (cpu->debug_owner != NULL || next->debug.control != 0)
+        debug_switch(cpu, next);
+    if (next->attention)
+        cpu->ast |= AST_HALT;
 }
 
 /* Runs NEXT on this processor.  Who was chosen from the run queue has a whole time slice; who was handed the processor has what was left of the
@@ -212,8 +229,8 @@ static void switch_to(struct thread *next)
         sched_user_state_switch(cpu, prev, next);
     else
         kernel_state_switch(cpu, prev, next);
-    if (next->float_area && next->attention)
-        cpu->ast |= AST_HALT;
+    if (next->float_area && (next->attention || prev->attention))
+        rare_state_switch(cpu, prev, next);
     if (unlikely(prev->settle_wanted)) {
         prev->settle_wanted = false;
         thread_wakeup(&prev->settle_wanted);
@@ -444,6 +461,7 @@ void sched_init(void)
     thread->cpu = &boot_cpu;
     boot_cpu.idle = boot_cpu.thread = thread;
     thread->stack_top = boot_cpu.kernel_rsp;
+    thread->frame = (struct trap_frame *)thread->stack_top - 1;
 }
 
 _Noreturn void sched_start(void)

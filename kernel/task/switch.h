@@ -10,8 +10,11 @@
 #include "../vm/map.h"
 #include "task.h"
 
+/* Rarely needed; whoever calls it keeps its registers. */
+__attribute__((no_caller_saved_registers)) void sched_io_bitmap_load(struct cpu *cpu, struct thread *thread);
+
 /* The processor's address space, registers that only user programs use, segment bases and I/O permissions become those of NEXT, after those
-   of PREV; both are user threads. */
+   of PREV; both are user threads.  The gs base and the debug registers are not seen to: a thread that has either has `attention`. */
 static inline void sched_user_state_switch(struct cpu *cpu, struct thread *prev, struct thread *next)
 {
     struct task *task = next->task;
@@ -23,20 +26,19 @@ static inline void sched_user_state_switch(struct cpu *cpu, struct thread *prev,
     cpu_float_save(prev->float_area); /* it may go on on another processor */
     cpu_float_restore(next->float_area);
     wrmsr(MSR_FS_BASE, next->fs_base);
-    /* Loading a selector, which users may, makes a base 0: what prev had may be gone. */
-    if (unlikely(next->gs_base | prev->gs_base))
-        wrmsr(MSR_KERNEL_GS_BASE, next->gs_base);
     if (unlikely((uint64_t)cpu->io_owner | (uint64_t)task->io))
-        io_bitmap_load(cpu, next);
+        sched_io_bitmap_load(cpu, next);
 }
 
-/* NEXT is what CPU runs; for the registers and the stack see above and below. */
-static inline void sched_thread_switch(struct cpu *cpu, struct thread *next)
+/* NEXT is what CPU runs; the registers are sched_user_state_switch's business, the stack is the caller's.  NEXT's frame. */
+static inline struct trap_frame *sched_thread_switch(struct cpu *cpu, struct thread *next)
 {
+    struct trap_frame *frame = thread_frame(next);
     cpu->thread = next;
     next->cpu = cpu;
     cpu->tss.rsp[0] = next->stack_top;
-    cpu->kernel_rsp = (uint64_t)thread_frame(next);
+    cpu->kernel_rsp = (uint64_t)frame;
+    return frame;
 }
 
 #endif

@@ -71,7 +71,8 @@ struct thread {
     enum thread_state state;
     bool active;                /* not terminated */
     bool on_run_queue, interruptible, is_idle;
-    bool attention;             /* it may be held, aborted or settle_wanted: ast_taken looks closer, and no short way is taken */
+    bool attention;             /* it may be held, aborted or settle_wanted, has a gs base or debug registers, or receives in the kernel: no short way
+                                   for it, and ast_taken looks closer */
     bool aborted;               /* thread_abort came: the next interruptible wait ends at once */
     bool depressed;
     bool settle_wanted;         /* somebody waits for it to leave its processor (thread_settle) */
@@ -91,6 +92,7 @@ struct thread {
     uint64_t stack_pointer;     /* while it does not run */
     char *stack;                /* KERNEL_STACK_SIZE */
     uint64_t stack_top;
+    struct trap_frame *frame;   /* by which it came into the kernel from user mode: at the top of its stack */
     struct cpu *cpu;            /* that runs it, or did last */
     void *float_area;           /* right while the thread does not run */
     uint64_t fs_base, gs_base;
@@ -98,7 +100,6 @@ struct thread {
 
     /* Messages (ipc/msg.c, ipc/fast.c). */
     struct receive_call receive; /* of the mach_msg it is in */
-    bool receive_kernel;        /* it receives in the kernel: only in `kmsg` */
     struct kmsg *kmsg;          /* the message that was handed to it; else NULL */
     mach_msg_return_t receive_error; /* what mach_msg is to say of it */
     uint32_t receive_seqno;
@@ -130,7 +131,7 @@ static inline struct task *current_task(void)
 /* The frame by which THREAD came into the kernel from user mode: at the top of its stack. */
 static inline struct trap_frame *thread_frame(struct thread *thread)
 {
-    return (struct trap_frame *)thread->stack_top - 1;
+    return thread->frame;
 }
 
 /* The lowest word of each kernel stack: the next page below is somebody else's, so the checked kernel looks at it whenever a thread gives the

@@ -24,6 +24,7 @@ static bool stack_alloc(struct thread *thread)
     thread->stack = page_address(page);
     *(uint64_t *)thread->stack = STACK_END;
     thread->stack_top = (uint64_t)thread->stack + KERNEL_STACK_SIZE;
+    thread->frame = (struct trap_frame *)thread->stack_top - 1;
     return true;
 }
 
@@ -285,7 +286,7 @@ void ast_taken(struct trap_frame *frame)
         thread->state = THREAD_STOPPED;
         thread_block();
     }
-    thread->attention = thread->aborted || thread->settle_wanted;
+    thread->attention = thread->aborted || thread->settle_wanted || thread->gs_base || thread->debug.control;
     if (ast & AST_RESCHEDULE)
         sched_yield();
     if (ast & AST_SPREAD)

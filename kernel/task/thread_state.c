@@ -41,6 +41,7 @@ static kern_return_t general_set(struct thread *thread, const struct i386_thread
         .rdi = s->rdi, .rsi = s->rsi, .rbp = s->rbp, .rbx = s->rbx, .rdx = s->rdx, .rcx = s->rcx, .rax = s->rax, .rip = s->rip,
         .cs = SELECTOR_USER_CODE, .rflags = (s->rfl & RFLAGS_USER) | RFLAGS_ALWAYS, .rsp = s->ursp, .ss = SELECTOR_USER_DATA,
         .vector = 0}; /* back by iretq, which restores every register */
+    thread->attention = true; /* the way out of a system call must look at the frame again */
     return KERN_SUCCESS;
 }
 
@@ -61,6 +62,7 @@ static kern_return_t bases_set(struct thread *thread, const struct i386_fsgs_bas
         return KERN_INVALID_ARGUMENT;
     thread->fs_base = bases->fs_base;
     thread->gs_base = bases->gs_base;
+    thread->attention = thread->attention || bases->gs_base;
     sched_user_bases_load(thread);
     return KERN_SUCCESS;
 }
@@ -181,6 +183,7 @@ static void debug_set(struct thread *thread, const struct i386_debug_state *stat
         thread->debug.address[i] = state->dr[i];
     thread->debug.status = 0;
     thread->debug.control = state->dr[7] & DEBUG_CONTROL_USER;
+    thread->attention = true;
     sched_debug_changed(thread);
 }
 

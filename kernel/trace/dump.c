@@ -23,7 +23,7 @@ void dump_tasks(void)
     kprintf("   n address          threads  names  KiB mapped  KiB resident  suspended  name\n");
     list_for_each(link, &all_tasks) {
         struct task *task = list_entry(link, struct task, all_link);
-        kprintf("%4u %lx %7u %6u %11lu %13lu %10u  %s%s\n", number++, (uint64_t)task, task->thread_count, task->space ? task->space->used : 0,
+        kprintf("%4u %lx %7u %6u %11lu %13lu %10u  %s%s\n", number++, (uint64_t)task, task->thread_count, task->space ? space_used(task->space) : 0,
                 task->map ? task->map->size / 1024 : 0, task->map ? task->map->pmap->resident * (PAGE_SIZE / 1024) : 0,
                 task->suspend_count, name_of(task), task->active ? "" : " (dead)");
     }
@@ -172,7 +172,7 @@ void dump_ports(struct task *task)
 {
     if (task->space == NULL)
         return;
-    kprintf("names of %s: %u\n", name_of(task), task->space->used);
+    kprintf("names of %s: %u\n", name_of(task), space_used(task->space));
     space_walk(task->space, port_print, NULL);
 }
 

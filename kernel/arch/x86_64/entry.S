@@ -83,45 +83,50 @@ entry_syscall:
     jne 7f
     call trap_mach_msg
 
-/* To user mode by the frame at rbp, with the system call's result in eax. */
+/* To user mode after a system call whose result is in eax, by the frame at rbp.  If somebody has changed the frame, there is an AST. */
     .globl syscall_return
 syscall_return:
     mov %eax, %eax
-    mov %rax, FRAME_RAX(%rbp)
-/* The same without a result. */
-return_to_user:
-    mov %rbp, %rsp
     cmpl $0, %gs:CPU_AST
-    jne 3f
+    jne 2f
     incl kernel_lock + LOCK_TURNS
     lock decl kernel_lock + LOCK_WORD
-    cmpq $VECTOR_SYSCALL, FRAME_VECTOR(%rsp)
-    jne 4f
-    mov (%rsp), %r15
-    mov 8(%rsp), %r14
-    mov 16(%rsp), %r13
-    mov 24(%rsp), %r12
-    mov FRAME_R10(%rsp), %r10
-    mov FRAME_R9(%rsp), %r9
-    mov FRAME_R8(%rsp), %r8
-    mov FRAME_RBP(%rsp), %rbp
-    mov FRAME_RDI(%rsp), %rdi
-    mov FRAME_RSI(%rsp), %rsi
-    mov FRAME_RDX(%rsp), %rdx
-    mov FRAME_RBX(%rsp), %rbx
-    mov FRAME_RAX(%rsp), %rax
-    mov FRAME_RIP(%rsp), %rcx
-    mov FRAME_RFLAGS(%rsp), %r11
-    mov FRAME_RSP(%rsp), %rsp
+5:  mov (%rbp), %r15
+    mov 8(%rbp), %r14
+    mov 16(%rbp), %r13
+    mov 24(%rbp), %r12
+    mov FRAME_R10(%rbp), %r10
+    mov FRAME_R9(%rbp), %r9
+    mov FRAME_R8(%rbp), %r8
+    mov FRAME_RDI(%rbp), %rdi
+    mov FRAME_RSI(%rbp), %rsi
+    mov FRAME_RDX(%rbp), %rdx
+    mov FRAME_RBX(%rbp), %rbx
+    mov FRAME_RIP(%rbp), %rcx
+    mov FRAME_RFLAGS(%rbp), %r11
+    mov FRAME_RSP(%rbp), %rsp
+    mov FRAME_RBP(%rbp), %rbp
     swapgs
     sysretq
-4:  pop_registers
+
+/* To user mode by the frame at rbp. */
+2:  mov %rax, FRAME_RAX(%rbp)
+3:  mov %rbp, %rsp
+    mov %rbp, %rdi
+    call ast_taken
+return_to_user:
+    cmpl $0, %gs:CPU_AST
+    jne 3b
+    incl kernel_lock + LOCK_TURNS
+    lock decl kernel_lock + LOCK_WORD
+    mov FRAME_RAX(%rbp), %rax
+    cmpq $VECTOR_SYSCALL, FRAME_VECTOR(%rbp)
+    je 5b
+    mov %rbp, %rsp
+    pop_registers
     add $16, %rsp
     swapgs
     iretq
-3:  mov %rsp, %rdi
-    call ast_taken
-    jmp return_to_user
 
 /* System calls but mach_msg. */
 7:  mov FRAME_RAX(%rbp), %rax
