@@ -222,7 +222,7 @@ kern_return_t map_find_space(struct vm_map *map, uint64_t *address, uint64_t siz
     uint64_t wish = *address >= MAP_MAX ? MAP_MIN : *address;
     uint64_t start = (max(wish, MAP_MIN) + mask) & ~mask;
     struct map_entry *entry = map_lookup_above(map, start);
-    while (start + size <= MAP_MAX && start + size > start) {
+    while (start + size <= MAP_TOP && start + size > start) {
         if (entry == NULL || start + size <= entry->start) {
             *address = start;
             return KERN_SUCCESS;
@@ -263,7 +263,7 @@ kern_return_t map_enter(struct vm_map *map, uint64_t *address, uint64_t size, ui
         if (kr)
             return kr;
     } else {
-        if (*address + size > MAP_MAX || *address + size < *address)
+        if (*address + size > MAP_TOP || *address + size < *address)
             return KERN_INVALID_ADDRESS;
         struct map_entry *above = map_lookup_above(map, *address);
         if (above && above->start < *address + size)

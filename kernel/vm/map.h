@@ -17,6 +17,9 @@
 
 #define MAP_MIN PAGE_SIZE             /* page 0 is never given by itself */
 #define MAP_MAX 0x800000000000ul
+/* The last page stays empty: a system call in its last bytes would return to an address that is not canonical, which some processors notice
+   when they are half out of the kernel. */
+#define MAP_TOP (MAP_MAX - PAGE_SIZE)
 
 struct map_entry {
     struct list link;                 /* by address */

@@ -139,10 +139,14 @@ static void page_unavailable(struct vm_object *object, struct page *page)
     page_activate(page);
 }
 
+#define OFFSET_END align_down(UINT64_MAX, PAGE_SIZE) /* counting by pages reaches it and does not come round to 0 */
+
 /* Does SETTLE with each page that is awaited in the range. */
 static void range_settle(struct vm_object *object, uint64_t offset, uint64_t size, void (*settle)(struct vm_object *, struct page *))
 {
-    uint64_t end = offset + size < offset ? UINT64_MAX : offset + size;
+    uint64_t end = offset + size < offset ? OFFSET_END : min(offset + size, OFFSET_END);
+    if (offset >= end)
+        return;
     if ((end - offset) / PAGE_SIZE > object->resident) {
         list_for_each_safe(link, after, &object->pages) {
             struct page *page = list_entry(link, struct page, link);
@@ -271,7 +275,7 @@ kern_return_t rpc_memory_object_lock_request(vm_object_t object, vm_offset_t off
     }
     uint64_t start = align_down(offset, PAGE_SIZE), end = align_up(offset + size, PAGE_SIZE);
     if (end < start)
-        end = UINT64_MAX;
+        end = OFFSET_END;
     object_clean(object, start, end, should_return, should_flush);
     if (lock != VM_PROT_NO_CHANGE)
         range_lock(object, start, end, lock);

@@ -59,6 +59,16 @@ CASE_DIFFERS(local_descriptors)
     mach_port_deallocate(mach_task_self(), host);
 }
 
+/* What follows the last instruction of the user's half is no address. */
+CASE_DIFFERS(last_page)
+{
+    mach_port_t task = task_empty();
+    vm_address_t last = 0x7ffffffff000, before = 0x7fffffffe000;
+    EXPECT(vm_allocate(task, &before, 4096, FALSE), KERN_SUCCESS);
+    OBSERVE(vm_allocate(task, &last, 4096, FALSE));
+    task_end(task);
+}
+
 /* ---- I/O ports ------------------------------------------------------------------------------------ */
 
 CASE(io_permission_errors)

@@ -9,6 +9,8 @@
 #include "../frame.h"
 #include "../objects.h"
 
+enum { RENEW_EVERY = 100 };
+
 const char *const kind_names[KINDS] = {"well-formed", "size", "type", "count", "huge", "right", "class", "reply", "noise", "notify", "interrupt",
                                        "abandon", "pager"};
 
@@ -16,7 +18,7 @@ const char *const kind_names[KINDS] = {"well-formed", "size", "type", "count", "
 static bool excluded(const char *name)
 {
     static const char *const names[] = {"host_reboot", "task_set_essential", "processor_set_tasks", "processor_set_threads",
-                                        "processor_set_max_priority", "mach_port_move_member_nothing"};
+                                        "processor_set_max_priority"};
     for (unsigned int i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
@@ -40,7 +42,7 @@ static const struct interface *interface_choose(void)
 static void message_attack(struct progress *progress)
 {
     static struct message message;
-    enum kind kind = (enum kind)below(KINDS);
+    enum kind kind = once_in(2) ? WELL_FORMED : (enum kind)below(KINDS);
     const struct interface *interface = interface_choose();
     const struct routine *routine = &interface->routines[below(interface->routine_count)];
     if (excluded(routine->name))
@@ -125,8 +127,11 @@ void attack_run(void *argument)
     for (uint64_t i = 0; i < attack->count; i++) {
         progress->number = attack->first + i;
         random_start(attack->seed, "kernel", 1, attack->first + i);
-        if (i % 64 == 63)
+        if (i % RENEW_EVERY == RENEW_EVERY - 1) {
+            pool_own_renew();
             pool_tasks_renew();
+            targets_find();
+        }
         if (once_in(3)) {
             progress->calls++;
             call_attack();

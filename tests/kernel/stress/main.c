@@ -2,8 +2,8 @@
 /* kernel_stress: the kernel's only program makes and ends tasks and threads, and fills memory, very often; what the kernel holds is the same
    afterwards.
 
-   Arguments: --host-priv-port=N --device-master-port=N [--scale=N]
-   Each part is done once to let the kernel's caches grow, then N times as often (1), and says how many pages, tasks, threads and names there were
+   Arguments: --host-priv-port=N --device-master-port=N [--scale=N] [PART...]
+   Each part (of those named: all) is done once to let the kernel's caches grow, then N times as often (1), and says how many pages, tasks, threads and names there were
    before and after.  The last line is `= N operations, N passed, N failed`.  */
 
 #include <device/device.h>
@@ -201,6 +201,17 @@ static void part_run(const char *name, bool (*part)(unsigned long count), unsign
         before.tasks, after.tasks, before.threads, after.threads, before.names, after.names);
 }
 
+static bool chosen(const char *name, int argc, char **argv)
+{
+    bool any = false;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], name) == 0)
+            return true;
+        any |= argv[i][0] != '-';
+    }
+    return !any;
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -217,7 +228,8 @@ int main(int argc, char **argv)
     if (device_open(device_master, D_WRITE | D_READ, "console", &console) || processor_set_default(host_priv, &set_name))
         return 1;
     for (unsigned int i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        part_run(parts[i].name, parts[i].run, scale);
+        if (chosen(parts[i].name, argc, argv))
+            part_run(parts[i].name, parts[i].run, scale);
     say("= %lu operations, %lu passed, %lu failed\n", operations, passed, failed);
     for (;;)
         pause_ms(1000000);
