@@ -121,12 +121,22 @@ void console_drain(void)
         serial_put(output[output_first++ % OUTPUT_SIZE]);
 }
 
-size_t console_log_read(size_t from, char *to, size_t size)
+size_t console_log_read(size_t *position, char *to, size_t size)
 {
     size_t first = log_end > LOG_SIZE ? log_end - LOG_SIZE : 0, count = 0;
-    for (size_t at = max(from, first); at < log_end && count < size; at++)
-        to[count++] = log_ring[at % LOG_SIZE];
+    size_t at = max(*position, first);
+    while (at < log_end && count < size)
+        to[count++] = log_ring[at++ % LOG_SIZE];
+    *position = at;
     return count;
+}
+
+bool console_log_grown(void)
+{
+    static size_t known;
+    bool grown = log_end != known;
+    known = log_end;
+    return grown;
 }
 
 /* ---- input ------------------------------------------------------------------------------ */

@@ -23,8 +23,10 @@ void console_wait_key(void);
 /* The next character from the keyboard or line itself, without interrupts, for the debugger; -1: none has come. */
 int console_poll(void);
 
-/* What the kernel has said: copies up to SIZE characters from position FROM on; gives how many. */
-size_t console_log_read(size_t from, char *to, size_t size);
+/* What the kernel has said: copies up to SIZE characters from *POSITION on (0: the oldest that are kept) and moves it behind them; gives how many. */
+size_t console_log_read(size_t *position, char *to, size_t size);
+/* Has it said more since this was asked last? */
+bool console_log_grown(void);
 
 /* Characters that came in: up to SIZE into TO. */
 size_t console_input_read(char *to, size_t size);

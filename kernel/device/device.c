@@ -226,6 +226,13 @@ static void readers_serve(void)
     }
 }
 
+/* The kernel may speak where no message can be sent, so who reads its log is answered a little later. */
+void device_tick(void)
+{
+    if (console_log_grown())
+        readers_serve();
+}
+
 #define READ_MAX (1u << 20)
 
 kern_return_t ds_device_read(device_t device, ipc_port_t reply, mach_msg_type_name_t reply_type, dev_mode_t mode, recnum_t record, int wanted,

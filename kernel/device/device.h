@@ -73,5 +73,7 @@ unsigned int device_ramdisk_add(void *data, uint64_t size);
 /* The page of the device "time": made, and once a tick brought up to date. */
 void device_time_init(void);
 void device_time_update(void);
+/* Once a tick: readers of the log. */
+void device_tick(void);
 
 #endif

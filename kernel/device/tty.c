@@ -47,13 +47,24 @@ static kern_return_t console_set_status(struct device *device, dev_flavor_t flav
     return D_SUCCESS;
 }
 
+/* The log is read like a terminal: each read goes on where the last one ended, from the oldest words on after each open; at the end it waits for
+   more. */
+static size_t kmsg_position;
+
+static kern_return_t kmsg_open(struct device *device, struct device **instance)
+{
+    kmsg_position = 0;
+    *instance = device;
+    return D_SUCCESS;
+}
+
 static kern_return_t kmsg_read(struct device *device, uint64_t record, char *to, uint32_t size, uint32_t *count)
 {
-    (void)device;
-    *count = (uint32_t)console_log_read(record, to, size);
+    (void)device, (void)record;
+    *count = (uint32_t)console_log_read(&kmsg_position, to, size);
     return D_SUCCESS;
 }
 
 const struct device_ops console_ops = {.read = console_read, .write = console_device_write, .get_status = console_get_status,
                                        .set_status = console_set_status, .waits = true};
-const struct device_ops kmsg_ops = {.read = kmsg_read};
+const struct device_ops kmsg_ops = {.open = kmsg_open, .read = kmsg_read, .waits = true};

@@ -49,6 +49,7 @@ void host_tick(void)
     adjust_left -= step;
     boot_micros += (uint64_t)step;
     device_time_update();
+    device_tick();
 }
 
 kern_return_t rpc_host_get_time(host_t host, time_value_t *time)

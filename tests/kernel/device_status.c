@@ -193,6 +193,26 @@ CASE(kmsg_is_read)
     mach_port_deallocate(mach_task_self(), kmsg);
 }
 
+CASE(kmsg_goes_on_to_its_end)
+{
+    mach_port_t kmsg = MACH_PORT_NULL;
+    io_buf_ptr_inband_t first, inband;
+    mach_msg_type_number_t count = sizeof first;
+    int reads = 0;
+    REQUIRE(device_open(device_master, D_READ, (char *)"kmsg", &kmsg), D_SUCCESS);
+    EXPECT(device_read_inband(kmsg, D_NOWAIT, 0, 64, first, &count), D_SUCCESS);
+    count = sizeof inband;
+    EXPECT(device_read_inband(kmsg, D_NOWAIT, 0, 64, inband, &count), D_SUCCESS);
+    CHECK(memcmp(first, inband, 64) != 0);
+    kern_return_t kr = D_SUCCESS;
+    for (; kr == D_SUCCESS && reads < 10000; reads++) {
+        count = sizeof inband;
+        kr = device_read_inband(kmsg, D_NOWAIT, 0, sizeof inband, inband, &count);
+    }
+    EXPECT(kr, D_WOULD_BLOCK);
+    mach_port_deallocate(mach_task_self(), kmsg);
+}
+
 CASE_DIFFERS(kmsg_is_not_written)
 {
     mach_port_t kmsg = MACH_PORT_NULL;
