@@ -110,6 +110,9 @@ mach_msg_return_t send_empty(mach_port_t name, mach_msg_id_t id);
 mach_msg_return_t receive_within(mach_port_t name, unsigned int ms);
 mach_msg_header_t *received(void);
 
+/* How many processors run. */
+unsigned int processors_available(void);
+
 /* Waits MS milliseconds in the kernel, without spinning. */
 void pause_ms(unsigned int ms);
 

@@ -70,6 +70,17 @@ unsigned int port_names(void)
     return name_count;
 }
 
+unsigned int processors_available(void)
+{
+    host_basic_info_data_t info = {0};
+    mach_msg_type_number_t count = HOST_BASIC_INFO_COUNT;
+    mach_port_t host = (mach_host_self)();
+    if (host_info(host, HOST_BASIC_INFO, (host_info_t)&info, &count))
+        __builtin_trap();
+    mach_port_deallocate(mach_task_self(), host);
+    return (unsigned int)info.avail_cpus;
+}
+
 /* ---- messages -------------------------------------------------------------------------------------- */
 
 static union {

@@ -54,14 +54,6 @@ static mach_port_t processor_first(unsigned int *count)
     return first;
 }
 
-static unsigned int processors_available(void)
-{
-    host_basic_info_data_t info = {0};
-    mach_msg_type_number_t count = HOST_BASIC_INFO_COUNT;
-    EXPECT(host_info(mach_host_self(), HOST_BASIC_INFO, (host_info_t)&info, &count), KERN_SUCCESS);
-    return (unsigned int)info.avail_cpus;
-}
-
 /* ---- what there is -------------------------------------------------------------------------- */
 
 CASE(counts_agree)

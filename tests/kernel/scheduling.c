@@ -167,6 +167,13 @@ CASE(switch_alone)
     OBSERVE(trap_swtch_pri(-1));
 }
 
+/* With more than one processor the other thread has one of its own, which the emulator's host may be slow to run: it gets time. */
+static void let_run(volatile long *counter, long seen)
+{
+    if (processors_available() > 1)
+        WAIT_FOR(*counter > seen);
+}
+
 CASE(switch_lets_others_run)
 {
     static volatile long counter;
@@ -176,16 +183,20 @@ CASE(switch_lets_others_run)
     thread_resume(bare.thread);
     for (int i = 0; i < 1000 && counter == 0; i++)
         trap_thread_switch(bare.thread, SWITCH_OPTION_NONE, 0);
+    let_run(&counter, 0);
     EXPECT(counter > 0, true);
     long seen = counter;
     for (int i = 0; i < 1000 && counter == seen; i++)
         trap_swtch();
+    let_run(&counter, seen);
     EXPECT(counter > seen, true);
     seen = counter;
     trap_thread_switch(MACH_PORT_NULL, SWITCH_OPTION_DEPRESS, 50);
+    let_run(&counter, seen);
     EXPECT(counter > seen, true);
     seen = counter;
     trap_thread_switch(MACH_PORT_NULL, SWITCH_OPTION_WAIT, 50);
+    let_run(&counter, seen);
     EXPECT(counter > seen, true);
     bare_end(&bare);
 }
@@ -211,10 +222,15 @@ CASE(depression)
 CASE(depressed_by_another)
 {
     static volatile long data[2], spins;
-    struct bare bare, other;
+    enum { PROCESSORS = 16 };
+    unsigned int processors = processors_available();
+    struct bare bare, others[PROCESSORS];
+    REQUIRE(processors <= PROCESSORS, true);
     data[0] = data[1] = spins = 0;
-    bare_create(&other, mach_task_self(), stub_count, (long)&spins);
-    thread_resume(other.thread); /* somebody who keeps the depressed one from running */
+    for (unsigned int i = 0; i < processors; i++) { /* those who keep the depressed one from running */
+        bare_create(&others[i], mach_task_self(), stub_count, (long)&spins);
+        thread_resume(others[i].thread);
+    }
     bare_create(&bare, mach_task_self(), stub_depress, (long)data);
     thread_resume(bare.thread);
     WAIT_FOR(thread_sched(bare.thread).depressed || data[0]);
@@ -227,7 +243,8 @@ CASE(depressed_by_another)
     EXPECT(thread_sched(bare.thread).depressed, 0);
     WAIT_FOR(data[0] == 1);
     OBSERVE(thread_depress_abort(bare.thread));
-    bare_end(&other);
+    for (unsigned int i = 0; i < processors; i++)
+        bare_end(&others[i]);
     bare_end(&bare);
 }
 
@@ -247,8 +264,9 @@ CASE(time_is_shared)
         thread_suspend(bare[i].thread);
     long a = counters[0], b = counters[1], c = counters[2];
     EXPECT(a > 0 && b > 0, true);
-    EXPECT(a < 3 * b && b < 3 * a, true);
-    EXPECT(c <= a && c <= b, true);
+    bool several = processors_available() > 1; /* enough time for all */
+    EXPECT(several || (a < 3 * b && b < 3 * a), true);
+    EXPECT(several || (c <= a && c <= b), true);
     for (int i = 0; i < 3; i++)
         bare_end(&bare[i]);
 }
