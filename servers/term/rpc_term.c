@@ -29,20 +29,35 @@ kern_return_t S_term_getctty(trivfs_protid_t protid, mach_port_t *ctty, mach_msg
     return give_port(node_cttyid, ctty, type);
 }
 
+/* The port of the protid that was made last, if it is still there.  A name only: it keeps nothing alive, and another protid may have got it since.  */
+static _Atomic mach_port_t recent_ctty;
+
+/* That one, with a reference, if it is what a new one would be: every fork asks for the same once for each of its descriptors.  */
+static struct trivfs_protid *recent_find(const struct trivfs_protid *protid, uint64_t tag)
+{
+    struct trivfs_protid *found = ports_object_lookup(protid->port.bucket, recent_ctty, protid->port.class);
+    if (!found || (found->peropen == protid->peropen && found->user == protid->user && found->tag == tag))
+        return found;
+    ports_object_deref(found);
+    return NULL;
+}
+
 kern_return_t S_term_open_ctty(trivfs_protid_t protid, pid_t pid, pid_t pgrp, mach_port_t *newtty, mach_msg_type_name_t *type)
 {
     struct trivfs_protid *duplicate;
-    error_t err;
 
     if (!protid || node_is_master(protid))
         return EOPNOTSUPP;
     if (pid <= 0 || pgrp <= 0)
         return EINVAL;
-    err = trivfs_protid_duplicate(protid, &duplicate);
+    duplicate = recent_find(protid, node_tag(pid, pgrp));
+    error_t err = duplicate ? 0 : trivfs_protid_duplicate(protid, &duplicate);
     if (err)
         return err;
     duplicate->tag = node_tag(pid, pgrp);
-    return give_port(duplicate, newtty, type);
+    err = give_port(duplicate, newtty, type);
+    recent_ctty = *newtty;
+    return err;
 }
 
 kern_return_t S_termctty_open_terminal(cttyid_t ctty, int flags, mach_port_t *terminal, mach_msg_type_name_t *type)
