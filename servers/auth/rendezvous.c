@@ -21,6 +21,8 @@ struct waiter {
 
 static pthread_mutex_t waiting_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct table waiting;       /* waiting_lock */
+enum { SWEEP_MIN = 16 };
+static size_t sweep_at = SWEEP_MIN; /* entries; waiting_lock */
 
 static void right_drop(mach_port_t port)
 {
@@ -102,11 +104,42 @@ static error_t waiting_enter(const struct waiter *wanted)
     return err;
 }
 
+static bool entry_is_gone(struct table_entry *entry, void *arg)
+{
+    (void)arg;
+    return waiter_is_gone((struct waiter *)entry);
+}
+
+/* Takes out of the table all who do not wait any more, when it has grown to twice what the last time left: at a rendezvous that nobody comes to they
+   would stay for as long as its port lives, which they keep alive.  Lock held.  */
+static struct table_entry *waiting_sweep(void)
+{
+    struct table_entry *list = NULL;
+    if (waiting.count < sweep_at)
+        return NULL;
+    list = table_take(&waiting, entry_is_gone, NULL);
+    for (struct table_entry *entry = list; entry != NULL; entry = entry->next)
+        ports_object_cancel_dead(((struct waiter *)entry)->handle, entry->name);
+    sweep_at = waiting.count > SWEEP_MIN / 2 ? 2 * waiting.count : SWEEP_MIN;
+    return list;
+}
+
+/* Answers all of LIST, who have been taken out of the table, with EINTR.  */
+static void list_fail(struct table_entry *list)
+{
+    while (list != NULL) {
+        struct table_entry *next = list->next;
+        waiter_fail((struct waiter *)list, EINTR);
+        list = next;
+    }
+}
+
 /* Finds WANTED's partner at its rendezvous and takes him out of the table, in *PARTNER; else enters WANTED and leaves *PARTNER null.
    EBUSY: another waits there for the same side, and has not gone. */
 static error_t waiting_meet(const struct waiter *wanted, struct waiter **partner)
 {
     struct waiter *gone = NULL;
+    struct table_entry *swept = NULL;
     error_t err = 0;
 
     *partner = NULL;
@@ -116,15 +149,17 @@ static error_t waiting_meet(const struct waiter *wanted, struct waiter **partner
         gone = waiting_take(there);
         there = NULL;
     }
-    if (there == NULL)
+    if (there == NULL) {
         err = waiting_enter(wanted);
-    else if (there->is_server == wanted->is_server)
+        swept = waiting_sweep();
+    } else if (there->is_server == wanted->is_server)
         err = EBUSY;
     else
         *partner = waiting_take(there);
     pthread_mutex_unlock(&waiting_lock);
     if (gone != NULL)
         waiter_fail(gone, EINTR);
+    list_fail(swept);
     return err;
 }
 
@@ -183,11 +218,7 @@ void auth_rendezvous_interrupt(struct auth_handle *handle)
     for (struct table_entry *entry = list; entry != NULL; entry = entry->next)
         ports_object_cancel_dead(handle, entry->name);
     pthread_mutex_unlock(&waiting_lock);
-    while (list != NULL) {
-        struct table_entry *next = list->next;
-        waiter_fail((struct waiter *) list, EINTR);
-        list = next;
-    }
+    list_fail(list);
 }
 
 void auth_rendezvous_dead(struct auth_handle *handle, mach_port_t rendezvous)
