@@ -4,6 +4,17 @@
 
 #include "ipc.h"
 
+/* KMSG carries the receive right PORT to NOTIFY; if that waits for PORT itself, nobody would ever receive it. */
+static void receive_right_goes(struct kmsg *kmsg, struct ipc_port *port, struct ipc_port *notify)
+{
+    if (port_circular(port, notify)) {
+        kmsg->header.msgh_bits |= MACH_MSGH_BITS_CIRCULAR;
+    } else {
+        port->destination = notify;
+        port_ref(notify);
+    }
+}
+
 /* A message with ID to NOTIFY, whose body has one item of type NAME, SIZE bytes at DATA. */
 static void notify_send(struct ipc_port *notify, mach_msg_id_t id, mach_msg_type_name_t name, const void *data, uint32_t size)
 {
@@ -27,6 +38,8 @@ static void notify_send(struct ipc_port *notify, mach_msg_id_t id, mach_msg_type
         memcpy(type + 1, data, size);
         if (MACH_MSG_TYPE_PORT_ANY(name))
             kmsg->header.msgh_bits |= MACH_MSGH_BITS_COMPLEX;
+        if (name == MACH_MSG_TYPE_PORT_RECEIVE)
+            receive_right_goes(kmsg, *(struct ipc_port *const *)data, notify);
     }
     if (msg_send(kmsg, MACH_MSG_OPTION_NONE, 0, true) != MACH_MSG_SUCCESS)
         kmsg_destroy(kmsg);

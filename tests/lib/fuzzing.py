@@ -2,7 +2,7 @@
 """Fuzz targets: tests/fuzz/NAME.c, each one LLVMFuzzerTestOneInput.  Its first comment says how it is built and run:
 
     Sources: lib/store/partition.c lib/store/store.c      files of the tree to compile with it (further lines: indented more)
-    Flags: -DX=1 @hurd                                    words for the compiler; @hurd: the system's headers, as in tests/unit
+    Flags: -DX=1 @hurd                                    words for the compiler; @hurd: the system's headers, as in tests/unit; @kernel: the kernel's
     Max: 65536                                            longest input in bytes (default 4096)
 
 Inputs to start from are the files of tests/fuzz/corpus/NAME and, where files would be large, what the program
@@ -22,6 +22,10 @@ DRIVER = os.path.join(FUZZ, "driver", "standalone.c")
 COMMON = ["-std=gnu17", "-g", "-D_GNU_SOURCE", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all",
           "-I" + os.path.join(ROOT, "lib"), "-I" + os.path.join(ROOT, "interface"), "-I" + os.path.join(ROOT, "tests", "unit")]
 HURD = ["-include", os.path.join(ROOT, "tests", "unit", "hurd_host.h"), "-idirafter", os.path.join(BUILD, "sysroot", "include")]
+KERNEL = ["-DKERNEL", "-DMACH_KERNEL", "-DNCPUS=1", "-fno-strict-aliasing", "-include", os.path.join(ROOT, "kernel", "mig", "mig_types.h"),
+          "-I" + os.path.join(ROOT, "kernel", "mig"), "-I" + os.path.join(ROOT, "tests", "unit", "kernel_ipc"),
+          "-idirafter", os.path.join(BUILD, "sysroot", "include")]
+SHORT = {"@hurd": HURD, "@kernel": KERNEL}
 TAIL = 60
 
 
@@ -37,7 +41,7 @@ class Target:
         with open(self.path) as file:
             said = dict(directives(file.read()))
         self.sources = [os.path.join(ROOT, word) for word in said.get("Sources", "").split()]
-        self.flags = [flag for word in said.get("Flags", "").split() for flag in (HURD if word == "@hurd" else [word])]
+        self.flags = [flag for word in said.get("Flags", "").split() for flag in SHORT.get(word, [word])]
         self.max = int(said.get("Max", "4096"))
 
     def compile(self, compiler, sanitizers, *more):
