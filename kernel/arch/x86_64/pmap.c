@@ -315,16 +315,27 @@ static void pte_change(const struct walk *walk, uint64_t *pte, uint64_t address)
     }
 }
 
+/* A last table from FIRST to before END.  Most of what is moved or given back was never touched: nothing is skipped four at a time. */
+static void last_table_walk(const struct walk *walk, uint64_t *table, unsigned int first, unsigned int end, uint64_t base)
+{
+    for (unsigned int i = first; i < end; i++) {
+        while (i + 4 <= end && !((table[i] | table[i + 1] | table[i + 2] | table[i + 3]) & PTE_PRESENT))
+            i += 4;
+        if (i < end)
+            pte_change(walk, &table[i], base + i * PAGE_SIZE);
+    }
+}
+
 static void table_walk(const struct walk *walk, uint64_t *table, unsigned int level, uint64_t base)
 {
     uint64_t span = 1ul << (12 + 9 * level);
     uint64_t from = max(walk->start, base), to = min(walk->end - 1, base + span * TABLE_ENTRIES - 1);
+    if (level == 0) {
+        last_table_walk(walk, table, (from - base) / span, (to - base) / span + 1, base);
+        return;
+    }
     for (unsigned int i = (from - base) / span; i <= (to - base) / span; i++) {
         uint64_t address = base + span * i;
-        if (level == 0) {
-            pte_change(walk, &table[i], address);
-            continue;
-        }
         if (!(table[i] & PTE_PRESENT))
             continue;
         uint64_t *below = table_of(table[i]);
