@@ -399,7 +399,9 @@ enum wait_result thread_sleep(const void *event, bool interruptible)
 {
     current_thread()->wait_event = event;
     wait_begin(event_queue(event), interruptible);
-    return thread_block();
+    enum wait_result result = thread_block();
+    current_thread()->wait_event = NULL;
+    return result;
 }
 
 static bool event_wake(const void *event, bool one)

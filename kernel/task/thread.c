@@ -18,7 +18,7 @@ void thread_init(void)
 
 static bool stack_alloc(struct thread *thread)
 {
-    struct page *page = page_alloc(KERNEL_STACK_ORDER, UINT64_MAX);
+    struct page *page = page_alloc_vacating(KERNEL_STACK_ORDER);
     if (page == NULL)
         return false;
     thread->stack = page_address(page);

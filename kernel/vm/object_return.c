@@ -3,6 +3,7 @@
    for pageout.  Neighbours go in one message. */
 
 #include "../ipc/ipc.h"
+#include "../task/task.h"
 #include "map.h"
 #include "object.h"
 #include "pager.h"
@@ -65,7 +66,7 @@ static bool page_carry_copy(struct page *page, struct vm_object *carrier, uint64
 }
 
 /* Takes back into OBJECT what a message that could not be sent would have carried. */
-static void carrier_empty(struct vm_object *carrier, struct vm_object *object, uint64_t offset, bool flush)
+static void carrier_empty(struct vm_object *carrier, struct vm_object *object, uint64_t offset)
 {
     while (!list_empty(&carrier->pages)) {
         struct page *page = list_entry(carrier->pages.next, struct page, link);
@@ -73,7 +74,7 @@ static void carrier_empty(struct vm_object *carrier, struct vm_object *object, u
         struct page *kept = page_lookup(object, at);
         if (kept)
             kept->dirty = true;
-        if (kept || !flush) {
+        if (kept) {
             page_discard(page);
             continue;
         }
@@ -82,8 +83,7 @@ static void carrier_empty(struct vm_object *carrier, struct vm_object *object, u
     }
 }
 
-/* Sends COUNT pages from OFFSET on, all resident, to the pager; false: no memory, they are as before. */
-static bool run_return(struct vm_object *object, uint64_t offset, size_t count, bool dirty, bool flush)
+static bool run_send(struct vm_object *object, uint64_t offset, size_t count, bool dirty, bool flush)
 {
     struct vm_object *carrier = carrier_create(object, count);
     if (carrier == NULL)
@@ -93,7 +93,7 @@ static bool run_return(struct vm_object *object, uint64_t offset, size_t count, 
         struct page *page = page_lookup(object, offset + done * PAGE_SIZE);
         if (object->internal && !sparse_bits_set(&object->known, page->offset >> PAGE_SHIFT))
             break;
-        if (flush && !page->wired) {
+        if (flush) {
             pmap_page_protect(page, VM_PROT_NONE);
             page_carry(page, carrier, done * PAGE_SIZE);
         } else if (!page_carry_copy(page, carrier, done * PAGE_SIZE)) {
@@ -102,7 +102,7 @@ static bool run_return(struct vm_object *object, uint64_t offset, size_t count, 
     }
     struct vm_copy *data = done ? vm_copy_from_object(carrier, done * PAGE_SIZE) : NULL;
     if (data == NULL) {
-        carrier_empty(carrier, object, offset, flush);
+        carrier_empty(carrier, object, offset);
         object_deref(carrier);
         return false;
     }
@@ -112,9 +112,25 @@ static bool run_return(struct vm_object *object, uint64_t offset, size_t count, 
     if (sent)
         vm_counters.pageouts += done;
     else
-        carrier_empty(carrier, object, offset, flush);
+        carrier_empty(carrier, object, offset);
     object_deref(carrier);
     return sent && done == count;
+}
+
+/* Sends COUNT pages from OFFSET on, all resident and either wired or not, to the pager; false: no memory, they are as before. */
+static bool run_return(struct vm_object *object, uint64_t offset, size_t count, bool dirty, bool flush)
+{
+    struct thread *thread = current_thread();
+    bool privileged = thread->vm_privileged;
+    thread->vm_privileged = true; /* what it takes is given back many times over */
+    /* The kernel need not keep what it may: all of the message or nothing, as the pager keeps account of it. */
+    if (page_counts.free < page_free_minimum + count)
+        flush = true;
+    if (page_lookup(object, offset)->wired)
+        flush = false;
+    bool sent = run_send(object, offset, count, dirty, flush);
+    thread->vm_privileged = privileged;
+    return sent;
 }
 
 /* Must PAGE go back to the pager? */

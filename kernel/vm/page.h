@@ -89,6 +89,10 @@ void page_release_range(uint64_t start, uint64_t end);
    `object`, `wired` and flags are clear. */
 struct page *page_alloc(unsigned int order, uint64_t limit);
 void page_free(struct page *page, unsigned int order);
+/* The same, and pages of objects make room when there is enough memory but not in one piece: the caller must not rely on any page that is not
+   wired or busy.  ORDER is PAGE_VACATE_ORDER_MAX at most. */
+struct page *page_alloc_vacating(unsigned int order);
+#define PAGE_VACATE_ORDER_MAX 4
 /* COUNT pages in one piece within [START, END), the first at a multiple of ALIGN (a power of two); each is freed by page_free(…, 0). */
 struct page *page_alloc_contiguous(size_t count, uint64_t start, uint64_t end, uint64_t align);
 

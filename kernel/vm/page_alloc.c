@@ -417,3 +417,95 @@ struct page *page_alloc_contiguous(size_t count, uint64_t start, uint64_t end, u
     }
     return NULL;
 }
+
+/* ---- blocks out of scattered memory ---------------------------------------------------------- */
+
+/* The block that the free page NUMBER is in; NULL: it is not free. */
+static struct page *block_of(size_t number)
+{
+    for (unsigned int order = 0; order < PAGE_ORDERS; order++) {
+        struct page *block = &page_array[number & ~((1ul << order) - 1)];
+        if (block->free && block->order >= order)
+            return block;
+    }
+    return NULL;
+}
+
+/* Can what is in PAGE go elsewhere?  Pages in the queues are of objects and nobody counts on their place. */
+static bool page_movable(const struct page *page)
+{
+    return page->managed && (page->active || page->inactive) && !page->busy && !page->wired && !page->absent && !page->laundry;
+}
+
+/* Puts another page in the place of PAGE, which is the caller's then; false: no memory. */
+static bool page_replace(struct page *page)
+{
+    struct page *other = page_alloc(0, UINT64_MAX);
+    if (other == NULL)
+        return false;
+    struct vm_object *object = page->object;
+    bool inactive = page->inactive;
+    pmap_page_protect(page, VM_PROT_NONE);
+    page_copy(other, page);
+    other->dirty = page->dirty;
+    other->referenced = page->referenced;
+    other->precious = page->precious;
+    other->error = page->error;
+    other->lock = page->lock;
+    page_dequeue(page);
+    page_remove(page);
+    page_insert(other, object, page->offset);
+    if (inactive)
+        page_deactivate(other);
+    else
+        page_activate(other);
+    page_wakeup(page); /* who waits for it looks it up again */
+    return true;
+}
+
+/* Takes the COUNT pages from FIRST on, each free or movable; false: no memory, and all are as before or moved. */
+static bool group_take(size_t first, size_t count)
+{
+    size_t taken[1u << PAGE_VACATE_ORDER_MAX], have = 0;
+    for (size_t i = first; i < first + count; i++)
+        if (block_of(i)) {
+            run_take(i, 1);
+            taken[have++] = i;
+        }
+    for (size_t i = first; i < first + count; i++) {
+        if (!page_movable(&page_array[i]))
+            continue;
+        if (!page_replace(&page_array[i]))
+            break;
+        taken[have++] = i;
+    }
+    if (have == count)
+        return true;
+    while (have > 0)
+        page_free(&page_array[taken[--have]], 0);
+    return false;
+}
+
+struct page *page_alloc_vacating(unsigned int order)
+{
+    static size_t hand; /* where the last search ended */
+    size_t count = 1ul << order, groups = page_limit >> PAGE_SHIFT >> order;
+    struct page *page = page_alloc(order, UINT64_MAX);
+    if (page || page_counts.free < page_free_last + 2 * count)
+        return page;
+    ready_drain(0);
+    for (size_t tried = 0; tried < groups; tried++) {
+        hand = hand + 1 < groups ? hand + 1 : 0;
+        size_t first = hand << order, fit = 0;
+        while (fit < count && (page_movable(&page_array[first + fit]) || block_of(first + fit)))
+            fit++;
+        if (fit < count)
+            continue;
+        if (!group_take(first, count))
+            return NULL;
+        for (size_t i = first; i < first + count; i++)
+            page_clear(&page_array[i]);
+        return &page_array[first];
+    }
+    return NULL;
+}
