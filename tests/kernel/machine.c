@@ -78,7 +78,7 @@ CASE(io_permission_errors)
     OBSERVE(i386_io_perm_create(host_priv, 0x80, 0x80, &permission));
     OBSERVE(i386_io_perm_create(mach_task_self(), 0x80, 0x80, &permission));
     OBSERVE(i386_io_perm_create(device_master, 0x81, 0x80, &permission));
-    EXPECT(i386_io_perm_create(device_master, 0, 0xffff, &permission), KERN_SUCCESS);
+    EXPECT(i386_io_perm_create(device_master, 0x80, 0x90, &permission), KERN_SUCCESS);
     mach_port_deallocate(mach_task_self(), permission);
     EXPECT(i386_io_perm_create(device_master, 0x80, 0x80, &permission), KERN_SUCCESS);
     OBSERVE(i386_io_perm_modify(host, permission, TRUE));
