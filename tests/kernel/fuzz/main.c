@@ -174,9 +174,9 @@ int main(int argc, char **argv)
     struct figures start = figures_take();
     for (unsigned long round = 0; round < rounds; round++) {
         failed += !round_run(&attack, start);
-        for (unsigned int i = 0; i < OUTCOMES; i++)
-            messages += attack.progress->outcomes[i];
-        calls += attack.progress->calls;
+        for (unsigned int i = 0; i < OUTCOMES; i++) /* the attacker may have written there what it liked */
+            messages += attack.progress->outcomes[i] <= count ? attack.progress->outcomes[i] : 0;
+        calls += attack.progress->calls <= count ? attack.progress->calls : 0;
         attack.first += count;
         if (round == 0)
             start = figures_take(); /* the kernel's buffers have grown by now */
