@@ -269,21 +269,15 @@ CASE(kernel_without_a_reply_port)
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
     message_begin(&message_out, mach_task_self(), MACH_MSG_TYPE_COPY_SEND, MACH_PORT_DEAD, MACH_MSG_TYPE_COPY_SEND, 3201);
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
-    /* mach_port_allocate: the name comes to nobody, but the right is made. */
-    unsigned int before = port_names();
-    message_begin(&message_out, mach_task_self(), MACH_MSG_TYPE_COPY_SEND, 0, 0, 3204);
+    /* mach_port_allocate_name: nobody hears of it, but the name is made. */
+    mach_port_t name = name_fresh();
+    message_begin(&message_out, mach_task_self(), MACH_MSG_TYPE_COPY_SEND, 0, 0, 3203);
     message_add_integers(&message_out, (int[]){MACH_PORT_RIGHT_DEAD_NAME}, 1);
+    message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME, .msgt_size = 32, .msgt_number = 1, .msgt_inline = 1},
+                &name, sizeof name);
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
-    OBSERVE(port_names() - before);
-    mach_port_array_t names;
-    mach_port_type_array_t types;
-    mach_msg_type_number_t count = 0, types_count = 0;
-    mach_port_names(mach_task_self(), &names, &count, &types, &types_count);
-    for (mach_msg_type_number_t i = 0; i < count; i++)
-        if (types[i] == MACH_PORT_TYPE_DEAD_NAME)
-            mach_port_deallocate(mach_task_self(), names[i]);
-    vm_deallocate(mach_task_self(), (vm_address_t)names, count * sizeof *names);
-    vm_deallocate(mach_task_self(), (vm_address_t)types, count * sizeof *types);
+    EXPECT(port_type(name), MACH_PORT_TYPE_DEAD_NAME);
+    mach_port_deallocate(mach_task_self(), name);
 }
 
 CASE(kernel_replies_to_a_send_right)
