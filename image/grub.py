@@ -47,8 +47,8 @@ def modules(chain, exec_kind):
     return lines
 
 
-def entry(chain, exec_kind, kernel='/boot/gnumach', append='', root=None,
-          label='gnumach', omit=(), trace=False, multiboot=1, console='com0', lines=()):
+def entry(chain, exec_kind, kernel='/boot/quadrille', append='', root=None,
+          label='quadrille', omit=(), trace=False, multiboot=1, console='com0', lines=()):
     """One menu entry; OMIT names modules to leave out; TRACE asks every module to
     tell its steps (startup sees it on the kernel's line, proc and auth hear of it from startup);
     LINES replaces what is behind a module's file, by the file's name."""
@@ -87,5 +87,5 @@ set default=%s
 def configuration(entries, default, timeout):
     """A whole grub.cfg, with each kernel: entries are (chain, exec_kind) pairs."""
     return HEADER % (timeout, default) + '\n'.join(
-        entry(c, e, '/boot/' + kernel, label=kernel) for kernel in ('gnumach', 'quadrille') for c, e in entries
+        entry(c, e, '/boot/' + kernel, label=kernel) for kernel in ('quadrille', 'gnumach') for c, e in entries
         if c != 2)

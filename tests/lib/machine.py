@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A booted machine: tools/boot as a child, its serial console typed at and read."""
 
+import contextlib
 import os
 import re
 import select
 import signal
 import subprocess
+import threading
 import time
 
 from image import ROOT
@@ -19,12 +21,25 @@ class Failure(Exception):
     """What a test says when it does not hold."""
 
 
+here = threading.local()
+
+
+@contextlib.contextmanager
+def boots_with(*words):
+    """Each Machine that this thread makes inside gets WORDS for tools/boot before its own."""
+    here.words = words
+    try:
+        yield
+    finally:
+        here.words = ()
+
+
 class Machine:
     """Boots on entry of its `with` block and kills only its own emulator on exit.  Everything that the console said stays in `log`,
     and in the file LOG_PATH.  The environment's QUADRILLE_BOOT holds more words for every boot ("--kernel quadrille")."""
 
     def __init__(self, log_path, *options, disk=None, boot_limit=120):
-        self.argv = [BOOT, *os.environ.get("QUADRILLE_BOOT", "").split(), *options] + (["--disk", disk] if disk else [])
+        self.argv = [BOOT, *os.environ.get("QUADRILLE_BOOT", "").split(), *getattr(here, "words", ()), *options] + (["--disk", disk] if disk else [])
         self.log_path = log_path
         self.boot_limit = boot_limit
         self.log = ""

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The servers on the real GNU Mach: what is tested on our kernel, which is the default, and does not ask for a kernel itself."""
+
+import importlib
+import os
+import sys
+
+from machine import boots_with
+
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path[1:1] = [os.path.join(TESTS, "boot"), os.path.join(TESTS, "system")]
+OUR_OWN = ("chain2-static", "chain2-ldso", "documented")        # chain 2 needs our kernel; the documents know no kernel
+
+
+def on_gnumach(function):
+    def run(folder):
+        with boots_with("--kernel", "gnumach"):
+            function(folder)
+    return run
+
+
+def cases():
+    for name in ("dance", "shell", "programs", "terminals", "hostile", "memory", "oracle"):
+        module = importlib.import_module(name)
+        of_module = getattr(module, "CASES", None) or [(name[5:], test) for name, test in vars(module).items() if name.startswith("test_")]
+        for case, function in of_module:
+            if case not in OUR_OWN:
+                yield f"{name}-{case}", on_gnumach(function)
+
+
+CASES = list(cases())
