@@ -192,13 +192,13 @@ static error_t fetch_supply(struct pager *p, mach_port_t control, struct pager_f
         f->buffer = pager_zeros(length);
     if (!f->buffer)
         return ENOMEM;
-    if (f->write) {
-        pthread_mutex_lock(&p->lock);
+    /* One step with the note: a sync in between would ask the kernel for pages that it does not have yet, and forget that they may be changed. */
+    pthread_mutex_lock(&p->lock);
+    if (f->write)
         pager_note_hot(p, f->start / vm_page_size, f->end / vm_page_size);
-        pthread_mutex_unlock(&p->lock);
-    }
     memory_object_data_supply(control, f->start, (vm_address_t)f->buffer, length, true, f->write ? VM_PROT_NONE : VM_PROT_WRITE, false,
                               MACH_PORT_NULL);
+    pthread_mutex_unlock(&p->lock);
     p->next_fetch = f->end;
     return 0;
 }
@@ -435,12 +435,12 @@ kern_return_t S_memory_object_data_unlock(struct pager *p, mach_port_t control, 
         pager_note_hot(p, start / vm_page_size, end / vm_page_size);
     else if (own_failed)
         own_failed = own_fail(p, offset, err);
-    pthread_mutex_unlock(&p->lock);
     /* A writer that cannot have the page: it is thrown out, so that the writer asks for it again, and gets the error then.  Our own gets
-       it, to be thrown out by itself.  */
+       it, to be thrown out by itself.  The lock is held until the kernel knows, so that no sync takes the pages for clean before they are.  */
     bool flush = err && !own_failed;
     memory_object_lock_request(control, err ? offset : start, err ? length : end - start, MEMORY_OBJECT_RETURN_NONE, flush,
                                flush ? VM_PROT_NO_CHANGE : VM_PROT_NONE, MACH_PORT_NULL);
+    pthread_mutex_unlock(&p->lock);
     serving_end(p);
     return 0;
 }
