@@ -465,6 +465,8 @@ void kmsg_copyin_from_kernel(struct kmsg *kmsg)
     for (uint64_t offset = sizeof *header; offset < header->msgh_size; offset = item.end) {
         if (item_parse(kmsg, offset, &item))
             panic("the kernel made a message %d with a bad body", header->msgh_id);
+        if (item.type->msgt_inline)
+            item.type->msgt_deallocate = 0; /* MIG sets it for receive rights, and its servers want it as users send it */
         if (!item.ports)
             continue;
         uint64_t *ports = item.type->msgt_inline ? item.data : *(uint64_t **)item.data;

@@ -122,9 +122,14 @@ static struct vm_object *pager_object_create(struct ipc_port *port, uint64_t siz
 
 struct vm_object *object_enter(struct ipc_port *port, uint64_t size)
 {
-    if (!IP_VALID(port) || !port->active)
+    struct vm_object *object;
+    if (!IP_VALID(port))
         return NULL;
-    struct vm_object *object = pager_lookup(port);
+    /* One that ends has pages under way to the pager, which hears of the new one only when it has heard of the end. */
+    while ((object = pager_lookup(port)) && object->terminating)
+        thread_sleep(&object->terminating, false);
+    if (!port->active)
+        return NULL;
     vm_counters.lookups++;
     if (object == NULL)
         return pager_object_create(port, size);
@@ -213,7 +218,7 @@ void object_pager_died(struct ipc_port *port)
 
 void object_ref(struct vm_object *object)
 {
-    if (object->refs++ == 0) {
+    if (object->refs++ == 0 && !object->terminating) {
         list_remove(&object->cached_link);
         object_cached_count--;
     }
@@ -271,6 +276,7 @@ static void object_terminate(struct vm_object *object)
         if (object->alive && object->pager_ready && !object->temporary && !object->internal)
             object_clean(object, 0, UINT64_MAX, MEMORY_OBJECT_RETURN_ALL, true);
         pager_leave(object);
+        thread_wakeup(&object->terminating);
     } else if (object->name) {
         port_destroy(object->name);
     }
