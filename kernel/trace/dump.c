@@ -8,7 +8,7 @@
 #include "../vm/map.h"
 #include "symbols.h"
 
-#define SAVED_FRAME_POINTER 4 /* where cpu_switch_stack puts rbp, in words from the saved stack pointer */
+#define SAVED_FRAME_POINTER 5 /* where cpu_switch_stack puts rbp, in words from the saved stack pointer */
 
 static const char *name_of(const struct task *task)
 {
@@ -101,6 +101,10 @@ void dump_thread(struct thread *thread)
         return;
     }
     const uint64_t *saved = (const uint64_t *)thread->stack_pointer;
+    if ((uint64_t)(saved + 1) == (uint64_t)thread->frame) { /* it left by ipc/fast.c: only where it will go on is on its stack */
+        symbol_print(saved[0]);
+        return;
+    }
     backtrace_print((const uint64_t *)saved[SAVED_FRAME_POINTER]);
 }
 

@@ -201,8 +201,8 @@ CASE(terminate_message)
     pages_drop(at, 1);
     struct pager_message message = object_receive(&object, LONG_WAIT, NULL);
     EXPECT(message.id, MSG_TERMINATE);
-    EXPECT(message.item[0].value, object.control);
-    EXPECT(message.item[1].value, object.name);
+    CHECK(message.item[0].value == object.control);
+    CHECK(message.item[1].value == object.name);
     EXPECT(port_type(object.control), MACH_PORT_TYPE_SEND_RECEIVE);
     EXPECT(port_type(object.name), MACH_PORT_TYPE_SEND_RECEIVE);
     object_drop(&object);
