@@ -20,10 +20,9 @@ def on_gnumach(function):
 
 
 def cases():
-    for name in ("dance", "shell", "programs", "terminals", "hostile", "memory", "oracle"):
+    for name in ("dance", "shell", "programs", "terminals", "hostile", "oracle"):
         module = importlib.import_module(name)
-        of_module = getattr(module, "GNUMACH_CASES", None) or getattr(module, "CASES", None) or [
-            (name[5:], test) for name, test in vars(module).items() if name.startswith("test_")]
+        of_module = getattr(module, "CASES", None) or [(name[5:], test) for name, test in vars(module).items() if name.startswith("test_")]
         for case, function in of_module:
             if case not in OUR_OWN:
                 yield f"{name}-{case}", on_gnumach(function)
