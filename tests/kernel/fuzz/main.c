@@ -8,63 +8,18 @@
 
 #include "kernel_fuzz.h"
 
-#include <device/device.h>
 #include <mach/mach_host.h>
-#include <mach/processor_info.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "../campaign.h"
 #include "../frame.h"
 
 enum { POLL_MS = 10, STALLED_POLLS = 8, SETTLE_POLLS = 300, TASKS_MAX = 256 };
 /* Pages that the kernel may keep after a round: buffers and caches grow to what was used at once. */
 enum { PAGES_SLACK = 512 };
 
-mach_port_t host_priv, device_master;
-static mach_port_t console, set_control, set_name;
-
-/* objects.c wants a frame. */
-bool check(const char *file, int line, const char *text, bool holds)
-{
-    (void)file, (void)line, (void)text;
-    return holds;
-}
-
-__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
-{
-    char line[240];
-    va_list args;
-    va_start(args, format);
-    int length = vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    for (int done = 0; done < length && done < (int)sizeof line;) {
-        int wrote = 0;
-        if (device_write_inband(console, 0, 0, line + done, length - done > 120 ? 120 : length - done, &wrote) || wrote <= 0)
-            return;
-        done += wrote;
-    }
-}
-
-/* ---- figures --------------------------------------------------------------------------------- */
-
-struct figures {
-    int tasks, threads, names;
-    long pages;
-};
-
-static struct figures figures_take(void)
-{
-    struct processor_set_basic_info set = {0};
-    struct vm_statistics vm = {0};
-    mach_msg_type_number_t count = PROCESSOR_SET_BASIC_INFO_COUNT;
-    mach_port_t host = MACH_PORT_NULL;
-    processor_set_info(set_name, PROCESSOR_SET_BASIC_INFO, &host, (processor_set_info_t)&set, &count);
-    mach_port_deallocate(mach_task_self(), host);
-    vm_statistics(mach_task_self(), &vm);
-    return (struct figures){set.task_count, set.thread_count, (int)port_names(), vm.free_count};
-}
-
+static mach_port_t set_control;
 static mach_port_t known[TASKS_MAX];
 static unsigned int known_count;
 
@@ -156,17 +111,14 @@ int main(int argc, char **argv)
 {
     unsigned long seed = 1, rounds = 10, count = 1000, first = 0, messages = 0, calls = 0, failed = 0;
     for (int i = 1; i < argc; i++) {
-        sscanf(argv[i], "--host-priv-port=%u", &host_priv);
-        sscanf(argv[i], "--device-master-port=%u", &device_master);
         sscanf(argv[i], "--seed=%lu", &seed);
         sscanf(argv[i], "--rounds=%lu", &rounds);
         sscanf(argv[i], "--count=%lu", &count);
         sscanf(argv[i], "--first=%lu", &first);
     }
     vm_address_t page = 0;
-    if (device_open(device_master, D_WRITE | D_READ, "console", &console) || processor_set_default(host_priv, &set_name)
-        || host_processor_set_priv(host_priv, set_name, &set_control) || vm_allocate(mach_task_self(), &page, 4096, TRUE)
-        || vm_inherit(mach_task_self(), page, 4096, VM_INHERIT_SHARE))
+    if (!campaign_open(argc, argv) || host_processor_set_priv(host_priv, set_name, &set_control)
+        || vm_allocate(mach_task_self(), &page, 4096, TRUE) || vm_inherit(mach_task_self(), page, 4096, VM_INHERIT_SHARE))
         return 1;
     struct attack attack = {.seed = seed, .first = first, .count = count, .progress = (struct progress *)page};
     say("kernel_fuzz: seed %lu, %lu rounds of %lu from %lu on\n", seed, rounds, count, first);

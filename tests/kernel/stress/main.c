@@ -6,16 +6,14 @@
    Each part (of those named: all) is done once to let the kernel's caches grow, then N times as often (1), and says how many pages, tasks, threads and names there were
    before and after.  The last line is `= N operations, N passed, N failed`.  */
 
-#include <device/device.h>
 #include <mach.h>
 #include <mach/gnumach.h>
 #include <mach/mach_host.h>
-#include <mach/processor_info.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../campaign.h"
 #include "../frame.h"
 
 enum {
@@ -24,49 +22,7 @@ enum {
     RESERVE_PAGES = 256,
 };
 
-mach_port_t host_priv, device_master;
-static mach_port_t console, set_name;
 static unsigned long operations, failed, passed;
-
-bool check(const char *file, int line, const char *text, bool holds)
-{
-    (void)file, (void)line, (void)text;
-    return holds;
-}
-
-__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
-{
-    char line[240];
-    va_list args;
-    va_start(args, format);
-    int length = vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    for (int done = 0; done < length && done < (int)sizeof line;) {
-        int wrote = 0;
-        if (device_write_inband(console, 0, 0, line + done, length - done > 120 ? 120 : length - done, &wrote) || wrote <= 0)
-            return;
-        done += wrote;
-    }
-}
-
-/* ---- figures --------------------------------------------------------------------------------- */
-
-struct figures {
-    int tasks, threads, names;
-    long pages;
-};
-
-static struct figures figures_take(void)
-{
-    struct processor_set_basic_info set = {0};
-    struct vm_statistics vm = {0};
-    mach_msg_type_number_t count = PROCESSOR_SET_BASIC_INFO_COUNT;
-    mach_port_t host = MACH_PORT_NULL;
-    processor_set_info(set_name, PROCESSOR_SET_BASIC_INFO, &host, (processor_set_info_t)&set, &count);
-    mach_port_deallocate(mach_task_self(), host);
-    vm_statistics(mach_task_self(), &vm);
-    return (struct figures){set.task_count, set.thread_count, (int)port_names(), vm.free_count};
-}
 
 /* What ended may need a moment until it is gone. */
 static struct figures figures_settle(struct figures before)
@@ -220,12 +176,9 @@ int main(int argc, char **argv)
     } parts[] = {{"threads", threads_come_and_go}, {"tasks", tasks_come_and_go}, {"copies", copies_come_and_go}, {"children", children_run},
                  {"helpers", helpers_run}, {"crowd", crowd_comes_and_goes}, {"memory", memory_fills}};
     unsigned long scale = 1;
-    for (int i = 1; i < argc; i++) {
-        sscanf(argv[i], "--host-priv-port=%u", &host_priv);
-        sscanf(argv[i], "--device-master-port=%u", &device_master);
+    for (int i = 1; i < argc; i++)
         sscanf(argv[i], "--scale=%lu", &scale);
-    }
-    if (device_open(device_master, D_WRITE | D_READ, "console", &console) || processor_set_default(host_priv, &set_name))
+    if (!campaign_open(argc, argv))
         return 1;
     for (unsigned int i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (chosen(parts[i].name, argc, argv))
