@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* count: a TCG plugin of QEMU that counts the guest's instructions and reports them at marks.
 
-       qemu-system-x86_64 -plugin build/bench/count.so,out=FILE[,program=NAME:ELF]...[,symbols=FILE] ...
+       qemu-system-x86_64 -plugin build/bench/count.so,out=FILE[,program=NAME:ELF]...[,symbols=FILE][,functions=1[,library=NAME:ELF]...] ...
 
    FILE gets one line for each event:
        user KERNEL USER            the first instruction of the first user program
@@ -16,6 +16,7 @@
        switches N                  loads of the register that holds the address space (CR3)
        space NAME KERNEL USER      instructions in the address space of a program, and the kernel's on its behalf
        function NAME N CALLS       instructions in a function of the kernel (those of `symbols`, a file as `nm` writes it), and how often it began
+       function PROGRAM:NAME N CALLS    with functions=1, the same of a program's own code and of the libraries in its address space
 
    Whose address space it is, is told by the code: a plugin sees no registers.  A piece of user code is compared with the static programs that
    `program` names, at the address where it runs; code that fits none of them (the C library of a dynamic program) belongs to the last
@@ -25,7 +26,8 @@
    QEMU has no package for its plugin header; what is used of the interface is declared here, from QEMU's documentation ("QEMU TCG
    Plugins").  Version 1 of it is QEMU 7 (Debian 12), version 2 and later QEMU 9 and 10 (Debian 13); build with -DQEMU_PLUGIN_VERSION=N. */
 
-#include <elf.h>
+#include "image.h"
+
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -67,32 +69,32 @@ enum { MARK_SIZE = 7, MARK_NUMBER = 3, CLOCK_TICK_MAX = 20000 };
 static const uint8_t mark_head[] = { 0x0f, 0x1f, 0x80 };
 static const uint8_t mark_tail[] = { 0x52, 0x44, 0x51 };
 
-enum { INSN_MAX = 15, NAME_MAX_ = 64, PROGRAMS_MAX = 32, SEGMENTS_MAX = 8 };
+enum { INSN_MAX = 15, PROGRAMS_MAX = 32, LIBRARIES_MAX = 8, BLOCK_BYTES_MAX = 512 };
 
-/* A static program, as its file has it.  Number 0 is "other". */
+/* A program, as its file has it.  Number 0 is "other". */
 struct program {
-    char name[NAME_MAX_];
-    uint8_t *file;
-    struct { uint64_t address, size; const uint8_t *bytes; } segments[SEGMENTS_MAX];
-    unsigned int nsegments;
+    struct image image;
     uint64_t kernel, user;
 };
-static struct program programs[PROGRAMS_MAX] = { { .name = "other" } };
+static struct program programs[PROGRAMS_MAX] = { { .image.name = "other" } };
 static unsigned int nprograms = 1;
+static struct image libraries[LIBRARIES_MAX];
+static unsigned int nlibraries;
+static bool functions_wanted;  /* of user code */
+
+/* What was counted in a function.  A user function's are for each program in whose address space it ran. */
+struct tally {
+    uint64_t count, calls;
+};
 
 /* The kernel's functions by address; the first entry takes what lies before all others. */
-struct function {
-    uint64_t address, count, calls;
-    char name[NAME_MAX_];
-};
-static struct function *functions;
-static size_t nfunctions;
+static struct functions kernel_functions;
 
 /* A translated block, as long as QEMU has it and longer: they are never given back. */
 struct block {
     uint64_t instructions;
     uint32_t fits;             /* user code: bit I: the code of program I at this address is the same */
-    struct function *function; /* kernel code: where it is, or NULL */
+    struct tally *tallies;     /* of the function that it is in (the kernel's: one, a user's: one a program), or NULL */
     bool begins;               /* it is the function's beginning */
 };
 
@@ -102,6 +104,12 @@ static bool kernel_runs, user_runs;
 static int running = -1;       /* number of the program whose address space is active; -1: not known yet */
 static uint64_t unowned;       /* the kernel's instructions since `running` is -1 */
 static FILE *out;
+
+static void tally_add(struct tally *tally, const struct block *block)
+{
+    tally->count += block->instructions;
+    tally->calls += block->begins;
+}
 
 static void on_kernel(unsigned int vcpu, void *data)
 {
@@ -114,10 +122,8 @@ static void on_kernel(unsigned int vcpu, void *data)
         unowned += block->instructions;
     else
         programs[running].kernel += block->instructions;
-    if (block->function) {
-        block->function->count += block->instructions;
-        block->function->calls += block->begins;
-    }
+    if (block->tallies)
+        tally_add(block->tallies, block);
 }
 
 /* Finds out whose code it is, of those that it FITS. */
@@ -149,6 +155,8 @@ static void on_user(unsigned int vcpu, void *data)
     user_count += block->instructions;
     running_update(block->fits);
     programs[running].user += block->instructions;
+    if (block->tallies)
+        tally_add(&block->tallies[running], block);
 }
 
 static void on_switch(unsigned int vcpu, void *data)
@@ -159,16 +167,40 @@ static void on_switch(unsigned int vcpu, void *data)
     running = -1;
 }
 
+/* A line for each function of LIST that has run in the address space of program NUMBER (a kernel's: PREFIX empty, NUMBER 0). */
+static void functions_print(const struct functions *list, const char *prefix, unsigned int number)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct tally *tally = list->functions[i].data;
+
+        if (tally && tally[number].count)
+            fprintf(out, "function %s%s %" PRIu64 " %" PRIu64 "\n", prefix, list->functions[i].name, tally[number].count, tally[number].calls);
+    }
+}
+
+/* What user code ran, program by program. */
+static void user_functions_print(void)
+{
+    for (unsigned int i = 0; i < nprograms; i++) {
+        char prefix[IMAGE_NAME_SIZE + 1];
+
+        snprintf(prefix, sizeof prefix, "%s:", programs[i].image.name);
+        functions_print(&programs[i].image.functions, prefix, i);
+        for (unsigned int k = 0; k < nlibraries; k++)
+            functions_print(&libraries[k].functions, prefix, i);
+    }
+}
+
 static void on_mark(unsigned int vcpu, void *data)
 {
     (void) vcpu;
     fprintf(out, "mark %u %" PRIu64 " %" PRIu64 "\nswitches %" PRIu64 "\n", (unsigned) (uintptr_t) data, kernel_count, user_count, switches);
     for (unsigned int i = 0; i < nprograms; i++)
         if (nprograms > 1)
-            fprintf(out, "space %s %" PRIu64 " %" PRIu64 "\n", programs[i].name, programs[i].kernel, programs[i].user);
-    for (size_t i = 0; i < nfunctions; i++)
-        if (functions[i].count)
-            fprintf(out, "function %s %" PRIu64 " %" PRIu64 "\n", functions[i].name, functions[i].count, functions[i].calls);
+            fprintf(out, "space %s %" PRIu64 " %" PRIu64 "\n", programs[i].image.name, programs[i].kernel, programs[i].user);
+    functions_print(&kernel_functions, "", 0);
+    if (functions_wanted)
+        user_functions_print();
     fflush(out);
 }
 
@@ -219,34 +251,37 @@ static bool bytes_are_switch(const uint8_t *bytes, size_t size)
 /* The programs of FITS that have these bytes at ADDRESS. */
 static uint32_t programs_match(uint32_t fits, uint64_t address, const uint8_t *bytes, size_t size)
 {
-    for (unsigned int i = 1; i < nprograms; i++) {
-        bool same = false;
-
-        for (unsigned int k = 0; k < programs[i].nsegments; k++) {
-            uint64_t inside = address - programs[i].segments[k].address, room = programs[i].segments[k].size;
-
-            if (inside < room && size <= room - inside)
-                same = !memcmp(programs[i].segments[k].bytes + inside, bytes, size);
-        }
-        if (!same)
+    for (unsigned int i = 1; i < nprograms; i++)
+        if (!image_has(&programs[i].image, address, bytes, size))
             fits &= ~(1u << i);
-    }
     return fits;
 }
 
-static struct function *function_find(uint64_t address)
+/* Notes in BLOCK which function of LIST it is in, whose tallies are NUMBER; made at the first time. */
+static void block_set_function(struct block *block, struct functions *list, uint64_t address, unsigned int number)
 {
-    size_t low = 0, high = nfunctions;
+    struct function *function = functions_find(list, address);
 
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
+    if (!function)
+        return;
+    if (!function->data && !(function->data = calloc(number, sizeof(struct tally))))
+        abort();
+    block->tallies = function->data;
+    block->begins = function->address == address;
+}
 
-        if (functions[middle].address <= address)
-            low = middle;
-        else
-            high = middle;
+/* The same for user code, of which the first SIZE bytes are these: in the first program that it fits, else in a library. */
+static void block_find_function(struct block *block, uint64_t address, const uint8_t *bytes, size_t size)
+{
+    uint64_t inside;
+
+    if (block->fits) {
+        block_set_function(block, &programs[__builtin_ctz(block->fits)].image.functions, address, nprograms);
+        return;
     }
-    return nfunctions ? &functions[low] : NULL;
+    for (unsigned int k = 0; k < nlibraries && !block->tallies; k++)
+        if (image_find(&libraries[k], address, bytes, size, &inside))
+            block_set_function(block, &libraries[k].functions, inside, nprograms);
 }
 
 static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
@@ -254,15 +289,16 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     struct block *block = calloc(1, sizeof *block);
     uint64_t address = qemu_plugin_tb_vaddr(tb);
     bool upper = address >> 63;
-    uint8_t bytes[INSN_MAX];
+    uint8_t bytes[INSN_MAX], all[BLOCK_BYTES_MAX];
+    size_t filled = 0;
     uintptr_t number;
 
     (void) id;
     if (!block)
         abort();
     block->instructions = qemu_plugin_tb_n_insns(tb);
-    block->function = upper ? function_find(address) : NULL;
-    block->begins = block->function && block->function->address == address;
+    if (upper)
+        block_set_function(block, &kernel_functions, address, 1);
     block->fits = ((uint64_t) 1 << nprograms) - 2;
     qemu_plugin_register_vcpu_tb_exec_cb(tb, upper ? on_kernel : on_user, QEMU_PLUGIN_CB_NO_REGS, block);
     for (size_t i = 0; i < block->instructions; i++) {
@@ -271,11 +307,17 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 
         if (!upper)
             block->fits = programs_match(block->fits, qemu_plugin_insn_vaddr(insn), bytes, size);
+        if (filled + size <= sizeof all) {
+            memcpy(all + filled, bytes, size);
+            filled += size;
+        }
         if (bytes_are_mark(bytes, size, &number))
             qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, QEMU_PLUGIN_CB_NO_REGS, (void *) number);
         else if (upper && bytes_are_switch(bytes, size))
             qemu_plugin_register_vcpu_insn_exec_cb(insn, on_switch, QEMU_PLUGIN_CB_NO_REGS, NULL);
     }
+    if (!upper && functions_wanted)
+        block_find_function(block, address, all, filled);
 }
 
 static void on_exit_qemu(qemu_plugin_id_t id, void *data)
@@ -288,86 +330,20 @@ static void on_exit_qemu(qemu_plugin_id_t id, void *data)
 
 /* ---- what the command line names ------------------------------------------------------------------ */
 
-static uint8_t *file_load(const char *path, size_t *size)
-{
-    FILE *file = fopen(path, "rb");
-    uint8_t *data = NULL;
-    long length;
-
-    if (file && fseek(file, 0, SEEK_END) == 0 && (length = ftell(file)) > 0 && (data = malloc((size_t) length))) {
-        rewind(file);
-        *size = fread(data, 1, (size_t) length, file);
-    }
-    if (file)
-        fclose(file);
-    if (!data)
-        perror(path);
-    return data;
-}
-
-/* NAME:ELF */
 static bool program_add(const char *words)
 {
-    struct program *program = &programs[nprograms];
-    const char *colon = strchr(words, ':');
-    size_t size;
-    Elf64_Ehdr header;
+    return nprograms < PROGRAMS_MAX && image_load(&programs[nprograms++].image, words, functions_wanted);
+}
 
-    if (!colon || (size_t) (colon - words) >= sizeof program->name || nprograms == PROGRAMS_MAX || !(program->file = file_load(colon + 1, &size)))
-        return false;
-    memcpy(program->name, words, (size_t) (colon - words));
-    memcpy(&header, program->file, size < sizeof header ? 0 : sizeof header);
-    if (size < sizeof header || memcmp(header.e_ident, ELFMAG, SELFMAG))
-        return false;
-    for (unsigned int i = 0; i < header.e_phnum && program->nsegments < SEGMENTS_MAX; i++) {
-        Elf64_Phdr segment;
+static bool library_add(const char *words)
+{
+    return nlibraries < LIBRARIES_MAX && image_load(&libraries[nlibraries++], words, functions_wanted);
+}
 
-        if (header.e_phoff + (i + 1) * sizeof segment > size)
-            return false;
-        memcpy(&segment, program->file + header.e_phoff + i * sizeof segment, sizeof segment);
-        if (segment.p_type != PT_LOAD || !(segment.p_flags & PF_X) || segment.p_offset > size || segment.p_filesz > size - segment.p_offset)
-            continue;
-        program->segments[program->nsegments].address = segment.p_vaddr;
-        program->segments[program->nsegments].size = segment.p_filesz;
-        program->segments[program->nsegments++].bytes = program->file + segment.p_offset;
-    }
-    nprograms++;
+static bool functions_want(void)
+{
+    functions_wanted = true;
     return true;
-}
-
-static int function_compare(const void *a, const void *b)
-{
-    uint64_t left = ((const struct function *) a)->address, right = ((const struct function *) b)->address;
-
-    return left < right ? -1 : left > right;
-}
-
-/* Lines "ADDRESS LETTER NAME"; those of code count. */
-static bool symbols_load(const char *path)
-{
-    FILE *file = fopen(path, "r");
-    char line[512], letter;
-    size_t room = 0;
-    struct function f = { 0 };
-
-    while (file && fgets(line, sizeof line, file)) {
-        if (sscanf(line, "%" SCNx64 " %c %63s", &f.address, &letter, f.name) != 3 || !strchr("tTwW", letter))
-            continue;
-        if (nfunctions == room) {
-            room = room ? 2 * room : 1024;
-            functions = realloc(functions, room * sizeof *functions);
-            if (!functions)
-                abort();
-        }
-        functions[nfunctions++] = f;
-    }
-    if (!file)
-        perror(path);
-    else
-        fclose(file);
-    if (nfunctions)
-        qsort(functions, nfunctions, sizeof *functions, function_compare);
-    return nfunctions > 0;
 }
 
 static bool out_open(const char *path)
@@ -385,7 +361,9 @@ int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **
     for (int i = 0; i < argc; i++) {
         bool good = !strncmp(argv[i], "out=", 4)       ? out_open(argv[i] + 4)
                     : !strncmp(argv[i], "program=", 8) ? program_add(argv[i] + 8)
-                    : !strncmp(argv[i], "symbols=", 8) ? symbols_load(argv[i] + 8)
+                    : !strncmp(argv[i], "library=", 8) ? library_add(argv[i] + 8)
+                    : !strncmp(argv[i], "symbols=", 8) ? functions_load(&kernel_functions, argv[i] + 8)
+                    : !strcmp(argv[i], "functions=1")  ? functions_want()
                                                        : false;
         if (!good) {
             fprintf(stderr, "count: unusable argument %s\n", argv[i]);

@@ -13,11 +13,17 @@ PROGRAMS = {
     "qbench": "bench/qbench", "qbench-dynamic": "bench/qbench-dynamic",
 }
 CLIENTS = ("qbench", "qbench-dynamic")
+# Shared libraries, whose functions can be told apart: name → file below build/sysroot/lib.
+LIBRARIES = {"libc": "libc.so.0.3", "libmachuser": "libmachuser.so.1", "libhurduser": "libhurduser.so.0.3", "libpthread": "libpthread.so.0.3",
+             "ld": "ld-x86-64.so.1"}
 
 
-def plugin_words(obj, log, symbols=None, programs=None):
-    """The words for tools/boot or QEMU that load the plugin."""
+def plugin_words(obj, log, symbols=None, programs=None, functions=False):
+    """The words for tools/boot or QEMU that load the plugin; with FUNCTIONS it counts those of programs and libraries, too."""
     words = f"{obj}/bench/count.so,out={log}"
+    if functions:
+        libraries = os.path.join(os.path.dirname(obj), "sysroot", "lib")
+        words += ",functions=1" + "".join(f",library={name}:{libraries}/{file}" for name, file in LIBRARIES.items())
     for name, path in (PROGRAMS if programs is None else programs).items():
         path = os.path.join(obj, path)
         if os.path.exists(path):
@@ -33,8 +39,8 @@ def symbols_write(kernel, path):
 
 
 class Share:
-    """Instructions of a piece of work: all, switches of the address space, by program (kernel's for it, its own), by function of the kernel (and
-    how often each was called)."""
+    """Instructions of a piece of work: all, switches of the address space, by program (kernel's for it, its own), by function (and
+    how often each was called), the kernel's by its name, others by "PROGRAM:NAME"."""
 
     def __init__(self, total=0, switches=0, spaces=None, functions=None, calls=None):
         self.total, self.switches, self.spaces, self.functions, self.calls = total, switches, spaces or {}, functions or {}, calls or {}
