@@ -2,9 +2,6 @@
 /* The kernel's benchmark: a boot module, the only one of a kernel that takes GNU Mach's modules.  Prints a line
    `operation ROUNDS INSTRUCTIONS NAME` an operation (instructions of all rounds), then `N passed, N failed`, and reboots (bench/kernel/run). */
 
-#include <device/device.h>
-#include <mach/mach_host.h>
-#include <mach/thread_switch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,16 +12,7 @@
 
 #define WARM 16 /* a warm-up has rounds / WARM + 1 rounds */
 
-static mach_port_t host_priv = 1;
 static const char *only = "";       /* part of the names of what is measured */
-
-static _Noreturn void leave(void)
-{
-    say("%u passed, %u failed\n", passed, failed);
-    host_reboot(host_priv, 0);
-    for (;;)
-        thread_switch(MACH_PORT_NULL, SWITCH_OPTION_WAIT, 1000);
-}
 
 void must(kern_return_t result, const char *what)
 {
@@ -32,7 +20,7 @@ void must(kern_return_t result, const char *what)
         return;
     say("%s: error 0x%x\n", what, (unsigned int)result);
     failed++;
-    leave();
+    module_end();
 }
 
 static void measure(const struct operation *operations)
@@ -51,14 +39,10 @@ static void measure(const struct operation *operations)
 
 int main(int argc, char **argv)
 {
-    mach_port_t device = 2;
-    for (int i = 1; i < argc; i++) {
-        sscanf(argv[i], "--host-priv-port=%u", &host_priv);
-        sscanf(argv[i], "--device-master-port=%u", &device);
+    module_begin(argc, argv);
+    for (int i = 1; i < argc; i++)
         if (strncmp(argv[i], "--only=", 7) == 0)
             only = argv[i] + 7;
-    }
-    must(device_open(device, D_READ | D_WRITE, "console", &console), "device_open");
     say("\n"); /* GNU Mach has not ended its line */
     messages_prepare();
     memory_prepare();
@@ -69,5 +53,5 @@ int main(int argc, char **argv)
     measure(message_operations);
     measure(memory_operations);
     measure(task_operations);
-    leave();
+    module_end();
 }

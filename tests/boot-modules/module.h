@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* module.h: the little that a test needs which is the kernel's only program: a console to write on, checks that count, a clock.  A module's
-   main sets `console` (device_open) before it says or checks anything, and ends with `N passed, N failed`. */
+   main begins with module_begin and ends with module_end. */
 
 #ifndef BOOT_MODULES_MODULE_H
 #define BOOT_MODULES_MODULE_H
 
 #include <device/device.h>
 #include <mach.h>
+#include <mach/mach_host.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
+static mach_port_t host_priv = 1, device_master = 2; /* as the boot script's options say */
 static mach_port_t console;
 static unsigned int passed, failed;
 
@@ -38,6 +41,25 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
             say("%s:%d: failed: %s\n", __FILE__, __LINE__, #COND); \
         } \
     } while (0)
+
+/* Takes the kernel's ports out of the options and opens the console. */
+__attribute__((unused)) static void module_begin(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        sscanf(argv[i], "--host-priv-port=%u", &host_priv);
+        sscanf(argv[i], "--device-master-port=%u", &device_master);
+    }
+    device_open(device_master, D_READ | D_WRITE, "console", &console);
+}
+
+/* Says `= N passed, N failed`, which ends the test (tests/lib/kernelmodule.py), and the machine. */
+__attribute__((unused)) static _Noreturn void module_end(void)
+{
+    say("= %u passed, %u failed\n", passed, failed);
+    host_reboot(host_priv, 0);
+    for (;;)
+        pause();
+}
 
 /* The time stamp counter: instructions, under `-icount shift=0,sleep=off`. */
 __attribute__((unused)) static unsigned long stamp(void)

@@ -6,8 +6,8 @@ import kernelmodule
 
 
 def test_fuzz(folder):
-    kernelmodule.run(folder, "fuzz/kernel_fuzz", "--seed=1", "--rounds=8", "--count=250")
+    kernelmodule.run(folder, "kernel/fuzz/kernel_fuzz", "--seed=1", "--rounds=8", "--count=250")
 
 
 def test_stress(folder):
-    kernelmodule.run(folder, "stress/kernel_stress", kernel="quadrille")
+    kernelmodule.run(folder, "kernel/stress/kernel_stress", kernel="quadrille")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A boot module that is our kernel's only program: booted, watched, judged by its last line (`= ... N passed, N failed`)."""
+"""A boot module that is a kernel's only program, or nearly: booted, watched, judged by its last line (`= ... N passed, N failed`)."""
 
 import os
 import re
@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 
-from image import OBJ
+from image import BUILD, OBJ
 from machine import Failure
 
 SILENCE = 240   # seconds without a word: the machine hangs
@@ -16,28 +16,35 @@ GRUB = """set timeout=0
 menuentry module {
     multiboot /boot/kernel console=com0
     module /boot/module NAME '--host-priv-port=${host-port}' '--device-master-port=${device-port}' WORDS '$(task-create)' '$(task-resume)'
-    boot
+BESIDE    boot
 }
 """
 
 
-def medium_make(folder, kernel, program, words):
+def medium_make(folder, kernel, program, words, beside):
     tree = os.path.join(folder, "medium")
     os.makedirs(os.path.join(tree, "boot", "grub"))
-    shutil.copy(os.path.join(OBJ, "kernel", kernel), os.path.join(tree, "boot", "kernel"))
-    subprocess.run(["strip", "-o", os.path.join(tree, "boot", "module"), os.path.join(OBJ, "tests", "kernel", program)], check=True)
+    image = os.path.join(BUILD, "boot", "boot", "gnumach") if kernel == "gnumach" else os.path.join(OBJ, "kernel", kernel)
+    shutil.copy(image, os.path.join(tree, "boot", "kernel"))
+    subprocess.run(["strip", "-o", os.path.join(tree, "boot", "module"), os.path.join(OBJ, "tests", program)], check=True)
+    lines = []
+    for path, line in beside.items():
+        name = os.path.basename(path)
+        subprocess.run(["strip", "-o", os.path.join(tree, "boot", name), os.path.join(OBJ, path)], check=True)
+        lines.append(f"    module /boot/{name} {line}\n")
     with open(os.path.join(tree, "boot", "grub", "grub.cfg"), "w", encoding="utf-8") as file:
-        file.write(GRUB.replace("NAME", os.path.basename(program)).replace("WORDS", " ".join(words)))
+        file.write(GRUB.replace("NAME", os.path.basename(program)).replace("WORDS", " ".join(words)).replace("BESIDE", "".join(lines)))
     medium = os.path.join(folder, "medium.iso")
     subprocess.run(["grub-mkrescue", "-o", medium, tree], check=True, capture_output=True)
     return medium
 
 
-def run(folder, program, *words, kernel="quadrille-checked", memory=128, cpus=1, limit=600):
-    """Boots PROGRAM (below build/obj/tests/kernel) with WORDS; gives its last line.  Fails if the kernel panics, falls silent or does not end
-    within LIMIT seconds, or if the module says that something failed."""
+def run(folder, program, *words, kernel="quadrille-checked", beside={}, memory=128, cpus=1, limit=600):
+    """Boots PROGRAM (below build/obj/tests) with WORDS on KERNEL (gnumach, quadrille, quadrille-checked); gives its last line.  BESIDE has
+    further modules: their file below build/obj, and what follows it in the boot script.  Fails if the kernel panics, falls silent or does not
+    end within LIMIT seconds, or if the module says that something failed."""
     argv = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max,-erms", "-m", str(memory), "-smp", str(cpus), "-boot", "d",
-            "-cdrom", medium_make(folder, kernel, program, words), "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot"]
+            "-cdrom", medium_make(folder, kernel, program, words, beside), "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot"]
     child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     text, start = "", time.monotonic()
     last = start

@@ -18,7 +18,7 @@ def soak(folder):
     while boots == 0 or time.monotonic() - start < seconds:
         scratch = os.path.join(folder, str(boots))
         os.makedirs(scratch)
-        line = kernelmodule.run(scratch, "fuzz/kernel_fuzz", f"--seed={seed + boots}", f"--rounds={ROUNDS}", f"--count={COUNT}", cpus=cpus,
+        line = kernelmodule.run(scratch, "kernel/fuzz/kernel_fuzz", f"--seed={seed + boots}", f"--rounds={ROUNDS}", f"--count={COUNT}", cpus=cpus,
                                 limit=3600)
         found = re.match(r"(\d+) messages, (\d+) calls", line)
         messages, calls, boots = messages + int(found[1]), calls + int(found[2]), boots + 1

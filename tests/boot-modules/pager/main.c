@@ -1,247 +1,185 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A boot module that tries lib/pager on the kernel it was booted on: a file of 16 MiB that is in memory here, read and written through
-   windows and through a mapping, synced, discarded, uncached; and what reading and writing cost (under -icount, rdtsc counts
-   instructions).  Prints `N passed, N failed`.  */
+/* Boot module: lib/pager on a running Mach, its only task: a file of 16 MiB in memory (file.c), read and written through windows and through a
+   mapping, synced, discarded, uncached; and what reading and writing cost.  Prints failed checks, figures and `N passed, N failed`.  */
 
-#include <device/device.h>
 #include <errno.h>
-#include <mach.h>
-#include <pager/pager.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define SIZE ((uint64_t)16 << 20)
+#include "../module.h"
+#include "file.h"
 
-static mach_port_t console;
+#define CHUNK 65536u
 
-/* What printf does when there is a standard output.  */
-__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
+static struct file file;
+static struct pager *pager;
+static char *buffer; /* 1 MiB */
+static char *mapping; /* the whole file */
+
+/* SPENT stamps over the whole file, as hundredths a byte. */
+static void cost_say(const char *what, unsigned long spent)
 {
-    char line[512];
-    va_list args;
-    va_start(args, format);
-    int length = vsnprintf(line, sizeof line, format, args), wrote;
-    va_end(args);
-    for (int done = 0; done < length; done += wrote)
-        if (device_write_inband(console, 0, 0, line + done, (mach_msg_type_number_t)(length - done > 120 ? 120 : length - done), &wrote) || wrote <= 0)
-            return;
+    say("%s: %lu.%02lu instructions a byte\n", what, spent / FILE_SIZE, spent * 100 / FILE_SIZE % 100);
 }
 
-static unsigned int passed, failed;
-#define CHECK(C) ((C) ? (void)passed++ : (void)(failed++, say("line %d failed: %s\n", __LINE__, #C)))
-
-static char *disk;
-static uint64_t hole_from = SIZE;       /* zeros from here on */
-static uint64_t bad = UINT64_MAX;       /* page that cannot be read */
-static uint64_t full_from = SIZE;       /* no room for writes from here on */
-static unsigned int fetches, writes, unlocks, acquired, released;
-static uint64_t fetch_max;
-
-static error_t fetch(void *hook, struct pager_fetch *f)
+static void check_reading_in_order(void)
 {
-    (void)hook;
-    fetches++;
-    if (f->page == bad)
-        return EIO;
-    if (f->end > SIZE)
-        f->end = SIZE;
-    if (f->page >= SIZE)
-        return EIO;
-    if (f->start <= bad && bad < f->end && bad < f->page)
-        f->start = f->page;
-    if (f->start <= bad && bad < f->end)
-        f->end = bad;
-    if (f->page >= hole_from) {
-        f->buffer = NULL;
-        return 0;
+    for (int round = 0; round < 3; round++) {
+        unsigned long start = stamp();
+        bool same = true;
+        for (uint64_t at = 0; at < FILE_SIZE; at += CHUNK) {
+            CHECK(pager_read(pager, at, buffer, CHUNK, FILE_SIZE) == 0);
+            if (round == 0)
+                same &= file_is_pattern(buffer, at, CHUNK);
+        }
+        cost_say(round ? "read cached" : "read cold (with a check)", stamp() - start);
+        CHECK(same);
     }
-    if (f->end > hole_from)
-        f->end = hole_from;
-    if (f->end - f->start > fetch_max)
-        fetch_max = f->end - f->start;
-    f->buffer = mmap(NULL, f->end - f->start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    memcpy(f->buffer, disk + f->start, f->end - f->start);
-    return 0;
+    say("%u fetches, the largest of %lu bytes\n", file.fetches, file.fetch_max);
+    CHECK(file.acquired == 1 && file.released == 0);
 }
 
-static error_t put(void *hook, uint64_t offset, const void *data, size_t length)
+/* A mapping sees what is written, and the other way round; the file sees both when they are synced. */
+static void check_mapping(void)
 {
-    (void)hook;
-    writes++;
-    if (offset < SIZE)
-        memcpy(disk + offset, data, offset + length > SIZE ? SIZE - offset : length);
-    return 0;
+    mach_port_t object = pager_object(pager);
+    vm_address_t map = 0;
+    CHECK(vm_map(mach_task_self(), &map, FILE_SIZE, 0, 1, object, 0, 0, VM_PROT_READ | VM_PROT_WRITE, VM_PROT_READ | VM_PROT_WRITE,
+                 VM_INHERIT_NONE) == 0);
+    mach_port_deallocate(mach_task_self(), object);
+    mapping = (char *)map;
+    CHECK(file_is_pattern(mapping + 100000, 100000, 10000));
+    CHECK(pager_write(pager, 200000, "window", 6, FILE_SIZE) == 0);
+    CHECK(!memcmp(mapping + 200000, "window", 6));
+    memcpy(mapping + 300000, "mapping", 7);
+    CHECK(pager_read(pager, 300000, buffer, 7, FILE_SIZE) == 0 && !memcmp(buffer, "mapping", 7));
+    CHECK(memcmp(file.data + 200000, "window", 6) && memcmp(file.data + 300000, "mapping", 7));
+    CHECK(pager_sync(pager, 0, FILE_SIZE, true) == 0);
+    CHECK(!memcmp(file.data + 200000, "window", 6) && !memcmp(file.data + 300000, "mapping", 7));
+    unsigned int writes = file.writes;
+    CHECK(pager_sync(pager, 0, FILE_SIZE, true) == 0);
+    CHECK(file.writes == writes);
 }
 
-static error_t unlock_pages(void *hook, uint64_t offset, size_t length, bool own)
+static void check_writing_in_order(void)
 {
-    (void)hook, (void)length, (void)own;
-    unlocks++;
-    return offset >= full_from ? ENOSPC : 0;
+    for (int round = 0; round < 2; round++) {
+        unsigned long start = stamp();
+        for (uint64_t at = 0; at < FILE_SIZE; at += CHUNK)
+            CHECK(pager_write(pager, at, buffer, CHUNK, FILE_SIZE) == 0);
+        cost_say("write", stamp() - start);
+        start = stamp();
+        CHECK(pager_sync(pager, 0, FILE_SIZE, true) == 0);
+        cost_say("sync", stamp() - start);
+    }
+    CHECK(!memcmp(file.data + 1234567, buffer + 1234567 % CHUNK, 100));
 }
 
-static void acquire(void *hook) { (void)hook; acquired++; }
-static void release(void *hook) { (void)hook; released++; }
-
-static const struct pager_ops ops = { fetch, put, unlock_pages, acquire, release };
-
-static uint64_t rdtsc(void)
+/* What is discarded is what the file has, again. */
+static void check_discarding(void)
 {
-    uint32_t a, d;
-    __asm__ volatile("rdtsc" : "=a"(a), "=d"(d));
-    return a | (uint64_t)d << 32;
+    CHECK(pager_write(pager, 4096, "gone", 4, FILE_SIZE) == 0);
+    pager_discard(pager, 0, CHUNK);
+    CHECK(pager_read(pager, 4096, buffer + 70000, 4, FILE_SIZE) == 0 && memcmp(buffer + 70000, "gone", 4));
 }
 
-static char pattern(uint64_t i)
+/* The server's own access to a bad page fails, and nothing beside it. */
+static void check_bad_page(void)
 {
-    return (char)(i * 2654435761u >> 15);
+    pager_discard(pager, 0, FILE_SIZE);
+    file.bad = 81920;
+    CHECK(pager_read(pager, 65536, buffer, 65536, FILE_SIZE) == EIO);
+    CHECK(pager_read(pager, 65536, buffer, 16384, FILE_SIZE) == 0);
+    CHECK(pager_read(pager, 86016, buffer, 16384, FILE_SIZE) == 0);
+    file.bad = UINT64_MAX;
+    CHECK(pager_read(pager, 65536, buffer, 65536, FILE_SIZE) == 0);
+    CHECK(!memcmp(buffer, file.data + 65536, 65536));
 }
 
-static bool region_is(const char *p, uint64_t offset, size_t length)
+/* A client's memory that cannot be touched. */
+static void check_missing_memory(void)
 {
-    for (size_t i = 0; i < length; i++)
-        if (p[i] != pattern(offset + i))
-            return false;
-    return true;
+    char *gone = mmap(NULL, 65536, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    munmap(gone + 8192, 65536 - 8192);
+    CHECK(pager_write(pager, 0, gone, 65536, FILE_SIZE) == EFAULT);
+    CHECK(ports_copy_guarded(buffer, gone + 8192, 3) == EFAULT);
+    CHECK(ports_copy_guarded(buffer, "0123456789abcde", 13) == 0 && !memcmp(buffer, "0123456789abc", 13));
+    munmap(gone, 8192);
+}
+
+/* Holes read as zeros, are filled where there is room, and stay where there is none. */
+static void check_holes(void)
+{
+    pager_discard(pager, 0, FILE_SIZE);
+    file.hole_from = FILE_SIZE / 2;
+    file.full_from = FILE_SIZE / 4 * 3;
+    CHECK(pager_read(pager, FILE_SIZE / 2, buffer, 8192, FILE_SIZE) == 0 && buffer[0] == 0 && buffer[8191] == 0);
+    CHECK(pager_write(pager, FILE_SIZE / 2 + 100, "hole", 4, FILE_SIZE) == 0);
+    CHECK(!memcmp(mapping + FILE_SIZE / 2 + 100, "hole", 4));
+    CHECK(pager_write(pager, file.full_from + 4096, "full", 4, FILE_SIZE) == ENOSPC);
+    CHECK(mapping[file.full_from + 4096] == 0);
+    CHECK(pager_write(pager, file.full_from + 4096, "full", 4, FILE_SIZE) == ENOSPC);
+    unsigned long start = stamp();
+    CHECK(pager_write(pager, FILE_SIZE / 2 + 65536, buffer, 65536, FILE_SIZE) == 0);
+    say("write into a hole: %lu instructions for 64 KiB\n", stamp() - start);
+}
+
+/* Waits until the kernel has released the object COUNT times, ten seconds at most. */
+static bool released(unsigned int count)
+{
+    for (int i = 0; i < 1000 && __atomic_load_n(&file.released, __ATOMIC_ACQUIRE) < count; i++)
+        usleep(10000);
+    return file.released == count;
+}
+
+/* With nobody using it, the object goes when it is uncached, what was written with it; and comes again. */
+static void check_end(void)
+{
+    vm_deallocate(mach_task_self(), (vm_address_t)mapping, FILE_SIZE);
+    CHECK(pager_uncache(pager));
+    CHECK(released(1) && file.acquired == 1);
+    CHECK(!memcmp(file.data + FILE_SIZE / 2 + 100, "hole", 4));
+    CHECK(!pager_is_active(pager));
+    CHECK(pager_read(pager, 0, buffer, 10, FILE_SIZE) == 0);
+    CHECK(file.acquired == 2);
+    CHECK(pager_uncache(pager));
+    CHECK(released(2));
+    pager_destroy(pager);
+}
+
+static void check_small_files(void)
+{
+    unsigned long start = stamp();
+    for (int i = 0; i < 20; i++) {
+        unsigned int before = file.released;
+        CHECK(pager_create(&file_ops, &file, &pager) == 0);
+        CHECK(pager_write(pager, 0, "small", 5, 5) == 0);
+        pager_discard(pager, 0, 4096);
+        (void)pager_uncache(pager); /* an object without pages is not kept at all */
+        CHECK(released(before + 1));
+        pager_destroy(pager);
+    }
+    say("create, write, discard, forget: %lu instructions\n", (stamp() - start) / 20);
 }
 
 int main(int argc, char **argv)
 {
-    mach_port_t device = 2;
-    for (int i = 1; i < argc; i++)
-        sscanf(argv[i], "--device-master-port=%u", &device);
-    device_open(device, D_READ | D_WRITE, "console", &console);
-    struct pager *p;
-    char *buffer = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    disk = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    for (uint64_t i = 0; i < SIZE; i++)
-        disk[i] = pattern(i);
+    module_begin(argc, argv);
+    buffer = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     memset(buffer, 1, 1 << 20);
+    file_fill(&file);
     CHECK(pager_init() == 0);
-    CHECK(pager_create(&ops, disk, &p) == 0);
-
-    /* Reading in order: cold, then with the pages there.  */
-    for (int round = 0; round < 3; round++) {
-        uint64_t t = rdtsc();
-        bool same = true;
-        for (uint64_t at = 0; at < SIZE; at += 65536) {
-            CHECK(pager_read(p, at, buffer, 65536, SIZE) == 0);
-            if (round == 0)
-                same &= region_is(buffer, at, 65536);
-        }
-        t = rdtsc() - t;
-        CHECK(same);
-        say("read %s: %llu.%02llu instructions a byte, %u fetches so far, largest %llu\n", round ? "cached" : "cold (with a check)",
-               (unsigned long long)(t / SIZE), (unsigned long long)(t * 100 / SIZE % 100), fetches, (unsigned long long)fetch_max);
-    }
-    CHECK(acquired == 1 && released == 0);
-
-    /* A mapping sees what is written and the other way round.  */
-    mach_port_t object = pager_object(p);
-    vm_address_t map = 0;
-    CHECK(vm_map(mach_task_self(), &map, SIZE, 0, 1, object, 0, 0, VM_PROT_READ | VM_PROT_WRITE, VM_PROT_READ | VM_PROT_WRITE,
-                 VM_INHERIT_NONE) == 0);
-    mach_port_deallocate(mach_task_self(), object);
-    char *m = (char *)map;
-    CHECK(region_is(m + 100000, 100000, 10000));
-    CHECK(pager_write(p, 200000, "window", 6, SIZE) == 0);
-    CHECK(!memcmp(m + 200000, "window", 6));
-    memcpy(m + 300000, "mapping", 7);
-    CHECK(pager_read(p, 300000, buffer, 7, SIZE) == 0 && !memcmp(buffer, "mapping", 7));
-    CHECK(memcmp(disk + 200000, "window", 6) && memcmp(disk + 300000, "mapping", 7));
-    CHECK(pager_sync(p, 0, SIZE, true) == 0);
-    CHECK(!memcmp(disk + 200000, "window", 6) && !memcmp(disk + 300000, "mapping", 7));
-    unsigned int writes_before = writes;
-    CHECK(pager_sync(p, 0, SIZE, true) == 0);
-    CHECK(writes == writes_before);
-
-    /* Writing in order over what is there, and syncing.  */
-    for (int round = 0; round < 2; round++) {
-        uint64_t t = rdtsc();
-        unsigned int u = unlocks, w = writes;
-        for (uint64_t at = 0; at < SIZE; at += 65536)
-            CHECK(pager_write(p, at, buffer, 65536, SIZE) == 0);
-        t = rdtsc() - t;
-        say("write: %llu.%02llu instructions a byte, %u unlocks\n", (unsigned long long)(t / SIZE), (unsigned long long)(t * 100 / SIZE % 100), unlocks - u);
-        t = rdtsc();
-        CHECK(pager_sync(p, 0, SIZE, true) == 0);
-        t = rdtsc() - t;
-        say("sync: %llu.%02llu instructions a byte, %u writes\n", (unsigned long long)(t / SIZE), (unsigned long long)(t * 100 / SIZE % 100), writes - w);
-    }
-    CHECK(!memcmp(disk + 1234567, buffer + 1234567 % 65536, 100));
-
-    /* Discarding: the disk's contents come back.  */
-    CHECK(pager_write(p, 4096, "gone", 4, SIZE) == 0);
-    pager_discard(p, 0, 65536);
-    CHECK(pager_read(p, 4096, buffer + 70000, 4, SIZE) == 0 && memcmp(buffer + 70000, "gone", 4));
-
-    /* Errors: of the server's own access, and of a mapping's. */
-    pager_discard(p, 0, SIZE);
-    bad = 81920;
-    CHECK(pager_read(p, 65536, buffer, 65536, SIZE) == EIO);
-    CHECK(pager_read(p, 65536, buffer, 16384, SIZE) == 0);
-    CHECK(pager_read(p, 86016, buffer, 16384, SIZE) == 0);
-    bad = UINT64_MAX;
-    CHECK(pager_read(p, 65536, buffer, 65536, SIZE) == 0);
-    CHECK(!memcmp(buffer, disk + 65536, 65536));
-
-    /* Memory of a client that cannot be touched.  */
-    char *gone = mmap(NULL, 65536, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    munmap(gone + 8192, 65536 - 8192);
-    CHECK(pager_write(p, 0, gone, 65536, SIZE) == EFAULT);
-    CHECK(ports_copy_guarded(buffer, gone + 8192, 3) == EFAULT);
-    CHECK(ports_copy_guarded(buffer, "0123456789abcde", 13) == 0 && !memcmp(buffer, "0123456789abc", 13));
-
-    /* Holes, and no room for them.  */
-    pager_discard(p, 0, SIZE);
-    hole_from = SIZE / 2;
-    full_from = SIZE / 4 * 3;
-    CHECK(pager_read(p, SIZE / 2, buffer, 8192, SIZE) == 0 && buffer[0] == 0 && buffer[8191] == 0);
-    CHECK(pager_write(p, SIZE / 2 + 100, "hole", 4, SIZE) == 0);
-    CHECK(!memcmp(m + SIZE / 2 + 100, "hole", 4));
-    CHECK(pager_write(p, full_from + 4096, "full", 4, SIZE) == ENOSPC);
-    CHECK(m[full_from + 4096] == 0);
-    CHECK(pager_write(p, full_from + 4096, "full", 4, SIZE) == ENOSPC);
-    uint64_t t = rdtsc();
-    CHECK(pager_write(p, SIZE / 2 + 65536, buffer, 65536, SIZE) == 0);
-    t = rdtsc() - t;
-    say("write into a hole: %llu instructions for 64 KiB\n", (unsigned long long)t);
-
-    /* The end.  */
-    vm_deallocate(mach_task_self(), map, SIZE);
-    CHECK(pager_uncache(p));
-    for (int i = 0; i < 100 && released == 0; i++)
-        usleep(10000);
-    CHECK(acquired == 1 && released == 1);
-    CHECK(!memcmp(disk + SIZE / 2 + 100, "hole", 4));
-    CHECK(!pager_is_active(p));
-    CHECK(pager_read(p, 0, buffer, 10, SIZE) == 0);
-    CHECK(acquired == 2);
-    CHECK(pager_uncache(p));
-    for (int i = 0; i < 100 && released == 1; i++)
-        usleep(10000);
-    CHECK(released == 2);
-    pager_destroy(p);
-
-    /* What a small file costs from beginning to end.  */
-    t = rdtsc();
-    for (int i = 0; i < 20; i++) {
-        unsigned int r = released;
-        CHECK(pager_create(&ops, disk, &p) == 0);
-        CHECK(pager_write(p, 0, "small", 5, 5) == 0);
-        pager_discard(p, 0, 4096);
-        (void)pager_uncache(p);            /* an object without pages is not kept at all */
-        while (released == r)
-            swtch_pri(0);
-        pager_destroy(p);
-    }
-    t = rdtsc() - t;
-    say("create, write, discard, forget: %llu instructions\n", (unsigned long long)(t / 20));
-    say("%u passed, %u failed\n", passed, failed);
-    for (;;)
-        sleep(1000);
+    CHECK(pager_create(&file_ops, &file, &pager) == 0);
+    check_reading_in_order();
+    check_mapping();
+    check_writing_in_order();
+    check_discarding();
+    check_bad_page();
+    check_missing_memory();
+    check_holes();
+    check_end();
+    check_small_files();
+    module_end();
 }

@@ -486,13 +486,7 @@ static void check_exit(void)
 
 int main(int argc, char **argv)
 {
-    mach_port_t host = 1, device = 2;
-    for (int i = 1; i < argc; i++) {
-        sscanf(argv[i], "--host-priv-port=%u", &host);
-        sscanf(argv[i], "--device-master-port=%u", &device);
-    }
-    device_open(device, D_READ | D_WRITE, "console", &console);
-
+    module_begin(argc, argv);
     CHECK(ports_bucket_create(&bucket) == 0);
     CHECK(ports_bucket_serve_detached(bucket, NULL) == 0);
     CHECK(ports_object_create(&probe_class, bucket, &root) == 0);
@@ -523,9 +517,5 @@ int main(int argc, char **argv)
     check_adopt();
     say("ports: exit\n");
     check_exit();
-    say("%u passed, %u failed\n", passed, failed);
-    pause_ms(100);
-    host_reboot(host, 0);
-    for (;;)
-        pause_ms(100000);
+    module_end();
 }

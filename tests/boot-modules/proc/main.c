@@ -21,7 +21,7 @@
 #include "exec_startup_S.h"
 #include "startup_S.h"
 
-static mach_port_t host_priv, device_master, proc_task;
+static mach_port_t proc_task;
 static mach_port_t startup_proc;
 static volatile int essential;
 
@@ -32,7 +32,7 @@ static volatile int essential;
             passed++;                                                                                    \
         else {                                                                                           \
             failed++;                                                                                    \
-            say("%d: %s is %ld (%lx), wanted %ld\r\n", __LINE__, #GOT, got_, got_, wanted_);              \
+            say("%d: %s is %ld (%lx), wanted %ld\n", __LINE__, #GOT, got_, got_, wanted_);              \
         }                                                                                                \
     } while (0)
 
@@ -91,6 +91,27 @@ kern_return_t S_startup_essential_task(fake_t call, mach_port_t reply, mach_msg_
     return 0;
 }
 
+/* What proc does not ask of startup. */
+
+kern_return_t S_startup_authinit(fake_t call, mach_port_t reply, mach_msg_type_name_t reply_type, mach_port_t auth, mach_port_t *proc,
+                                 mach_msg_type_name_t *proc_type)
+{
+    (void)call, (void)reply, (void)reply_type, (void)auth, (void)proc, (void)proc_type;
+    return EOPNOTSUPP;
+}
+
+kern_return_t S_startup_reboot(fake_t call, mach_port_t credential, int flags)
+{
+    (void)call, (void)credential, (void)flags;
+    return EOPNOTSUPP;
+}
+
+kern_return_t S_startup_request_notification(fake_t call, mach_port_t port, const_string_t name)
+{
+    (void)call, (void)port, (void)name;
+    return EOPNOTSUPP;
+}
+
 /* ---- the tests ---- */
 
 static mach_port_t child_make(pid_t *pid, mach_port_t *proc)
@@ -114,7 +135,7 @@ static void test_identity(void)
     CHECK_EQ(pgrp, 1);
     CHECK_EQ(proc_getpgrp(startup_proc, 4711, &pgrp), ESRCH);
     CHECK_EQ(proc_uname(startup_proc, &name), 0);
-    say("uname: %s %s %s %s\r\n", name.sysname, name.release, name.version, name.machine);
+    say("uname: %s %s %s %s\n", name.sysname, name.release, name.version, name.machine);
     mach_port_t task;
     CHECK_EQ(proc_pid2task(startup_proc, HURD_PID_PROC, &task), 0);
     CHECK_EQ(task, proc_task);
@@ -134,7 +155,7 @@ static void test_list(void)
         CHECK_EQ(proc_getprocinfo(startup_proc, pids[i], &flags, &info, &info_count, &waits, &wait_count), 0);
         struct procinfo *pi = (struct procinfo *)info;
         CHECK_EQ(proc_getprocargs(startup_proc, pids[i], &args, &arg_count), 0);
-        say("pid %d ppid %d pgrp %d state %x threads %d resident %lu args %.*s\r\n", pids[i], pi->ppid, pi->pgrp, pi->state,
+        say("pid %d ppid %d pgrp %d state %x threads %d resident %lu args %.*s\n", pids[i], pi->ppid, pi->pgrp, pi->state,
             pi->nthreads, (unsigned long)pi->taskinfo.resident_size, (int)arg_count, args);
     }
 }
@@ -260,7 +281,7 @@ static void measure(void)
     unsigned long start = stamp(), costs[9] = {0};
     for (int i = 0; i < N; i++)
         proc_getpgrp(startup_proc, 1, &pgrp);
-    say("getpgrp: %lu\r\n", (stamp() - start) / N);
+    say("getpgrp: %lu\n", (stamp() - start) / N);
     start = stamp();
     for (int i = 0; i < N; i++) {
         mach_port_t task;
@@ -268,7 +289,7 @@ static void measure(void)
         task_terminate(task);
         mach_port_deallocate(mach_task_self(), task);
     }
-    say("task_create + task_terminate, with notices: %lu\r\n", (stamp() - start) / N);
+    say("task_create + task_terminate, with notices: %lu\n", (stamp() - start) / N);
     start = stamp();
     for (int i = 0; i < N; i++) {
         mach_port_t task, proc;
@@ -285,9 +306,9 @@ static void measure(void)
         STEP(mach_port_deallocate(mach_task_self(), proc));
         STEP(mach_port_deallocate(mach_task_self(), task));
     }
-    say("the same, and task2proc task2pid child mark_exit wait: %lu\r\n", (stamp() - start) / N);
+    say("the same, and task2proc task2pid child mark_exit wait: %lu\n", (stamp() - start) / N);
     for (unsigned i = 0; i < 9; i++)
-        say("%s%lu%s", i ? " " : "  in steps: ", costs[i] / N, i == 8 ? "\r\n" : "");
+        say("%s%lu%s", i ? " " : "  in steps: ", costs[i] / N, i == 8 ? "\n" : "");
 }
 
 /* What fork and exec ask besides. */
@@ -320,26 +341,16 @@ static void measure_more(void)
         locations += stamp() - start;
         mach_port_mod_refs(mach_task_self(), forward, MACH_PORT_RIGHT_RECEIVE, -1);
     }
-    say("handle_exceptions %lu dostop %lu setmsgport %lu set_arg_locations %lu\r\n", exceptions / N, stop / N, msgport / N, locations / N);
+    say("handle_exceptions %lu dostop %lu setmsgport %lu set_arg_locations %lu\n", exceptions / N, stop / N, msgport / N, locations / N);
     task_terminate(task);
     proc_wait(startup_proc, pid, 0, &status, &sigcode, &usage, &dead);
 }
 
-static mach_port_t option(char **argv, const char *name)
-{
-    for (; *argv; argv++)
-        if (!strncmp(*argv, name, strlen(name)))
-            return atoi(*argv + strlen(name));
-    return MACH_PORT_NULL;
-}
-
 int main(int argc, char **argv)
 {
-    (void)argc;
-    host_priv = option(argv, "--host-priv-port=");
-    device_master = option(argv, "--device-master-port=");
-    proc_task = option(argv, "--proc-task=");
-    device_open(device_master, D_READ | D_WRITE, "console", &console);
+    module_begin(argc, argv);
+    for (int i = 1; i < argc; i++)
+        sscanf(argv[i], "--proc-task=%u", &proc_task);
     CHECK_EQ(ports_bucket_create(&bucket), 0);
     CHECK_EQ(ports_object_create(&fake_class, bucket, &fake), 0);
     ports_bucket_serve_detached(bucket, NULL);
@@ -347,7 +358,7 @@ int main(int argc, char **argv)
     CHECK_EQ(task_resume(proc_task), 0);
     while (!essential)
         swtch_pri(0);
-    say("proc is there\r\n");
+    say("proc is there\n");
     test_identity();
     test_list();
     test_wait();
@@ -357,7 +368,5 @@ int main(int argc, char **argv)
     test_impostor();
     measure();
     measure_more();
-    say("%u passed, %u failed\r\n", passed, failed);
-    host_reboot(host_priv, 0);
-    return 0;
+    module_end();
 }
