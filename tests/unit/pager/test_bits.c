@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Unit test of lib/pager's maps of pages, against a plain array.  The rest of lib/pager needs a kernel: tests/boot-modules/pager.  */
+/* Unit test of lib/pager's maps of pages, against a plain array.  */
 #include "../../../lib/pager/bits.h"
 #include "unit.h"
 
