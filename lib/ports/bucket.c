@@ -127,13 +127,3 @@ void *ports_object_lookup(struct ports_bucket *bucket, mach_port_t port, struct 
     }
     return object;
 }
-
-void *ports_payload_lookup(unsigned long payload, struct ports_class *class)
-{
-    /* The dispatcher replaced the kernel's number by the object it stands for, and holds a reference during the call. */
-    struct ports_object *object = (struct ports_object *)payload;
-    if (object == NULL || (class != NULL && object->class != class))
-        return NULL;
-    ports_object_ref(object);
-    return object;
-}

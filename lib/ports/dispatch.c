@@ -37,18 +37,46 @@ static void reply_prepare(const mach_msg_header_t *request, mig_reply_header_t *
     reply->RetCodeType = code_type;
 }
 
-/* The object that REQUEST was sent to, NULL if it is no more, or if it is the notify port (*NOTIFY).  Lock held. */
-static struct ports_object *bucket_find(struct ports_bucket *bucket, const mach_msg_header_t *request, bool *notify)
+void dispatch_begin(struct ports_bucket *bucket, struct ports_turn *turn)
+{
+    struct ports_rpc *rpc = &turn->rpc;
+    *rpc = (struct ports_rpc){.thread = self_thread_port(), .outer = ports_current};
+    ports_current = rpc;
+    bucket_lock(bucket);
+    rpc->next = bucket->rpcs;
+    rpc->prevp = &bucket->rpcs;
+    if (rpc->next != NULL)
+        rpc->next->prevp = &rpc->next;
+    bucket->rpcs = rpc;
+    bucket_unlock(bucket);
+}
+
+void dispatch_end(struct ports_bucket *bucket, struct ports_turn *turn)
+{
+    struct ports_rpc *rpc = &turn->rpc;
+    bucket_lock(bucket);
+    *rpc->prevp = rpc->next;
+    if (rpc->next != NULL)
+        rpc->next->prevp = rpc->prevp;
+    bucket_unlock(bucket);
+    ports_current = rpc->outer;
+}
+
+static bool request_has_payload(const mach_msg_header_t *request)
+{
+    return MACH_MSGH_BITS_LOCAL(request->msgh_bits) == MACH_MSG_TYPE_PROTECTED_PAYLOAD;
+}
+
+/* The object that REQUEST was sent to, with a reference, NULL if it is no more, or if it is the notify port.  Lock held. */
+static inline struct ports_object *bucket_find(struct ports_bucket *bucket, const mach_msg_header_t *request)
 {
     struct ports_object *object = NULL;
     struct ports_link *link;
-    if (MACH_MSGH_BITS_LOCAL(request->msgh_bits) == MACH_MSG_TYPE_PROTECTED_PAYLOAD) {
-        *notify = request->msgh_protected_payload == PAYLOAD_NOTIFY;
+    if (!unlikely(!request_has_payload(request))) {
         link = ports_table_find(&bucket->by_serial, request->msgh_protected_payload);
         if (link != NULL)
             object = PORTS_LINK_OWNER(link, struct ports_object, by_serial);
     } else {
-        *notify = request->msgh_local_port == bucket->notify;
         link = ports_table_find(&bucket->by_name, request->msgh_local_port);
         if (link != NULL)
             object = PORTS_LINK_OWNER(link, struct ports_object, by_name);
@@ -56,46 +84,43 @@ static struct ports_object *bucket_find(struct ports_bucket *bucket, const mach_
     return object != NULL && object_tryref(object) ? object : NULL;
 }
 
-/* Counts a message of OBJECT in.  Lock held. */
-static void rpc_begin(struct ports_object *object, struct ports_rpc *rpc, const mach_msg_header_t *request)
+/* REQUEST came to the port where the kernel tells of names. */
+static bool request_is_notice(const struct ports_bucket *bucket, const mach_msg_header_t *request)
 {
-    bool late = false;
-    object->begun++;
-    if (unlikely(object->interrupt_late)) {
-        late = (mach_port_delta_t)(request->msgh_seqno - object->interrupt_seqno) < 0;
-        object->interrupt_late = (mach_port_delta_t)(object->begun - (object->interrupt_seqno + 1)) < 0;
-    }
-    rpc->object = object;
-    rpc->thread = self_thread_port();
-    rpc->outer = ports_current;
-    rpc->seqno = request->msgh_seqno;
-    rpc->reply = request->msgh_remote_port;
-    atomic_init(&rpc->interrupted, late);
-    atomic_init(&rpc->cancelling, 0);
-    rpc->watched = false;
-    rpc->wait_prevp = NULL;
-    rpc->next = object->rpcs;
-    rpc->prevp = &object->rpcs;
-    if (rpc->next != NULL)
-        rpc->next->prevp = &rpc->next;
-    object->rpcs = rpc;
+    return request_has_payload(request) ? request->msgh_protected_payload == PAYLOAD_NOTIFY : request->msgh_local_port == bucket->notify;
 }
 
-/* Counts it out.  Lock held, dropped while somebody is still waking this thread. */
-static void rpc_end(struct ports_bucket *bucket, struct ports_rpc *rpc)
+/* Counts a message of OBJECT in.  Lock held. */
+static inline void rpc_begin(struct ports_object *object, struct ports_rpc *rpc, const mach_msg_header_t *request)
 {
-    while (unlikely(atomic_load_explicit(&rpc->cancelling, memory_order_relaxed))) {
+    object->begun++;
+    rpc->object = object;
+    rpc->seqno = request->msgh_seqno;
+    rpc->reply = request->msgh_remote_port;
+    if (unlikely(object->interrupt_late)) {
+        bool late = (mach_port_delta_t)(request->msgh_seqno - object->interrupt_seqno) < 0;
+        object->interrupt_late = (mach_port_delta_t)(object->begun - (object->interrupt_seqno + 1)) < 0;
+        atomic_store_explicit(&rpc->interrupted, late, memory_order_relaxed);
+        rpc->eventful = late;
+    }
+}
+
+/* Ends what was out of the common with RPC: true if it was interrupted.  Lock held, dropped while somebody is still waking this thread. */
+static bool rpc_settle(struct ports_bucket *bucket, struct ports_rpc *rpc)
+{
+    while (atomic_load_explicit(&rpc->cancelling, memory_order_relaxed)) {
         bucket_unlock(bucket);
         gsync_wait(mach_task_self(), (vm_address_t)&rpc->cancelling, 1, 0, 0, 0);
         bucket_lock(bucket);
     }
-    *rpc->prevp = rpc->next;
-    if (rpc->next != NULL)
-        rpc->next->prevp = rpc->prevp;
-    if (unlikely(rpc->wait_prevp != NULL))
+    if (rpc->wait_prevp != NULL)
         patience_end(rpc);
-    if (unlikely(rpc->watched))
+    if (rpc->watched)
         notify_forget_reply(bucket, rpc);
+    bool interrupted = atomic_load_explicit(&rpc->interrupted, memory_order_relaxed);
+    atomic_store_explicit(&rpc->interrupted, false, memory_order_relaxed);
+    rpc->eventful = false;
+    return interrupted;
 }
 
 /* The stub for REQUEST, or NULL. */
@@ -169,72 +194,79 @@ static bool reply_settle(mach_msg_header_t *request, mig_reply_header_t *reply)
     return true;
 }
 
-/* After the rpc: what could not be done while it ran. */
-static void turn_finish(struct ports_object *object, struct ports_rpc *rpc, bool recheck)
+/* A message that has no object. */
+static void stray_message(struct ports_bucket *bucket, mach_msg_header_t *request, mig_reply_header_t *reply)
 {
-    ports_current = rpc->outer;
-    if (unlikely(atomic_load_explicit(&rpc->interrupted, memory_order_relaxed)))
-        hurd_check_cancel(); /* the next rpc is not meant */
-    if (unlikely(recheck))
-        notify_check_senders(object, NULL);
-    ports_object_deref(object);
+    reply->RetCode = MIG_SERVER_DIED; /* what a client hears whose message was still in the queue */
+    if (request_is_notice(bucket, request)) {
+        notify_message(bucket, request);
+        reply->RetCode = MIG_NO_REPLY;
+    }
+}
+
+/* Makes another thread, as the pool wants. */
+static void pool_spawn(struct ports_bucket *bucket, struct ports_turn *turn)
+{
+    if (turn->spawn(turn->arg) == 0)
+        return;
+    bucket_lock(bucket);
+    ports_pool_failed(turn->pool);
+    bucket_unlock(bucket);
 }
 
 bool dispatch_turn(struct ports_bucket *bucket, struct ports_turn *turn, mach_msg_header_t *request,
                    mig_reply_header_t *reply)
 {
-    struct ports_rpc rpc;
-    bool notify, spawn = false, recheck = false, surplus = false;
+    struct ports_rpc *rpc = &turn->rpc;
+    struct ports_pool *pool = turn->pool;
+    bool spawn = false, recheck = false, surplus = false, interrupted = false;
 
     bucket_lock(bucket);
-    struct ports_object *object = bucket_find(bucket, request, &notify);
-    if (object != NULL)
-        rpc_begin(object, &rpc, request);
-    if (turn->pool != NULL)
-        spawn = ports_pool_take(turn->pool);
+    struct ports_object *object = bucket_find(bucket, request);
+    if (!unlikely(object == NULL))
+        rpc_begin(object, rpc, request);
+    if (pool != NULL)
+        spawn = ports_pool_take(pool);
     bucket_unlock(bucket);
 
-    if (unlikely(spawn) && turn->spawn(turn->arg) != 0) {
-        bucket_lock(bucket);
-        ports_pool_failed(turn->pool);
-        bucket_unlock(bucket);
-    }
-
+    if (unlikely(spawn))
+        pool_spawn(bucket, turn);
     reply_prepare(request, reply);
-    if (object != NULL) {
-        ports_current = &rpc;
+    if (!unlikely(object == NULL))
         object_handle(object, request, reply);
-    } else if (notify) {
-        notify_message(bucket, request);
-        reply->RetCode = MIG_NO_REPLY;
-    } else {
-        reply->RetCode = MIG_SERVER_DIED; /* what a client hears whose message was still in the queue */
-    }
+    else
+        stray_message(bucket, request, reply);
 
     bucket_lock(bucket);
-    if (object != NULL) {
-        rpc_end(bucket, &rpc);
+    if (!unlikely(object == NULL)) {
+        if (unlikely(rpc->eventful))
+            interrupted = rpc_settle(bucket, rpc);
+        rpc->object = NULL;
         recheck = object->recheck;
     }
-    if (turn->pool != NULL) {
-        turn->next = ports_pool_give(turn->pool, turn->first);
-        if (unlikely(ports_pool_surplus(turn->pool)) && !turn->pool->watched)
-            surplus = patience_watch(bucket, turn->pool);
+    if (pool != NULL) {
+        turn->next = ports_pool_give(pool, turn->first);
+        if (unlikely(ports_pool_surplus(pool)) && !pool->watched)
+            surplus = patience_watch(bucket, pool);
     }
     bucket_unlock(bucket);
+
     if (unlikely(surplus))
         patience_wake();
-
-    if (object != NULL)
-        turn_finish(object, &rpc, recheck);
+    if (unlikely(interrupted))
+        hurd_check_cancel(); /* the next rpc is not meant */
+    if (unlikely(recheck))
+        notify_check_senders(object, NULL);
+    if (!unlikely(object == NULL))
+        ports_object_deref(object);
     return reply_settle(request, reply);
 }
 
 void dispatch_lost(struct ports_bucket *bucket, const mach_msg_header_t *header)
 {
-    bool notify, recheck = false;
+    bool recheck = false;
     bucket_lock(bucket);
-    struct ports_object *object = bucket_find(bucket, header, &notify);
+    struct ports_object *object = bucket_find(bucket, header);
     if (object != NULL) {
         object->begun++;
         recheck = object->recheck;
@@ -250,5 +282,8 @@ void dispatch_lost(struct ports_bucket *bucket, const mach_msg_header_t *header)
 bool ports_bucket_dispatch(struct ports_bucket *bucket, mach_msg_header_t *request, mig_reply_header_t *reply)
 {
     struct ports_turn turn = {.pool = NULL};
-    return dispatch_turn(bucket, &turn, request, reply);
+    dispatch_begin(bucket, &turn);
+    bool answer = dispatch_turn(bucket, &turn, request, reply);
+    dispatch_end(bucket, &turn);
+    return answer;
 }

@@ -204,7 +204,7 @@ void notify_watch_reply(struct ports_bucket *bucket, struct ports_rpc *rpc)
     watch_untarget(watch);
     if (watch_arm(bucket, watch) == 0) {
         watch->rpc = rpc;
-        rpc->watched = true;
+        rpc->watched = rpc->eventful = true;
     } else {
         watch_release(bucket, watch);
     }

@@ -94,18 +94,8 @@ error_t ports_object_adopt_right(void *object, mach_port_t receive)
     return err;
 }
 
-void ports_object_ref(void *object)
+void ports_object_end(struct ports_object *o)
 {
-    struct ports_object *o = object;
-    atomic_fetch_add_explicit(&o->refs, 1, memory_order_relaxed);
-}
-
-void ports_object_deref(void *object)
-{
-    struct ports_object *o = object;
-    if (atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) != 1)
-        return;
-
     bucket_lock(o->bucket);
     object_unlink(o);
     if (o->watches != 0)

@@ -24,7 +24,7 @@ enum {
 static mach_port_t host_priv;            /* constant when the first loop begins; null: not such a server */
 static unsigned long reserve;            /* pages; constant like it */
 static atomic_uint used;                 /* pages, since the last look */
-static _Atomic(enum ports_memory) state; /* at the last look */
+_Atomic(enum ports_memory) pageout_state;
 
 void ports_pageout_server(mach_port_t host)
 {
@@ -66,7 +66,7 @@ static enum ports_memory memory_look(void)
     atomic_store_explicit(&used, 0, memory_order_relaxed);
     if (vm_statistics(mach_task_self(), &s) == 0 && (unsigned long)s.free_count < reserve + reserve / 8)
         now = (unsigned long)s.free_count < reserve / 3 ? MEMORY_SCARCE : MEMORY_SHORT;
-    atomic_store_explicit(&state, now, memory_order_relaxed);
+    atomic_store_explicit(&pageout_state, now, memory_order_relaxed);
     return now;
 }
 
@@ -75,7 +75,7 @@ enum ports_memory ports_memory_state(size_t bytes)
     if (host_priv == MACH_PORT_NULL)
         return MEMORY_ENOUGH;
     unsigned int pages = (unsigned int)(bytes / vm_page_size) + 1;
-    bool enough = atomic_load_explicit(&state, memory_order_relaxed) == MEMORY_ENOUGH;
+    bool enough = atomic_load_explicit(&pageout_state, memory_order_relaxed) == MEMORY_ENOUGH;
     if (enough && atomic_fetch_add_explicit(&used, pages, memory_order_relaxed) + pages < LOOK_EVERY)
         return MEMORY_ENOUGH;
     return memory_look();
@@ -89,11 +89,6 @@ bool ports_memory_wait(enum ports_memory wanted, unsigned int limit_ms)
         thread_switch(MACH_PORT_NULL, SWITCH_OPTION_WAIT, WAIT_MS);
     }
     return true;
-}
-
-bool pageout_is_short(void)
-{
-    return atomic_load_explicit(&state, memory_order_relaxed) != MEMORY_ENOUGH;
 }
 
 void pageout_wait(void)

@@ -149,6 +149,7 @@ void patience_begin(struct ports_bucket *bucket, struct ports_rpc *rpc)
         bucket_unlock(bucket);
         return;
     }
+    rpc->eventful = true;
     rpc->since = atomic_load(&tick_count);
     rpc->wait_next = bucket->waiters;
     rpc->wait_prevp = &bucket->waiters;

@@ -8,15 +8,9 @@ void ports_pool_init(struct ports_pool *pool, bool single, unsigned int idle_ms)
     *pool = (struct ports_pool){.single = single, .threads = 1, .waiting = 1, .low = 1, .idle_low = 1, .idle_ms = idle_ms};
 }
 
-bool ports_pool_take(struct ports_pool *pool)
+bool ports_pool_grow(struct ports_pool *pool)
 {
-    pool->rounds++;
-    pool->waiting--;
-    if (pool->waiting < pool->low)
-        pool->low = pool->waiting;
-    if (pool->waiting < pool->idle_low)
-        pool->idle_low = pool->waiting;
-    if (pool->waiting != 0 || pool->single)
+    if (pool->single)
         return false;
     pool->threads++;
     pool->waiting++;
@@ -29,11 +23,10 @@ void ports_pool_failed(struct ports_pool *pool)
     pool->waiting--;
 }
 
-enum ports_pool_next ports_pool_give(struct ports_pool *pool, bool first)
+enum ports_pool_next ports_pool_review(struct ports_pool *pool, bool first)
 {
     bool leave = false;
-    pool->waiting++;
-    if (__builtin_expect(pool->retire != 0, 0) && !first) {
+    if (pool->retire != 0 && !first) {
         pool->retire--;
         leave = pool->waiting > POOL_SPARES;
     }

@@ -39,13 +39,32 @@ struct ports_pool {
 /* The state of a loop whose only thread is about to wait. */
 void ports_pool_init(struct ports_pool *pool, bool single, unsigned int idle_ms);
 
+/* What the two below do in the rare cases. */
+bool ports_pool_grow(struct ports_pool *pool);
+enum ports_pool_next ports_pool_review(struct ports_pool *pool, bool first);
+
 /* A thread has got a message.  True if the caller must make another thread; that one already counts as waiting, and
    ports_pool_failed takes it back if it cannot be made. */
-bool ports_pool_take(struct ports_pool *pool);
+static inline bool ports_pool_take(struct ports_pool *pool)
+{
+    pool->rounds++;
+    pool->waiting--;
+    if (pool->waiting < pool->low)
+        pool->low = pool->waiting;
+    if (pool->waiting < pool->idle_low)
+        pool->idle_low = pool->waiting;
+    return __builtin_expect(pool->waiting == 0, 0) && ports_pool_grow(pool);
+}
 void ports_pool_failed(struct ports_pool *pool);
 
 /* A thread is done with its message.  FIRST: it is the thread that called ports_bucket_serve and never retires. */
-enum ports_pool_next ports_pool_give(struct ports_pool *pool, bool first);
+static inline enum ports_pool_next ports_pool_give(struct ports_pool *pool, bool first)
+{
+    pool->waiting++;
+    if (__builtin_expect(pool->retire != 0 || pool->rounds % POOL_ROUNDS == 0, 0))
+        return ports_pool_review(pool, first);
+    return POOL_WAIT;
+}
 
 /* True if there are more threads than shall wait for ever. */
 static inline bool ports_pool_surplus(const struct ports_pool *pool)

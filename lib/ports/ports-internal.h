@@ -36,6 +36,7 @@ struct ports_bucket {
     struct ports_table watches; /* struct ports_watch by name */
     struct ports_object *objects;
     struct ports_pool *surplus; /* pools with more threads than they need, by next_watched */
+    struct ports_rpc *rpcs;     /* of the threads that handle messages, one each, idle or not */
     struct ports_rpc *waiters;  /* rpcs that have waited for something and are not watched yet */
     struct ports_spare spares[SPARES_MAX];
     unsigned int spare_count;
@@ -43,19 +44,20 @@ struct ports_bucket {
     unsigned int forgeries;     /* no-senders messages that were none of the kernel's */
 };
 
-/* A message being handled; lives on the handling thread's stack. */
+/* A message being handled, or the place for one: it lives on the stack of the thread that handles one after the other. */
 struct ports_rpc {
-    struct ports_object *object;    /* constant; referenced */
+    struct ports_object *object;    /* whose message it is; referenced; NULL between messages; bucket lock to change */
     thread_t thread;                /* constant */
-    mach_port_seqno_t seqno;        /* constant */
-    mach_port_t reply;              /* constant: where the answer goes, or MACH_PORT_NULL */
+    mach_port_seqno_t seqno;        /* constant while there is a message */
+    mach_port_t reply;              /* likewise: where the answer goes, or MACH_PORT_NULL */
     struct ports_rpc *outer;        /* constant: what the same thread was handling around it */
+    bool eventful;                  /* anything but the common case below: interrupted, watched, waiting; bucket lock */
     atomic_bool interrupted;        /* bucket lock to set */
     atomic_uint cancelling;         /* 1: somebody is about to wake the thread: it must not go on; bucket lock */
     bool watched;                   /* `reply` is in the watches; bucket lock */
     unsigned int since;             /* tick of the first wait; bucket lock */
     struct ports_rpc *wait_next, **wait_prevp; /* waiters of the bucket, wait_prevp NULL outside; bucket lock */
-    struct ports_rpc *next, **prevp; /* rpcs of the object; bucket lock */
+    struct ports_rpc *next, **prevp; /* rpcs of the bucket; bucket lock */
 };
 
 /* A name whose death somebody wants to hear of.  For each request that the kernel has taken and not given back comes
@@ -75,8 +77,12 @@ extern __thread struct ports_rpc *ports_current;
 /* Every bucket ever made, linked by `next`. */
 extern struct ports_bucket *_Atomic ports_buckets;
 
-/* pageout.c: memory was short when it was last looked at; waits until it is not, or for half a second.  */
-bool pageout_is_short(void);
+/* pageout.c: how it stood with memory when it was last looked at; waits until it is not short, or for half a second.  */
+extern _Atomic(enum ports_memory) pageout_state;
+static inline bool pageout_is_short(void)
+{
+    return __builtin_expect(atomic_load_explicit(&pageout_state, memory_order_relaxed) != MEMORY_ENOUGH, 0);
+}
 bool pageout_is_server(void);
 /* The calling thread, which a privileged one has made, does without privileges. */
 void pageout_renounce(void);
@@ -85,14 +91,12 @@ void pageout_wait(void);
 static inline void bucket_lock(struct ports_bucket *bucket) { ports_lock_acquire(&bucket->lock); }
 static inline void bucket_unlock(struct ports_bucket *bucket) { ports_lock_release(&bucket->lock); }
 
-/* A reference unless the last has gone. */
+/* A reference unless the last has gone.  Bucket lock held: nobody else sees the count of a dead object, as all lookups are under it. */
 static inline bool object_tryref(struct ports_object *object)
 {
-    unsigned int refs = atomic_load_explicit(&object->refs, memory_order_relaxed);
-    while (refs != 0)
-        if (atomic_compare_exchange_weak_explicit(&object->refs, &refs, refs + 1, memory_order_relaxed,
-                                                  memory_order_relaxed))
-            return true;
+    if (__builtin_expect(atomic_fetch_add_explicit(&object->refs, 1, memory_order_relaxed) != 0, 1))
+        return true;
+    atomic_fetch_sub_explicit(&object->refs, 1, memory_order_relaxed);
     return false;
 }
 
@@ -168,7 +172,11 @@ struct ports_turn {
     error_t (*spawn)(void *arg);  /* makes another thread; called without lock */
     void *arg;
     enum ports_pool_next next;    /* what the thread does next */
+    struct ports_rpc rpc;         /* the thread's, in the bucket's list from dispatch_begin to dispatch_end */
 };
+/* The calling thread will handle messages of BUCKET with TURN, and will not any more. */
+void dispatch_begin(struct ports_bucket *bucket, struct ports_turn *turn);
+void dispatch_end(struct ports_bucket *bucket, struct ports_turn *turn);
 bool dispatch_turn(struct ports_bucket *bucket, struct ports_turn *turn, mach_msg_header_t *request,
                    mig_reply_header_t *reply);
 /* Takes note of a message of which only the header could be received. */

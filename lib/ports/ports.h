@@ -78,7 +78,6 @@ struct ports_object {
     bool gone;                   /* the right was taken away: none is made any more */
     unsigned int watches;        /* names whose death it is to be told of */
     bool recheck;                /* look for senders again when the next message has been handled */
-    struct ports_rpc *rpcs;      /* messages being handled for it */
     struct ports_link by_serial; /* key: the payload of `receive` */
     struct ports_link by_name;   /* key: `receive` */
     struct ports_object *next, **prevp; /* objects of the bucket */
@@ -178,9 +177,21 @@ error_t ports_object_create_quiet(struct ports_class *class, struct ports_bucket
    If its send rights have gone already, the object lives as long as it is referenced otherwise. */
 error_t ports_object_adopt_right(void *object, mach_port_t receive);
 
-void ports_object_ref(void *object);
+static inline void ports_object_ref(void *object)
+{
+    struct ports_object *o = object;
+    atomic_fetch_add_explicit(&o->refs, 1, memory_order_relaxed);
+}
+
+/* Ends OBJECT, whose last reference was given up: ports_object_deref's. */
+void ports_object_end(struct ports_object *object);
 /* Gives up a reference; the object may be gone afterwards. */
-void ports_object_deref(void *object);
+static inline void ports_object_deref(void *object)
+{
+    struct ports_object *o = object;
+    if (__builtin_expect(atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) == 1, 0))
+        ports_object_end(o);
+}
 
 /* The name of the receive right, for a reply argument with MACH_MSG_TYPE_MAKE_SEND; the library takes note that a send
    right will exist, so the object stays alive until the kernel reports no senders. MACH_PORT_NULL if the right was destroyed
@@ -210,8 +221,16 @@ mach_port_t ports_object_detach_right(void *object);
    NULL) or its class is not CLASS (any class, if NULL).  Does not consume PORT.  */
 void *ports_object_lookup(struct ports_bucket *bucket, mach_port_t port, struct ports_class *class);
 
-/* The object with the payload that the dispatcher put into the message it hands to a stub; new reference; NULL if not of CLASS. */
-void *ports_payload_lookup(unsigned long payload, struct ports_class *class);
+/* The object with the payload that the dispatcher put into the message it hands to a stub; new reference; NULL if not of CLASS (any, if NULL).  The
+   payload is the object itself: the dispatcher replaced the kernel's number by it, and holds a reference during the call.  */
+static inline void *ports_payload_lookup(unsigned long payload, struct ports_class *class)
+{
+    struct ports_object *object = (struct ports_object *)payload;
+    if (object == NULL || (class != NULL && object->class != class))
+        return NULL;
+    ports_object_ref(object);
+    return object;
+}
 
 /* Asks the kernel to tell the class's dead_name callback when NAME dies; the callback comes at once if it has already.
    Asking twice for the same name replaces the first request.  ports_object_cancel_dead takes it back.  */

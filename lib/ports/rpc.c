@@ -16,6 +16,7 @@ void rpc_cancel(struct ports_bucket *bucket, struct ports_rpc *rpc)
 {
     if (atomic_load(&rpc->interrupted))
         return;
+    rpc->eventful = true;
     atomic_store(&rpc->interrupted, true);
     atomic_store(&rpc->cancelling, 1);
     bucket_unlock(bucket);
@@ -38,9 +39,9 @@ static bool rpc_is_own(const struct ports_rpc *rpc)
 static void object_cancel(struct ports_object *object, bool all, mach_port_seqno_t seqno)
 {
     for (;;) {
-        struct ports_rpc *rpc = object->rpcs;
+        struct ports_rpc *rpc = object->bucket->rpcs;
         while (rpc != NULL
-               && (atomic_load(&rpc->interrupted) || rpc_is_own(rpc)
+               && (rpc->object != object || atomic_load(&rpc->interrupted) || rpc_is_own(rpc)
                    || (!all && (mach_port_delta_t)(rpc->seqno - seqno) >= 0)))
             rpc = rpc->next;
         if (rpc == NULL)
@@ -71,9 +72,8 @@ void ports_object_interrupt(void *object)
 
 void *ports_self_object(struct ports_class *class)
 {
-    if (ports_current == NULL || (class != NULL && ports_current->object->class != class))
-        return NULL;
-    return ports_current->object;
+    struct ports_object *object = ports_current != NULL ? ports_current->object : NULL;
+    return object != NULL && class != NULL && object->class != class ? NULL : object;
 }
 
 bool ports_self_interrupted(void)
@@ -84,7 +84,7 @@ bool ports_self_interrupted(void)
 static error_t rpc_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
 {
     struct ports_rpc *rpc = ports_current;
-    if (rpc != NULL) {
+    if (rpc != NULL && rpc->object != NULL) {
         patience_begin(rpc->object->bucket, rpc);
         if (atomic_load(&rpc->interrupted))
             return EINTR;
@@ -128,7 +128,7 @@ static unsigned int class_own(const struct ports_class *class)
 {
     unsigned int own = 0;
     for (const struct ports_rpc *rpc = ports_current; rpc != NULL; rpc = rpc->outer)
-        if (rpc->object->class == class)
+        if (rpc->object != NULL && rpc->object->class == class)
             own++;
     return own;
 }

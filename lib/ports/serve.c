@@ -10,6 +10,8 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#define unlikely(X) __builtin_expect(!!(X), 0)
+
 enum {
     REQUEST_MAX_DEFAULT = 64 * 1024, /* of each of a thread's two buffers; untouched pages cost nothing */
     STACK_SIZE = 256 * 1024,
@@ -31,8 +33,22 @@ struct ports_worker {
     struct ports_turn turn;
     mach_msg_header_t *request;   /* received into */
     mach_msg_header_t *reply;     /* answered from; the two change places with every answer */
+    unsigned int limit;           /* constant: how long a receive may take, 0 for ever */
     unsigned long quiet_since;    /* pool.rounds when the wait began; the first one's */
 };
+
+/* mach_msg, which repeats what was interrupted, is 20 instructions around this trap, of the 200 that a message costs here. */
+mach_msg_return_t ports_msg_trap(mach_msg_header_t *message, mach_msg_option_t option, mach_msg_size_t send_size, mach_msg_size_t receive_size,
+                                 mach_port_t receive, mach_msg_timeout_t timeout, mach_port_t notify);
+__asm__(".text\n"
+        ".globl ports_msg_trap\n"
+        ".type ports_msg_trap, @function\n"
+        "ports_msg_trap:\n"
+        "    movq $-25, %rax\n"
+        "    movq %rcx, %r10\n"
+        "    syscall\n"
+        "    ret\n"
+        ".size ports_msg_trap, . - ports_msg_trap\n");
 
 static void *worker_main(void *arg);
 
@@ -70,12 +86,6 @@ static void worker_swap(struct ports_worker *worker)
     worker->reply = tmp;
 }
 
-/* How long the next receive may take, 0 for ever. */
-static unsigned int worker_limit(struct ports_worker *worker)
-{
-    return worker->turn.first ? worker->loop->exit_ms : 0;
-}
-
 /* Sends the answer in `request` (after the swap) without receiving. */
 static void worker_send(struct ports_worker *worker)
 {
@@ -91,42 +101,73 @@ static bool error_is_send(mach_msg_return_t err)
     return (err & ~MACH_MSG_MASK) >= MACH_SEND_IN_PROGRESS && (err & ~MACH_MSG_MASK) <= MACH_SEND_INVALID_HEADER;
 }
 
-/* Answers, if ANSWER, and receives the next message, in one call where possible. */
-static mach_msg_return_t worker_receive(struct ports_worker *worker, bool answer)
+/* How the answer is sent that is in `request`. */
+static mach_msg_option_t worker_send_option(const struct ports_worker *worker)
 {
-    unsigned int limit = worker_limit(worker);
+    return MACH_MSGH_BITS_REMOTE(worker->request->msgh_bits) == MACH_MSG_TYPE_MOVE_SEND_ONCE ? MACH_SEND_MSG : MACH_SEND_MSG | MACH_SEND_TIMEOUT;
+}
+
+/* Receives, with the OPTION for that, after the call that sent and received has failed with ERR. */
+static mach_msg_return_t worker_receive_again(struct ports_worker *worker, mach_msg_option_t option, mach_msg_return_t err)
+{
+    if (error_is_send(err)) {
+        if (err == MACH_SEND_INTERRUPTED)
+            worker_send(worker);
+        else
+            ports_message_destroy(worker->request, true);
+    } else if (err != MACH_RCV_INTERRUPTED) {
+        return err;
+    }
+    return mach_msg(worker->request, option, 0, worker->loop->size, worker->loop->bucket->set, worker->limit, MACH_PORT_NULL);
+}
+
+/* worker_receive with a time limit, or when memory is short. */
+static mach_msg_return_t worker_receive_carefully(struct ports_worker *worker, bool answer)
+{
     mach_msg_option_t option = MACH_RCV_MSG;
     mach_msg_size_t size = 0;
 
-    if (__builtin_expect(pageout_is_short(), 0) && worker->loop->waits_for_memory) {
+    if (pageout_is_short() && worker->loop->waits_for_memory) {
         if (answer)
             worker_send(worker);
         answer = false;
         pageout_wait();
     }
-    if (limit != 0) {
+    if (worker->limit != 0) {
         option |= MACH_RCV_TIMEOUT;
         bucket_lock(worker->loop->bucket);
         worker->quiet_since = worker->loop->pool.rounds;
         bucket_unlock(worker->loop->bucket);
     }
+    mach_msg_option_t both = option;
     if (answer) {
-        mach_msg_bits_t type = MACH_MSGH_BITS_REMOTE(worker->request->msgh_bits);
-        if (limit != 0 && type != MACH_MSG_TYPE_MOVE_SEND_ONCE) {
+        mach_msg_option_t sending = worker_send_option(worker);
+        if (worker->limit != 0 && sending != MACH_SEND_MSG) {
             worker_send(worker); /* the two time limits differ, and a call has but one */
         } else {
-            option |= type == MACH_MSG_TYPE_MOVE_SEND_ONCE ? MACH_SEND_MSG : MACH_SEND_MSG | MACH_SEND_TIMEOUT;
+            both |= sending;
             size = worker->request->msgh_size;
         }
     }
-    mach_msg_return_t err = mach_msg(worker->request, option, size, worker->loop->size, worker->loop->bucket->set, limit,
-                                     MACH_PORT_NULL);
-    if (err != 0 && size != 0 && error_is_send(err)) {
-        ports_message_destroy(worker->request, true);
-        err = mach_msg(worker->request, option & ~(MACH_SEND_MSG | MACH_SEND_TIMEOUT), 0, worker->loop->size,
-                       worker->loop->bucket->set, limit, MACH_PORT_NULL);
+    mach_msg_return_t err = mach_msg(worker->request, both, size, worker->loop->size, worker->loop->bucket->set, worker->limit, MACH_PORT_NULL);
+    return err != 0 ? worker_receive_again(worker, option, err) : 0;
+}
+
+/* Answers, if ANSWER, and receives the next message, in one call where possible. */
+static inline mach_msg_return_t worker_receive(struct ports_worker *worker, bool answer)
+{
+    struct ports_loop *loop = worker->loop;
+    mach_msg_option_t option = MACH_RCV_MSG;
+    mach_msg_size_t size = 0;
+
+    if (unlikely(worker->limit != 0) || (loop->waits_for_memory && pageout_is_short()))
+        return worker_receive_carefully(worker, answer);
+    if (answer) {
+        option |= worker_send_option(worker);
+        size = worker->request->msgh_size;
     }
-    return err;
+    mach_msg_return_t err = ports_msg_trap(worker->request, option, size, loop->size, loop->bucket->set, 0, MACH_PORT_NULL);
+    return unlikely(err != 0) ? worker_receive_again(worker, MACH_RCV_MSG, err) : 0;
 }
 
 /* Nothing came in time to the first thread.  True if the loop is to end. */
@@ -151,7 +192,7 @@ static error_t worker_serve(struct ports_worker *worker)
             answer = dispatch_turn(worker->loop->bucket, &worker->turn, worker->request, (void *)worker->reply);
             if (answer)
                 worker_swap(worker);
-            if (__builtin_expect(worker->turn.next != POOL_RETIRE, 1))
+            if (!unlikely(worker->turn.next == POOL_RETIRE))
                 break;
             if (answer)
                 worker_send(worker);
@@ -180,13 +221,16 @@ static error_t worker_run(struct ports_loop *loop, bool first)
 {
     struct ports_worker worker = {
         .loop = loop,
+        .limit = first ? loop->exit_ms : 0,
         .turn = {.pool = &loop->pool, .first = first, .spawn = worker_spawn, .arg = loop, .next = POOL_WAIT},
     };
     ports_pageout_thread();
     error_t err = worker_acquire(&worker);
     if (err)
         return err;
+    dispatch_begin(loop->bucket, &worker.turn);
     err = worker_serve(&worker);
+    dispatch_end(loop->bucket, &worker.turn);
     worker_release(&worker);
     return err;
 }

@@ -93,51 +93,6 @@ error_t trivfs_classes_create(const struct trivfs_ops *ops, struct ports_class *
     return 0;
 }
 
-/* ---- hooks ------------------------------------------------------------------ */
-
-/* OBJECT, whose reference is given up unless it is destroyed by DESTROY: that tells what it is, whatever its class. */
-static void *object_of(void *object, void (*destroy)(struct ports_object *))
-{
-    struct ports_object *o = object;
-    if (o != NULL && o->class->ops->destroy != destroy) {
-        ports_object_deref(o);
-        return NULL;
-    }
-    return o;
-}
-
-trivfs_protid_t begin_using_trivfs_protid(mach_port_t port)
-{
-    return object_of(ports_object_lookup(NULL, port, NULL), protid_destroy);
-}
-
-trivfs_protid_t begin_using_trivfs_protid_payload(unsigned long payload)
-{
-    return object_of(ports_payload_lookup(payload, NULL), protid_destroy);
-}
-
-void end_using_trivfs_protid(trivfs_protid_t protid)
-{
-    if (protid != NULL)
-        ports_object_deref(protid);
-}
-
-trivfs_control_t begin_using_trivfs_control(mach_port_t port)
-{
-    return object_of(ports_object_lookup(NULL, port, NULL), control_destroy);
-}
-
-trivfs_control_t begin_using_trivfs_control_payload(unsigned long payload)
-{
-    return object_of(ports_payload_lookup(payload, NULL), control_destroy);
-}
-
-void end_using_trivfs_control(trivfs_control_t control)
-{
-    if (control != NULL)
-        ports_object_deref(control);
-}
-
 struct trivfs_control *control_self(void)
 {
     struct ports_object *object = ports_self_object(NULL);

@@ -23,8 +23,6 @@ extern bool trivfs_ends_with_control;
    MACH_PORT_NULL for a new one when it is needed. */
 error_t protid_create(struct trivfs_peropen *peropen, struct fshelp_user *user, uint64_t tag, mach_port_t receive,
                       struct trivfs_protid **protid);
-void protid_destroy(struct ports_object *object);
-void control_destroy(struct ports_object *object);
 void control_no_senders(struct ports_object *object);
 
 /* Where the advisory locks of PEROPEN's node are, or NULL if it takes none. */
