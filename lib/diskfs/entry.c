@@ -117,11 +117,14 @@ error_t diskfs_entry_add(struct diskfs_node *dir, const char *name, size_t lengt
     if (dir->stat.st_nlink == 0)
         return ENOENT;
     pthread_mutex_lock(&node->lock);
+    bool fresh = node->stat.st_nlink == (S_ISDIR(node->stat.st_mode) ? 1 : 0);
     error_t err = node->stat.st_nlink >= diskfs_ops->link_max ? EMLINK : 0;
     int type = IFTODT(node->stat.st_mode);
     if (!err) {
         node->stat.st_nlink++;
         err = diskfs_node_changed(node);
+        if (!err && fresh)      /* a sync of the directory alone must not bring a name for what is no file yet */
+            err = diskfs_node_update(node, false);
         if (err)
             node->stat.st_nlink--;
     }

@@ -9,18 +9,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#define BLOCK 4096
-
-static void block_fill(char *block, int number, int index)
-{
-    char mark[32];
-    int length = snprintf(mark, sizeof mark, "CUT:%d:%d;", number, index);
-    for (int at = 0; at < BLOCK; at += length)
-        memcpy(block + at, mark, at + length <= BLOCK ? (size_t)length : (size_t)(BLOCK - at));
-}
+#include "cutmark.h"
 
 static void write_all(int fd, const char *data, size_t length, const char *name)
 {

@@ -73,43 +73,57 @@ class Log:
                     disk.write(data)
 
 
+def block(number, index):
+    """What tests/inside/cutmark.h makes."""
+    mark = b"CUT:%d:%d;" % (number, index)
+    return (mark * (BLOCK // len(mark) + 1))[:BLOCK]
+
+
 def content(number):
     """What tests/inside/cutwriter.c writes into file NUMBER."""
-    blocks = []
-    for index in range(number % 7 * 3 + 2):
-        mark = b"CUT:%d:%d;" % (number, index)
-        blocks.append((mark * (BLOCK // len(mark) + 1))[:BLOCK])
+    blocks = [block(number, index) for index in range(number % 7 * 3 + 2)]
     blocks[-1] = blocks[-1][:number % BLOCK]
     return b"".join(blocks)
 
 
-def record(folder, files, *options):
-    """One boot that writes FILES files; gives the image as it was before, and the log."""
+def record(folder, program, arguments, *options):
+    """One boot that runs PROGRAM of tests/inside on the folder /cut; gives the image as it was before, the log, and what it printed."""
     image = Image(folder)
     image.mkdir("/cut")
-    image.put(os.path.join(OBJ, "tests", "inside", "cutwriter"), "/bin/cutwriter", 0o100755)
+    image.put(os.path.join(OBJ, "tests", "inside", program), f"/bin/{program}", 0o100755)
     before = os.path.join(folder, "before.img")
     tool("cp", "--sparse=always", image.path, before)
     log = os.path.join(folder, "writes.log")
     with Machine(os.path.join(folder, "serial.log"), *options, disk=drive(image.path, log)) as machine:
         machine.prompt()
-        machine.run(f"cutwriter /cut {files}", limit=300)
+        printed = machine.run(f"{program} /cut {arguments}", limit=300)
         machine.halt()
     os.unlink(image.path)
-    return before, Log(log)
+    return before, Log(log), printed
 
 
-def check_cut(folder, before, log, firsts, files, cut, seed):
-    """Cuts, repairs, and gives how many files had to be there and were."""
+def repaired(folder, before, log, cut, seed):
+    """The disk after a cut, repaired: the image, and what e2fsck said."""
     image = Image(folder, before)
     log.cut(image.path, cut, seed)
     status, said = tool("e2fsck", "-fy", image.filesystem, check=False)
     if status not in (0, 1):
         raise Failure(f"cut after {cut} of {len(log.entries)} writes (seed {seed}): e2fsck -fy ends with {status}:\n{said[-3000:]}")
-    synced = [number for number in range(1, files) if firsts.get(b"%d" % (number + 1), cut) < cut]
+    return image, said
+
+
+def dumps_folder(folder):
     dumps = os.path.join(folder, "dumps")
     shutil.rmtree(dumps, ignore_errors=True)
     os.mkdir(dumps)
+    return dumps
+
+
+def check_cut(folder, before, log, firsts, files, cut, seed):
+    """Cuts, repairs, and gives how many files had to be there and were."""
+    image, said = repaired(folder, before, log, cut, seed)
+    synced = [number for number in range(1, files) if firsts.get(b"%d" % (number + 1), cut) < cut]
+    dumps = dumps_folder(folder)
     image.debugfs(*[f"dump /cut/f{number} {dumps}/f{number}" for number in synced])
     for number in synced:
         path = os.path.join(dumps, f"f{number}")
@@ -121,11 +135,31 @@ def check_cut(folder, before, log, firsts, files, cut, seed):
 
 
 def campaign(folder, cuts, files, seed, *options):
-    """CUTS cuts of one boot; gives how many files were looked for altogether."""
-    before, log = record(folder, files, *options)
+    """CUTS cuts of one boot that writes FILES files; gives how many files were looked for altogether."""
+    before, log, _ = record(folder, "cutwriter", files, *options)
     firsts = log.first(rb"CUT:(\d+):0;")
     if b"%d" % files not in firsts:
         raise Failure(f"the log of {len(log.entries)} writes does not have the last file's")
     chance = random.Random(seed)
     start = firsts[b"1"]
     return sum(check_cut(folder, before, log, firsts, files, chance.randrange(start, len(log.entries) + 1), seed + i) for i in range(cuts))
+
+
+def moves_campaign(folder, cuts, steps, seed, *options):
+    """CUTS cuts of one boot with STEPS steps of tests/inside/cutmoves.c; gives how many operations and syncs they were."""
+    import cutmoves
+    before, log, printed = record(folder, "cutmoves", f"{steps} {seed} /dev/wd0", *options)
+    play = cutmoves.Play(printed)
+    firsts = {int(number): entry for number, entry in log.first(rb"MARK:(\d+);").items()}
+    if set(firsts) != set(range(steps + 1)) or set(play.marks) != set(firsts):
+        raise Failure(f"of {steps} marks {len(firsts)} are in the log of {len(log.entries)} writes, {len(play.marks)} were printed")
+    chance = random.Random(seed)
+    for i in range(cuts):
+        cut = chance.randrange(firsts[0] + 1, len(log.entries) + 1)
+        image, said = repaired(folder, before, log, cut, seed + i)
+        dumps = dumps_folder(folder)
+        image.debugfs(f"rdump /cut {dumps}")
+        wrong = play.check(os.path.join(dumps, "cut"), max(number for number, entry in firsts.items() if entry < cut))
+        if wrong:
+            raise Failure(f"cut after {cut} of {len(log.entries)} writes (seed {seed + i}): {wrong}\n{said[-2000:]}\n{printed}")
+    return play.end
