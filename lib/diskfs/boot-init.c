@@ -185,6 +185,19 @@ static void start_c_library(void *ports)
     _hurd_libc_proc_init(diskfs_argv);
 }
 
+/* Our pid, by which programs tell our files from those of other servers (st_dev). */
+static void take_fsid(mach_port_t proc)
+{
+    mach_port_t own;
+    pid_t pid, ppid;
+    int orphaned;
+    if (proc_task2proc(proc, mach_task_self(), &own))
+        return;
+    if (proc_getpids(own, &pid, &ppid, &orphaned) == 0)
+        diskfs_fsid = (fsid_t) pid;
+    mach_port_deallocate(mach_task_self(), own);
+}
+
 /* "It initializes the default proc and auth ports to be given to processes." The C library, which had nothing when we were started by
    the kernel, begins to work: signals, descriptors, names. It frees the array. */
 static void init_default_ports(mach_port_t proc, mach_port_t auth)
@@ -257,6 +270,7 @@ kern_return_t diskfs_S_fsys_init(diskfs_control_t control, mach_port_t reply, ma
     init_exec(proc, auth);
     init_bootstrap_parent(proc, auth);
     init_default_ports(proc, auth);
+    take_fsid(proc);
     tell_startup(proc);
     return MIG_NO_REPLY;
 }

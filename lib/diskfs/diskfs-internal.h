@@ -22,7 +22,7 @@
 /* ---- node.c, names.c, times.c --------------------------------------------- */
 
 extern unsigned int diskfs_idle_max;    /* idle nodes kept; set before the first lookup */
-extern fsid_t diskfs_fsid;              /* constant after initialisation: our pid or task port */
+extern fsid_t diskfs_fsid;              /* our pid, as every server of files has its own; 0 before the boot's proc is there */
 
 /* A node for the inode number that ops->node_alloc gave, referenced and locked. EIO: somebody has a node of that number. */
 error_t diskfs_node_create_at(ino_t ino, mode_t mode, struct diskfs_node **node);

@@ -111,9 +111,7 @@ static void start_library(void)
 {
     if (diskfs_is_boot())
         ports_pageout_server(diskfs_arguments.host_priv);   /* programs' pages are files of the root file system */
-    diskfs_fsid = (fsid_t) getpid();
-    if (diskfs_is_boot() || diskfs_fsid == 0)
-        diskfs_fsid = (fsid_t) mach_task_self();
+    diskfs_fsid = (fsid_t) getpid();    /* the bootstrap file system has none yet: boot-init.c */
     diskfs_origin_boot = diskfs_origin_create(MACH_PORT_NULL, NULL, MACH_PORT_NULL);
     enum { IO_WRITE = 21000 };
     ports_reads_guarded(IO_WRITE);      /* diskfs_ops->write does */

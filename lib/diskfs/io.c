@@ -322,6 +322,7 @@ kern_return_t diskfs_S_io_stat(diskfs_protid_t cred, io_statbuf_t *st)
     pthread_mutex_lock(&node->lock);
     diskfs_node_settle_times(node);
     memcpy(st, &node->stat, sizeof *st);
+    st->st_fsid = diskfs_fsid;
     if (fshelp_translated(&node->transbox))
         st->st_mode |= S_IATRANS;
     if (node->has_passive)

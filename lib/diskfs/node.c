@@ -151,7 +151,6 @@ static error_t node_await(struct diskfs_node *node)
 static void node_set_common(struct diskfs_node *node)
 {
     node->stat.st_fstype = diskfs_ops->fstype;
-    node->stat.st_fsid = diskfs_fsid;
     node->stat.st_ino = node->ino;
     atomic_store_explicit(&node->loaded, true, memory_order_release);
 }

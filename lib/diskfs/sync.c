@@ -192,7 +192,6 @@ static error_t node_reload(struct diskfs_node *node, void *arg)
     diskfs_ops->node_forget(node);
     error_t err = diskfs_ops->node_read(node);
     node->stat.st_fstype = diskfs_ops->fstype;
-    node->stat.st_fsid = diskfs_fsid;
     node->dir_generation++;
     pthread_mutex_unlock(&node->lock);
     if (err)

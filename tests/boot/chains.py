@@ -58,6 +58,11 @@ def check_translators(machine, chain):
     for path in ACTIVE[chain]:
         if f"{path}: active" not in output:
             machine.fail(f"{path} has no active translator:\n{output}")
+    served = ["/", "/dev/null"] + [path for path in ACTIVE[chain] if path != "/servers/startup"]   # startup has no files
+    devices = machine.run("stat -c '%d %n' " + " ".join(served))
+    numbers = [line.split()[0] for line in devices.splitlines()]
+    if len(set(numbers)) != len(served) or "0" in numbers:
+        machine.fail(f"each server's files should have a device number of their own:\n{devices}")
 
 
 def check_reading(machine, sums):
