@@ -34,15 +34,16 @@ void fshelp_child_watch(struct ports_bucket *bucket, task_t task)
     pid_t pid;
 
     if (proc == MACH_PORT_NULL) /* the child is nobody's then, and no zombie */
-        goto drop_task;
+        return;
     error_t err = proc_task2pid(proc, task, &pid);
     mach_port_deallocate(mach_task_self(), proc);
     if (err || ports_object_create_quiet(&child_class, bucket, &child))
-        goto drop_task;
+        return;
     child->pid = pid;
-    if (ports_object_notify_dead(child, task) == 0)
-        return; /* TASK is the child's now */
+    if (mach_port_mod_refs(mach_task_self(), task, MACH_PORT_RIGHT_SEND, 1) == 0) {
+        if (ports_object_notify_dead(child, task) == 0)
+            return; /* the new reference is the child's */
+        mach_port_deallocate(mach_task_self(), task);
+    }
     ports_object_deref(child);
-drop_task:
-    mach_port_deallocate(mach_task_self(), task);
 }

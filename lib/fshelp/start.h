@@ -16,7 +16,7 @@ struct fshelp_start {
     bool done, abandoned;  /* start_lock */
 };
 
-/* Takes the exit status of the child with TASK (send right, consumed) when it dies.  BUCKET is served. */
+/* Takes the exit status of the child with TASK (send right, still the caller's) when it dies.  BUCKET is served. */
 void fshelp_child_watch(struct ports_bucket *bucket, task_t task);
 
 typedef struct fshelp_start *struct_fshelp_start_t;

@@ -240,13 +240,14 @@ static error_t child_prepare(struct child *child, task_t task, uid_t uid, gid_t 
     return child->ports[INIT_PORT_BOOTSTRAP] == MACH_PORT_NULL ? ENOMEM : 0;
 }
 
-/* Runs ARGZ in a new task with START's port as bootstrap port; gives the task (send right). */
+/* Runs ARGZ in a new task with START's port as bootstrap port; gives the task (send right), also after an error if there is one already. */
 static error_t child_run(const char *argz, size_t length, uid_t uid, gid_t gid, struct fshelp_start *start, task_t *task)
 {
     file_t file = file_name_lookup(argz, O_EXEC, 0);
     struct child child;
     error_t err;
 
+    *task = MACH_PORT_NULL;
     if (file == MACH_PORT_NULL)
         return errno;
     err = task_create(mach_task_self(), FALSE, task);
@@ -261,10 +262,6 @@ static error_t child_run(const char *argz, size_t length, uid_t uid, gid_t gid, 
                               child.ints, INIT_INT_MAX, NULL, 0, NULL, 0);
     child_release(&child);
     mach_port_deallocate(mach_task_self(), file);
-    if (err) {
-        task_terminate(*task);
-        mach_port_deallocate(mach_task_self(), *task);
-    }
     return err;
 }
 
@@ -288,11 +285,13 @@ error_t fshelp_translator_start(const char *argz, size_t length, uid_t uid, gid_
     start->underlying = underlying;
     start->cookie = cookie;
     err = child_run(argz, length, uid, gid, start, &task);
-    if (!err) {
-        err = start_wait(start, timeout_ms, control);
+    if (task != MACH_PORT_NULL) {
+        fshelp_child_watch(bucket, task);   /* before it can be dead, when its number could not be found any more */
+        if (!err)
+            err = start_wait(start, timeout_ms, control);
         if (err)
             task_terminate(task);
-        fshelp_child_watch(bucket, task);
+        mach_port_deallocate(mach_task_self(), task);
     }
     /* COOKIE is the caller's: the port goes before we return. */
     ports_object_destroy_right(start);

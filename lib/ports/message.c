@@ -34,55 +34,76 @@ static void rights_release(const mach_msg_type_t *type, const void *data)
         right_release(type->msgt_inline ? inlined[i].name : names[i], type->msgt_name);
 }
 
-/* Memory that a client sent and that is larger is refused by routines that do not read it guarded themselves. */
-enum { OWN_MAX = 16 << 20, SKIPS_MAX = 4 };
-static mach_msg_id_t skips[SKIPS_MAX]; /* constant when serving begins */
-static unsigned int skip_count;        /* the same */
+/* Memory that a client sent and that is larger is refused by routines that do not read it guarded themselves.  Many clients may send as much at a
+   time, and copies of it all must fit into memory.  */
+enum { OWN_MAX = 8 << 20, OWN_CHUNK = 256 << 10, IDS_MAX = 4 };
+struct ids { mach_msg_id_t id[IDS_MAX]; unsigned int count; };
+static struct ids skipped, partial; /* constant when serving begins */
 
-void ports_reads_guarded(mach_msg_id_t id)
+static bool ids_have(const struct ids *ids, mach_msg_id_t id)
 {
-    if (skip_count < SKIPS_MAX)
-        skips[skip_count++] = id;
-}
-
-static bool id_is_skipped(mach_msg_id_t id)
-{
-    for (unsigned int i = 0; i < skip_count; i++)
-        if (skips[i] == id)
+    for (unsigned int i = 0; i < ids->count; i++)
+        if (ids->id[i] == id)
             return true;
     return false;
 }
 
-/* Puts a copy of ours in the place of BYTES of *DATA. */
+static void ids_add(struct ids *ids, mach_msg_id_t id)
+{
+    if (ids->count < IDS_MAX && !ids_have(ids, id))
+        ids->id[ids->count++] = id;
+}
+
+void ports_reads_guarded(mach_msg_id_t id)
+{
+    ids_add(&skipped, id);
+}
+
+void ports_takes_beginning(mach_msg_id_t id)
+{
+    ids_add(&partial, id);
+}
+
+/* Puts a copy of ours in the place of BYTES of *DATA, which are given up as the copy grows.  After an error *DATA is what the message now owns. */
 static error_t memory_own(void **data, uint64_t bytes)
 {
-    vm_address_t copy = 0;
-    if (bytes > OWN_MAX)
-        return E2BIG;
-    error_t err = vm_allocate(mach_task_self(), &copy, bytes, TRUE);
+    vm_address_t copy = 0, from = (vm_address_t)*data;
+    error_t err = vm_allocate(mach_task_self(), &copy, bytes, TRUE) ? ENOMEM : 0;
     if (err)
-        return ENOMEM;
-    err = ports_copy_guarded((void *)copy, *data, bytes);
-    if (err) {
-        vm_deallocate(mach_task_self(), copy, bytes);
         return err;
+    for (uint64_t done = 0, part; done < bytes && !err; done += part) {
+        part = OWN_CHUNK - (from + done) % vm_page_size; /* whole pages go */
+        part = bytes - done < part ? bytes - done : part;
+        err = ports_copy_guarded((char *)copy + done, (char *)from + done, part);
+        vm_deallocate(mach_task_self(), from + done, err ? bytes - done : part);
     }
-    vm_deallocate(mach_task_self(), (vm_address_t)*data, bytes);
     *data = (void *)copy;
-    return 0;
+    return err;
+}
+
+/* For routines that may do less than they were asked: gives up what is behind the first OWN_MAX bytes of *DATA. */
+static void memory_shorten(mach_msg_type_t *type, void *data, uint64_t *bytes)
+{
+    vm_address_t end = (vm_address_t)data + *bytes, gone = round_page((vm_address_t)data + OWN_MAX);
+    if (gone < end)
+        vm_deallocate(mach_task_self(), gone, end - gone);
+    type->msgt_number = OWN_MAX;
+    *bytes = OWN_MAX;
 }
 
 error_t message_own_memory(mach_msg_header_t *message)
 {
     char *at = (char *)(message + 1), *end = (char *)message + message->msgh_size;
-    if (id_is_skipped(message->msgh_id))
+    if (ids_have(&skipped, message->msgh_id))
         return 0;
     while (at + sizeof(mach_msg_type_t) <= end) {
         mach_msg_type_t *type = (void *)at;
         uint64_t bytes = ((uint64_t)type->msgt_number * type->msgt_size + 7) / 8;
         at += sizeof *type;
         if (!type->msgt_inline && bytes != 0 && !MACH_MSG_TYPE_PORT_ANY(type->msgt_name)) {
-            error_t err = memory_own((void **)at, bytes);
+            if (bytes > OWN_MAX && type->msgt_size == 8 && ids_have(&partial, message->msgh_id))
+                memory_shorten(type, *(void **)at, &bytes);
+            error_t err = bytes > OWN_MAX ? E2BIG : memory_own((void **)at, bytes);
             if (err)
                 return err;
         }

@@ -35,8 +35,10 @@ static void control_stat_init(struct trivfs_control *control)
 error_t trivfs_control_create(const struct trivfs_ops *ops, struct ports_bucket *bucket, mach_port_t underlying,
                               void *hook, struct trivfs_control **result)
 {
+    enum { IO_WRITE = 21000 };
     struct ports_class *control_class, *protid_class;
     struct trivfs_control *control;
+    ports_takes_beginning(IO_WRITE);
     error_t err = trivfs_classes_create(ops, &control_class, &protid_class);
     if (err == 0)
         err = ports_object_create(control_class, bucket, &control);

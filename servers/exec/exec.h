@@ -42,7 +42,7 @@ struct exec_request {
 
 /* argv and envp may be that long together, and have that many words: the pointers to them, which the C library puts on the stack, then take
    a quarter of the usual stack. */
-#define EXEC_ARGUMENTS_MAX (16u << 20)
+#define EXEC_ARGUMENTS_MAX (8u << 20)
 #define EXEC_WORDS_MAX (EXEC_STACK_SIZE_DEFAULT / 4 / sizeof(char *))
 /* The most descriptors, and the most standard ports or integers. */
 #define EXEC_DESCRIPTORS_MAX (1u << 18)

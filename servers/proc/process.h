@@ -222,6 +222,9 @@ void process_free(struct process *process);
 
 /* ---- tree.c ---- */
 
+/* Is ABOVE PROCESS itself or one of its ancestors?  Then it must not become its child, nor may PROCESS take over its task. */
+bool process_is_below(const struct process *process, const struct process *above);
+
 /* proc_child: CHILD is from now on PARENT's.  EBUSY: it has a parent already; EINVAL: it would be its own ancestor. */
 error_t process_adopt(struct process *parent, struct process *child);
 
@@ -237,7 +240,7 @@ void process_mark_stop(struct process *process, int signo, int sigcode);
 void process_mark_cont(struct process *process);
 
 /* proc_reassign and proc_set_init_task: PROCESS takes over STUB's task and addresses, and STUB is gone.  The caller has put
-   away PROCESS's own task and exchanged the ports. */
+   away PROCESS's own task and exchanged the ports; STUB is not above PROCESS. */
 void process_take_over(struct process *process, struct process *stub);
 
 /* ---- wait.c ---- */

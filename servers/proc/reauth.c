@@ -170,7 +170,7 @@ static error_t reauth_reassign(struct process *p, struct reauth *r)
     if (err)
         return err;
     r->new_task = MACH_PORT_NULL;
-    if (stub == p || stub->adopted || stub->important)
+    if (process_is_below(p, stub) || stub->adopted || stub->important)
         return EINVAL;
     task_end(p);
     process_reassign(p, stub);

@@ -163,7 +163,7 @@ kern_return_t S_proc_reassign(pcall_t call, mach_port_t task)
         if (err)
             return call_leave(err);
     }
-    if (stub == p || stub->adopted || stub->important || !stub->port)
+    if (process_is_below(p, stub) || stub->adopted || stub->important || !stub->port)
         return call_leave(EINVAL);
     if (!fresh)
         task_lookup(task, &stub);

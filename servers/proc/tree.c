@@ -30,13 +30,19 @@ void process_set_root(struct process *root)
     init->adopted = true;
 }
 
+bool process_is_below(const struct process *p, const struct process *above)
+{
+    while (p && p != above)
+        p = p->parent;
+    return p != NULL;
+}
+
 error_t process_adopt(struct process *parent, struct process *child)
 {
     if (child->adopted)
         return EBUSY;
-    for (const struct process *p = parent; p; p = p->parent)
-        if (p == child)
-            return EINVAL;
+    if (process_is_below(parent, child))
+        return EINVAL;
     process_set_parent(child, parent);
     child->adopted = true;
     if (child->pgrp != parent->pgrp) {
@@ -117,6 +123,8 @@ static void process_orphan_children(struct process *p)
 
 void process_exit(struct process *p)
 {
+    /* A stop that nobody has asked for is of no interest any more, and a parent that is told of others meanwhile must not find P. */
+    list_remove(&p->report_link);
     p->dead = true;
     if (!p->exiting) {
         p->exiting = true;

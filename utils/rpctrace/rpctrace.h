@@ -10,7 +10,7 @@
        wrap.c       wrappers and their lives
        forward.c    messages: taking them in, exchanging rights, sending them on
        print.c      lines
-       names.py     makes the table of the routines' names from the .defs  */
+       toolchain/routines.py makes the table of the routines' names from the .defs  */
 
 #ifndef RPCTRACE_H
 #define RPCTRACE_H
@@ -78,7 +78,7 @@ void print_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Writes out what is unfinished. */
 void print_end(void);
 
-/* ---- names (made by names.py) --------------------------------------------------------------------------------------------- */
+/* ---- names (made by toolchain/routines.py) ------------------------------------------------------------------------------------ */
 
 struct routine_name {
     int id;

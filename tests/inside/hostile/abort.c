@@ -11,7 +11,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* all below */
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static struct { struct message *message; mach_port_t victim; enum kind kind; enum outcome outcome; bool todo, done; } job;
+static struct { struct message *message; mach_port_t victim; enum kind kind; bool todo, done; } job;
 static thread_t sender;
 static unsigned int turn;                                /* only the main thread */
 
@@ -25,9 +25,9 @@ static void *sender_main(void *arg)
             pthread_cond_wait(&changed, &lock);
         job.todo = false;
         pthread_mutex_unlock(&lock);
-        enum outcome outcome = message_send(job.message, job.victim, job.kind);
+        message_send(job.message, job.victim, job.kind);
+        send_finish();
         pthread_mutex_lock(&lock);
-        job.outcome = outcome;
         job.done = true;
         pthread_cond_broadcast(&changed);
     }
@@ -47,10 +47,12 @@ static bool sender_start(void)
     return true;
 }
 
-enum outcome message_send_aborted(struct message *message, mach_port_t victim, enum kind kind)
+void message_send_aborted(struct message *message, mach_port_t victim, enum kind kind)
 {
-    if (sender == MACH_PORT_NULL && !sender_start())
-        return REFUSED;
+    if (sender == MACH_PORT_NULL && !sender_start()) {
+        outcome_count(REFUSED, 1);
+        return;
+    }
     pthread_mutex_lock(&lock);
     job.message = message;
     job.victim = victim;
@@ -61,11 +63,11 @@ enum outcome message_send_aborted(struct message *message, mach_port_t victim, e
     while (!job.done) {
         pthread_mutex_unlock(&lock);
         turn++; /* not the message's random numbers */
-        thread_switch(turn % 2 ? sender : MACH_PORT_NULL, turn % 3 ? SWITCH_OPTION_DEPRESS : SWITCH_OPTION_WAIT, 1);
+        for (unsigned int i = turn % 7; i; i--)
+            thread_switch(MACH_PORT_NULL, SWITCH_OPTION_DEPRESS, 1);
+        thread_switch(turn % 2 ? sender : MACH_PORT_NULL, turn % 256 == 0 ? SWITCH_OPTION_WAIT : SWITCH_OPTION_NONE, 1);
         thread_abort(sender);
         pthread_mutex_lock(&lock);
     }
-    enum outcome outcome = job.outcome;
     pthread_mutex_unlock(&lock);
-    return outcome;
 }

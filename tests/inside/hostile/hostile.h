@@ -5,11 +5,11 @@
    message.c   a well-formed request of a routine with arbitrary values, and the ways to spoil it
    values.c    the values: numbers, strings, rights
    victims.c   the ports that are attacked
-   send.c      sending, and what becomes of the answer
+   send.c      sending, many at a time, and what becomes of the answers
    abort.c     a sender that is aborted in the middle of its calls
    pager.c     memory whose pager never answers, answers with errors, or dies
    answer.c    whether all servers still answer; what each of them holds
-   table.py    makes the table of routines from the .defs
+   toolchain/routines.py makes the table of routines from the .defs
 
    Every message is made from a number alone (seed, interface, kind, count), so it can be sent again without the others.  */
 
@@ -126,9 +126,16 @@ void message_release(struct message *message);
 
 enum { OUTCOMES = 5 };
 enum outcome { ANSWERED, ERROR, REFUSED, UNANSWERED, SENT };
-enum outcome message_send(struct message *message, mach_port_t victim, enum kind kind);
-/* The same by a thread that is aborted (thread_abort) again and again until it is done.  */
-enum outcome message_send_aborted(struct message *message, mach_port_t victim, enum kind kind);
+/* Counts what became of a message (main.c): CHANGE more of OUTCOME.  Whoever waits for an answer counts as unanswered until it has come. */
+void outcome_count(enum outcome outcome, int change);
+/* Sends MESSAGE and goes on; the answer is waited for together with others'. */
+void message_send(struct message *message, mach_port_t victim, enum kind kind);
+/* Waits for what is under way, but not for ever. */
+void send_finish(void);
+/* At most SIZE requests under way: with 1 the last message named is the culprit. */
+void send_window(unsigned int size);
+/* The same by a thread that is aborted (thread_abort) again and again until it has its answer or has given up.  */
+void message_send_aborted(struct message *message, mach_port_t victim, enum kind kind);
 /* In a new process: nothing of the parent's receive rights is there.  */
 void send_renew(void);
 

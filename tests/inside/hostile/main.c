@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* main: hostile [-s SEED] [-n COUNT] [-f FIRST] [-k KIND]... [-d FOLDER] [-v] [INTERFACE...]
+/* main: hostile [-s SEED] [-n COUNT] [-f FIRST] [-k KIND]... [-d FOLDER] [-w WINDOW] [-v] [INTERFACE...]
          hostile --census | --answer
 
-   Sends COUNT messages (300) of each KIND (all) of each INTERFACE (all), from number FIRST (0) on; -v names each message before it is sent, so that
-   the last one named is the culprit.  After each interface, and each kind when it is many
+   Sends COUNT messages (300) of each KIND (all) of each INTERFACE (all), from number FIRST (0) on; -v names each message before it is sent:
+   with -w 1 (at most so many under way) the last one named is the culprit.  After each interface, and each kind when it is many
    messages, all servers are asked whether they are there.  --census counts what every server holds
    (root), --answer only asks.  The last line is `hostile: N messages, N failed`; exit status 0 if nothing failed. */
 
@@ -17,10 +17,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { KILL_BURST = 24, KILL_MS = 12, RENEW_EVERY = 100, CHILD_SECONDS = 600, DEATHS_MAX = 40, ASK_EVERY = 100 };
+enum { KILL_BURST = 32, KIDS = 4, RENEW_EVERY = 400, RENEW_ABANDONED = 100, RENEW_SHORTLIVED = 12, STUCK_SECONDS = 300, DEATHS_MIN = 40, ASK_EVERY = 100 };
 
 const char *const kind_names[KINDS] = { "well-formed", "size", "type", "count", "huge", "right", "class", "reply", "noise", "notify", "interrupt",
                                         "abandon", "pager", "abort", "kill" };
@@ -46,6 +47,19 @@ const struct interface *interface_lookup(const char *name)
     return NULL;
 }
 
+void outcome_count(enum outcome outcome, int change)
+{
+    __atomic_fetch_add(&progress->outcomes[outcome], (uint64_t) (int64_t) change, __ATOMIC_RELAXED);
+}
+
+static uint64_t sent_count(void)
+{
+    uint64_t sum = 0;
+    for (unsigned int i = 0; i < OUTCOMES; i++)
+        sum += progress->outcomes[i];
+    return sum;
+}
+
 /* ---- in the child ------------------------------------------------------------------- */
 
 static const struct routine *routine_choose(const struct interface *interface, enum kind kind)
@@ -63,31 +77,6 @@ static const struct routine *routine_choose(const struct interface *interface, e
             return routine;
     }
     return NULL;
-}
-
-static void one_message(const struct interface *interface, enum kind kind, const struct wishes *wishes, uint64_t number);
-
-/* A process that sends messages until it is ended in the middle of one: its task is gone, with its reply port and all that it had. */
-static void one_killed(const struct interface *interface, const struct wishes *wishes, uint64_t number)
-{
-    random_start(wishes->seed, interface->name, KILL, number);
-    unsigned int milliseconds = below(KILL_MS), status;
-    fflush(stdout);
-    pid_t pid = fork();
-    if (pid == 0) {
-        send_renew();
-        for (uint64_t i = 0; i < KILL_BURST; i++)
-            one_message(interface, i % 4 == 3 ? RIGHT : WELL_FORMED, wishes, number * KILL_BURST + i);
-        _exit(0);
-    }
-    task_t task;
-    thread_switch(MACH_PORT_NULL, SWITCH_OPTION_WAIT, milliseconds);
-    if (pid > 0 && proc_pid2task(getproc(), pid, &task) == 0 && MACH_PORT_VALID(task)) {
-        task_terminate(task);
-        mach_port_deallocate(mach_task_self(), task);
-    }
-    if (pid > 0)
-        waitpid(pid, (int *) &status, 0);
 }
 
 static void one_message(const struct interface *interface, enum kind kind, const struct wishes *wishes, uint64_t number)
@@ -109,32 +98,87 @@ static void one_message(const struct interface *interface, enum kind kind, const
     if (wishes->verbose)
         printf("%s %s %llu: %s id %d to %u\n", interface->name, kind_names[kind], (unsigned long long) number,
                message.routine ? routine->name : "-", message.head.msgh_id, victim);
-    enum outcome outcome = kind == ABORT ? message_send_aborted(&message, victim, kind) : message_send(&message, victim, kind);
-    progress->outcomes[outcome]++;
+    if (kind == ABORT)
+        message_send_aborted(&message, victim, kind);
+    else
+        message_send(&message, victim, kind);
     message_release(&message);
+}
+
+/* Processes that send messages until they are ended in the middle of one: the task is gone, with its reply ports and all that it had. */
+static pid_t kids[KIDS];
+
+static void kid_end(pid_t *kid)
+{
+    task_t task;
+    int status;
+    if (*kid > 0 && proc_pid2task(getproc(), *kid, &task) == 0 && MACH_PORT_VALID(task)) {
+        task_terminate(task);
+        mach_port_deallocate(mach_task_self(), task);
+    }
+    if (*kid > 0)
+        waitpid(*kid, &status, 0);
+    *kid = 0;
+}
+
+static void kid_start(pid_t *kid, const struct interface *interface, const struct wishes *wishes, uint64_t number)
+{
+    fflush(stdout);
+    *kid = fork();
+    if (*kid != 0)
+        return;
+    send_renew();
+    for (uint64_t i = 0; i < KILL_BURST; i++)
+        one_message(interface, i % 4 == 3 ? RIGHT : WELL_FORMED, wishes, number * KILL_BURST + i);
+    _exit(0);
+}
+
+/* Starts one more and ends another, after a time that depends on NUMBER. */
+static void one_killed(const struct interface *interface, const struct wishes *wishes, uint64_t number)
+{
+    random_start(wishes->seed, interface->name, KILL, number);
+    pid_t *kid = &kids[below(KIDS)];
+    kid_end(kid);
+    kid_start(kid, interface, wishes, number);
+    random_start(wishes->seed, interface->name, KILL, number);
+    for (unsigned int turns = below(8); turns; turns--)
+        thread_switch(MACH_PORT_NULL, SWITCH_OPTION_DEPRESS, 1);
+}
+
+/* Releases what earlier messages have spoilt and looks for new victims; ends the process if there are none. */
+static void victims_renew(const struct interface *interface, const struct wishes *wishes)
+{
+    static mach_port_t ports[VICTIMS_MAX];
+    send_finish();
+    pool.victims = ports;
+    victims_release(ports, pool.victim_count);
+    pool_own_renew();
+    pool_tasks_renew();
+    pool.victim_count = victims_find(interface->name, wishes->folder, ports);
+    if (pool.victim_count == 0) {
+        pool_tasks_end();
+        _exit(2);
+    }
 }
 
 static void child_main(const struct interface *interface, enum kind kind, const struct wishes *wishes, uint64_t from, uint64_t end)
 {
-    static mach_port_t ports[VICTIMS_MAX];
-    pool.victims = ports;
-    for (uint64_t number = from; number < end; number++) {
-        if (number == from || number % (kind == ABANDON ? 10 : RENEW_EVERY) == 0) {
-            victims_release(ports, pool.victim_count);
-            pool_own_renew();
-            pool_tasks_renew();
-            pool.victim_count = victims_find(interface->name, wishes->folder, ports);
-            if (pool.victim_count == 0) {
-                pool_tasks_end();
-                _exit(2);
-            }
-        }
+    bool shortlived = !strcmp(interface->name, "exec_startup"); /* such a port answers once */
+    unsigned int renew_every = shortlived ? RENEW_SHORTLIVED : kind == ABANDON ? RENEW_ABANDONED : RENEW_EVERY;
+    if (kind == KILL)
+        renew_every = renew_every > KILL_BURST ? renew_every / KILL_BURST : 1;
+    for (uint64_t number = from; kind == KILL ? sent_count() < wishes->count : number < end; number++) {
+        if (number == from || number % renew_every == 0)
+            victims_renew(interface, wishes);
         progress->number = number;
         if (kind == KILL)
             one_killed(interface, wishes, number);
         else
             one_message(interface, kind, wishes, number);
     }
+    for (unsigned int i = 0; i < KIDS; i++)
+        kid_end(&kids[i]);
+    send_finish();
     pool_tasks_end();
     _exit(0);
 }
@@ -147,19 +191,33 @@ static void on_alarm(int signo)
     late = 1;
 }
 
-/* Waits for PID; false if it had to be killed. */
+/* Waits for PID; false if it had to be killed because no message was sent for STUCK_SECONDS. */
 static bool child_wait(pid_t pid, int *status)
 {
+    uint64_t seen = sent_count();
     late = 0;
-    alarm(CHILD_SECONDS);
-    while (waitpid(pid, status, 0) < 0)
-        if (late) {
+    alarm(STUCK_SECONDS);
+    while (waitpid(pid, status, 0) < 0) {
+        if (!late)
+            continue;
+        if (sent_count() == seen) {
             kill(pid, SIGKILL);
             waitpid(pid, status, 0);
             return false;
         }
+        seen = sent_count();
+        late = 0;
+        alarm(STUCK_SECONDS);
+    }
     alarm(0);
     return true;
+}
+
+static double seconds(void)
+{
+    struct timeval now;
+    gettimeofday(&now, NULL);
+    return now.tv_sec + now.tv_usec / 1e6;
 }
 
 /* One kind of one interface; how many failures. */
@@ -168,40 +226,32 @@ static unsigned int batch(const struct interface *interface, enum kind kind, con
     uint64_t from = wishes->first, end = wishes->first + wishes->count;
     unsigned int failed = 0, deaths = 0;
     memset((void *) progress, 0, sizeof *progress);
+    double start = seconds();
     while (from < end) {
         int status = 0;
         fflush(stdout);
         pid_t pid = fork();
         if (pid == 0)
             child_main(interface, kind, wishes, from, end);
-        if (pid < 0 || !child_wait(pid, &status)) {
-            printf("FAILED: %s %s: stuck at message %llu of seed %llu\n", interface->name, kind_names[kind],
+        bool stuck = pid < 0 || !child_wait(pid, &status);
+        if (!stuck && WIFEXITED(status)) {
+            if (WEXITSTATUS(status) == 2)
+                printf("%s: nothing to attack\n", interface->name);
+            break;
+        }
+        from = progress->number + 1; /* a message hit its sender: go on after it */
+        if (stuck || ++deaths > DEATHS_MIN + wishes->count / 4) {
+            printf("FAILED: %s %s: %s at message %llu of seed %llu\n", interface->name, kind_names[kind], stuck ? "stuck" : "gave up",
                    (unsigned long long) progress->number, (unsigned long long) wishes->seed);
             failed++;
             break;
         }
-        if (WIFEXITED(status))
-            from = end;
-        else /* a message hit its sender: go on after it */
-            from = progress->number + 1, deaths++;
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 2)
-            printf("%s: nothing to attack\n", interface->name);
-        if (deaths > DEATHS_MAX)
-            break;
     }
-    printf("%s %s: answered %llu, error %llu, refused %llu, unanswered %llu, sent %llu, sender died %u\n", interface->name, kind_names[kind],
-           (unsigned long long) progress->outcomes[ANSWERED], (unsigned long long) progress->outcomes[ERROR],
-           (unsigned long long) progress->outcomes[REFUSED], (unsigned long long) progress->outcomes[UNANSWERED],
-           (unsigned long long) progress->outcomes[SENT], deaths);
+    const volatile uint64_t *outcomes = progress->outcomes;
+    printf("%s %s: answered %llu, error %llu, refused %llu, unanswered %llu, sent %llu, sender died %u, %.1f s\n", interface->name, kind_names[kind],
+           (unsigned long long) outcomes[ANSWERED], (unsigned long long) outcomes[ERROR], (unsigned long long) outcomes[REFUSED],
+           (unsigned long long) outcomes[UNANSWERED], (unsigned long long) outcomes[SENT], deaths, seconds() - start);
     return failed;
-}
-
-static uint64_t sent_count(void)
-{
-    uint64_t sum = 0;
-    for (unsigned int i = 0; i < OUTCOMES; i++)
-        sum += progress->outcomes[i];
-    return sum;
 }
 
 static bool kind_choose(struct wishes *wishes, const char *name)
@@ -216,12 +266,13 @@ static bool kind_choose(struct wishes *wishes, const char *name)
 static bool wishes_parse(int argc, char **argv, struct wishes *wishes)
 {
     bool some = false;
-    for (int option; (option = getopt(argc, argv, "s:n:f:k:d:v")) != -1;)
+    for (int option; (option = getopt(argc, argv, "s:n:f:k:d:w:v")) != -1;)
         switch (option) {
         case 's': wishes->seed = strtoull(optarg, NULL, 0); break;
         case 'n': wishes->count = strtoull(optarg, NULL, 0); break;
         case 'f': wishes->first = strtoull(optarg, NULL, 0); break;
         case 'd': wishes->folder = optarg; break;
+        case 'w': send_window(strtoul(optarg, NULL, 0)); break;
         case 'v': wishes->verbose = true; break;
         case 'k':
             some = true;

@@ -179,7 +179,7 @@ static void count_spoil(struct message *m)
 /* Makes one argument out of line and very large: memory that exists but was never touched. */
 static void huge_spoil(struct message *m)
 {
-    static const size_t sizes[] = { 1 << 20, 16 << 20, 256 << 20, 1 << 30 };
+    static const size_t sizes[] = { 1 << 20, 5 << 20, 16 << 20, 256 << 20, 1 << 30 };
     for (unsigned int try = 0; try < 8 && m->slot_count; try++) {
         struct slot *slot = &m->slots[below(m->slot_count)];
         mach_msg_type_t *type = slot_type(m, slot);

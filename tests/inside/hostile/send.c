@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* send: one message on its way, and the answer. */
+/* send: messages on their way, and the answers.
+
+   Up to FLIGHTS requests are under way at a time, each with a reply port of its own in one port set: a server that lets its client wait costs
+   one wait for all of them.  Who has had no answer when nothing comes any more, or much later than others have theirs, is given up: the reply port is
+   destroyed, and the answer goes nowhere.  One thread at a time.  */
 
 #include "hostile.h"
 
@@ -7,42 +11,63 @@
 #include <mach/thread_switch.h>
 #include <string.h>
 
-enum { PATIENCE_MS = 40, BORED_MS = 3, BORED_AFTER = 3, ROUTINES_MAX = 64, INTERRUPT_OPERATION = 33000 };
+enum { FLIGHTS = 32, PATIENCE_MS = 40, BORED_MS = 10, OVERDUE = 8 * FLIGHTS, INTERRUPT_OPERATION = 33000 };
 
 static union { mach_msg_header_t head; char bytes[MESSAGE_MAX]; } answer;
-static mach_port_t reply_port;
-/* How often a routine did not answer in time: most that wait would wait for ever. */
-static struct { mach_msg_id_t id; unsigned int count; } bored[ROUTINES_MAX];
 
-static unsigned int *bored_count(mach_msg_id_t id)
+struct flight {
+    mach_port_t port;      /* receive right, in the set; null before the first use and after it was given up */
+    bool under_way;
+    uint64_t since;        /* the value of `departures` when it left */
+};
+static struct flight flights[FLIGHTS];
+static mach_port_t airspace;    /* the set */
+static uint64_t departures;
+static bool bored;              /* the last wait brought nothing */
+static unsigned int window = FLIGHTS;
+
+void send_window(unsigned int size)
 {
-    unsigned int at = (unsigned int) id % ROUTINES_MAX;
-    if (bored[at].id != id) {
-        bored[at].id = id;
-        bored[at].count = 0;
-    }
-    return &bored[at].count;
+    window = size == 0 ? 1 : size > FLIGHTS ? FLIGHTS : size;
 }
 
-static mach_port_t reply_obtain(void)
-{
-    if (!MACH_PORT_VALID(reply_port) && mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &reply_port) != 0)
-        reply_port = MACH_PORT_NULL;
-    return reply_port;
-}
+/* ---- reply ports ------------------------------------------------------------------- */
 
 void send_renew(void)
 {
-    reply_port = MACH_PORT_NULL;
+    memset(flights, 0, sizeof flights);
+    airspace = MACH_PORT_NULL;
     pool.own = MACH_PORT_NULL;
     pool_own_renew();
 }
 
-static void reply_forget(void)
+static bool port_make(struct flight *flight)
 {
-    mach_port_mod_refs(mach_task_self(), reply_port, MACH_PORT_RIGHT_RECEIVE, -1);
-    reply_port = MACH_PORT_NULL;
+    mach_port_type_t type;
+    bool there = MACH_PORT_VALID(airspace) && mach_port_type(mach_task_self(), airspace, &type) == 0 && (type & MACH_PORT_TYPE_PORT_SET);
+    if (!there && mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_PORT_SET, &airspace) != 0)
+        return false;
+    if (mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &flight->port) != 0)
+        return false;
+    return mach_port_move_member(mach_task_self(), flight->port, airspace) == 0;
 }
+
+static void flight_forget(struct flight *flight)
+{
+    if (MACH_PORT_VALID(flight->port))
+        mach_port_mod_refs(mach_task_self(), flight->port, MACH_PORT_RIGHT_RECEIVE, -1);
+    *flight = (struct flight) { 0 };
+}
+
+static struct flight *flight_lookup(mach_port_t port)
+{
+    for (unsigned int i = 0; i < FLIGHTS; i++)
+        if (flights[i].port == port)
+            return &flights[i];
+    return NULL;
+}
+
+/* ---- answers ----------------------------------------------------------------------- */
 
 static void found_keep(mach_port_t name)
 {
@@ -73,25 +98,66 @@ static void answer_take(void)
     }
 }
 
-/* Waits for the answer; gives up after a while and destroys the port, so that the server's answer goes nowhere. */
-static enum outcome answer_wait(mach_msg_id_t id)
+/* Takes one answer that comes within MILLISECONDS. */
+static bool answer_receive(unsigned int milliseconds)
 {
-    unsigned int *misses = bored_count(id);
-    mach_msg_return_t err = mach_msg(&answer.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_INTERRUPT, 0, sizeof answer, reply_port,
-                                     *misses >= BORED_AFTER ? BORED_MS : PATIENCE_MS, MACH_PORT_NULL);
-    if (err) {
-        ++*misses;
-        reply_forget();
-        return UNANSWERED;
-    }
+    if (mach_msg(&answer.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_INTERRUPT, 0, sizeof answer, airspace, milliseconds, MACH_PORT_NULL))
+        return false;
+    struct flight *flight = flight_lookup(answer.head.msgh_local_port);
     const int *code = (const void *) (answer.bytes + sizeof answer.head + sizeof(mach_msg_type_t));
-    enum outcome outcome = answer.head.msgh_size >= sizeof answer.head + 16 && *code == 0 ? ANSWERED : ERROR;
+    if (flight && flight->under_way) {
+        outcome_count(UNANSWERED, -1);
+        outcome_count(answer.head.msgh_size >= sizeof answer.head + 16 && *code == 0 ? ANSWERED : ERROR, 1);
+        flight->under_way = false;
+    }
     answer_take();
-    return outcome;
+    return true;
 }
 
-/* The reply port and its type, as KIND wants it. */
-static mach_port_t reply_choose(enum kind kind, mach_port_t victim, bool simple, unsigned int *type)
+/* Waits until something comes, and takes all that is there; gives up all that is under way if nothing does, else what is overdue. */
+static void answers_gather(void)
+{
+    bool some = answer_receive(bored ? BORED_MS : PATIENCE_MS);
+    bored = !some;
+    while (some && answer_receive(0))
+        ;
+    for (unsigned int i = 0; i < FLIGHTS; i++)
+        if (flights[i].under_way && (!some || departures - flights[i].since > OVERDUE))
+            flight_forget(&flights[i]);
+}
+
+static struct flight *flight_idle(unsigned int *under_way)
+{
+    struct flight *idle = NULL;
+    *under_way = 0;
+    for (unsigned int i = 0; i < FLIGHTS; i++)
+        if (flights[i].under_way)
+            ++*under_way;
+        else if (!idle || MACH_PORT_VALID(flights[i].port))
+            idle = &flights[i];
+    return idle;
+}
+
+void send_finish(void)
+{
+    for (unsigned int under_way; flight_idle(&under_way), under_way;)
+        answers_gather();
+}
+
+/* One that has a port and is not under way; NULL if there are no ports. */
+static struct flight *flight_obtain(void)
+{
+    unsigned int under_way;
+    struct flight *flight = flight_idle(&under_way);
+    for (; under_way >= window; flight = flight_idle(&under_way))
+        answers_gather();
+    return MACH_PORT_VALID(flight->port) || port_make(flight) ? flight : NULL;
+}
+
+/* ---- requests ---------------------------------------------------------------------- */
+
+/* The reply port and its type, as KIND wants it; OWN is an honest one. */
+static mach_port_t reply_choose(enum kind kind, mach_port_t victim, bool simple, mach_port_t own, unsigned int *type)
 {
     *type = MACH_MSG_TYPE_MAKE_SEND_ONCE;
     if (kind == REPLY || kind == NOISE) {
@@ -108,7 +174,7 @@ static mach_port_t reply_choose(enum kind kind, mach_port_t victim, bool simple,
         *type = 0;
         return MACH_PORT_NULL;
     }
-    return reply_obtain();
+    return own;
 }
 
 static void interrupt(mach_port_t victim)
@@ -118,28 +184,33 @@ static void interrupt(mach_port_t victim)
     mach_msg(&head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof head, 0, MACH_PORT_NULL, 5, MACH_PORT_NULL);
 }
 
-enum outcome message_send(struct message *m, mach_port_t victim, enum kind kind)
+void message_send(struct message *m, mach_port_t victim, enum kind kind)
 {
     unsigned int type;
-    mach_port_t reply = reply_choose(kind, victim, m->simple, &type);
+    struct flight *flight = flight_obtain();
+    mach_port_t own = flight ? flight->port : MACH_PORT_NULL, reply = reply_choose(kind, victim, m->simple, own, &type);
     m->head.msgh_remote_port = victim;
     m->head.msgh_local_port = reply;
-    m->head.msgh_bits = (m->head.msgh_bits & MACH_MSGH_BITS_COMPLEX) | MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, type);
-    mach_msg_id_t id = m->head.msgh_id;
+    m->head.msgh_bits = (m->head.msgh_bits & MACH_MSGH_BITS_COMPLEX) | MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_PORT_VALID(reply) ? type : 0);
     mach_msg_return_t err = mach_msg(&m->head, MACH_SEND_MSG | MACH_SEND_TIMEOUT | MACH_SEND_INTERRUPT, m->head.msgh_size, 0, MACH_PORT_NULL, 1000,
                                      MACH_PORT_NULL);
-    if (err)
-        return REFUSED;
+    if (err == MACH_SEND_INVALID_REPLY && flight && reply == own)
+        flight_forget(flight); /* an earlier message hit it */
+    if (err || !flight || reply != own) {
+        outcome_count(err ? REFUSED : SENT, 1);
+        return;
+    }
+    outcome_count(m->simple ? SENT : UNANSWERED, 1);
+    flight->under_way = !m->simple; /* what comes to a simple one's reply port is only taken away */
+    flight->since = departures++;
+    if (kind == INTERRUPT && once_in(2))
+        thread_switch(MACH_PORT_NULL, SWITCH_OPTION_NONE, 0);
     if (kind == INTERRUPT)
         for (unsigned int i = below(3); i; i--)
             interrupt(victim);
-    if (kind == ABANDON && reply == reply_port && !m->simple) {
+    if (kind == ABANDON) {
         if (once_in(2))
-            thread_switch(MACH_PORT_NULL, SWITCH_OPTION_DEPRESS, 1);
-        reply_forget();
-        return UNANSWERED;
+            thread_switch(MACH_PORT_NULL, once_in(16) ? SWITCH_OPTION_DEPRESS : SWITCH_OPTION_NONE, 1);
+        flight_forget(flight);
     }
-    if (reply != reply_port || (m->simple && kind != REPLY))
-        return SENT;
-    return answer_wait(id);
 }

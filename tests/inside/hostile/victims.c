@@ -144,21 +144,36 @@ static void add_controls(struct list *list, const char *folder)
     add_control(list, path); /* made by the test with settrans */
 }
 
-/* An exec_startup port is the bootstrap port of a program that has not asked for it yet. */
+/* The bootstrap port of a program that has not begun yet: TASK, suspended, executes one.  It needs a root directory, for the dynamic linker. */
+static mach_port_t startup_obtain(task_t task)
+{
+    mach_port_t ports[INIT_PORT_MAX] = { 0 }, startup = MACH_PORT_NULL, file = file_name_lookup("/bin/true", O_EXEC, 0);
+    if (!MACH_PORT_VALID(file))
+        return MACH_PORT_NULL;
+    ports[INIT_PORT_CRDIR] = getcrdir();
+    ports[INIT_PORT_CWDIR] = getcwdir();
+    ports[INIT_PORT_AUTH] = getauth();
+    proc_task2proc(getproc(), task, &ports[INIT_PORT_PROC]);
+    error_t err = file_exec_paths(file, task, 0, "/bin/true", "/bin/true", "true", 5, "", 0, NULL, MACH_MSG_TYPE_COPY_SEND, 0, ports,
+                                  MACH_MSG_TYPE_COPY_SEND, INIT_PORT_MAX, NULL, 0, NULL, 0, NULL, 0);
+    if (!err)
+        task_get_bootstrap_port(task, &startup);
+    for (unsigned int i = 0; i < INIT_PORT_MAX; i++)
+        if (MACH_PORT_VALID(ports[i]))
+            mach_port_deallocate(mach_task_self(), ports[i]);
+    mach_port_deallocate(mach_task_self(), file);
+    return startup;
+}
+
 static void add_startups(struct list *list)
 {
     for (unsigned int i = 0; i < TASKS; i++) {
         task_t task;
-        mach_port_t startup, file = file_name_lookup("/bin/true", O_EXEC, 0);
-        if (!MACH_PORT_VALID(file) || task_create(mach_task_self(), 0, &task) != 0)
+        if (task_create(mach_task_self(), 0, &task) != 0)
             return;
         task_suspend(task);
         proc_child(getproc(), task);
-        error_t err = file_exec_paths(file, task, 0, "/bin/true", "/bin/true", "true", 5, "", 0, NULL, MACH_MSG_TYPE_COPY_SEND, 0, NULL,
-                                      MACH_MSG_TYPE_COPY_SEND, 0, NULL, 0, NULL, 0, NULL, 0);
-        if (!err && task_get_bootstrap_port(task, &startup) == 0)
-            add(list, startup);
-        mach_port_deallocate(mach_task_self(), file);
+        add(list, startup_obtain(task));
         task_terminate(pool.tasks[i]); /* the new one stays suspended; ended with the others */
         right_unhoard(pool.tasks[i]);
         pool.tasks[i] = task;

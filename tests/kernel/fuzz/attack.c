@@ -39,7 +39,14 @@ static const struct interface *interface_choose(void)
     return &interfaces[below(count)];
 }
 
-static void message_attack(struct progress *progress)
+static struct progress *progress;   /* of the attacker, which has its task for itself */
+
+void outcome_count(enum outcome outcome, int change)
+{
+    progress->outcomes[outcome] += (uint64_t)(int64_t)change;
+}
+
+static void message_attack(void)
 {
     static struct message message;
     enum kind kind = once_in(2) ? WELL_FORMED : (enum kind)below(KINDS);
@@ -58,7 +65,8 @@ static void message_attack(struct progress *progress)
         message_build(&message, routine, kind);
         message_spoil(&message, kind);
     }
-    progress->outcomes[message_send(&message, target_choose(routine->name), kind)]++;
+    message_send(&message, target_choose(routine->name), kind);
+    send_finish();
     message_release(&message);
 }
 
@@ -118,7 +126,7 @@ static void call_attack(void)
 void attack_run(void *argument)
 {
     struct attack *attack = argument;
-    struct progress *progress = attack->progress;
+    progress = attack->progress;
     random_start(attack->seed, "kernel", 0, attack->first);
     if (pool_fill())
         return;
@@ -136,7 +144,7 @@ void attack_run(void *argument)
             progress->calls++;
             call_attack();
         } else {
-            message_attack(progress);
+            message_attack();
         }
     }
     progress->ended = true;

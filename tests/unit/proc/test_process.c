@@ -376,6 +376,33 @@ UNIT_TEST(stop_and_continue)
     reap(startup);
 }
 
+UNIT_TEST(a_stopped_process_dies_while_its_parent_waits)
+{
+    begin();
+    struct process *init = process_init(), *p = child_of(init), *c = child_of(p);
+    process_mark_stop(p, SIGSTOP, 0);  /* nobody asks for that */
+    exits(c, 0);                       /* and P not for C, which becomes init's with P's end */
+    waits(init, -1, WEXITED);
+    waits(init, -1, WEXITED);
+    forget();
+    exits(p, 0);
+    CHECK_EQ(reply_count, 2);
+    CHECK(list_empty(&init->children));
+}
+
+UNIT_TEST(who_is_below_whom)
+{
+    begin();
+    struct process *p = child_of(startup), *c = child_of(p), *other = child_of(startup);
+    CHECK(process_is_below(c, p) && process_is_below(c, startup) && process_is_below(p, p));
+    CHECK(!process_is_below(p, c) && !process_is_below(other, p));
+    exits(c, 0);
+    reap(p);
+    exits(p, 0);
+    exits(other, 0);
+    reap(startup);
+}
+
 UNIT_TEST(wait_by_group)
 {
     begin();
