@@ -180,7 +180,6 @@ kern_return_t vm_wire(mach_port_t host, mach_port_t task, vm_address_t address, 
 void ports_reads_guarded(mach_msg_id_t id) { (void)id; }
 void ports_pageout_thread(void) { }
 void ports_object_destroy_right(void *object) { (void)object; }
-void ports_object_ref(void *object) { (void)object; }
 mach_port_t ports_object_send_right(void *object) { (void)object; return 3; }
 enum ports_memory ports_memory_state(size_t bytes) { (void)bytes; return kernel_memory; }
 bool ports_memory_wait(enum ports_memory wanted, unsigned int limit_ms) { (void)wanted, (void)limit_ms; return true; }
@@ -215,13 +214,13 @@ error_t ports_object_create(struct ports_class *class, struct ports_bucket *buck
     o->class = class;
     o->bucket = bucket;
     o->receive = 2;
+    atomic_init(&o->refs, 1);
     *(void **)object = o;
     return 0;
 }
 
-void ports_object_deref(void *object)
+void ports_object_end(struct ports_object *o)
 {
-    struct ports_object *o = object;
     o->class->ops->destroy(o);
     free(o);
 }
