@@ -48,6 +48,7 @@ char *strchr(const char *string, int c);
 struct cache {
     const char *name;
     size_t size;           /* of an object, rounded up */
+    size_t object_size, align; /* as asked for; to how many bytes it was rounded */
     unsigned int order;    /* a slab has 2^order pages */
     struct cache_free *free; /* objects ready, of any slab */
     size_t used, total;    /* objects */
@@ -58,6 +59,8 @@ void cache_init(struct cache *cache, const char *name, size_t size);
 /* Uninitialised memory for an object; NULL: no memory left. */
 void *cache_alloc(struct cache *cache);
 void cache_free(struct cache *cache, void *object);
+/* How many of its slabs have no object in use. */
+size_t cache_free_slabs(const struct cache *cache);
 /* Every cache, for debugging. */
 void cache_walk(void (*visit)(const struct cache *cache, void *cookie), void *cookie);
 

@@ -21,13 +21,12 @@ static struct list caches = LIST_INIT(caches);
 
 void cache_init(struct cache *cache, const char *name, size_t size)
 {
-    size = align_up(max(size, sizeof(struct cache_free)), 16);
-    if (size >= 64 && size < 4096)
-        size = align_up(size, 64);
+    size_t object_size = size, align = size >= 64 - 15 && size < 4096 ? 64 : 16;
+    size = align_up(max(size, sizeof(struct cache_free)), align);
     unsigned int order = 0;
     while (order < SLAB_ORDER_MAX && (PAGE_SIZE << order) / size < SLAB_OBJECTS_MIN)
         order++;
-    *cache = (struct cache){.name = name, .size = size, .order = order};
+    *cache = (struct cache){.name = name, .size = size, .object_size = object_size, .align = align, .order = order};
     list_append(&caches, &cache->link);
 }
 
@@ -134,6 +133,14 @@ void cache_free(struct cache *cache, void *object)
         slab_return(cache, slab);
 }
 
+size_t cache_free_slabs(const struct cache *cache)
+{
+    size_t objects = 0;
+    for (const struct cache_free *free = cache->free; free; free = free->next)
+        objects += slab_of(cache, free)->table_used == 0;
+    return objects / ((PAGE_SIZE << cache->order) / cache->size);
+}
+
 void cache_walk(void (*visit)(const struct cache *cache, void *cookie), void *cookie)
 {
     list_for_each(link, &caches)
@@ -154,7 +161,7 @@ static inline unsigned int log2_up(size_t size)
 
 void kalloc_init(void)
 {
-    static const char *const names[] = {"32", "64", "128", "256", "512", "1024", "2048", "4096", "8192"};
+    static const char *const names[] = {"kalloc_32", "kalloc_64", "kalloc_128", "kalloc_256", "kalloc_512", "kalloc_1024", "kalloc_2048", "kalloc_4096", "kalloc_8192"};
     for (unsigned int i = 0; i < countof(kalloc_caches); i++)
         cache_init(&kalloc_caches[i], names[i], 1ul << (i + KALLOC_SMALLEST));
 }

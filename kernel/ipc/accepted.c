@@ -32,6 +32,14 @@ mach_msg_return_t accepted_request(struct kmsg *kmsg, struct ipc_space *space, m
     return MACH_MSG_SUCCESS;
 }
 
+unsigned int accepted_count(void)
+{
+    unsigned int count = 0;
+    list_for_each(link, &requests)
+        count++;
+    return count;
+}
+
 static struct request *request_find(const struct ipc_space *space, mach_port_name_t name)
 {
     list_for_each(link, &requests) {

@@ -336,6 +336,8 @@ void accepted_forget(struct ipc_space *space, struct ipc_entry *entry);
 void accepted_rename(struct ipc_space *space, mach_port_name_t old_name, mach_port_name_t new_name);
 /* KMSG, which has a request, has left the queue. */
 void accepted_notify(struct kmsg *kmsg);
+/* How many requests there are. */
+unsigned int accepted_count(void);
 
 /* ---- messages (kmsg.c) ---------------------------------------------------------------------------- */
 

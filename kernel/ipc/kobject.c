@@ -6,6 +6,7 @@
 #include "../mig/mig_types.h"
 #include "../task/task.h"
 #include "device_S.h"
+#include "experimental_S.h"
 #include "gnumach_S.h"
 #include "ipc.h"
 #include "mach_S.h"
@@ -41,7 +42,7 @@ void kobject_init(void)
 static inline mig_routine_t routine_find(const mach_msg_header_t *header)
 {
     unsigned int hundred = (unsigned int)header->msgh_id / 100 - FIRST_HUNDRED;
-    return hundred < HUNDREDS && by_hundred[hundred] ? by_hundred[hundred](header) : NULL;
+    return likely(hundred < HUNDREDS && by_hundred[hundred]) ? by_hundred[hundred](header) : experimental_server_routine(header);
 }
 
 /* The request has been carried out with result KR: what is left of it goes. */

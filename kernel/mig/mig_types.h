@@ -44,6 +44,10 @@ void *memset(void *where, int byte, size_t size);
 /* Copies at most SIZE - 1 characters and a NUL; gives what it wrote. */
 size_t mig_strncpy(char *to, const char *from, size_t size);
 
+/* Answers NUMBER elements of SIZE bytes: in the message if *ARRAY, as the stub gave it, has room for them (*COUNT), else out of line; *COUNT is
+   NUMBER then.  DATA stays the caller's.  KERN_RESOURCE_SHORTAGE. */
+kern_return_t mig_array_give(void **array, uint32_t *count, const void *data, size_t number, size_t size);
+
 void ipc_port_release_send(ipc_port_t port);
 /* Would the receive right PORT, in a message to DESTINATION, wait for itself? */
 boolean_t ipc_port_check_circularity(ipc_port_t port, ipc_port_t destination);

@@ -35,6 +35,20 @@ size_t mig_strncpy(char *to, const char *from, size_t size)
     return length + 1;
 }
 
+kern_return_t mig_array_give(void **array, uint32_t *count, const void *data, size_t number, size_t size)
+{
+    if (number <= *count) {
+        memcpy(*array, data, number * size);
+    } else {
+        struct vm_copy *copy = vm_copy_from_kernel(data, number * size);
+        if (copy == NULL)
+            return KERN_RESOURCE_SHORTAGE;
+        *array = copy;
+    }
+    *count = (uint32_t)number;
+    return KERN_SUCCESS;
+}
+
 task_t convert_port_to_task(ipc_port_t port)
 {
     struct task *task = port_kobject(port, KOBJECT_TASK);

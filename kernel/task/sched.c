@@ -7,9 +7,11 @@
 
 #include "sched.h"
 
+#include "../arch/x86_64/segments.h"
 #include "../arch/x86_64/smp.h"
 #include "../device/interrupt.h"
 #include "../vm/map.h"
+#include "sampling.h"
 #include "switch.h"
 
 #include <mach/policy.h>
@@ -196,6 +198,8 @@ static void kernel_state_switch(struct cpu *cpu, struct thread *prev, struct thr
         io_bitmap_load(cpu, next);
     if (cpu->debug_owner != NULL)
         debug_switch(cpu, next);
+    if (cpu->segments_loaded || next->segments)
+        segments_enter(cpu, next);
 }
 
 __attribute__((no_caller_saved_registers)) void sched_io_bitmap_load(struct cpu *cpu, struct thread *thread)
@@ -203,7 +207,7 @@ __attribute__((no_caller_saved_registers)) void sched_io_bitmap_load(struct cpu 
     io_bitmap_load(cpu, thread);
 }
 
-/* What `attention` may stand for of the registers: gs base and debug registers. */
+/* What `attention` may stand for of the registers: gs base, debug registers, segments. */
 static void rare_state_switch(struct cpu *cpu, struct thread *prev, struct thread *next)
 {
     /* Loading a selector, which users may, makes a base 0: what prev had may be gone. */
@@ -211,6 +215,8 @@ static void rare_state_switch(struct cpu *cpu, struct thread *prev, struct threa
         wrmsr(MSR_KERNEL_GS_BASE, next->gs_base);
     if (cpu->debug_owner != NULL || next->debug.control != 0)
         debug_switch(cpu, next);
+    if (cpu->segments_loaded || next->segments)
+        segments_enter(cpu, next);
     if (next->attention)
         cpu->ast |= AST_HALT;
 }
@@ -224,6 +230,8 @@ static void switch_to(struct thread *next)
     if (next == prev)
         return;
     assert(thread_stack_whole(prev));
+    if (unlikely(prev->attention) && prev->segments)
+        segments_leave(prev);
     sched_thread_switch(cpu, next);
     if (likely(prev->float_area && next->float_area))
         sched_user_state_switch(cpu, prev, next);
@@ -438,6 +446,7 @@ void sched_tick(bool user)
     if (thread->is_idle)
         return;
     *(user ? &thread->user_ticks : &thread->system_ticks) += 1;
+    sample_take(thread, SAMPLED_PC_PERIODIC);
     usage_age(thread);
     thread->usage++;
     if (--thread->quantum <= 0) {

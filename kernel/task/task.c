@@ -7,6 +7,7 @@
 #include "../ipc/ipc.h"
 #include "../vm/map.h"
 #include "host.h"
+#include "sampling.h"
 #include "task_notify_U.h"
 
 static struct cache task_cache;
@@ -53,13 +54,15 @@ kern_return_t task_make(struct task *parent, bool inherit, struct task **result)
     task->map = inherit && parent ? map_fork(parent->map) : map_create();
     task->space = space_create(task);
     task->self = port_alloc_kernel(KOBJECT_TASK, task);
-    if (task->map == NULL || task->space == NULL || task->self == NULL) {
+    bool inherited = parent == NULL || parent->emulation == NULL || emulation_inherit(task, parent);
+    if (task->map == NULL || task->space == NULL || task->self == NULL || !inherited) {
         if (task->map)
             map_deref(task->map);
         if (task->space)
             space_destroy(task->space);
         if (task->self)
             port_destroy(task->self);
+        emulation_drop(task);
         cache_free(&task_cache, task);
         return KERN_RESOURCE_SHORTAGE;
     }
@@ -87,6 +90,8 @@ void task_deref(struct task *task)
     assert(!task->active && task->thread_count == 0);
     map_deref(task->map);
     io_bitmap_drop(task);
+    emulation_drop(task);
+    samples_drop(&task->samples);
     cache_free(&task_cache, task);
 }
 

@@ -24,6 +24,9 @@ struct ipc_space;
 struct vm_map;
 struct kmsg;
 struct io_bitmap;
+struct emulation;
+struct samples;
+struct segments;
 
 #define NAME_SIZE 32
 #define REGISTERED_PORTS 4 /* mach_ports_register: TASK_PORT_REGISTER_MAX */
@@ -43,6 +46,8 @@ struct task {
     struct ipc_port *exception, *bootstrap;
     struct ipc_port *registered[REGISTERED_PORTS];
     struct io_bitmap *io;       /* I/O ports its threads may use; NULL: none */
+    struct emulation *emulation; /* NULL: none (emulation.c) */
+    struct samples *samples;    /* NULL: nobody samples its program counters (sampling.h) */
     int priority;               /* of new threads */
     uint64_t user_time, system_time; /* microseconds, of threads that have ended */
     uint64_t faults, cow_faults, zero_fills, pageins, messages_sent, messages_received; /* task_events_info */
@@ -71,7 +76,7 @@ struct thread {
     enum thread_state state;
     bool active;                /* not terminated */
     bool on_run_queue, interruptible, is_idle;
-    bool attention;             /* it may be held, aborted or settle_wanted, has a gs base or debug registers, or receives in the kernel: no short way
+    bool attention;             /* it may be held, aborted or settle_wanted, has a gs base, debug registers or segments, or receives in the kernel: no short way
                                    for it, and ast_taken looks closer */
     bool aborted;               /* thread_abort came: the next interruptible wait ends at once */
     bool depressed;
@@ -97,6 +102,7 @@ struct thread {
     void *float_area;           /* right while the thread does not run */
     uint64_t fs_base, gs_base;
     struct debug_registers debug; /* control 0: none */
+    struct segments *segments;  /* NULL: it has no descriptors of its own (arch/x86_64/segments.c) */
 
     /* Messages (ipc/msg.c, ipc/fast.c). */
     struct receive_call receive; /* of the mach_msg it is in */
@@ -105,6 +111,7 @@ struct thread {
     uint32_t receive_seqno;
     struct ipc_port *self, *self_right, *exception;
     void *gsync_key[2];         /* what it waits for in gsync_wait */
+    struct samples *samples;    /* as in the task */
     bool vm_privileged;         /* thread_wire: it may take the last of the memory */
     struct kmsg *cached_kmsg;   /* one buffer kept for the next message */
 
@@ -179,6 +186,11 @@ void thread_continue(struct thread *thread);
 bool thread_make_idle(struct cpu *cpu);
 /* Waits until THREAD, as long as it is held, is out of the kernel (or in a wait that thread_abort can end), and not in user mode either. */
 void thread_settle(struct thread *thread);
+/* THREAD's registers are about to be read or written: it stops running, unless it is the caller.  What it gives goes to thread_uncatch. */
+bool thread_catch(struct thread *thread);
+void thread_uncatch(struct thread *thread, bool caught);
+/* How many kernel stacks there are. */
+size_t thread_stack_count(void);
 /* Ends what THREAD waits for interruptibly. */
 void thread_interrupt(struct thread *thread);
 /* The running thread is on its way to user mode with an AST: reschedules, stops or ends. */
@@ -197,6 +209,10 @@ static inline bool thread_held(const struct thread *thread)
 {
     return thread->suspend_count || thread->task->suspend_count || thread->task->stop_count || !thread->active;
 }
+
+/* The child TASK gets PARENT's emulation vector; false: no memory. */
+bool emulation_inherit(struct task *task, const struct task *parent);
+void emulation_drop(struct task *task);
 
 /* gsync.c: sets its queues up. */
 void gsync_init(void);

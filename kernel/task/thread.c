@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Threads: their life, stopping and ending. */
 
+#include "../arch/x86_64/segments.h"
 #include "../arch/x86_64/smp.h"
 #include "../ipc/ipc.h"
 #include "../vm/map.h"
 #include "host.h"
+#include "sampling.h"
 #include "task.h"
 
 static struct cache thread_cache, float_cache;
@@ -47,8 +49,15 @@ static struct thread *thread_alloc(void)
     return thread;
 }
 
+size_t thread_stack_count(void)
+{
+    return thread_cache.used;
+}
+
 static void thread_free(struct thread *thread)
 {
+    samples_drop(&thread->samples);
+    segments_drop(thread);
     if (thread->cached_kmsg)
         kmsg_cache_drop(thread->cached_kmsg);
     if (thread->float_area)
@@ -286,7 +295,7 @@ void ast_taken(struct trap_frame *frame)
         thread->state = THREAD_STOPPED;
         thread_block();
     }
-    thread->attention = thread->aborted || thread->settle_wanted || thread->gs_base || thread->debug.control;
+    thread->attention = thread->aborted || thread->settle_wanted || thread->gs_base || thread->debug.control || thread->segments;
     if (ast & AST_RESCHEDULE)
         sched_yield();
     if (ast & AST_SPREAD)

@@ -51,16 +51,21 @@ kern_return_t rpc_thread_abort(thread_t thread)
     return KERN_SUCCESS;
 }
 
-/* THREAD's registers are about to be read or written: it stops running.  True: thread_unhold lets it go again. */
-static bool thread_catch(struct thread *thread)
+bool thread_catch(struct thread *thread)
 {
     bool held = thread_held(thread);
-    if (!held && !thread_elsewhere(thread))
+    if (thread == current_thread() || (!held && !thread_elsewhere(thread)))
         return false;
     if (!held)
         thread_hold(thread);
     thread_settle(thread);
     return !held;
+}
+
+void thread_uncatch(struct thread *thread, bool caught)
+{
+    if (caught)
+        thread_unhold(thread);
 }
 
 kern_return_t rpc_thread_get_state(thread_t thread, int flavor, thread_state_t state, mach_msg_type_number_t *count)
@@ -71,8 +76,7 @@ kern_return_t rpc_thread_get_state(thread_t thread, int flavor, thread_state_t s
         return KERN_FAILURE;
     bool caught = thread_catch(thread);
     kern_return_t kr = thread_state_get(thread, flavor, state, count);
-    if (caught)
-        thread_unhold(thread);
+    thread_uncatch(thread, caught);
     return kr;
 }
 
@@ -83,10 +87,9 @@ kern_return_t rpc_thread_set_state(thread_t thread, int flavor, const thread_sta
         return KERN_INVALID_ARGUMENT;
     if (!thread->active)
         return KERN_FAILURE;
-    bool caught = thread != current_thread() && thread_catch(thread);
+    bool caught = thread_catch(thread);
     kern_return_t kr = thread_state_set(thread, flavor, state, count);
-    if (caught)
-        thread_unhold(thread);
+    thread_uncatch(thread, caught);
     return kr;
 }
 

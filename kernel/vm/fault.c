@@ -6,6 +6,7 @@
 
 #include "../arch/x86_64/cpu.h"
 #include "../ipc/ipc.h"
+#include "../task/sampling.h"
 #include "../task/task.h"
 #include "map.h"
 #include "object.h"
@@ -62,6 +63,7 @@ static enum fault_result pager_ask(struct vm_object *object, uint64_t offset, vm
     page->busy = page->absent = true;
     current_task()->pageins++;
     vm_counters.pageins++;
+    sample_take(current_thread(), SAMPLED_PC_VM_PAGEIN_FAULTS);
     object_ref(object);
     bool asked = memory_object_data_request(object->pager, object->control, offset, PAGE_SIZE, access) == KERN_SUCCESS;
     /* Sending may have run the pager already. */
@@ -119,7 +121,7 @@ static enum fault_result copy_up(struct vm_object *object, uint64_t offset, stru
         *page = page_lookup(object, offset);
         if (*page)
             return FAULT_DONE;
-        return FAULT_RETRY;
+        /* What is below cannot be merged, or the page lies deeper: it is where it was. */
     }
     struct page *own = page_make(object, offset, &result);
     if (own == NULL)
@@ -132,6 +134,7 @@ static enum fault_result copy_up(struct vm_object *object, uint64_t offset, stru
         pmap_page_protect(source, VM_PROT_NONE);
     current_task()->cow_faults++;
     vm_counters.cow_faults++;
+    sample_take(current_thread(), SAMPLED_PC_VM_COW_FAULTS);
     *page = own;
     return FAULT_DONE;
 }
@@ -145,6 +148,7 @@ static enum fault_result zero_fill(struct vm_object *object, uint64_t offset, st
     page_zero(*page);
     current_task()->zero_fills++;
     vm_counters.zero_fills++;
+    sample_take(current_thread(), SAMPLED_PC_VM_ZFILL_FAULTS);
     return FAULT_DONE;
 }
 

@@ -89,6 +89,11 @@ struct ipc_port *object_name(struct vm_object *object)
 {
     while (object->shadow)
         object = object->shadow;
+    return object_own_name(object);
+}
+
+struct ipc_port *object_own_name(struct vm_object *object)
+{
     if (object->name == NULL && object->internal)
         object->name = port_alloc_kernel(KOBJECT_PAGING_NAME, object);
     return object->name;
@@ -344,8 +349,10 @@ bool object_shadow(struct vm_object **object, uint64_t *offset, uint64_t length)
 {
     struct vm_object *source = *object;
     /* A temporary object that nobody else uses is its own copy. */
-    if (source->refs == 1 && source->internal && source->copy == NULL)
+    if (source->refs == 1 && source->internal && source->copy == NULL) {
+        source->written = true;
         return true;
+    }
     if (unlikely(chain_is_long(source)))
         object_collapse(source);
     struct vm_object *shadow = object_create(length);
@@ -374,8 +381,8 @@ void object_protect(struct vm_object *object, uint64_t offset, uint64_t size)
 struct vm_object *object_copy_delayed(struct vm_object *object)
 {
     struct vm_object *old = object->copy;
-    if (old && old->resident == 0 && old->size >= object->size) {
-        /* Nobody has written since the last copy: it will do. */
+    if (old && old->resident == 0 && old->pager == NULL && !old->written && old->size >= object->size) {
+        /* Nobody has written since the last copy, neither to the object nor to the copy: it will do. */
         object_ref(old);
         object_protect(object, 0, UINT64_MAX);
         return old;
@@ -450,10 +457,15 @@ static bool has_busy_page(const struct vm_object *object)
     return false;
 }
 
+/* May SHADOW be merged into the only object over it?  One that is owed what is written to the object below it stays. */
+static bool can_merge(const struct vm_object *shadow)
+{
+    return shadow->refs == 1 && shadow->internal && shadow->pager == NULL && shadow->copy == NULL
+           && (shadow->shadow == NULL || shadow->shadow->copy != shadow) && !has_busy_page(shadow);
+}
+
 void object_collapse(struct vm_object *object)
 {
-    struct vm_object *shadow;
-    while ((shadow = object->shadow) && shadow->refs == 1 && shadow->internal && shadow->pager == NULL && shadow->copy == NULL &&
-           object->pager == NULL && !has_busy_page(shadow))
-        shadow_merge(object, shadow);
+    while (object->shadow && object->pager == NULL && can_merge(object->shadow))
+        shadow_merge(object, object->shadow);
 }

@@ -59,6 +59,7 @@ struct vm_object {
     bool physical_read_only;       /* of a physical object: mappings may not be written, whatever their protection */
     bool internal;                 /* made by the kernel: temporary memory, also when the default pager has some of it */
     bool temporary;                /* contents need not be saved */
+    bool written;                  /* somebody writes to it itself, not to a shadow, since it was a copy */
     bool alive;
     bool pager_ready;              /* memory_object_ready has come */
     bool can_cache;
@@ -85,6 +86,8 @@ bool object_ready_wait(struct vm_object *object);
 bool object_pager_create(struct vm_object *object, struct ipc_port *manager);
 /* The port that names what OBJECT is or is a copy of, in vm_region; NULL: no memory. */
 struct ipc_port *object_name(struct vm_object *object);
+/* The port that names exactly OBJECT (mach_vm_object_info); NULL: no memory. */
+struct ipc_port *object_own_name(struct vm_object *object);
 /* The object of a control or name port; a reference; NULL: it is none. */
 struct vm_object *object_lookup_control(struct ipc_port *port);
 struct vm_object *object_lookup_name(struct ipc_port *port);

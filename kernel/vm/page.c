@@ -32,6 +32,19 @@ static inline struct page **bucket_of(const struct vm_object *object, uint64_t o
     return &buckets[key * 0x9e3779b97f4a7c15 >> bucket_shift];
 }
 
+size_t page_table_buckets(void)
+{
+    return 1ul << (64 - bucket_shift);
+}
+
+unsigned int page_table_count(size_t bucket)
+{
+    unsigned int count = 0;
+    for (const struct page *page = buckets[bucket]; page; page = page->hash_next)
+        count++;
+    return count;
+}
+
 struct page *page_lookup(const struct vm_object *object, uint64_t offset)
 {
     if (object->resident == 0)

@@ -124,6 +124,9 @@ static inline void page_copy(struct page *to, const struct page *from)
 
 /* The page of OBJECT at OFFSET (a multiple of the page size), or NULL. */
 struct page *page_lookup(const struct vm_object *object, uint64_t offset);
+/* The table by which it is found: how many lists it has, and how many pages are in one. */
+size_t page_table_buckets(void);
+unsigned int page_table_count(size_t bucket);
 /* PAGE becomes OBJECT's at OFFSET, where there is none. */
 void page_insert(struct page *page, struct vm_object *object, uint64_t offset);
 /* Takes PAGE out of its object; it stays allocated. */

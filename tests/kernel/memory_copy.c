@@ -305,3 +305,58 @@ CASE(message_with_wired_memory)
     pages_drop(got, 2);
     port_destroy(port);
 }
+
+/* ---- copies of memory objects whose original nobody else maps ------------------------------------------- */
+
+/* A private copy of an object is all that is left of it: the original's mapping has gone. */
+static char *copy_alone(struct object *object, unsigned int count)
+{
+    char *copy = NULL, *at = object_map(object, 0, count * PAGE, TRUE, MEMORY_OBJECT_COPY_DELAY);
+    EXPECT(object_map_more(object, 0, count * PAGE, true, VM_PROT_READ | VM_PROT_WRITE, &copy), KERN_SUCCESS);
+    vm_deallocate(SELF, (vm_address_t)at, count * PAGE);
+    return copy;
+}
+
+/* Writes VALUE to a page of COPY that only the pager has, which is full of FILL. */
+static void write_through_pager(struct object *object, char *copy, vm_offset_t offset, char fill, char value)
+{
+    struct toucher toucher;
+    touch_start(&toucher, copy + offset, true, value);
+    object_request_expect(object, offset);
+    object_supply(object, offset, 1, fill, VM_PROT_NONE, false, false);
+    EXPECT(touch_end(&toucher), 0);
+    CHECK(copy[offset] == value && copy[offset + 1] == fill);
+}
+
+CASE(copy_written_when_the_original_is_unmapped)
+{
+    struct object object;
+    char *copy = copy_alone(&object, 2);
+    write_through_pager(&object, copy, 0, 1, 9);
+    pages_drop(copy, 2);
+    object_drop(&object);
+}
+
+/* The copy is copied to a child and written by both; the child ends; it is written again, and the object is copied anew: what is written to the
+   first copy is not in the second. */
+CASE(copy_of_an_object_after_a_child)
+{
+    struct object object;
+    char *copy = copy_alone(&object, 4), *second = NULL, *third = NULL;
+    mach_port_t task;
+    REQUIRE(task_create(SELF, TRUE, &task), KERN_SUCCESS);
+    write_through_pager(&object, copy, 0, 1, 9);
+    task_terminate(task);
+    mach_port_deallocate(SELF, task);
+    write_through_pager(&object, copy, PAGE, 2, 8);
+    EXPECT(object_map_more(&object, 0, 4 * PAGE, true, VM_PROT_READ | VM_PROT_WRITE, &second), KERN_SUCCESS);
+    CHECK(second[0] == 1 && second[PAGE] == 2);
+    second[0] = 7;
+    EXPECT(object_map_more(&object, 0, 4 * PAGE, true, VM_PROT_READ | VM_PROT_WRITE, &third), KERN_SUCCESS);
+    CHECK(third[0] == 1 && third[PAGE] == 2);
+    CHECK(copy[0] == 9 && copy[PAGE] == 8 && second[0] == 7);
+    pages_drop(third, 4);
+    pages_drop(copy, 4);
+    pages_drop(second, 4);
+    object_drop(&object);
+}

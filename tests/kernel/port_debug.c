@@ -112,3 +112,66 @@ CASE(kernel_objects)
     }
     mach_port_deallocate(mach_task_self(), thread);
 }
+
+/* Sends message_out, which was begun with the reply port REPLY; the answer's result. */
+static long result_of(mach_port_t reply)
+{
+    long result = message_send(&message_out);
+    if (result == MACH_MSG_SUCCESS)
+        result = message_receive(&message_in, reply, 5000);
+    return result == MACH_MSG_SUCCESS ? (int)message_port(&message_in, 0, 0) : result;
+}
+
+static void experimental_begin(mach_port_t port, mach_port_t reply, mach_msg_id_t id)
+{
+    message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, id);
+}
+
+static long contiguous_ask(mach_port_t host, mach_port_t reply, uint64_t size)
+{
+    mach_port_t task = mach_task_self();
+    experimental_begin(host, reply, 424245);
+    message_add_ports(&message_out, &task, 1, MACH_MSG_TYPE_COPY_SEND);
+    message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_64, .msgt_size = 64, .msgt_number = 1, .msgt_inline = 1},
+                &size, sizeof size);
+    return result_of(reply);
+}
+
+/* experimental.defs: vm_allocate_contiguous, device_intr_enable, device_intr_register as they were. */
+CASE(experimental_interface)
+{
+    mach_port_t reply = port_create(), port = port_create_with_send();
+    int line = 5, flags = 0;
+    char status = 1;
+    uint64_t address = 0;
+    OBSERVE(contiguous_ask(host_priv, reply, 8192));
+    memcpy(&address, (char *)message_item(&message_in, 1) + sizeof(mach_msg_type_t), sizeof address);
+    if (address)
+        vm_deallocate(mach_task_self(), address, 8192);
+    OBSERVE(contiguous_ask(mach_task_self(), reply, 8192));
+    OBSERVE(contiguous_ask(host_priv, reply, 0));
+    experimental_begin(device_master, reply, 424244);
+    message_add_integers(&message_out, &line, 1);
+    message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_CHAR, .msgt_size = 8, .msgt_number = 1, .msgt_inline = 1},
+                &status, 1);
+    OBSERVE(result_of(reply));
+    experimental_begin(device_master, reply, 424243);
+    message_add_integers(&message_out, &line, 1);
+    message_add_integers(&message_out, &line, 1);
+    message_add_integers(&message_out, &flags, 1);
+    message_add_ports(&message_out, &port, 1, MACH_MSG_TYPE_COPY_SEND);
+    OBSERVE(result_of(reply));
+    port_destroy(port);
+    port_destroy(reply);
+}
+
+/* Interfaces by which the kernel calls others. */
+CASE(interfaces_not_served)
+{
+    static const mach_msg_id_t ids[] = {2297, 2400, 2401, 2700, 64, 70, 1, 0, -1};
+    unsigned int unused;
+    for (unsigned int i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+        observe_as(ask(mach_task_self(), ids[i], 1, &unused), "task: %d", ids[i]);
+        observe_as(ask(device_master, ids[i], 1, &unused), "device master: %d", ids[i]);
+    }
+}

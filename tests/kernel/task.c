@@ -523,24 +523,6 @@ CASE(essential_and_not)
     mach_port_deallocate(mach_task_self(), host);
 }
 
-CASE_DIFFERS(emulation)
-{
-    mach_port_t task = task_empty(), host = (mach_host_self)();
-    int start = -1;
-    emulation_vector_t vector = NULL;
-    mach_msg_type_number_t count = 99;
-    OBSERVE(task_get_emulation_vector(task, &start, &vector, &count));
-    OBSERVE(task_set_emulation(task, 0x1000, 0));
-    OBSERVE(task_set_emulation(task, 0x1000, -1));
-    OBSERVE(task_set_emulation(host, 0x1000, 0));
-    vm_offset_t entries[2] = {0x1000, 0x2000};
-    OBSERVE(task_set_emulation_vector(task, 0, entries, 2));
-    OBSERVE(task_set_emulation_vector(task, -1, entries, 2));
-    OBSERVE(task_get_emulation_vector(host, &start, &vector, &count));
-    task_end(task);
-    mach_port_deallocate(mach_task_self(), host);
-}
-
 CASE(restartable_sequences)
 {
     mach_port_t task = task_empty(), host = (mach_host_self)();

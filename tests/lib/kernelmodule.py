@@ -39,6 +39,17 @@ def medium_make(folder, kernel, program, words, beside):
     return medium
 
 
+def rest_read(stdout):
+    """What a panic still says: all until there has been no word for a while."""
+    text = ""
+    while select.select([stdout], [], [], 5)[0]:
+        data = os.read(stdout.fileno(), 65536)
+        if not data:
+            break
+        text += data.decode(errors="replace").replace("\r", "")
+    return text
+
+
 def run(folder, program, *words, kernel="quadrille-checked", beside={}, memory=128, cpus=1, limit=600):
     """Boots PROGRAM (below build/obj/tests) with WORDS on KERNEL (gnumach, quadrille, quadrille-checked); gives its last line.  BESIDE has
     further modules: their file below build/obj, and what follows it in the boot script.  Fails if the kernel panics, falls silent or does not
@@ -62,6 +73,7 @@ def run(folder, program, *words, kernel="quadrille-checked", beside={}, memory=1
                     break
                 elif re.search(r"\bpanic\b", text):
                     why = "panic"
+                    text += rest_read(child.stdout)
             elif now - last > SILENCE:
                 why = f"silent for {SILENCE} s"
             if now - start > limit:

@@ -32,6 +32,11 @@ struct tss {
 #define AST_HALT 2u       /* the thread is suspended, halted or terminated */
 #define AST_SPREAD 4u     /* somebody on the run queue may want another processor */
 
+/* Places in the table of segment descriptors, behind the constant ones: that of the local table, and those that threads have of their own. */
+#define GDT_LOCAL 7
+#define GDT_USER 9
+#define USER_SEGMENTS 2
+
 struct cpu {
     struct cpu *self;               /* CPU_SELF */
     uint64_t kernel_rsp;            /* CPU_KERNEL_RSP: where a system call leaves the running thread's frame */
@@ -45,6 +50,7 @@ struct cpu {
     struct pmap *loaded;            /* whose page tables are loaded */
     struct pmap *pmap;              /* the same if its translations may be used; NULL: they must be loaded again */
     struct thread *debug_owner;     /* whose debug registers are loaded; NULL: none are */
+    bool segments_loaded;           /* somebody's own segment descriptors are in the tables (segments.c) */
     struct task *io_owner;          /* whose I/O permissions the map of tss holds; NULL: nobody's */
     bool unlocked;                  /* it takes interrupts in the kernel without the kernel lock; its own (kernel_wait) */
     bool idling;                    /* so, and idle: it uses no user memory */
@@ -52,7 +58,7 @@ struct cpu {
     bool online;                    /* written by itself as it starts, before it takes the lock */
     uint32_t flush_wanted;          /* what smp.c asks of it; atomic: not the kernel lock's */
     struct tss tss;
-    uint64_t gdt[7];
+    uint64_t gdt[GDT_USER + USER_SEGMENTS];
     char fault_stack[4096] __attribute__((aligned(16))); /* of double faults and non-maskable interrupts */
 };
 
