@@ -2,6 +2,7 @@
 /* pipe.c: see pipe.h. */
 
 #include "pipe.h"
+#include "reader.h"
 
 #include <hurd/hurd_types.h>
 #include <mach.h>
@@ -59,6 +60,7 @@ void pipe_deref(struct pipe *pipe)
     if (atomic_fetch_sub_explicit(&pipe->refs, 1, memory_order_acq_rel) != 1)
         return;
     queue_clear(&pipe->queue, extras_drop);
+    free(atomic_load(&pipe->spare));
     pthread_mutex_destroy(&pipe->lock);
     pthread_cond_destroy(&pipe->changed);
     free(pipe);
@@ -74,24 +76,32 @@ static void pipe_changed(struct pipe *pipe)
 
 void pipe_close(struct pipe *pipe, bool reader, bool writer)
 {
+    struct reader *done = NULL;
+
     pthread_mutex_lock(&pipe->lock);
     pipe->reader_gone |= reader;
     pipe->writer_gone |= writer;
     if (pipe->reader_gone)
         queue_clear(&pipe->queue, extras_drop);
+    readers_serve(pipe, &done);
     pipe_changed(pipe);
     pthread_mutex_unlock(&pipe->lock);
+    readers_release(done);
 }
 
 void pipe_set_ends(struct pipe *pipe, bool reader, bool writer)
 {
+    struct reader *done = NULL;
+
     pthread_mutex_lock(&pipe->lock);
     pipe->reader_gone = !reader;
     pipe->writer_gone = !writer;
     if (!reader && !writer)
         queue_clear(&pipe->queue, extras_drop);
+    readers_serve(pipe, &done);
     pipe_changed(pipe);
     pthread_mutex_unlock(&pipe->lock);
+    readers_release(done);
 }
 
 static error_t pipe_wait(struct pipe *pipe, bool nonblock)
@@ -121,6 +131,7 @@ static size_t pipe_room(const struct pipe *pipe, size_t length)
 error_t pipe_send(struct pipe *pipe, const char *data, size_t length, struct extras *extras, bool nonblock,
                   size_t *sent)
 {
+    struct reader *done = NULL;
     error_t err = 0;
 
     *sent = 0;
@@ -136,6 +147,10 @@ error_t pipe_send(struct pipe *pipe, const char *data, size_t length, struct ext
             err = pipe->queue.records && !pipe->writer_gone ? ECONNREFUSED : EPIPE;
             break;
         }
+        if (pipe->readers && !pipe->queue.first && !(extras && extras_any(extras))) {
+            *sent += reader_give(pipe, data + *sent, length - *sent, &done);
+            continue;
+        }
         room = pipe_room(pipe, length - *sent);
         if (room == 0 && length > 0) {
             err = pipe_wait(pipe, nonblock);
@@ -147,21 +162,30 @@ error_t pipe_send(struct pipe *pipe, const char *data, size_t length, struct ext
         if (err)
             break;
         *sent += room;
+        readers_serve(pipe, &done);
         pipe_changed(pipe);
         if (length == 0)
             break;
     }
     pthread_mutex_unlock(&pipe->lock);
+    readers_release(done);
     return *sent ? 0 : err;
 }
 
-error_t pipe_receive_begin(struct pipe *pipe, size_t amount, bool nonblock, size_t *available)
+error_t pipe_receive_begin(struct pipe *pipe, size_t amount, enum pipe_patience patience, size_t *available)
 {
     error_t err = 0;
 
     pthread_mutex_lock(&pipe->lock);
-    while (!err && !pipe->queue.first && !pipe->writer_gone && !pipe->reader_gone && amount > 0)
-        err = pipe_wait(pipe, nonblock);
+    while (!err && !pipe->queue.first && !pipe->writer_gone && !pipe->reader_gone && amount > 0) {
+        bool leave = patience == PIPE_LEAVE && !pipe->queue.records;
+
+        err = leave ? reader_leave(pipe, amount) : pipe_wait(pipe, patience == PIPE_NONBLOCK);
+        if (leave && (err == ENOMEM || err == EOPNOTSUPP)) {
+            patience = PIPE_WAIT;
+            err = 0;
+        }
+    }
     if (err) {
         pthread_mutex_unlock(&pipe->lock);
         return err;

@@ -17,11 +17,15 @@
    (POSIX write()). */
 enum { PIPE_LIMIT = 64 * 1024, PIPE_ATOMIC = 4096 };
 
+struct reader;
+
 struct pipe {
     atomic_uint refs;
     pthread_mutex_t lock;
     pthread_cond_t changed;    /* data came or went, or an end closed */
     unsigned int waiting;      /* threads in a wait for `changed`; lock */
+    struct reader *readers, **readers_last; /* requests that wait without a thread (reader.c), first come first; lock */
+    struct reader *_Atomic spare;
     struct queue queue;        /* lock */
     bool reader_gone, writer_gone; /* lock */
 };
@@ -42,10 +46,14 @@ void pipe_set_ends(struct pipe *pipe, bool reader, bool writer);
 error_t pipe_send(struct pipe *pipe, const char *data, size_t length, struct extras *extras, bool nonblock,
                   size_t *sent);
 
+/* What somebody does who finds nothing to read: fails with EWOULDBLOCK, waits, or (in a handler of io_read, of a stream) leaves: whoever writes then answers
+   the request, and the handler returns MIG_NO_REPLY. */
+enum pipe_patience { PIPE_NONBLOCK, PIPE_WAIT, PIPE_LEAVE };
+
 /* A read in two steps, so that the reply's buffer can be made between: waits until there is something (end of stream:
    *AVAILABLE 0) and leaves PIPE locked; the caller then gets with queue_get from the queue and calls pipe_receive_end
-   (TOOK: something was taken). EWOULDBLOCK, EINTR: not locked. */
-error_t pipe_receive_begin(struct pipe *pipe, size_t amount, bool nonblock, size_t *available);
+   (TOOK: something was taken). EWOULDBLOCK, EINTR, MIG_NO_REPLY: not locked. */
+error_t pipe_receive_begin(struct pipe *pipe, size_t amount, enum pipe_patience patience, size_t *available);
 void pipe_receive_end(struct pipe *pipe, bool took);
 
 /* How many bytes are there; whether a reader (READING) or a writer would not wait. */

@@ -126,7 +126,8 @@ size_t queue_get(struct queue *queue, void *data, size_t amount, struct extras *
         size_t there = packet->end - packet->start, take = there < amount - done ? there : amount - done;
         struct packet *next = packet->next;
 
-        memcpy((char *) data + done, packet->data + packet->start, take);
+        if (data)
+            memcpy((char *) data + done, packet->data + packet->start, take);
         done += take;
         if (!peek) {
             packet->start += take;

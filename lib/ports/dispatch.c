@@ -43,11 +43,7 @@ void dispatch_begin(struct ports_bucket *bucket, struct ports_turn *turn)
     *rpc = (struct ports_rpc){.thread = self_thread_port(), .outer = ports_current};
     ports_current = rpc;
     bucket_lock(bucket);
-    rpc->next = bucket->rpcs;
-    rpc->prevp = &bucket->rpcs;
-    if (rpc->next != NULL)
-        rpc->next->prevp = &rpc->next;
-    bucket->rpcs = rpc;
+    rpc_link(bucket, rpc);
     bucket_unlock(bucket);
 }
 
@@ -55,9 +51,7 @@ void dispatch_end(struct ports_bucket *bucket, struct ports_turn *turn)
 {
     struct ports_rpc *rpc = &turn->rpc;
     bucket_lock(bucket);
-    *rpc->prevp = rpc->next;
-    if (rpc->next != NULL)
-        rpc->next->prevp = rpc->prevp;
+    rpc_unlink(rpc);
     bucket_unlock(bucket);
     ports_current = rpc->outer;
 }
@@ -97,6 +91,7 @@ static inline void rpc_begin(struct ports_object *object, struct ports_rpc *rpc,
     rpc->object = object;
     rpc->seqno = request->msgh_seqno;
     rpc->reply = request->msgh_remote_port;
+    rpc->reply_type = MACH_MSGH_BITS_REMOTE(request->msgh_bits);
     if (unlikely(object->interrupt_late)) {
         bool late = (mach_port_delta_t)(request->msgh_seqno - object->interrupt_seqno) < 0;
         object->interrupt_late = (mach_port_delta_t)(object->begun - (object->interrupt_seqno + 1)) < 0;

@@ -22,6 +22,7 @@ enum { TICK_MS = 500, PATIENCE_STACK = 64 * 1024 };
 static atomic_uint tick_state, tick_count;
 static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
 static bool thread_runs; /* constant after thread_once */
+static atomic_bool thread_tried; /* thread_once is over */
 
 void patience_end(struct ports_rpc *rpc)
 {
@@ -115,11 +116,18 @@ static void patience_start(void)
     pthread_attr_setstacksize(&attr, PATIENCE_STACK);
     thread_runs = pthread_create(&thread, &attr, patience_main, NULL) == 0;
     pthread_attr_destroy(&attr);
+    atomic_store_explicit(&thread_tried, true, memory_order_release);
+}
+
+void patience_prepare(void)
+{
+    if (!atomic_load_explicit(&thread_tried, memory_order_acquire))
+        pthread_once(&thread_once, patience_start);
 }
 
 void patience_wake(void)
 {
-    pthread_once(&thread_once, patience_start);
+    patience_prepare();
     if (atomic_load(&tick_state) == 0 && atomic_exchange(&tick_state, 1) == 0)
         gsync_wake(mach_task_self(), (vm_address_t)&tick_state, 0, 0);
 }
@@ -134,20 +142,13 @@ bool patience_watch(struct ports_bucket *bucket, struct ports_pool *pool)
     return true;
 }
 
-void patience_begin(struct ports_bucket *bucket, struct ports_rpc *rpc)
+bool patience_enter(struct ports_bucket *bucket, struct ports_rpc *rpc)
 {
-    if (!MACH_PORT_VALID(rpc->reply))
-        return;
-    pthread_once(&thread_once, patience_start);
-    bucket_lock(bucket);
-    if (rpc->watched || rpc->wait_prevp != NULL) {
-        bucket_unlock(bucket);
-        return;
-    }
+    if (rpc->watched || rpc->wait_prevp != NULL)
+        return false;
     if (!thread_runs) { /* no memory for the thread: watch it at once */
         notify_watch_reply(bucket, rpc);
-        bucket_unlock(bucket);
-        return;
+        return false;
     }
     rpc->eventful = true;
     rpc->since = atomic_load(&tick_count);
@@ -156,6 +157,17 @@ void patience_begin(struct ports_bucket *bucket, struct ports_rpc *rpc)
     if (rpc->wait_next != NULL)
         rpc->wait_next->wait_prevp = &rpc->wait_next;
     bucket->waiters = rpc;
+    return true;
+}
+
+void patience_begin(struct ports_bucket *bucket, struct ports_rpc *rpc)
+{
+    if (!MACH_PORT_VALID(rpc->reply))
+        return;
+    patience_prepare();
+    bucket_lock(bucket);
+    bool wake = patience_enter(bucket, rpc);
     bucket_unlock(bucket);
-    patience_wake();
+    if (wake)
+        patience_wake();
 }

@@ -44,22 +44,6 @@ struct ports_bucket {
     unsigned int forgeries;     /* no-senders messages that were none of the kernel's */
 };
 
-/* A message being handled, or the place for one: it lives on the stack of the thread that handles one after the other. */
-struct ports_rpc {
-    struct ports_object *object;    /* whose message it is; referenced; NULL between messages; bucket lock to change */
-    thread_t thread;                /* constant */
-    mach_port_seqno_t seqno;        /* constant while there is a message */
-    mach_port_t reply;              /* likewise: where the answer goes, or MACH_PORT_NULL */
-    struct ports_rpc *outer;        /* constant: what the same thread was handling around it */
-    bool eventful;                  /* anything but the common case below: interrupted, watched, waiting; bucket lock */
-    atomic_bool interrupted;        /* bucket lock to set */
-    atomic_uint cancelling;         /* 1: somebody is about to wake the thread: it must not go on; bucket lock */
-    bool watched;                   /* `reply` is in the watches; bucket lock */
-    unsigned int since;             /* tick of the first wait; bucket lock */
-    struct ports_rpc *wait_next, **wait_prevp; /* waiters of the bucket, wait_prevp NULL outside; bucket lock */
-    struct ports_rpc *next, **prevp; /* rpcs of the bucket; bucket lock */
-};
-
 /* A name whose death somebody wants to hear of.  For each request that the kernel has taken and not given back comes
    exactly one message, dead-name or port-deleted; those still on their way for an older life of the name are counted in
    `stale`, so that they are not mistaken for the present one.  All fields: bucket lock. */
@@ -131,6 +115,9 @@ void notify_forget_reply(struct ports_bucket *bucket, struct ports_rpc *rpc);
 
 /* Before RPC waits: sees to it that its client's death will end the wait, if it becomes a long one. */
 void patience_begin(struct ports_bucket *bucket, struct ports_rpc *rpc);
+/* The same in three parts, the middle one with the bucket lock held, the last only if that gave true. */
+void patience_prepare(void);
+bool patience_enter(struct ports_bucket *bucket, struct ports_rpc *rpc);
 /* RPC is over or watched.  Bucket lock held. */
 void patience_end(struct ports_rpc *rpc);
 /* Looks after POOL, which has surplus threads and is not watched yet. Bucket lock held; when that is given up patience_wake must follow (true). */
@@ -140,7 +127,24 @@ void patience_wake(void);
 
 /* ---- rpc.c ---- */
 
-/* Takes RPC's interrupt flag to its thread.  Bucket lock held, dropped meanwhile. */
+/* Puts RPC into the bucket's list; takes it out.  Bucket lock held. */
+static inline void rpc_link(struct ports_bucket *bucket, struct ports_rpc *rpc)
+{
+    rpc->next = bucket->rpcs;
+    rpc->prevp = &bucket->rpcs;
+    if (rpc->next != NULL)
+        rpc->next->prevp = &rpc->next;
+    bucket->rpcs = rpc;
+}
+
+static inline void rpc_unlink(struct ports_rpc *rpc)
+{
+    *rpc->prevp = rpc->next;
+    if (rpc->next != NULL)
+        rpc->next->prevp = rpc->prevp;
+}
+
+/* Takes RPC's interrupt flag to its thread, or ends a deferred one, which may be gone then.  Bucket lock held, dropped meanwhile. */
 void rpc_cancel(struct ports_bucket *bucket, struct ports_rpc *rpc);
 /* Interrupts what was received for OBJECT before SEQNO, the caller's own rpc excepted.  */
 void rpc_interrupt_before(struct ports_object *object, mach_port_seqno_t seqno);

@@ -83,6 +83,25 @@ struct ports_object {
     struct ports_object *next, **prevp; /* objects of the bucket */
 };
 
+/* A message being handled, or the place for one: it lives on the stack of the thread that handles one after the other.  Or a request that is kept, to be
+   answered later (ports_rpc_defer).  The fields are the library's. */
+struct ports_rpc {
+    struct ports_object *object;     /* whose message it is; referenced; NULL between messages; bucket lock to change */
+    thread_t thread;                 /* constant; MACH_PORT_NULL for a deferred one */
+    mach_port_seqno_t seqno;         /* constant while there is a message */
+    mach_port_t reply;               /* likewise: where the answer goes, or MACH_PORT_NULL */
+    mach_msg_type_name_t reply_type; /* likewise */
+    struct ports_rpc *outer;         /* constant: what the same thread was handling around it */
+    void (*cancel)(struct ports_rpc *); /* constant; of a deferred one */
+    bool eventful;                   /* anything but the common case below: interrupted, watched, waiting; bucket lock */
+    bool watched;                    /* `reply` is in the watches; bucket lock */
+    atomic_bool interrupted;         /* bucket lock to set */
+    atomic_uint cancelling;          /* 1: somebody is about to wake the thread: it must not go on; bucket lock */
+    unsigned int since;              /* tick of the first wait; bucket lock */
+    struct ports_rpc *wait_next, **wait_prevp; /* waiters of the bucket, wait_prevp NULL outside; bucket lock */
+    struct ports_rpc *next, **prevp; /* rpcs of the bucket; bucket lock */
+};
+
 /* What a class is.  Constant, one per class.  */
 struct ports_class_ops {
     const char *name;                       /* for messages to people */
@@ -256,6 +275,16 @@ error_t ports_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const
 /* For a handler that is about to block: interrupts it when REPLY (the request's reply port) dies, i.e. when the client
    stops waiting.  The request is taken back by itself when the handler returns.  */
 error_t ports_self_watch_reply(mach_port_t reply);
+
+/* Keeps the request that the calling thread handles in LATER, the caller's memory, to be answered when it can be; the handler then returns MIG_NO_REPLY.
+   A request that waits so costs no thread, and no change of threads when it is over.  LATER has a reference to the object and the reply right
+   (later->reply, a send-once right).  Whoever can answer calls ports_rpc_take; if that is true the request is his: he sends the answer, gives up the object
+   (later->object), and LATER is free.  When the request is interrupted, or its client has died, CANCEL(LATER) is called instead, without locks: the
+   request is the callback's in the same way, to be answered with EINTR (the send fails if the client is dead).
+   EINTR: it is interrupted already; EOPNOTSUPP: outside of a handler, or a reply port that may be full: nothing was kept. */
+error_t ports_rpc_defer(struct ports_rpc *later, void (*cancel)(struct ports_rpc *later));
+/* False: CANCEL has been called, or is about to be.  Never blocks: locks that CANCEL takes may be held. */
+bool ports_rpc_take(struct ports_rpc *later);
 
 /* Interrupts the RPCs being handled for OBJECT, the caller's own excepted.  */
 void ports_object_interrupt(void *object);

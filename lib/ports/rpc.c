@@ -2,7 +2,7 @@
 /* Requests in progress: interrupting them, waiting inside them, and holding a class back.
 
    An interrupted rpc carries a flag that its handler can see, and its thread is woken from whatever it waits for by
-   hurd_thread_cancel.  That may take a message to another server, so it is done without the lock; `cancelling` keeps the
+   hurd_thread_cancel.  (A deferred one has no thread: its callback ends it.)  That may take a message to another server, so it is done without the lock; `cancelling` keeps the
    rpc from ending meanwhile, so the wake-up never hits the next one.  */
 
 #include "ports-internal.h"
@@ -12,12 +12,64 @@
 
 __thread struct ports_rpc *ports_current;
 
+/* Takes RPC, a deferred one, out of all lists.  Bucket lock held. */
+static void deferred_leave(struct ports_bucket *bucket, struct ports_rpc *rpc)
+{
+    rpc_unlink(rpc);
+    if (rpc->wait_prevp != NULL)
+        patience_end(rpc);
+    if (rpc->watched)
+        notify_forget_reply(bucket, rpc);
+}
+
+error_t ports_rpc_defer(struct ports_rpc *later, void (*cancel)(struct ports_rpc *))
+{
+    struct ports_rpc *now = ports_current;
+    if (now == NULL || now->object == NULL || now->reply_type != MACH_MSG_TYPE_MOVE_SEND_ONCE)
+        return EOPNOTSUPP;
+    struct ports_bucket *bucket = now->object->bucket;
+    *later = (struct ports_rpc){
+        .object = now->object, .seqno = now->seqno, .reply = now->reply, .reply_type = now->reply_type, .cancel = cancel};
+    bool wake = false;
+
+    patience_prepare();
+    bucket_lock(bucket);
+    bool interrupted = atomic_load_explicit(&now->interrupted, memory_order_relaxed);
+    if (!interrupted) {
+        ports_object_ref(later->object);
+        rpc_link(bucket, later);
+        wake = patience_enter(bucket, later);
+    }
+    bucket_unlock(bucket);
+    if (wake)
+        patience_wake();
+    return interrupted ? EINTR : 0;
+}
+
+bool ports_rpc_take(struct ports_rpc *later)
+{
+    struct ports_bucket *bucket = later->object->bucket;
+    bucket_lock(bucket);
+    bool ours = !atomic_load_explicit(&later->interrupted, memory_order_relaxed);
+    if (ours)
+        deferred_leave(bucket, later);
+    bucket_unlock(bucket);
+    return ours;
+}
+
 void rpc_cancel(struct ports_bucket *bucket, struct ports_rpc *rpc)
 {
     if (atomic_load(&rpc->interrupted))
         return;
     rpc->eventful = true;
     atomic_store(&rpc->interrupted, true);
+    if (rpc->cancel != NULL) {
+        deferred_leave(bucket, rpc);
+        bucket_unlock(bucket);
+        rpc->cancel(rpc);
+        bucket_lock(bucket);
+        return;
+    }
     atomic_store(&rpc->cancelling, 1);
     bucket_unlock(bucket);
     hurd_thread_cancel(rpc->thread);

@@ -81,8 +81,8 @@ struct trivfs_ops {
     void (*close)(struct trivfs_peropen *peropen);
     /* Adjusts ST, already filled from the underlying node. NULL: nothing to adjust. */
     void (*stat)(struct trivfs_protid *protid, struct stat *st);
-    /* At most AMOUNT bytes from OFFSET (0 when not seekable). 0 bytes: end of file. May block; EWOULDBLOCK with O_NONBLOCK. The caller has checked
-       O_READ. NULL: end of file at once. */
+    /* At most AMOUNT bytes from OFFSET (0 when not seekable). 0 bytes: end of file. May block; EWOULDBLOCK with O_NONBLOCK; MIG_NO_REPLY when
+       it has kept the request (ports_rpc_defer). The caller has checked O_READ. NULL: end of file at once. */
     error_t (*read)(struct trivfs_protid *protid, off_t offset, size_t amount, struct trivfs_buffer *buffer);
     /* *AMOUNT: how much of DATA was taken. The caller has checked O_WRITE.  NULL: EBADF. */
     error_t (*write)(struct trivfs_protid *protid, off_t offset, const void *data, size_t length, size_t *amount);

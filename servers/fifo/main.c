@@ -68,7 +68,7 @@ static error_t node_lookup(struct trivfs_protid *protid, const char *path, int f
 static error_t node_read(struct trivfs_protid *protid, off_t offset, size_t amount, struct trivfs_buffer *buffer)
 {
     size_t available;
-    error_t err = pipe_receive_begin(fifo.pipe, amount, nonblocking(protid), &available);
+    error_t err = pipe_receive_begin(fifo.pipe, amount, nonblocking(protid) ? PIPE_NONBLOCK : PIPE_LEAVE, &available);
 
     (void) offset;
     if (err)

@@ -28,7 +28,7 @@ static error_t socket_read(struct trivfs_protid *protid, off_t offset, size_t am
 {
     struct pipe *pipe;
     size_t available;
-    error_t err = sock_receive_begin(sock_of(protid), amount, nonblocking(protid), &pipe, &available);
+    error_t err = sock_receive_begin(sock_of(protid), amount, nonblocking(protid) ? PIPE_NONBLOCK : PIPE_LEAVE, &pipe, &available);
 
     (void) offset;
     if (err)

@@ -328,7 +328,7 @@ static error_t receive_some(struct sock *sock, int flags, size_t amount, bool no
 {
     struct pipe *pipe;
     size_t available;
-    error_t err = sock_receive_begin(sock, amount, nonblock, &pipe, &available);
+    error_t err = sock_receive_begin(sock, amount, nonblock ? PIPE_NONBLOCK : PIPE_WAIT, &pipe, &available);
 
     if (err)
         return err;

@@ -31,7 +31,7 @@ error_t sock_send(struct sock *sock, struct addr *dest, const void *data, size_t
     return err;
 }
 
-error_t sock_receive_begin(struct sock *sock, size_t amount, bool nonblock, struct pipe **result, size_t *available)
+error_t sock_receive_begin(struct sock *sock, size_t amount, enum pipe_patience patience, struct pipe **result, size_t *available)
 {
     struct pipe *pipe;
     error_t err;
@@ -43,7 +43,7 @@ error_t sock_receive_begin(struct sock *sock, size_t amount, bool nonblock, stru
     pthread_mutex_unlock(&sock_lock);
     if (!pipe)
         return ENOTCONN;
-    err = pipe_receive_begin(pipe, amount, nonblock, available);
+    err = pipe_receive_begin(pipe, amount, patience, available);
     if (err)
         pipe_deref(pipe);
     else
@@ -62,7 +62,7 @@ size_t sock_readable(struct sock *sock)
     struct pipe *pipe;
     size_t bytes = 0;
 
-    if (sock_receive_begin(sock, 0, true, &pipe, &bytes))
+    if (sock_receive_begin(sock, 0, PIPE_NONBLOCK, &pipe, &bytes))
         return 0;
     bytes = pipe->queue.bytes;
     sock_receive_end(pipe, false);

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -281,6 +282,93 @@ static void test_pipes(void)
     close(fd[0]);
 }
 
+static void on_alarm(int number)
+{
+    (void)number;
+}
+
+/* A child that reads up to AMOUNT bytes from FD and exits with RESULT of what it got. */
+static pid_t reading(int fd, int other, size_t amount, int (*result)(const char *data, ssize_t got))
+{
+    static char block[100000];
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        close(other);
+        ssize_t got = read(fd, block, amount);
+        _exit(result(block, got));
+    }
+    return child;
+}
+
+static int result_of(pid_t child)
+{
+    int status;
+    return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int got_count(const char *data, ssize_t got)
+{
+    (void)data;
+    return got < 0 ? 255 : got > 254 ? 254 : (int)got;
+}
+
+static int got_pair(const char *data, ssize_t got)
+{
+    return got == 2 && data[1] == data[0] + 1 ? data[0] : 255;
+}
+
+/* Reads that wait when somebody writes, closes, interrupts or kills. */
+static void test_waiting(void)
+{
+    static char block[60000];
+    char c[8];
+    int fd[2];
+    pid_t child, other;
+
+    /* The end of the stream. */
+    CHECK(pipe(fd) == 0);
+    child = reading(fd[0], fd[1], 10, got_count);
+    usleep(100000);
+    close(fd[1]);
+    CHECK(result_of(child) == 0);
+    close(fd[0]);
+
+    /* Two readers, each with half of what is written at once, and a reader that gets more than fits into a small answer. */
+    CHECK(pipe(fd) == 0);
+    child = reading(fd[0], fd[1], 2, got_pair);
+    other = reading(fd[0], fd[1], 2, got_pair);
+    usleep(100000);
+    CHECK(write(fd[1], "1289", 4) == 4);
+    CHECK(result_of(child) + result_of(other) == '1' + '8');
+    child = reading(fd[0], fd[1], 100000, got_count);
+    usleep(100000);
+    CHECK(write(fd[1], block, sizeof block) == sizeof block);
+    CHECK(result_of(child) == 254);
+
+    /* A signal ends the wait; what is written then is there for the next read. */
+    struct sigaction action = { .sa_handler = on_alarm };
+    sigaction(SIGALRM, &action, NULL);
+    struct itimerval timer = { .it_value = { .tv_usec = 200000 } };
+    setitimer(ITIMER_REAL, &timer, NULL);
+    CHECK(read(fd[0], c, 1) == -1 && errno == EINTR);
+    CHECK(write(fd[1], "abc", 3) == 3 && read(fd[0], c, 8) == 3 && !memcmp(c, "abc", 3));
+
+    /* A reader that was killed takes nothing with it. */
+    child = reading(fd[0], fd[1], 8, got_count);
+    usleep(100000);
+    kill(child, SIGKILL);
+    CHECK(result_of(child) == -1);
+    sleep(2);
+    CHECK(write(fd[1], "de", 2) == 2 && ready(fd[0], POLLIN) && read(fd[0], c, 8) == 2);
+    close(fd[0]);
+    ssize_t n = 1;
+    for (int i = 0; i < 100 && n == 1; i++, usleep(100000)) /* the server hears of the close later */
+        n = write(fd[1], "f", 1);
+    CHECK(n == -1 && errno == EPIPE);
+    close(fd[1]);
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -293,5 +381,6 @@ int main(void)
     test_rights();
     test_options();
     test_pipes();
+    test_waiting();
     return check_end("socktest");
 }
