@@ -42,7 +42,9 @@ def attack(machine, interfaces, count, seed, user=True, limit=600):
     """COUNT messages of each kind of each of INTERFACES; how many were sent."""
     if user:    # a user has control ports of the translators that he started
         machine.run(f"{USER}mkdir -p /tmp/hostile; {USER}settrans -a -c /tmp/hostile/null /hurd/null", status=None)
-    status, out = machine.run(f"{USER if user else ''}/hostile -s {seed} -n {count} {' '.join(interfaces)}", status=None, limit=limit)
+    # The terminal is attacked, too: its modes are restored before the next command is typed.  Programs that messages had executed are ended.
+    status, out = machine.run(f"{USER if user else ''}/hostile -s {seed} -n {count} {' '.join(interfaces)}; e=$?; stty sane; /hostile --sweep; (exit $e)",
+                              status=None, limit=limit)
     machine.send("\n" * ABANDONED)     # reads of the terminal that were abandoned eat these instead of the next command
     match = re.search(r"hostile: (\d+) messages, (\d+) failed", out)
     if status != 0 or not match or match[2] != "0":

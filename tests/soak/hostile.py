@@ -56,7 +56,9 @@ def one(folder, interface, user, count, seed, busy):
 def soak(folder):
     words = os.environ.get("QUADRILLE_HOSTILE", "10000").split()
     count, seed, only = int(words[0]), int(words[1]) if len(words) > 1 else 1, words[2:]
+    # What takes longest comes last.
     jobs = [(interface, user) for user, interfaces in ((True, AS_USER), (False, AS_ROOT)) for interface in interfaces if not only or interface in only]
+    jobs.sort(key=lambda job: job[0] in ("exec", "exec_startup"))
     busy, total, failures = threading.Lock(), 0, []
 
     def run(job):
@@ -65,7 +67,7 @@ def soak(folder):
         try:
             sent, seconds = one(os.path.join(folder, name.replace(" ", "-")), interface, user, count, seed, busy)
         except Failure as failure:
-            print(f"  {name}: FAILED: {failure}", flush=True)
+            print(f"  {name}: FAILED: {failure}", flush=True)   # its folder stays
             failures.append(name)
             return 0
         print(f"  {name}: {sent} messages in {seconds:.0f} s", flush=True)

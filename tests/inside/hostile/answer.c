@@ -147,6 +147,7 @@ unsigned int servers_ask(const char *folder)
 
 /* ---- counting ----------------------------------------------------------------------- */
 
+enum { FIRST_USER = 12 }; /* below are the processes of the boot */
 struct census { unsigned int names, threads, regions; unsigned long mapped, resident; };
 
 static error_t regions_count(task_t task, struct census *census)
@@ -212,6 +213,40 @@ static void process_count(pid_t pid)
     if (words != room)
         vm_deallocate(mach_task_self(), (vm_address_t) words, length);
     mach_port_deallocate(mach_task_self(), task);
+}
+
+/* A process of a user's, or one that is nobody's: a program that a hostile client had executed, and that may wait for ever. */
+static bool process_is_left(pid_t pid)
+{
+    struct procinfo *info = NULL;
+    mach_msg_type_number_t length = 0, waits_length = 0;
+    char *waits = NULL;
+    int flags = 0;
+    if (proc_getprocinfo(getproc(), pid, &flags, (procinfo_t *) &info, &length, &waits, &waits_length) != 0)
+        return false;
+    bool left = length * sizeof(int) >= sizeof *info && info->owner != 0;
+    vm_deallocate(mach_task_self(), (vm_address_t) info, length * sizeof(int));
+    if (waits_length)
+        vm_deallocate(mach_task_self(), (vm_address_t) waits, waits_length);
+    return left;
+}
+
+error_t left_end(void)
+{
+    pid_t room[256], *pids = room;
+    mach_msg_type_number_t count = 256, ended = 0;
+    error_t err = proc_getallpids(getproc(), &pids, &count);
+    if (err)
+        return err;
+    for (unsigned int i = 0; i < count; i++) {
+        task_t task;
+        if (pids[i] < FIRST_USER || !process_is_left(pids[i]) || proc_pid2task(getproc(), pids[i], &task) != 0 || !MACH_PORT_VALID(task))
+            continue;
+        ended += task_terminate(task) == 0;
+        mach_port_deallocate(mach_task_self(), task);
+    }
+    printf("%u processes left behind were ended\n", ended);
+    return 0;
 }
 
 error_t census_print(void)

@@ -159,5 +159,7 @@ void *pager_memory(size_t size);
 unsigned int servers_ask(const char *folder);
 /* One line a server: names, threads, regions, KiB mapped and resident. */
 error_t census_print(void);
+/* Ends the processes that are not root's (root): what hostile requests had executed. */
+error_t left_end(void);
 
 #endif /* HOSTILE_H */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* main: hostile [-s SEED] [-n COUNT] [-f FIRST] [-k KIND]... [-d FOLDER] [-w WINDOW] [-v] [INTERFACE...]
-         hostile --census | --answer
+         hostile --census | --sweep | --answer
 
    Sends COUNT messages (300) of each KIND (all) of each INTERFACE (all), from number FIRST (0) on; -v names each message before it is sent:
    with -w 1 (at most so many under way) the last one named is the culprit.  After each interface, and each kind when it is many
    messages, all servers are asked whether they are there.  --census counts what every server holds
-   (root), --answer only asks.  The last line is `hostile: N messages, N failed`; exit status 0 if nothing failed. */
+   (root), --sweep ends what is left of users' processes (root), --answer only asks.  The last line is `hostile: N messages, N failed`; exit status 0 if nothing failed. */
 
 #include "hostile.h"
 
@@ -324,6 +324,8 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (argc == 2 && !strcmp(argv[1], "--census"))
         return census_print() != 0;
+    if (argc == 2 && !strcmp(argv[1], "--sweep"))
+        return left_end() != 0;
     if (argc == 2 && !strcmp(argv[1], "--answer"))
         return servers_ask(wishes.folder) != 0;
     if (!wishes_parse(argc, argv, &wishes))

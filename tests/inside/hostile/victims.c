@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct list { mach_port_t *ports; unsigned int count; };
@@ -131,6 +132,26 @@ static void add_control(struct list *list, const char *name)
     mach_port_deallocate(mach_task_self(), file);
 }
 
+/* A translator of the user's own, on a new node: earlier messages may have ended it, or changed its node. */
+static void add_own_translator(struct list *list, const char *folder)
+{
+    char path[256];
+    unsigned int before = list->count;
+    snprintf(path, sizeof path, "%s/null", folder);
+    add_control(list, path);
+    if (list->count > before)
+        return;
+    pid_t pid = fork();
+    if (pid == 0) {
+        unlink(path);
+        execl("/bin/settrans", "settrans", "-a", "-c", path, "/hurd/null", NULL);
+        _exit(127);
+    }
+    if (pid > 0)
+        waitpid(pid, NULL, 0);
+    add_control(list, path);
+}
+
 /* Control ports: root's of all file systems; a user only has those of translators that he started. */
 static void add_controls(struct list *list, const char *folder)
 {
@@ -139,9 +160,22 @@ static void add_controls(struct list *list, const char *folder)
     folder_prepare(folder);
     for (unsigned int i = 0; i < sizeof names / sizeof names[0]; i++)
         add_control(list, names[i]);
+    add_own_translator(list, folder);
+}
+
+/* exec, and among what messages carry a program and a script. */
+static void add_exec(struct list *list, const char *folder)
+{
     char path[256];
-    snprintf(path, sizeof path, "%s/null", folder);
-    add_control(list, path); /* made by the test with settrans */
+    folder_prepare(folder);
+    snprintf(path, sizeof path, "%s/program", folder);
+    const char *const programs[] = { "/bin/true", path };
+    add_file(list, _SERVERS_EXEC, 0);
+    for (unsigned int i = 0; i < FOUND; i += 4) {
+        if (MACH_PORT_VALID(pool.found[i]))
+            mach_port_deallocate(mach_task_self(), pool.found[i]);
+        pool.found[i] = file_name_lookup(programs[i / 4 % 2], O_READ | O_EXEC, 0);
+    }
 }
 
 /* The bootstrap port of a program that has not begun yet: TASK, suspended, executes one.  It needs a root directory, for the dynamic linker. */
@@ -224,7 +258,7 @@ unsigned int victims_find(const char *interface, const char *folder, mach_port_t
     if (!strncmp(interface, "fsys", 4))
         add_controls(&list, folder);
     else if (!strcmp(interface, "exec"))
-        add_file(&list, _SERVERS_EXEC, 0);
+        add_exec(&list, folder);
     else if (!strcmp(interface, "exec_startup"))
         add_startups(&list);
     else if (!strncmp(interface, "process", 7))
