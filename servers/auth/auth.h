@@ -17,6 +17,7 @@
 struct auth_handle {
     struct ports_object port;
     struct ids ids;             /* constant */
+    unsigned int waiting;       /* requests to it that wait for a partner; rendezvous.c's lock */
 };
 typedef struct auth_handle *auth_handle_t;
 
@@ -33,9 +34,13 @@ struct auth_reply {
     mach_msg_type_name_t type;
 };
 
+/* The most requests to one handle that may wait at a time. */
+enum { AUTH_WAITING_MAX = 4096 };
+
 /* The user's half, at RENDEZVOUS (a send right).  0: the server was waiting and has its answer; *NEWPORT is a send right (or null) for the
    user.  MIG_NO_REPLY: he will be answered at REPLY.  Both consume rendezvous and, the second, the reply right; errors (EBUSY: another user waits
-   there; ENOMEM) consume nothing. */
+   there; EAGAIN: too many wait; EINVAL: the rendezvous is a handle, or there is no send-once right to answer, so that the wait might never end;
+   ENOMEM) consume nothing. */
 kern_return_t auth_rendezvous_user(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous, mach_port_t *newport);
 
 /* The server's half, giving away NEWPORT (a send right or null), which is consumed likewise.  0: *USER is the user's handle, with a
@@ -43,7 +48,7 @@ kern_return_t auth_rendezvous_user(struct auth_handle *handle, struct auth_reply
 kern_return_t auth_rendezvous_server(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous, mach_port_t newport,
                                      struct auth_handle **user);
 
-/* Answers everybody who waits on a request to HANDLE with EINTR. */
+/* Answers everybody who waits on a request to HANDLE with EINTR: it was interrupted, or nobody has it any more. */
 void auth_rendezvous_interrupt(struct auth_handle *handle);
 
 /* RENDEZVOUS, at which somebody waits on a request to HANDLE, has died; so nobody will come. */

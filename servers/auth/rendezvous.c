@@ -13,7 +13,7 @@
 /* Somebody who came first. */
 struct waiter {
     struct table_entry entry;      /* entry.name: the rendezvous port, a send right that is ours; first member */
-    struct auth_handle *handle;    /* that the request was sent to; referenced */
+    struct auth_handle *handle;    /* that the request was sent to; referenced, and counts us */
     struct auth_reply reply;       /* ours */
     bool is_server;
     mach_port_t newport;           /* a server's: ours */
@@ -77,19 +77,54 @@ static bool waiter_is_gone(const struct waiter *waiter)
     return mach_port_type(mach_task_self(), waiter->reply.port, &type) != 0 || (type & MACH_PORT_TYPE_DEAD_NAME) != 0;
 }
 
+/* ENTRY, just taken out of the table, waits no more; lock held. */
+static void entry_left(struct table_entry *entry)
+{
+    struct waiter *waiter = (struct waiter *) entry;
+    waiter->handle->waiting--;
+    ports_object_cancel_dead(waiter->handle, entry->name);
+}
+
 /* Takes WAITER out of the table; lock held. */
 static struct waiter *waiting_take(struct waiter *waiter)
 {
     table_remove(&waiting, &waiter->entry);
-    ports_object_cancel_dead(waiter->handle, waiter->entry.name);
+    entry_left(&waiter->entry);
     return waiter;
+}
+
+/* Takes out of the table, and gives, all whom TEST(entry, ARG) is true for; lock held. */
+static struct table_entry *waiting_take_all(bool (*test)(struct table_entry *, void *), void *arg)
+{
+    struct table_entry *list = table_take(&waiting, test, arg);
+    for (struct table_entry *entry = list; entry != NULL; entry = entry->next)
+        entry_left(entry);
+    return list;
+}
+
+/* Whether WANTED's wait is sure to end when its sender does.  A handle as rendezvous would be kept alive by the wait itself, for ever; and of a reply
+   port that others may send to nobody could say whether it is waited at. */
+static error_t waiting_check(const struct waiter *wanted)
+{
+    struct auth_handle *own;
+
+    if (!MACH_PORT_VALID(wanted->reply.port) || wanted->reply.type != MACH_MSG_TYPE_MOVE_SEND_ONCE)
+        return EINVAL;
+    own = ports_object_lookup(auth_bucket, wanted->entry.name, &auth_handle_class);
+    if (own != NULL) {
+        ports_object_deref(own);
+        return EINVAL;
+    }
+    return wanted->handle->waiting >= AUTH_WAITING_MAX ? EAGAIN : 0;
 }
 
 /* Puts a copy of WAITER, with references of its own, into the table; lock held. */
 static error_t waiting_enter(const struct waiter *wanted)
 {
+    error_t bad = waiting_check(wanted);
+    if (bad)
+        return bad;
     struct waiter *waiter = malloc(sizeof *waiter);
-
     if (waiter == NULL)
         return ENOMEM;
     *waiter = *wanted;
@@ -97,10 +132,12 @@ static error_t waiting_enter(const struct waiter *wanted)
     /* Under the lock, lest the name be given up and mean something else before the kernel is asked. */
     if (!err && (err = ports_object_notify_dead(waiter->handle, waiter->entry.name)) != 0)
         table_remove(&waiting, &waiter->entry);
-    if (err)
+    if (err) {
         free(waiter);
-    else
+    } else {
         ports_object_ref(waiter->handle);
+        waiter->handle->waiting++;
+    }
     return err;
 }
 
@@ -117,9 +154,7 @@ static struct table_entry *waiting_sweep(void)
     struct table_entry *list = NULL;
     if (waiting.count < sweep_at)
         return NULL;
-    list = table_take(&waiting, entry_is_gone, NULL);
-    for (struct table_entry *entry = list; entry != NULL; entry = entry->next)
-        ports_object_cancel_dead(((struct waiter *)entry)->handle, entry->name);
+    list = waiting_take_all(entry_is_gone, NULL);
     sweep_at = waiting.count > SWEEP_MIN / 2 ? 2 * waiting.count : SWEEP_MIN;
     return list;
 }
@@ -214,9 +249,7 @@ static bool waiter_is_of(struct table_entry *entry, void *handle)
 void auth_rendezvous_interrupt(struct auth_handle *handle)
 {
     pthread_mutex_lock(&waiting_lock);
-    struct table_entry *list = table_take(&waiting, waiter_is_of, handle);
-    for (struct table_entry *entry = list; entry != NULL; entry = entry->next)
-        ports_object_cancel_dead(handle, entry->name);
+    struct table_entry *list = handle->waiting > 0 ? waiting_take_all(waiter_is_of, handle) : NULL;
     pthread_mutex_unlock(&waiting_lock);
     list_fail(list);
 }
@@ -225,9 +258,10 @@ void auth_rendezvous_dead(struct auth_handle *handle, mach_port_t rendezvous)
 {
     pthread_mutex_lock(&waiting_lock);
     struct waiter *waiter = (struct waiter *) table_find(&waiting, rendezvous);
-    if (waiter != NULL && waiter->handle == handle)
+    if (waiter != NULL && waiter->handle == handle) {
         table_remove(&waiting, &waiter->entry);
-    else
+        handle->waiting--;
+    } else
         waiter = NULL;
     pthread_mutex_unlock(&waiting_lock);
     if (waiter != NULL)

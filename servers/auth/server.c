@@ -18,10 +18,16 @@ static void handle_dead_name(struct ports_object *object, mach_port_t name)
     auth_rendezvous_dead((struct auth_handle *) object, name);
 }
 
+/* Whoever sent requests to it has ended, or does not care. */
+static void handle_no_senders(struct ports_object *object)
+{
+    auth_rendezvous_interrupt((struct auth_handle *) object);
+}
+
 static const ports_interface_t handle_interfaces[] = { auth_server_routine, interrupt_server_routine, NULL };
 static const struct ports_class_ops handle_ops = {
     .name = "auth handle", .size = sizeof(struct auth_handle), .interfaces = handle_interfaces,
-    .destroy = handle_destroy, .dead_name = handle_dead_name,
+    .destroy = handle_destroy, .no_senders = handle_no_senders, .dead_name = handle_dead_name,
 };
 struct ports_class auth_handle_class = PORTS_CLASS(handle_ops);
 

@@ -316,6 +316,24 @@ static void test_user_killed(auth_t user)
     mach_port_destroy(mach_task_self(), meeting);
 }
 
+/* Waits that would not end with whoever waits: at a handle, which the wait itself would keep, or without a send-once right for the answer. */
+static void test_endless(auth_t user)
+{
+    mach_port_t got = MACH_PORT_NULL, meeting = new_port(), reply = mach_reply_port();
+    auth_t handle;
+    CHECK(auth_user_authenticate(user, user, MACH_MSG_TYPE_COPY_SEND, &got) == EINVAL);
+    CHECK(auth_user_authenticate(user, root, MACH_MSG_TYPE_COPY_SEND, &got) == EINVAL);
+    CHECK(auth_user_authenticate_request(user, reply, MACH_MSG_TYPE_MAKE_SEND, meeting, MACH_MSG_TYPE_COPY_SEND) == 0);
+    CHECK(answer(reply) == EINVAL);
+    /* Who gives up the handle waits no more. */
+    CHECK(make(user, NULL, 0, 1000, 100, &handle) == 0);
+    CHECK(auth_user_authenticate_request(handle, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, meeting, MACH_MSG_TYPE_COPY_SEND) == 0);
+    mach_port_deallocate(mach_task_self(), handle);
+    CHECK(answer(reply) == EINTR);
+    mach_port_destroy(mach_task_self(), meeting);
+    mach_port_mod_refs(mach_task_self(), reply, MACH_PORT_RIGHT_RECEIVE, -1);
+}
+
 int main(void)
 {
     auth_t user;
@@ -339,6 +357,7 @@ int main(void)
     test_doubled(user);
     test_interrupted(user);
     test_wrong(user);
+    test_endless(user);
     printf("authtest: %u passed, %u failed\n", passed, failed);
     return failed != 0;
 }
