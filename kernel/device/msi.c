@@ -14,6 +14,7 @@
 
 #define MESSAGE_ADDRESS 0xfee00000u
 #define MESSAGE_DESTINATION_SHIFT 12
+#define MESSAGE_DESTINATION_MAX 254
 
 struct msi {
     struct device device;
@@ -33,7 +34,7 @@ static struct msi *msi_of(struct device *device)
 static kern_return_t msi_open(struct device *device, struct device **instance)
 {
     (void)device;
-    if (!apic_present)
+    if (!apic_present || boot_cpu.apic_id > MESSAGE_DESTINATION_MAX)
         return D_NO_SUCH_DEVICE;
     struct msi *msi = kalloc(sizeof *msi);
     if (msi == NULL)

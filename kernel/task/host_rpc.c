@@ -48,8 +48,6 @@ void host_tick(void)
     int64_t step = min(max(adjust_left, -(int64_t)(5000 / HZ)), (int64_t)(5000 / HZ));
     adjust_left -= step;
     boot_micros += (uint64_t)step;
-    device_time_update();
-    device_tick();
 }
 
 kern_return_t rpc_host_get_time(host_t host, time_value_t *time)

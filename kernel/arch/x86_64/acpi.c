@@ -118,6 +118,23 @@ bool acpi_processors_visit(const struct acpi_header *madt, void (*visit)(uint32_
     return true;
 }
 
+/* ---- the timer ------------------------------------------------------------------------------ */
+
+#define FADT_TIMER 76        /* offsets in the table */
+#define FADT_TIMER_LENGTH 91
+#define FADT_FLAGS 112
+#define FADT_SIZE_1 116      /* of version 1 */
+#define FLAG_TIMER_32 0x100u /* it counts 32 bits, not 24 */
+
+uint16_t acpi_timer_find(const struct acpi_header *fadt, unsigned int *bits)
+{
+    const uint8_t *bytes = (const uint8_t *)fadt;
+    if (fadt->length < FADT_SIZE_1 || bytes[FADT_TIMER_LENGTH] != 4 || get32(bytes + FADT_TIMER) > UINT16_MAX)
+        return 0;
+    *bits = get32(bytes + FADT_FLAGS) & FLAG_TIMER_32 ? 32 : 24;
+    return (uint16_t)get32(bytes + FADT_TIMER);
+}
+
 /* ---- switching off ------------------------------------------------------------------------- */
 
 #define FADT_DSDT 40         /* offsets in the table */
@@ -126,7 +143,6 @@ bool acpi_processors_visit(const struct acpi_header *madt, void (*visit)(uint32_
 #define FADT_CONTROL_A 64
 #define FADT_CONTROL_B 68
 #define FADT_DSDT_64 140
-#define FADT_SIZE_1 116      /* of version 1 */
 
 /* AML's encoding (ACPI specification, chapter 20). */
 enum { AML_ZERO = 0x00, AML_ONE = 0x01, AML_NAME = 0x08, AML_BYTE = 0x0a, AML_WORD = 0x0b, AML_DWORD = 0x0c, AML_PACKAGE = 0x12 };

@@ -46,6 +46,9 @@ const struct acpi_header *acpi_table_find(acpi_map *map, const struct acpi_root 
    possible; those before it were visited. */
 bool acpi_processors_visit(const struct acpi_header *madt, void (*visit)(uint32_t apic_id, void *cookie), void *cookie);
 
+/* The I/O port of the timer that FADT (the table "FACP") names, and how many bits it counts; 0: none. */
+uint16_t acpi_timer_find(const struct acpi_header *fadt, unsigned int *bits);
+
 /* How the machine is switched off. */
 struct acpi_power {
     uint16_t control_a, control_b; /* I/O ports of the PM1 control registers; control_b may be 0 */

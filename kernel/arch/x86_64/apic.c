@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The local APIC through its registers in memory (Intel SDM volume 3, chapter 11).
+/* The local APIC (Intel SDM volume 3, chapter 11): in x2APIC mode, by model-specific registers, where the processor has it; otherwise by its
+   page of registers, which is written through the direct map (firmware's memory type registers say that it is not cached).
 
-   Left out: x2APIC mode (so processors with numbers above 254), and the I/O APIC: interrupt lines come to the boot processor from the old
-   controllers (device/interrupt.c), by its LINT0.  The page of registers is written through the direct map; firmware's memory type
-   registers say that it is not cached. */
+   Left out: the I/O APIC.  Interrupt lines come to the boot processor from the old controllers (device/interrupt.c), by its LINT0. */
 
 #include "apic.h"
 
@@ -17,6 +16,8 @@
 #define BASE_X2APIC (1u << 10)
 #define BASE_ENABLED (1u << 11)
 #define BASE_ADDRESS 0xfffff000u
+#define MSR_X2APIC 0x800 /* the registers in x2APIC mode: one for each 16 bytes of the page */
+#define MSR_X2APIC_COMMAND 0x830
 
 #define REGISTER_ID 0x020
 #define REGISTER_PRIORITY 0x080
@@ -48,22 +49,31 @@
 #define MEASURES 3
 
 bool apic_present;
-static volatile uint32_t *registers;
+static bool x2apic;                  /* constant after apic_init, and of all processors */
+static volatile uint32_t *registers; /* without x2APIC mode */
 static uint32_t timer_per_tick;
 
 static inline uint32_t apic_read(unsigned int at)
 {
-    return registers[at / 4];
+    return x2apic ? (uint32_t)rdmsr(MSR_X2APIC + at / 16) : registers[at / 4];
 }
 
 static inline void apic_write(unsigned int at, uint32_t value)
 {
-    registers[at / 4] = value;
+    if (x2apic)
+        wrmsr(MSR_X2APIC + at / 16, value);
+    else
+        registers[at / 4] = value;
 }
 
 uint32_t apic_id_here(void)
 {
-    return apic_read(REGISTER_ID) >> 24;
+    return x2apic ? apic_read(REGISTER_ID) : apic_read(REGISTER_ID) >> 24;
+}
+
+uint32_t apic_id_max(void)
+{
+    return x2apic ? UINT32_MAX - 1 : 254; /* the one behind it is all processors */
 }
 
 void apic_eoi(void)
@@ -73,6 +83,11 @@ void apic_eoi(void)
 
 static void setup(bool boot)
 {
+    uint64_t base = rdmsr(MSR_APIC_BASE);
+    if (!(base & BASE_ENABLED))
+        wrmsr(MSR_APIC_BASE, base |= BASE_ENABLED);
+    if (x2apic && !(base & BASE_X2APIC)) /* from disabled it is two steps */
+        wrmsr(MSR_APIC_BASE, base | BASE_X2APIC);
     apic_write(REGISTER_PRIORITY, 0);
     apic_write(REGISTER_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
     apic_write(REGISTER_LINT0, boot ? LVT_EXTINT : LVT_MASKED);
@@ -89,14 +104,8 @@ void apic_init(void)
         kprintf("cpu0: no local interrupt controller\n");
         return;
     }
-    uint64_t base = rdmsr(MSR_APIC_BASE);
-    if (base & BASE_X2APIC) {
-        kprintf("cpu0: the local interrupt controller is in x2APIC mode, which is not supported: not used\n");
-        return;
-    }
-    if (!(base & BASE_ENABLED))
-        wrmsr(MSR_APIC_BASE, base | BASE_ENABLED);
-    registers = phys_to_virt(base & BASE_ADDRESS);
+    x2apic = leaf[2] & 1u << 21;
+    registers = phys_to_virt(rdmsr(MSR_APIC_BASE) & BASE_ADDRESS);
     setup(true);
     boot_cpu.apic_id = apic_id_here();
     apic_present = true;
@@ -139,6 +148,11 @@ void apic_interrupt(unsigned int vector, bool user)
 
 static void command(uint32_t apic_id, uint32_t word)
 {
+    if (x2apic) {
+        __asm__ volatile("mfence; lfence" : : : "memory"); /* this register is written before what was stored is seen otherwise */
+        wrmsr(MSR_X2APIC_COMMAND, (uint64_t)apic_id << 32 | word);
+        return;
+    }
     while (apic_read(REGISTER_COMMAND) & COMMAND_PENDING)
         cpu_pause();
     apic_write(REGISTER_DESTINATION, apic_id << 24);

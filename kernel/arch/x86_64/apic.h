@@ -12,8 +12,8 @@ struct cpu;
 /* There is one, and apic_init has set it up. */
 extern bool apic_present;
 
-/* Finds the boot processor's controller and sets it up: the lines of the old interrupt controllers go through it.  Without one, or with one
-   that only MSRs reach (x2APIC mode, set by firmware), apic_present stays false and the kernel says so. */
+/* Finds the boot processor's controller and sets it up, in x2APIC mode if it has that: the lines of the old interrupt controllers go through
+   it.  Without one apic_present stays false and the kernel says so. */
 void apic_init(void);
 /* Measures the local timers' clock; waits about 30 ms. */
 void apic_timer_measure(void);
@@ -22,6 +22,8 @@ void apic_start_here(void);
 
 /* The number of this processor's controller, as messages of devices and the tables of firmware name it. */
 uint32_t apic_id_here(void);
+/* The highest number that a processor can have to be sent interrupts: above 254 only in x2APIC mode. */
+uint32_t apic_id_max(void);
 
 /* The interrupt that came through the controller is done with. */
 void apic_eoi(void);

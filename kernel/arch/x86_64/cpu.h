@@ -56,7 +56,11 @@ struct cpu {
     bool idling;                    /* so, and idle: it uses no user memory */
     bool kicked;                    /* it idles and was told that there is something to run */
     bool online;                    /* written by itself as it starts, before it takes the lock */
-    uint32_t flush_wanted;          /* what smp.c asks of it; atomic: not the kernel lock's */
+    /* Not the kernel lock's: of smp.c, which says whose and how. */
+    uint32_t flush_wanted;          /* what is asked of it; atomic */
+    uint32_t lock_halted;           /* it is halted until the lock is given back; atomic */
+    bool lock_waiting;              /* it waits for the lock, and uses no user memory before it has it */
+    uint64_t postponed[4];          /* a bit a vector: interrupts that came while it was halted so; its own */
     struct tss tss;
     uint64_t gdt[GDT_USER + USER_SEGMENTS];
     char fault_stack[4096] __attribute__((aligned(16))); /* of double faults and non-maskable interrupts */
@@ -99,15 +103,23 @@ void cpu_init(struct cpu *cpu);
 
 /* A processor takes it at each entry from user mode and gives it back on the way out (entry.S) and while it waits for an interrupt
    (kernel_wait).  Who comes while it is free has it at once, even if others wait: a virtual processor that waits may not be running, and to
-   hand the lock to it would stop all.  One that has seen it pass by a number of times reserves it: it is the next. */
+   hand the lock to it would stop all.  Who waits looks at it for a while, then halts until somebody has given it back; one that was
+   woken a number of times in vain reserves it when it looks at it again: it is the next. */
 struct kernel_lock {
-    uint32_t word;  /* 1: held; + 2 * (1 + number of the processor that it is reserved for); 0: free */
-    uint32_t turns; /* how often it was given back; of the holder */
+    uint32_t word; /* LOCK_HELD + LOCK_SLEEPER for each that is halted + LOCK_RESERVED * (1 + number of whom it is reserved for); 0: free */
 } __attribute__((aligned(64)));
+#define LOCK_HELD 1u
+#define LOCK_SLEEPER 2u
+#define LOCK_RESERVED 0x10000u
 extern struct kernel_lock kernel_lock;
 
-/* Waits for it; meanwhile it does what other processors ask for.  Interrupts are off. */
+/* Waits for it; meanwhile it does what other processors ask for.  Interrupts are off, but let in while it is halted: what they are about is
+   seen to when it has the lock. */
 void kernel_lock_wait(void);
+/* The lock was given back, and its word is not 0: wakes one that is halted, if nobody has taken it again. */
+void kernel_lock_wake(void);
+/* The interrupt VECTOR came in the kernel: true, and it is kept for later, if this processor is halted in kernel_lock_wait. */
+bool kernel_lock_postpones(unsigned int vector);
 static inline void kernel_lock_acquire(void)
 {
     uint32_t is_free = 0;
@@ -116,8 +128,8 @@ static inline void kernel_lock_acquire(void)
 }
 static inline void kernel_lock_release(void)
 {
-    kernel_lock.turns++;
-    __atomic_fetch_sub(&kernel_lock.word, 1, __ATOMIC_RELEASE);
+    if (unlikely(__atomic_sub_fetch(&kernel_lock.word, LOCK_HELD, __ATOMIC_SEQ_CST) != 0))
+        kernel_lock_wake();
 }
 /* Gives the lock back until an interrupt has brought the kernel something to do; the lock is held again then. */
 void kernel_wait(void);

@@ -46,7 +46,7 @@
     .macro lock_take wait
     xor %eax, %eax
     mov $1, %ecx
-    lock cmpxchg %ecx, kernel_lock + LOCK_WORD
+    lock cmpxchg %ecx, kernel_lock
     jne \wait
     .endm
 
@@ -89,8 +89,8 @@ syscall_return:
     mov %eax, %eax
     cmpl $0, %gs:CPU_AST
     jne 2f
-    incl kernel_lock + LOCK_TURNS
-    lock decl kernel_lock + LOCK_WORD
+    lock decl kernel_lock
+    jne 10f
 5:  mov (%rbp), %r15
     mov 8(%rbp), %r14
     mov 16(%rbp), %r13
@@ -117,9 +117,9 @@ syscall_return:
 return_to_user:
     cmpl $0, %gs:CPU_AST
     jne 3b
-    incl kernel_lock + LOCK_TURNS
-    lock decl kernel_lock + LOCK_WORD
-    mov FRAME_RAX(%rbp), %rax
+    lock decl kernel_lock
+    jne 11f
+4:  mov FRAME_RAX(%rbp), %rax
     cmpq $VECTOR_SYSCALL, FRAME_VECTOR(%rbp)
     je 5b
     mov %rbp, %rsp
@@ -127,6 +127,14 @@ return_to_user:
     add $16, %rsp
     swapgs
     iretq
+
+/* The lock was given back, and somebody is halted until then, or has reserved it. */
+10: mov %eax, %ebx
+    call kernel_lock_wake
+    mov %ebx, %eax
+    jmp 5b
+11: call kernel_lock_wake
+    jmp 4b
 
 /* System calls but mach_msg. */
 7:  mov FRAME_RAX(%rbp), %rax

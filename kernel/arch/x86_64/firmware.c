@@ -30,6 +30,12 @@ const struct acpi_header *firmware_table(const char signature[4])
     return root ? acpi_table_find(memory_map, root, signature) : NULL;
 }
 
+uint16_t firmware_timer(unsigned int *bits)
+{
+    const struct acpi_header *fadt = firmware_table("FACP");
+    return fadt ? acpi_timer_find(fadt, bits) : 0;
+}
+
 static uint16_t in16(uint16_t port)
 {
     uint16_t value;

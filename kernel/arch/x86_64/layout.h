@@ -33,18 +33,16 @@
 #define CPU_THREAD 24
 #define CPU_AST 32
 
-/* Interrupt vectors: 0x20 the interrupt controller's sixteen lines, 0x30 to 0xdf messages of devices, then the local APIC's. */
+/* Interrupt vectors: 0x20 the interrupt controller's sixteen lines, 0x30 to 0xdf messages of devices, then the local APIC's.  What is
+   taken without the kernel lock has a class (the upper four bits) of its own: a processor that waits for the lock with another interrupt in
+   service still takes it. */
 #define VECTOR_LINES 0x20
 #define VECTOR_MESSAGES 0x30
-#define VECTOR_APIC 0xf0
-#define VECTOR_FLUSH 0xf0    /* from another processor: forget what the address translation buffer has (smp.c) */
-#define VECTOR_WAKE 0xf1     /* from another processor: there is something to run, or to look at */
-#define VECTOR_TICK 0xf2     /* the local timer */
+#define VECTOR_APIC 0xe0
+#define VECTOR_WAKE 0xe1     /* from another processor: there is something to run, or to look at */
+#define VECTOR_TICK 0xe2     /* the local timer */
+#define VECTOR_FLUSH 0xf0    /* from another processor: forget what the address translation buffer has, or look at the lock (smp.c) */
 #define VECTOR_SPURIOUS 0xff
-
-/* Offsets in struct kernel_lock. */
-#define LOCK_WORD 0
-#define LOCK_TURNS 4
 
 /* Offsets in struct trap_frame (cpu.h asserts them). */
 #define FRAME_R10 40

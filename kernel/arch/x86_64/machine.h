@@ -8,7 +8,7 @@
 
 extern const char machine_version[];
 
-/* Starts the clock interrupt and measures the time stamp counter. */
+/* Starts the clock (clock.c). */
 void machine_clock_init(void);
 /* Waits, without the clock's interrupt, at least so many microseconds; after machine_clock_init. */
 void machine_delay(uint32_t micros);

@@ -4,14 +4,19 @@
    Starting: one after the other, each by INIT and two STARTUP interrupts (Intel SDM volume 3, chapter 9.4); it begins in ap.S, copied to
    a page below 1 MiB, and finds its struct cpu in the mailbox there.  One that is given up takes nothing: its mailbox was emptied.
 
-   Waiting for the kernel lock: with interrupts off, so whoever waits looks for requests itself.
+   Waiting for the kernel lock (kernel_lock_wait): at first with interrupts off, looking for requests itself; then halted, because a virtual
+   processor that turns round and round takes the host's time from the one that has the lock.  It says so (lock_halted, then LOCK_SLEEPER
+   in the lock's word); who gives the lock back and finds the word not 0 takes that back and sends VECTOR_FLUSH.  While it is halted,
+   interrupts come in: those that need the lock are noted, without telling their controller that they are done with.
 
    Flushing: who changes page tables has the kernel lock and sends VECTOR_FLUSH to each processor that has them loaded, and waits until
    all have done it.  They do it without the lock: in user mode and idle by the interrupt, in the kernel (then waiting for
-   the lock) by kernel_lock_wait.  An idle processor uses no user memory: it is only told to load the tables again before it does
+   the lock) by kernel_lock_wait.  One that waits for the lock cannot leave that wait: it is only told to load the tables again when it
+   does, unless page tables are freed.  An idle processor uses no user memory: it is only told to load the tables again before it does
    (cpu->pmap NULL), and sent for if page tables are freed, because it might still walk them by itself.
 
-   Locks: the kernel lock, for all but cpu->flush_wanted and cpu->online, which are atomic. */
+   Locks: the kernel lock, for all but cpu->flush_wanted, lock_halted and online, which are atomic, cpu->lock_waiting, which its processor
+   writes and others read with the lock held, and cpu->postponed, its own. */
 
 #include "smp.h"
 
@@ -21,13 +26,14 @@
 #include "firmware.h"
 #include "apic.h"
 #include "machine.h"
+#include "traps.h"
 
 #define START_LIMIT_MS 5000       /* a busy emulator may take long */
-#define LOCK_PATIENCE 64          /* how often the lock may pass by before one who waits reserves it */
+#define LOCK_SPINS 100            /* looks at the lock before the processor is halted: as long as halting and waking take, or a little more */
+#define LOCK_PATIENCE 4           /* how often it is woken and finds the lock taken again before it reserves it */
 #define FLUSH_PAGES_MAX 32        /* more: all of the buffer */
-#define APIC_ID_MAX 254
 
-enum { FLUSH_NOTHING, FLUSH_RANGE, FLUSH_RELOAD };
+enum { FLUSH_NOTHING, FLUSH_LATER, FLUSH_RANGE, FLUSH_RELOAD }; /* LATER: all of it, and nobody waits for it */
 
 bool smp_stopping;
 
@@ -44,6 +50,11 @@ static void flush_serve(struct cpu *cpu)
     uint32_t wanted = __atomic_load_n(&cpu->flush_wanted, __ATOMIC_ACQUIRE);
     if (wanted == FLUSH_NOTHING)
         return;
+    if (wanted == FLUSH_LATER) { /* taken back first: the next one may come at any moment */
+        if (__atomic_compare_exchange_n(&cpu->flush_wanted, &wanted, FLUSH_NOTHING, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            write_cr3(cpu->loaded->root);
+        return;
+    }
     if (wanted == FLUSH_RELOAD)
         write_cr3(cpu->loaded->root);
     else
@@ -57,23 +68,94 @@ static bool lock_try(uint32_t from, uint32_t to)
     return __atomic_compare_exchange_n(&kernel_lock.word, &from, to, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
-void kernel_lock_wait(void)
+/* Takes the lock if it is free or reserved for this processor. */
+static bool lock_take(uint32_t mine)
 {
-    struct cpu *cpu = cpu_self();
-    uint32_t reserved = 2 * (1 + cpu->number), turns = kernel_lock.turns;
-    for (unsigned int passed = 0;;) {
-        uint32_t word = __atomic_load_n(&kernel_lock.word, __ATOMIC_RELAXED), now = __atomic_load_n(&kernel_lock.turns, __ATOMIC_RELAXED);
-        if ((word == 0 || word == reserved) && lock_try(word, 1))
-            return;
-        if (now != turns) {
-            turns = now;
-            passed++;
-        }
-        if (passed >= LOCK_PATIENCE && word == 1)
-            lock_try(1, 1 | reserved);
+    uint32_t word = __atomic_load_n(&kernel_lock.word, __ATOMIC_RELAXED), reserved = word & ~(LOCK_RESERVED - 1);
+    if ((word & LOCK_HELD) || (reserved && reserved != mine))
+        return false;
+    return lock_try(word, (word - reserved) | LOCK_HELD);
+}
+
+/* Looks at the lock for a while; true: it is taken. */
+static bool lock_spin(struct cpu *cpu, uint32_t mine, bool reserve)
+{
+    for (unsigned int i = 0; i < LOCK_SPINS; i++) {
+        if (lock_take(mine))
+            return true;
+        uint32_t word = __atomic_load_n(&kernel_lock.word, __ATOMIC_RELAXED);
+        if (reserve && (word & LOCK_HELD) && word < LOCK_RESERVED)
+            lock_try(word, word + mine);
         flush_serve(cpu);
         cpu_pause();
     }
+    return false;
+}
+
+/* Halts until the lock was given back; not at all if it is free.  A reservation is given up: one that sleeps keeps nobody out. */
+static void lock_halt(struct cpu *cpu, uint32_t mine)
+{
+    __atomic_store_n(&cpu->lock_halted, 1, __ATOMIC_SEQ_CST);
+    uint32_t word, wanted;
+    do {
+        word = __atomic_load_n(&kernel_lock.word, __ATOMIC_SEQ_CST);
+        wanted = word >= LOCK_RESERVED && (word & ~(LOCK_RESERVED - 1)) == mine ? word - mine : word;
+        if (word & LOCK_HELD)
+            wanted += LOCK_SLEEPER;
+    } while (wanted != word && !lock_try(word, wanted));
+    if (!(word & LOCK_HELD)) {
+        if (!__atomic_exchange_n(&cpu->lock_halted, 0, __ATOMIC_SEQ_CST))
+            __atomic_fetch_add(&kernel_lock.word, LOCK_SLEEPER, __ATOMIC_SEQ_CST); /* it was woken in the place of one that sleeps on */
+        return;
+    }
+    while (__atomic_load_n(&cpu->lock_halted, __ATOMIC_ACQUIRE))
+        cpu_wait();
+}
+
+void kernel_lock_wake(void)
+{
+    uint32_t word;
+    do {
+        word = __atomic_load_n(&kernel_lock.word, __ATOMIC_SEQ_CST);
+        if ((word & LOCK_HELD) || (word & (LOCK_RESERVED - 1)) == 0)
+            return; /* who has it now looks when it gives it back */
+    } while (!lock_try(word, word - LOCK_SLEEPER));
+    for (struct cpu *cpu = &boot_cpu;; cpu = cpu->next ? cpu->next : &boot_cpu) /* there is one: its mark is older than its count */
+        if (__atomic_load_n(&cpu->lock_halted, __ATOMIC_RELAXED) && __atomic_exchange_n(&cpu->lock_halted, 0, __ATOMIC_SEQ_CST)) {
+            apic_send(cpu, VECTOR_FLUSH);
+            return;
+        }
+}
+
+bool kernel_lock_postpones(unsigned int vector)
+{
+    struct cpu *cpu = cpu_self();
+    if (!cpu->lock_waiting)
+        return false;
+    cpu->postponed[vector / 64] |= 1ul << vector % 64;
+    return true;
+}
+
+static void postponed_handle(struct cpu *cpu)
+{
+    for (unsigned int i = countof(cpu->postponed); i-- > 0;)
+        while (cpu->postponed[i]) { /* the last that came has the highest vector, and is ended first */
+            unsigned int bit = 63 - (unsigned int)__builtin_clzl(cpu->postponed[i]);
+            cpu->postponed[i] &= ~(1ul << bit);
+            trap_interrupt(64 * i + bit, false);
+        }
+}
+
+void kernel_lock_wait(void)
+{
+    struct cpu *cpu = cpu_self();
+    uint32_t mine = LOCK_RESERVED * (1 + cpu->number);
+    __atomic_store_n(&cpu->lock_waiting, true, __ATOMIC_SEQ_CST);
+    for (unsigned int woken = 0; !lock_spin(cpu, mine, woken >= LOCK_PATIENCE); woken++)
+        lock_halt(cpu, mine);
+    cpu->lock_waiting = false;
+    flush_serve(cpu);
+    postponed_handle(cpu);
 }
 
 void kernel_lock_interrupted(void)
@@ -120,7 +202,7 @@ static void flush_ask(struct cpu *cpu, uint32_t wanted)
 static void flush_await(void)
 {
     for_each_cpu(cpu)
-        while (__atomic_load_n(&cpu->flush_wanted, __ATOMIC_ACQUIRE) != FLUSH_NOTHING)
+        while (__atomic_load_n(&cpu->flush_wanted, __ATOMIC_ACQUIRE) > FLUSH_LATER)
             cpu_pause();
 }
 
@@ -135,6 +217,10 @@ void smp_flush(struct pmap *pmap, uint64_t start, uint64_t end, bool tables)
             continue;
         if (cpu->idling && !tables) {
             cpu->pmap = NULL;
+            continue;
+        }
+        if (cpu->lock_waiting && !tables) {
+            __atomic_store_n(&cpu->flush_wanted, FLUSH_LATER, __ATOMIC_SEQ_CST);
             continue;
         }
         if (cpu->idling)
@@ -215,9 +301,12 @@ struct start {
 static void processor_start(uint32_t apic_id, void *cookie)
 {
     struct start *start = cookie;
-    if (apic_id == boot_cpu.apic_id || start->full)
+    if (start->full)
         return;
-    if (apic_id > APIC_ID_MAX) {
+    for_each_cpu(cpu)
+        if (cpu->apic_id == apic_id)
+            return; /* the boot processor, or listed twice */
+    if (apic_id > apic_id_max()) {
         kprintf("cpu%u: its number, %u, is too large for the local interrupt controller's old mode: not used\n", cpu_count, apic_id);
         return;
     }

@@ -76,14 +76,20 @@ static void exception_from_user(struct trap_frame *frame)
     }
 }
 
+void trap_interrupt(unsigned int vector, bool user)
+{
+    if (vector >= VECTOR_APIC)
+        apic_interrupt(vector, user);
+    else
+        interrupt_taken(vector, user);
+}
+
 void trap_from_user(struct trap_frame *frame)
 {
     if (frame->vector == PAGE_FAULT)
         page_fault_from_user(frame, read_cr2());
-    else if (frame->vector >= VECTOR_APIC)
-        apic_interrupt((unsigned int)frame->vector, true);
     else if (frame->vector >= VECTOR_LINES)
-        interrupt_taken((unsigned int)frame->vector, true);
+        trap_interrupt((unsigned int)frame->vector, true);
     else if (frame->vector == 2 || frame->vector == 8 || frame->vector == 18)
         panic("%s", trap_names[frame->vector]);
     else
@@ -101,15 +107,14 @@ static uint64_t fixup_find(uint64_t rip)
 /* Interrupts come in the kernel only where it lets them in (kernel_wait, kernel_pause). */
 static void interrupt_from_kernel(unsigned int vector)
 {
-    if (vector == VECTOR_TICK && cpu_self()->idling) {
+    if (vector == VECTOR_TICK && cpu_self()->idling && cpu_self()->unlocked) {
         apic_eoi(); /* nothing to count, and no reason to take the lock */
         return;
     }
+    if (kernel_lock_postpones(vector))
+        return;
     kernel_lock_interrupted();
-    if (vector >= VECTOR_APIC)
-        apic_interrupt(vector, false);
-    else
-        interrupt_taken(vector, false);
+    trap_interrupt(vector, false);
 }
 
 void trap_from_kernel(struct trap_frame *frame)

@@ -28,5 +28,7 @@ kern_return_t trap_vm_deallocate(mach_port_name_t task, vm_address_t address, vm
 kern_return_t trap_unknown(struct trap_frame *frame);
 void trap_from_user(struct trap_frame *frame);
 void trap_from_kernel(struct trap_frame *frame);
+/* The interrupt VECTOR came, in user mode or not; the kernel lock is held. */
+void trap_interrupt(unsigned int vector, bool user);
 
 #endif

@@ -123,6 +123,24 @@ static bool power(const void *aml, size_t size, struct acpi_power *result)
     return fadt && acpi_power_find(map, fadt, result);
 }
 
+UNIT_TEST(timer)
+{
+    unsigned int bits = 0;
+    const struct acpi_header *fadt = acpi_table_find(map, machine(s5, sizeof s5), "FACP");
+    CHECK(acpi_timer_find(fadt, &bits) == 0); /* its length is 0 */
+    uint8_t *data = pieces[3].data;
+    put32(data + 76, 0x608);
+    data[91] = 4;
+    CHECK(acpi_timer_find((const struct acpi_header *)data, &bits) == 0x608 && bits == 24);
+    data[113] = 1;
+    CHECK(acpi_timer_find((const struct acpi_header *)data, &bits) == 0x608 && bits == 32);
+    put32(data + 76, 0x10000);
+    CHECK(acpi_timer_find((const struct acpi_header *)data, &bits) == 0);
+    put32(data + 76, 0x608);
+    put32(data + 4, FADT_LENGTH - 1);
+    CHECK(acpi_timer_find((const struct acpi_header *)data, &bits) == 0);
+}
+
 UNIT_TEST(switching_off)
 {
     struct acpi_power result;
