@@ -29,6 +29,11 @@ struct processor_set {
 extern struct host realhost;
 extern struct processor_set default_set;
 
+/* How busy the processors were (load.c).  Once a tick, or less often: */
+void load_tick(void);
+struct host_load_info;
+void load_get(struct host_load_info *info);
+
 void host_init(void);
 /* Ports for all processors that run, and the set; panics without memory for them. */
 void processors_init(void);

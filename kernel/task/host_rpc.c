@@ -48,6 +48,7 @@ void host_tick(void)
     int64_t step = min(max(adjust_left, -(int64_t)(5000 / HZ)), (int64_t)(5000 / HZ));
     adjust_left -= step;
     boot_micros += (uint64_t)step;
+    load_tick();
 }
 
 kern_return_t rpc_host_get_time(host_t host, time_value_t *time)
@@ -133,7 +134,7 @@ kern_return_t rpc_host_info(host_t host, int flavor, host_info_t out, mach_msg_t
     case HOST_LOAD_INFO:
         if (*count < HOST_LOAD_INFO_COUNT)
             return KERN_FAILURE;
-        memset(out, 0, sizeof(struct host_load_info));
+        load_get((struct host_load_info *)out);
         *count = HOST_LOAD_INFO_COUNT;
         return KERN_SUCCESS;
     default:

@@ -8,6 +8,7 @@
 #include "mach_host_S.h"
 #include "task.h"
 
+#include <mach/host_info.h>
 #include <mach/machine.h>
 #include <mach/policy.h>
 #include <mach/processor_info.h>
@@ -135,13 +136,16 @@ kern_return_t rpc_processor_set_info(processor_set_t set, int flavor, host_t *ho
 {
     if (set == NULL)
         return KERN_INVALID_ARGUMENT;
+    struct host_load_info load;
     *host = &realhost;
     switch (flavor) {
     case PROCESSOR_SET_BASIC_INFO:
         if (*count < PROCESSOR_SET_BASIC_INFO_COUNT)
             return KERN_FAILURE;
+        load_get(&load);
         *(struct processor_set_basic_info *)out = (struct processor_set_basic_info){
-            .processor_count = (integer_t)cpu_count, .task_count = (integer_t)task_count, .thread_count = (integer_t)thread_count_all};
+            .processor_count = (integer_t)cpu_count, .task_count = (integer_t)task_count, .thread_count = (integer_t)thread_count_all,
+            .load_average = load.avenrun[0], .mach_factor = load.mach_factor[0]};
         *count = PROCESSOR_SET_BASIC_INFO_COUNT;
         return KERN_SUCCESS;
     case PROCESSOR_SET_SCHED_INFO:

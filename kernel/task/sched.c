@@ -137,6 +137,17 @@ void sched_spread(void)
     smp_wake(cpu);
 }
 
+uint32_t sched_runnable(void)
+{
+    uint32_t count = 0;
+    for (unsigned int i = 0; i < PRIORITIES; i++)
+        list_for_each(link, &run_queue[i])
+            count++;
+    for_each_cpu(cpu)
+        count += !cpu->thread->is_idle;
+    return count;
+}
+
 bool sched_others(void)
 {
     return run_bitmap != 0;

@@ -84,6 +84,8 @@ void sched_priority_changed(struct thread *thread);
 void sched_policy_set(struct thread *thread, int policy, int milliseconds);
 /* A clock tick on this processor, in user mode or not. */
 void sched_tick(bool user);
+/* How many threads run or would like to. */
+uint32_t sched_runnable(void);
 /* Is there anybody on the run queue? */
 bool sched_others(void);
 

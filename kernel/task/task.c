@@ -3,6 +3,7 @@
 
 #include "task.h"
 
+#include "../arch/x86_64/machine.h"
 #include "../device/interrupt.h"
 #include "../ipc/ipc.h"
 #include "../vm/map.h"
@@ -48,7 +49,7 @@ kern_return_t task_make(struct task *parent, bool inherit, struct task **result)
     struct task *task = cache_alloc(&task_cache);
     if (task == NULL)
         return KERN_RESOURCE_SHORTAGE;
-    *task = (struct task){.refs = 2, .active = true, .priority = PRIORITY_BASE_USER, .created = clock_ticks};
+    *task = (struct task){.refs = 2, .active = true, .priority = PRIORITY_BASE_USER, .created = machine_uptime_micros()};
     list_init(&task->threads);
     list_init(&task->all_link);
     task->map = inherit && parent ? map_fork(parent->map) : map_create();

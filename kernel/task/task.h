@@ -51,7 +51,7 @@ struct task {
     int priority;               /* of new threads */
     uint64_t user_time, system_time; /* microseconds, of threads that have ended */
     uint64_t faults, cow_faults, zero_fills, pageins, messages_sent, messages_received; /* task_events_info */
-    uint64_t created;           /* clock_ticks */
+    uint64_t created;           /* microseconds since boot */
     char name[NAME_SIZE];
 };
 
@@ -123,7 +123,7 @@ struct thread {
     uint64_t usage_stamp;       /* tick when `usage` was right */
     int quantum;                /* ticks left */
     uint64_t user_ticks, system_ticks;
-    uint64_t created;
+    uint64_t created;           /* microseconds since boot */
     char name[NAME_SIZE];
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Threads: their life, stopping and ending. */
 
+#include "../arch/x86_64/machine.h"
 #include "../arch/x86_64/segments.h"
 #include "../arch/x86_64/smp.h"
 #include "../ipc/ipc.h"
@@ -36,7 +37,7 @@ static struct thread *thread_alloc(void)
     struct thread *thread = cache_alloc(&thread_cache);
     if (thread == NULL)
         return NULL;
-    *thread = (struct thread){.refs = 1, .state = THREAD_STOPPED, .active = true, .slice = QUANTUM_TICKS, .created = clock_ticks};
+    *thread = (struct thread){.refs = 1, .state = THREAD_STOPPED, .active = true, .slice = QUANTUM_TICKS, .created = machine_uptime_micros()};
     list_init(&thread->task_link);
     list_init(&thread->run_link);
     list_init(&thread->wait_link);

@@ -105,7 +105,7 @@ static int run_state(const struct thread *thread)
 static void basic_info(struct thread *thread, struct thread_basic_info *info)
 {
     uint64_t user = thread->user_ticks * (1000000 / HZ), system = thread->system_ticks * (1000000 / HZ);
-    uint64_t created = host_boot_micros() + thread->created * (1000000 / HZ);
+    uint64_t created = host_boot_micros() + thread->created;
     *info = (struct thread_basic_info){.cpu_usage = (integer_t)(thread->usage * TH_USAGE_SCALE / (2 * HZ)),
                                        .base_priority = thread->priority, .cur_priority = thread->sched_priority,
                                        .run_state = run_state(thread), .suspend_count = (integer_t)thread->suspend_count};

@@ -3,6 +3,8 @@
 
 #include "sched.h"
 
+#include "../arch/x86_64/machine.h"
+
 #define WHEEL 512
 
 uint64_t clock_ticks;
@@ -20,8 +22,9 @@ void timer_start(struct timer *timer, uint32_t milliseconds)
 {
     if (!wheel_ready)
         wheel_init();
-    /* The tick that is under way does not count. */
-    timer->when = clock_ticks + 1 + ((uint64_t)milliseconds * HZ + 999) / 1000;
+    /* The tick that is under way does not count, nor those that the clock's interrupt has still to catch up with. */
+    uint64_t now = max(clock_ticks, machine_uptime_micros() / (1000000 / HZ));
+    timer->when = now + 1 + ((uint64_t)milliseconds * HZ + 999) / 1000;
     list_append(&wheel[timer->when % WHEEL], &timer->link);
 }
 

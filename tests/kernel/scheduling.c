@@ -271,6 +271,60 @@ CASE(time_is_shared)
         bare_end(&bare[i]);
 }
 
+/* How busy the processor is: a thread that runs is seen by the averages, and when it has ended the first of them sinks. */
+CASE(load_is_seen)
+{
+    static volatile long counter;
+    struct bare bare;
+    host_t host = MACH_PORT_NULL;
+    struct processor_set_basic_info set;
+    struct host_load_info before, info;
+    mach_msg_type_number_t count = HOST_LOAD_INFO_COUNT;
+    bare_create(&bare, mach_task_self(), stub_count, (long)&counter);
+    thread_resume(bare.thread);
+    do {
+        pause_ms(200);
+        host_info(mach_host_self(), HOST_LOAD_INFO, (host_info_t)&info, &count);
+    } while (info.avenrun[0] < 100);
+    mach_port_t name = MACH_PORT_NULL;
+    count = PROCESSOR_SET_BASIC_INFO_COUNT;
+    EXPECT(processor_set_default(host_priv, &name), KERN_SUCCESS);
+    EXPECT(processor_set_info(name, PROCESSOR_SET_BASIC_INFO, &host, (processor_set_info_t)&set, &count), KERN_SUCCESS);
+    EXPECT(set.load_average > 0, true);
+    bare_end(&bare);
+    count = HOST_LOAD_INFO_COUNT;
+    before = info;
+    do {
+        pause_ms(200);
+        host_info(mach_host_self(), HOST_LOAD_INFO, (host_info_t)&info, &count);
+        if (info.avenrun[0] > before.avenrun[0])
+            before = info;
+    } while (info.avenrun[0] >= before.avenrun[0]);
+    mach_port_deallocate(mach_task_self(), host);
+    mach_port_deallocate(mach_task_self(), name);
+}
+
+/* A thread that always runs comes to worse priorities, and back when it rests. */
+CASE(use_costs_priority)
+{
+    static volatile long counter;
+    struct bare bare;
+    bare_create(&bare, mach_task_self(), stub_count, (long)&counter);
+    int base = thread_sched(bare.thread).base_priority;
+    OBSERVE(base);
+    thread_resume(bare.thread);
+    WAIT_FOR(thread_sched(bare.thread).cur_priority > base);
+    thread_suspend(bare.thread);
+    int most = thread_sched(bare.thread).cur_priority;
+    do {
+        pause_ms(200);
+        thread_resume(bare.thread);
+        pause_ms(1);
+        thread_suspend(bare.thread);
+    } while (thread_sched(bare.thread).cur_priority >= most);
+    bare_end(&bare);
+}
+
 /* A better priority runs at once when it wakes, however long others spin. */
 CASE(waker_is_not_starved)
 {
