@@ -58,7 +58,7 @@ static kern_return_t answer_send(mach_port_t reply, error_t err, const char *dat
     answer.data_type = (mach_msg_type_t) { .msgt_name = MACH_MSG_TYPE_CHAR, .msgt_size = 8, .msgt_number = length, .msgt_inline = TRUE, .msgt_longform = TRUE };
     if (length)
         memcpy(answer.data, data, length);
-    return mach_msg(&answer.head, MACH_SEND_MSG, size, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+    return ports_msg_trap(&answer.head, MACH_SEND_MSG, size, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
 }
 
 /* Sends the answer; false if nobody is there any more to get it. */

@@ -118,15 +118,23 @@ static bool rpc_settle(struct ports_bucket *bucket, struct ports_rpc *rpc)
     return interrupted;
 }
 
+/* The stub for REQUEST in what comes after the first of the class's interfaces, or NULL. */
+static __attribute__((noinline)) mig_routine_t class_routine_further(const ports_interface_t *interface, const mach_msg_header_t *request)
+{
+    mig_routine_t routine = NULL;
+    while (*interface != NULL && routine == NULL)
+        routine = (*interface++)(request);
+    return routine;
+}
+
 /* The stub for REQUEST, or NULL. */
-static mig_routine_t class_routine(const struct ports_class *class, const mach_msg_header_t *request)
+static inline mig_routine_t class_routine(const struct ports_class *class, const mach_msg_header_t *request)
 {
     const ports_interface_t *interface = class->ops->interfaces;
-    mig_routine_t routine = NULL;
-    if (interface != NULL)
-        while (*interface != NULL && routine == NULL)
-            routine = (*interface++)(request);
-    return routine;
+    if (interface == NULL || *interface == NULL)
+        return NULL;
+    mig_routine_t routine = (*interface)(request);
+    return routine != NULL ? routine : class_routine_further(interface + 1, request);
 }
 
 /* What every object understands. The result goes into the reply. */
@@ -189,18 +197,8 @@ static bool reply_settle(mach_msg_header_t *request, mig_reply_header_t *reply)
     return true;
 }
 
-/* A message that has no object. */
-static void stray_message(struct ports_bucket *bucket, mach_msg_header_t *request, mig_reply_header_t *reply)
-{
-    reply->RetCode = MIG_SERVER_DIED; /* what a client hears whose message was still in the queue */
-    if (request_is_notice(bucket, request)) {
-        notify_message(bucket, request);
-        reply->RetCode = MIG_NO_REPLY;
-    }
-}
-
 /* Makes another thread, as the pool wants. */
-static void pool_spawn(struct ports_bucket *bucket, struct ports_turn *turn)
+static __attribute__((noinline)) void pool_spawn(struct ports_bucket *bucket, struct ports_turn *turn)
 {
     if (turn->spawn(turn->arg) == 0)
         return;
@@ -209,51 +207,69 @@ static void pool_spawn(struct ports_bucket *bucket, struct ports_turn *turn)
     bucket_unlock(bucket);
 }
 
-bool dispatch_turn(struct ports_bucket *bucket, struct ports_turn *turn, mach_msg_header_t *request,
-                   mig_reply_header_t *reply)
+/* The thread of TURN has got a message; it is done with it.  Bucket lock held on entry, not afterwards. */
+static inline void turn_begin(struct ports_bucket *bucket, struct ports_turn *turn)
 {
-    struct ports_rpc *rpc = &turn->rpc;
-    struct ports_pool *pool = turn->pool;
-    bool spawn = false, recheck = false, surplus = false, interrupted = false;
-
-    bucket_lock(bucket);
-    struct ports_object *object = bucket_find(bucket, request);
-    if (!unlikely(object == NULL))
-        rpc_begin(object, rpc, request);
-    if (pool != NULL)
-        spawn = ports_pool_take(pool);
+    bool spawn = turn->pool != NULL && ports_pool_take(turn->pool);
     bucket_unlock(bucket);
-
     if (unlikely(spawn))
         pool_spawn(bucket, turn);
-    reply_prepare(request, reply);
-    if (!unlikely(object == NULL))
-        object_handle(object, request, reply);
-    else
-        stray_message(bucket, request, reply);
+}
 
-    bucket_lock(bucket);
-    if (!unlikely(object == NULL)) {
-        if (unlikely(rpc->eventful))
-            interrupted = rpc_settle(bucket, rpc);
-        rpc->object = NULL;
-        recheck = object->recheck;
-    }
+static inline void turn_end(struct ports_bucket *bucket, struct ports_turn *turn)
+{
+    struct ports_pool *pool = turn->pool;
+    bool surplus = false;
     if (pool != NULL) {
         turn->next = ports_pool_give(pool, turn->first);
         if (unlikely(ports_pool_surplus(pool)) && !pool->watched)
             surplus = patience_watch(bucket, pool);
     }
     bucket_unlock(bucket);
-
     if (unlikely(surplus))
         patience_wake();
+}
+
+/* A message that has no object, or none any more.  Bucket lock held on entry, not afterwards. */
+static __attribute__((noinline)) bool dispatch_stray(struct ports_bucket *bucket, struct ports_turn *turn, mach_msg_header_t *request,
+                                                     mig_reply_header_t *reply)
+{
+    turn_begin(bucket, turn);
+    reply_prepare(request, reply);
+    reply->RetCode = MIG_SERVER_DIED; /* what a client hears whose message was still in the queue */
+    if (request_is_notice(bucket, request)) {
+        notify_message(bucket, request);
+        reply->RetCode = MIG_NO_REPLY;
+    }
+    bucket_lock(bucket);
+    turn_end(bucket, turn);
+    return reply_settle(request, reply);
+}
+
+bool dispatch_turn(struct ports_bucket *bucket, struct ports_turn *turn, mach_msg_header_t *request,
+                   mig_reply_header_t *reply)
+{
+    bucket_lock(bucket);
+    struct ports_object *object = bucket_find(bucket, request);
+    if (unlikely(object == NULL))
+        return dispatch_stray(bucket, turn, request, reply);
+    rpc_begin(object, &turn->rpc, request);
+    turn_begin(bucket, turn);
+
+    reply_prepare(request, reply);
+    object_handle(object, request, reply);
+
+    bucket_lock(bucket);
+    bool interrupted = unlikely(turn->rpc.eventful) && rpc_settle(bucket, &turn->rpc);
+    turn->rpc.object = NULL;
+    bool recheck = object->recheck;
+    turn_end(bucket, turn);
+
     if (unlikely(interrupted))
         hurd_check_cancel(); /* the next rpc is not meant */
     if (unlikely(recheck))
         notify_check_senders(object, NULL);
-    if (!unlikely(object == NULL))
-        ports_object_deref(object);
+    ports_object_deref(object);
     return reply_settle(request, reply);
 }
 

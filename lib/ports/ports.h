@@ -166,6 +166,11 @@ bool ports_bucket_dispatch(struct ports_bucket *bucket, mach_msg_header_t *reque
 /* The port set, for mach_msg. */
 mach_port_t ports_bucket_receive_name(struct ports_bucket *bucket);
 
+/* The trap of mach_msg, which that surrounds by 20 instructions to repeat what was interrupted: for messages that cannot wait, to send-once rights, and
+   callers that see to it themselves. */
+mach_msg_return_t ports_msg_trap(mach_msg_header_t *message, mach_msg_option_t option, mach_msg_size_t send_size, mach_msg_size_t receive_size,
+                                 mach_port_t receive, mach_msg_timeout_t timeout, mach_port_t notify);
+
 /* No reply of a MIG stub is longer: variable arrays inline are 2048 bytes each at most, and no routine has more than
    six of them, strings (1024) and fixed structures (below 1 KiB) counted. */
 enum { PORTS_REPLY_MAX = 16384 };

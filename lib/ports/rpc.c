@@ -28,8 +28,17 @@ error_t ports_rpc_defer(struct ports_rpc *later, void (*cancel)(struct ports_rpc
     if (now == NULL || now->object == NULL || now->reply_type != MACH_MSG_TYPE_MOVE_SEND_ONCE)
         return EOPNOTSUPP;
     struct ports_bucket *bucket = now->object->bucket;
-    *later = (struct ports_rpc){
-        .object = now->object, .seqno = now->seqno, .reply = now->reply, .reply_type = now->reply_type, .cancel = cancel};
+    later->object = now->object;
+    later->thread = MACH_PORT_NULL;
+    later->seqno = now->seqno;
+    later->reply = now->reply;
+    later->reply_type = now->reply_type;
+    later->outer = NULL;
+    later->cancel = cancel;
+    later->eventful = later->watched = false;
+    atomic_init(&later->interrupted, false);
+    atomic_init(&later->cancelling, 0);
+    later->wait_prevp = NULL;
     bool wake = false;
 
     patience_prepare();

@@ -37,9 +37,6 @@ struct ports_worker {
     unsigned long quiet_since;    /* pool.rounds when the wait began; the first one's */
 };
 
-/* mach_msg, which repeats what was interrupted, is 20 instructions around this trap, of the 200 that a message costs here. */
-mach_msg_return_t ports_msg_trap(mach_msg_header_t *message, mach_msg_option_t option, mach_msg_size_t send_size, mach_msg_size_t receive_size,
-                                 mach_port_t receive, mach_msg_timeout_t timeout, mach_port_t notify);
 __asm__(".text\n"
         ".globl ports_msg_trap\n"
         ".type ports_msg_trap, @function\n"
