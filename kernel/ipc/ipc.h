@@ -147,6 +147,8 @@ struct kmsg {
     struct list link;
     struct request *accepted;     /* who is told when it leaves the queue; NULL: nobody (always so in free buffers) */
     uint32_t capacity;            /* bytes of `header` and what follows */
+    uint32_t carriers;            /* of a complex message: how many items carry rights or memory */
+    uint32_t first_carrier;       /* and the offset of the first of them */
     mach_msg_header_t header __attribute__((aligned(16)));
 };
 static inline struct ipc_port *kmsg_remote(const struct kmsg *kmsg)
@@ -240,13 +242,13 @@ static inline struct ipc_entry *space_lookup(struct ipc_space *space, mach_port_
     }
     return space_lookup_slow(space, name);
 }
-/* The same, but one that is not in use for NULL. */
+/* The same for the short way of mach_msg: one that is not in use for NULL, also for names beyond the leaves. */
 static inline struct ipc_entry *space_entry_of(struct ipc_space *space, mach_port_name_t name)
 {
     if (likely(name < LEAF_ENTRIES))
         return &space->first[name];
-    struct ipc_entry *entry = space_lookup(space, name);
-    return entry ? entry : &space_no_entry;
+    uint32_t leaf = name / LEAF_ENTRIES;
+    return likely(leaf < space->leaf_count && space->leaves[leaf]) ? &space->leaves[leaf][name % LEAF_ENTRIES] : &space_no_entry;
 }
 /* An unused entry with a name that the space chooses, or of NAME.  The caller gives it a type at once, or space_entry_free.
    KERN_RESOURCE_SHORTAGE, KERN_NAME_EXISTS, KERN_NO_SPACE. */
@@ -282,7 +284,13 @@ void space_walk(struct ipc_space *space, void (*visit)(struct ipc_space *space, 
 /* ---- rights of a space (right.c) -------------------------------------------------------------- */
 
 /* An entry whose port has died is a dead name from then on: makes it one if that is so.  True: it is. */
-bool right_check_dead(struct ipc_space *space, struct ipc_entry *entry);
+void right_die(struct ipc_space *space, struct ipc_entry *entry);
+static inline bool right_check_dead(struct ipc_space *space, struct ipc_entry *entry)
+{
+    if (unlikely((entry->bits & MACH_PORT_TYPE_SEND_RIGHTS) && !entry->port->active))
+        right_die(space, entry);
+    return entry->bits & MACH_PORT_TYPE_DEAD_NAME;
+}
 /* Takes a right out of SPACE for a message: TYPE is what the sender says (MACH_MSG_TYPE_MOVE_SEND …).  A naked right of port_type_of(TYPE) in
    *PORT (IP_DEAD if DEAD_OK and the name is a dead one).  KERN_INVALID_NAME, KERN_INVALID_RIGHT. */
 kern_return_t right_copyin(struct ipc_space *space, mach_port_name_t name, mach_msg_type_name_t type, bool dead_ok, struct ipc_port **port);
@@ -344,15 +352,51 @@ unsigned int accepted_count(void);
 #define KMSG_SMALL 448u /* bytes that every buffer has room for */
 #define KMSG_LARGE 7936u /* room for the kernel's largest reply: 1024 words and its header */
 
+/* Buffers of one size that were given back: the last one is taken first. */
+struct kmsg_spares {
+    uint32_t count;
+    struct kmsg *buffers[16];
+};
+extern struct kmsg_spares kmsg_spares_small, kmsg_spares_large; /* of KMSG_SMALL and KMSG_LARGE bytes */
+
+static inline struct kmsg *kmsg_spare_take(struct kmsg_spares *spares)
+{
+    if (unlikely(spares->count == 0))
+        return NULL;
+    struct kmsg *kmsg = spares->buffers[--spares->count];
+    if (kmsg == NULL)
+        __builtin_unreachable();
+    return kmsg;
+}
+/* False: there are plenty. */
+static inline bool kmsg_spare_give(struct kmsg_spares *spares, struct kmsg *kmsg)
+{
+    if (unlikely(spares->count >= countof(spares->buffers)))
+        return false;
+    spares->buffers[spares->count++] = kmsg;
+    return true;
+}
+struct kmsg *kmsg_alloc_slowly(uint32_t size);
+void kmsg_free_slowly(struct kmsg *kmsg);
 /* A buffer for a message of SIZE bytes; NULL: no memory. */
-struct kmsg *kmsg_alloc(uint32_t size);
-void kmsg_free(struct kmsg *kmsg);
+static inline struct kmsg *kmsg_alloc(uint32_t size)
+{
+    struct kmsg *kmsg = likely(size <= KMSG_SMALL) ? kmsg_spare_take(&kmsg_spares_small) : NULL;
+    return likely(kmsg != NULL) ? kmsg : kmsg_alloc_slowly(size);
+}
+static inline void kmsg_free(struct kmsg *kmsg)
+{
+    if (unlikely(kmsg->capacity != KMSG_SMALL || !kmsg_spare_give(&kmsg_spares_small, kmsg)))
+        kmsg_free_slowly(kmsg);
+}
 /* A buffer of KMSG_LARGE bytes, for a message that does not stay in a queue; NULL: no memory. */
-struct kmsg *kmsg_alloc_large(void);
+static inline struct kmsg *kmsg_alloc_large(void)
+{
+    struct kmsg *kmsg = kmsg_spare_take(&kmsg_spares_large);
+    return likely(kmsg != NULL) ? kmsg : kmsg_alloc_slowly(KMSG_LARGE);
+}
 /* A message in such a buffer gets one of its own size (if there is memory), because it is to be queued; others stay where they are. */
 struct kmsg *kmsg_fit(struct kmsg *kmsg);
-/* Frees the buffer that a thread kept. */
-void kmsg_cache_drop(struct kmsg *kmsg);
 /* Frees a message under way with all its rights and memory. */
 void kmsg_destroy(struct kmsg *kmsg);
 /* Reads a message of SIZE bytes from user memory. */
@@ -366,6 +410,8 @@ mach_msg_return_t kmsg_copyin(struct kmsg *kmsg, struct ipc_space *space, struct
 mach_msg_return_t kmsg_copyin_cancel(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map, mach_port_name_t notify);
 /* The other way; the bits of MACH_MSG_MASK in the result tell of shortages. */
 mach_msg_return_t kmsg_copyout(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map);
+/* The same of a message whose body the kernel's stubs wrote. */
+mach_msg_return_t kmsg_copyout_from_kernel(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map);
 /* The same with MACH_RCV_NOTIFY: the receive right NOTIFY is to be told if a right to reply that is new to SPACE dies.  MACH_RCV_INVALID_NOTIFY: the
    header alone is left (kmsg_copyout_dest). */
 mach_msg_return_t kmsg_copyout_notify(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map, mach_port_name_t notify);
@@ -393,7 +439,8 @@ mach_msg_return_t mach_msg_rpc_from_kernel(mach_msg_header_t *message, mach_msg_
 
 void kobject_init(void);
 /* Carries out the request and gives the reply, or NULL if there is none to send.  The request is consumed.  The reply is in a buffer of
-   KMSG_LARGE bytes: for one who gets it at once and frees it. */
+   KMSG_LARGE bytes: for one who gets it at once and frees it.  If it is complex its body has port pointers as MIG's stub wrote them: it is sent
+   after kmsg_copyin_from_kernel, or given out by kmsg_copyout_from_kernel. */
 struct kmsg *kobject_server(struct kmsg *request);
 /* A kernel port that asked for it (kernel_no_senders) has lost its last send right: what it stands for may end. */
 void kobject_no_senders(struct ipc_port *port);

@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Messages in the kernel: their buffers, and the bodies of those that carry rights and memory.
+/* Messages in the kernel: their buffers, and their way in and out: names to rights and back.  The bodies are body.c's. */
 
-   A body is a row of items: a type word (mach_msg_type_t) and then either the data, padded to 8 bytes, or the address of
-   out-of-line data.  Inside the kernel an inline right is a port pointer; out-of-line rights are a kalloc'ed array of them
-   (users' arrays are of 32-bit names); out-of-line memory is a struct vm_copy.  */
+#include "body.h"
 
-#include "ipc.h"
-
+#include "../arch/x86_64/user.h"
 #include "../task/task.h"
 #include "../vm/map.h"
 
-#define SPARE_MAX 8u
+struct kmsg_spares kmsg_spares_small, kmsg_spares_large;
 
 static struct cache small_cache;
-static struct list spare = LIST_INIT(spare); /* buffers of KMSG_LARGE bytes that were given back, the last one first */
-static unsigned int spare_count;
 static struct list doomed = LIST_INIT(doomed); /* messages to be destroyed: one may hold the last right of a port with others */
 static bool destroying;
 
@@ -33,45 +28,20 @@ static struct kmsg *kmsg_init_size(struct kmsg *kmsg, uint32_t capacity)
     return kmsg;
 }
 
-struct kmsg *kmsg_alloc_large(void)
+/* A big message may wait in a queue for long: it gets no more than it needs. */
+struct kmsg *kmsg_alloc_slowly(uint32_t size)
 {
-    struct list *link = list_pop(&spare);
-    if (likely(link != NULL)) {
-        spare_count--;
-        return list_entry(link, struct kmsg, link);
-    }
-    return kmsg_init_size(kalloc(offsetof(struct kmsg, header) + KMSG_LARGE), KMSG_LARGE);
-}
-
-struct kmsg *kmsg_alloc(uint32_t size)
-{
-    if (likely(size <= KMSG_SMALL)) {
-        struct thread *thread = current_thread();
-        struct kmsg *kmsg = thread->cached_kmsg;
-        if (likely(kmsg != NULL)) {
-            thread->cached_kmsg = NULL;
-            return kmsg;
-        }
+    if (size <= KMSG_SMALL)
         return kmsg_init_size(cache_alloc(&small_cache), KMSG_SMALL);
-    }
-    /* A big message may wait in a queue for long: it gets no more than it needs. */
     return kmsg_init_size(kalloc(offsetof(struct kmsg, header) + (size_t)size), size);
 }
 
-void kmsg_free(struct kmsg *kmsg)
+void kmsg_free_slowly(struct kmsg *kmsg)
 {
-    if (likely(kmsg->capacity == KMSG_SMALL)) {
-        struct thread *thread = current_thread();
-        if (likely(thread->cached_kmsg == NULL))
-            thread->cached_kmsg = kmsg;
-        else
-            cache_free(&small_cache, kmsg);
-    } else if (kmsg->capacity == KMSG_LARGE && spare_count < SPARE_MAX) {
-        list_prepend(&spare, &kmsg->link);
-        spare_count++;
-    } else {
+    if (kmsg->capacity == KMSG_SMALL)
+        cache_free(&small_cache, kmsg);
+    else if (kmsg->capacity != KMSG_LARGE || !kmsg_spare_give(&kmsg_spares_large, kmsg))
         kfree(kmsg, offsetof(struct kmsg, header) + (size_t)kmsg->capacity);
-    }
 }
 
 struct kmsg *kmsg_fit(struct kmsg *kmsg)
@@ -81,14 +51,13 @@ struct kmsg *kmsg_fit(struct kmsg *kmsg)
     struct kmsg *fitting = kmsg_alloc(kmsg->header.msgh_size);
     if (fitting == NULL)
         return kmsg;
+    fitting->carriers = kmsg->carriers;
+    fitting->first_carrier = kmsg->first_carrier;
+    fitting->accepted = kmsg->accepted;
+    kmsg->accepted = NULL;
     memcpy(&fitting->header, &kmsg->header, kmsg->header.msgh_size);
     kmsg_free(kmsg);
     return fitting;
-}
-
-void kmsg_cache_drop(struct kmsg *kmsg)
-{
-    cache_free(&small_cache, kmsg);
 }
 
 mach_msg_return_t kmsg_get(uint64_t user, uint32_t size, struct kmsg **result)
@@ -98,7 +67,7 @@ mach_msg_return_t kmsg_get(uint64_t user, uint32_t size, struct kmsg **result)
     struct kmsg *kmsg = kmsg_alloc(size);
     if (kmsg == NULL)
         return MACH_SEND_NO_BUFFER;
-    if (!copy_from_user(&kmsg->header, user, size)) {
+    if (unlikely(!user_words_read(&kmsg->header, user, size / 8))) {
         kmsg_free(kmsg);
         return MACH_SEND_INVALID_DATA;
     }
@@ -109,206 +78,12 @@ mach_msg_return_t kmsg_get(uint64_t user, uint32_t size, struct kmsg **result)
 
 mach_msg_return_t kmsg_put(uint64_t user, struct kmsg *kmsg, uint32_t size)
 {
-    bool good = copy_to_user(user, &kmsg->header, size);
+    bool good = likely(size % 8 == 0) ? user_words_write(user, &kmsg->header, size / 8) : copy_to_user(user, &kmsg->header, size);
     kmsg_free(kmsg);
     return good ? MACH_MSG_SUCCESS : MACH_RCV_INVALID_DATA;
 }
 
-/* ---- the items of a body ------------------------------------------------------------------ */
-
-struct item {
-    mach_msg_type_t *type;
-    void *data;          /* inline data, or the address of the pointer to the rest */
-    uint64_t size;       /* of the data, unpadded, as the sender laid it out */
-    uint64_t end;        /* offset of the next item */
-    bool ports;
-};
-
-/* Looks at the item at OFFSET of a message of which all is in the buffer.  If that is too short: its type is NULL, or the data are missing. */
-static mach_msg_return_t item_parse(struct kmsg *kmsg, uint64_t offset, struct item *item)
-{
-    uint64_t total = kmsg->header.msgh_size;
-    item->type = NULL;
-    if (total - offset < sizeof(mach_msg_type_t))
-        return MACH_SEND_MSG_TOO_SMALL;
-    mach_msg_type_t *type = (mach_msg_type_t *)((char *)&kmsg->header + offset);
-    item->type = type;
-    item->data = type + 1;
-    item->ports = MACH_MSG_TYPE_PORT_ANY(type->msgt_name);
-    item->size = ((uint64_t)type->msgt_number * type->msgt_size + 7) / 8;
-    uint64_t room = total - offset - sizeof *type;
-    uint64_t inline_size = type->msgt_inline ? align_up(item->size, 8ul) : sizeof(uint64_t);
-    if (inline_size > room)
-        return MACH_SEND_MSG_TOO_SMALL;
-    item->end = offset + sizeof *type + inline_size;
-    return MACH_MSG_SUCCESS;
-}
-
-static bool item_valid(const struct item *item)
-{
-    const mach_msg_type_t *type = item->type;
-    if (type->msgt_unused || (type->msgt_inline && type->msgt_deallocate))
-        return false;
-    if (item->ports && type->msgt_size != (type->msgt_inline ? 64 : 32))
-        return false;
-    return true;
-}
-
 /* ---- into the kernel --------------------------------------------------------------------------- */
-
-static mach_msg_return_t port_get(struct ipc_space *space, mach_port_name_t name, const struct item *item, struct ipc_port *destination,
-                                  bool *circular, struct ipc_port **port)
-{
-    if (name == MACH_PORT_NAME_NULL || name == MACH_PORT_NAME_DEAD) {
-        *port = name == MACH_PORT_NAME_NULL ? IP_NULL : IP_DEAD;
-        return MACH_MSG_SUCCESS;
-    }
-    if (right_copyin(space, name, item->type->msgt_name, true, port))
-        return MACH_SEND_INVALID_RIGHT;
-    if (item->type->msgt_name == MACH_MSG_TYPE_MOVE_RECEIVE && IP_VALID(*port)) {
-        if (port_circular(*port, destination)) {
-            *circular = true;
-        } else if (destination) {
-            (*port)->destination = destination;
-            port_ref(destination);
-        }
-    }
-    return MACH_MSG_SUCCESS;
-}
-
-static mach_msg_return_t inline_ports_get(struct ipc_space *space, struct item *item, struct ipc_port *destination, bool *circular,
-                                          uint32_t *done)
-{
-    uint64_t *slots = item->data;
-    for (*done = 0; *done < item->type->msgt_number; (*done)++) {
-        struct ipc_port *port;
-        mach_msg_return_t mr = port_get(space, (mach_port_name_t)slots[*done], item, destination, circular, &port);
-        if (mr)
-            return mr;
-        slots[*done] = (uint64_t)port;
-    }
-    return MACH_MSG_SUCCESS;
-}
-
-static void ports_release(uint64_t *ports, uint32_t count, mach_msg_type_name_t type)
-{
-    for (uint32_t i = 0; i < count; i++)
-        right_release((struct ipc_port *)ports[i], type);
-}
-
-#define PORT_ARRAY_MAX (1u << 20) /* rights in one item */
-
-/* An out-of-line array of names becomes a kernel array of rights. */
-static mach_msg_return_t array_get(struct ipc_space *space, struct vm_map *map, struct item *item, struct ipc_port *destination, bool *circular)
-{
-    uint32_t count = item->type->msgt_number;
-    uint64_t *pointer = item->data, user = *pointer;
-    if (count == 0) {
-        *pointer = 0;
-        return MACH_MSG_SUCCESS;
-    }
-    if (count > PORT_ARRAY_MAX)
-        return MACH_SEND_INVALID_MEMORY;
-    uint64_t *ports = kalloc(count * sizeof *ports);
-    if (ports == NULL)
-        return MACH_SEND_NO_BUFFER;
-    /* The names come into the array's second half and widen in place. */
-    mach_port_name_t *names = (mach_port_name_t *)ports + count;
-    if (!copy_from_user(names, user, count * sizeof *names)) {
-        kfree(ports, count * sizeof *ports);
-        return MACH_SEND_INVALID_MEMORY;
-    }
-    mach_msg_type_name_t kind = port_type_of(item->type->msgt_name);
-    for (uint32_t i = 0; i < count; i++) {
-        struct ipc_port *port;
-        mach_msg_return_t mr = port_get(space, names[i], item, destination, circular, &port);
-        if (mr) {
-            ports_release(ports, i, kind);
-            kfree(ports, count * sizeof *ports);
-            return mr;
-        }
-        ports[i] = (uint64_t)port;
-    }
-    if (item->type->msgt_deallocate)
-        vm_map_remove(map, align_down(user, PAGE_SIZE), align_up(user + count * sizeof *names, PAGE_SIZE));
-    *pointer = (uint64_t)ports;
-    return MACH_MSG_SUCCESS;
-}
-
-static mach_msg_return_t memory_get(struct vm_map *map, struct item *item)
-{
-    uint64_t *pointer = item->data;
-    struct vm_copy *copy = NULL;
-    if (item->size && vm_map_copyin(map, *pointer, item->size, item->type->msgt_deallocate, &copy))
-        return MACH_SEND_INVALID_MEMORY;
-    *pointer = (uint64_t)copy;
-    return MACH_MSG_SUCCESS;
-}
-
-/* Gives up what the items before OFFSET carry. */
-static void body_clean(struct kmsg *kmsg, uint64_t limit)
-{
-    struct item item;
-    for (uint64_t offset = sizeof kmsg->header; offset < limit; offset = item.end) {
-        if (item_parse(kmsg, offset, &item))
-            return;
-        uint32_t count = item.type->msgt_number;
-        if (item.ports && item.type->msgt_inline) {
-            ports_release(item.data, count, item.type->msgt_name);
-        } else if (item.ports) {
-            uint64_t *ports = *(uint64_t **)item.data;
-            if (count && ports) {
-                ports_release(ports, count, item.type->msgt_name);
-                kfree(ports, count * sizeof *ports);
-            }
-        } else if (!item.type->msgt_inline) {
-            vm_copy_discard(*(struct vm_copy **)item.data);
-        }
-    }
-}
-
-/* Gets one item; says in *COMPLEX whether it is one that the kernel must look at again. */
-static mach_msg_return_t item_get(struct kmsg *kmsg, struct item *item, struct ipc_space *space, struct vm_map *map, bool *circular)
-{
-    struct ipc_port *destination = kmsg_remote(kmsg);
-    mach_msg_return_t mr = MACH_MSG_SUCCESS;
-    if (!item->ports)
-        return item->type->msgt_inline ? MACH_MSG_SUCCESS : memory_get(map, item);
-    if (item->type->msgt_inline) {
-        uint32_t done;
-        mr = inline_ports_get(space, item, destination, circular, &done);
-        if (mr)
-            ports_release(item->data, done, port_type_of(item->type->msgt_name));
-    } else {
-        mr = array_get(space, map, item, destination, circular);
-        item->type->msgt_size = 64;
-    }
-    item->type->msgt_name = port_type_of(item->type->msgt_name);
-    return mr;
-}
-
-static mach_msg_return_t body_copyin(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
-{
-    bool circular = false, complex = false;
-    struct item item;
-    for (uint64_t offset = sizeof kmsg->header; offset < kmsg->header.msgh_size; offset = item.end) {
-        mach_msg_return_t mr = item_parse(kmsg, offset, &item);
-        if (item.type && !item_valid(&item))
-            mr = MACH_SEND_INVALID_TYPE;
-        if (mr == MACH_MSG_SUCCESS)
-            mr = item_get(kmsg, &item, space, map, &circular);
-        if (mr) {
-            body_clean(kmsg, offset);
-            return mr;
-        }
-        complex |= item.ports || !item.type->msgt_inline;
-    }
-    if (!complex)
-        kmsg->header.msgh_bits &= ~MACH_MSGH_BITS_COMPLEX;
-    if (circular)
-        kmsg->header.msgh_bits |= MACH_MSGH_BITS_CIRCULAR;
-    return MACH_MSG_SUCCESS;
-}
 
 #define BITS_KEPT (~(MACH_MSGH_BITS_PORTS_MASK | MACH_MSGH_BITS_CIRCULAR)) /* of a header: they go through as they are */
 
@@ -438,19 +213,6 @@ mach_msg_return_t kmsg_copyin_cancel(struct kmsg *kmsg, struct ipc_space *space,
     return copyin_finish(kmsg, mr, space, map);
 }
 
-/* ---- the kernel's own messages --------------------------------------------------------------------- */
-
-/* A right that the kernel makes of a port pointer, as a user would of a name; the result's type is a naked one. */
-static struct ipc_port *kernel_right(struct ipc_port *port, mach_msg_type_name_t type)
-{
-    switch (type) {
-    case MACH_MSG_TYPE_COPY_SEND: return port_copy_send(port);
-    case MACH_MSG_TYPE_MAKE_SEND: return port_make_send(port);
-    case MACH_MSG_TYPE_MAKE_SEND_ONCE: return port_make_sonce(port);
-    default: return port;
-    }
-}
-
 void kmsg_copyin_from_kernel(struct kmsg *kmsg)
 {
     mach_msg_header_t *header = &kmsg->header;
@@ -459,92 +221,11 @@ void kmsg_copyin_from_kernel(struct kmsg *kmsg)
     header->msgh_protected_payload = (uint64_t)kernel_right(kmsg_local(kmsg), local);
     header->msgh_bits = MACH_MSGH_BITS(port_type_of(remote), local ? port_type_of(local) : 0) |
                         (header->msgh_bits & MACH_MSGH_BITS_COMPLEX);
-    if (!(header->msgh_bits & MACH_MSGH_BITS_COMPLEX))
-        return;
-    struct item item;
-    for (uint64_t offset = sizeof *header; offset < header->msgh_size; offset = item.end) {
-        if (item_parse(kmsg, offset, &item))
-            panic("the kernel made a message %d with a bad body", header->msgh_id);
-        if (item.type->msgt_inline)
-            item.type->msgt_deallocate = 0; /* MIG sets it for receive rights, and its servers want it as users send it */
-        if (!item.ports)
-            continue;
-        uint64_t *ports = item.type->msgt_inline ? item.data : *(uint64_t **)item.data;
-        for (uint32_t i = 0; i < item.type->msgt_number; i++)
-            ports[i] = (uint64_t)kernel_right((struct ipc_port *)ports[i], item.type->msgt_name);
-        item.type->msgt_name = port_type_of(item.type->msgt_name);
-    }
+    if (header->msgh_bits & MACH_MSGH_BITS_COMPLEX)
+        body_make(kmsg);
 }
 
 /* ---- out of the kernel ------------------------------------------------------------------------------- */
-
-/* A name for a naked right; MACH_MSG_IPC_SPACE or _IPC_KERNEL when there is none to be had: the right is given up. */
-static mach_msg_return_t port_put(struct ipc_space *space, struct ipc_port *port, mach_msg_type_name_t type, mach_port_name_t *name)
-{
-    if (!IP_VALID(port)) {
-        *name = port == IP_NULL ? MACH_PORT_NAME_NULL : MACH_PORT_NAME_DEAD;
-        return MACH_MSG_SUCCESS;
-    }
-    if (type != MACH_MSG_TYPE_PORT_RECEIVE && !port->active) {
-        right_release(port, type);
-        *name = MACH_PORT_NAME_DEAD;
-        return MACH_MSG_SUCCESS;
-    }
-    kern_return_t kr = right_copyout(space, port, type, name);
-    if (kr == KERN_SUCCESS)
-        return MACH_MSG_SUCCESS;
-    right_release(port, type);
-    *name = MACH_PORT_NAME_NULL;
-    return kr == KERN_RESOURCE_SHORTAGE ? MACH_MSG_IPC_KERNEL : MACH_MSG_IPC_SPACE;
-}
-
-static mach_msg_return_t array_put(struct ipc_space *space, struct vm_map *map, struct item *item)
-{
-    uint32_t count = item->type->msgt_number;
-    uint64_t *pointer = item->data, *ports = (uint64_t *)*pointer, user = 0;
-    item->type->msgt_size = 32;
-    if (count == 0) {
-        *pointer = 0;
-        return MACH_MSG_SUCCESS;
-    }
-    mach_msg_return_t mr = MACH_MSG_SUCCESS;
-    mach_port_name_t *names = (mach_port_name_t *)ports;
-    for (uint32_t i = 0; i < count; i++)
-        mr |= port_put(space, (struct ipc_port *)ports[i], item->type->msgt_name, &names[i]);
-    uint64_t size = count * sizeof *names;
-    if (vm_map_allocate(map, &user, align_up(size, PAGE_SIZE), true) || !copy_to_user(user, names, size)) {
-        user = 0;
-        mr |= MACH_MSG_VM_SPACE;
-    }
-    kfree(ports, count * sizeof *ports);
-    *pointer = user;
-    return mr;
-}
-
-static mach_msg_return_t item_put(struct item *item, struct ipc_space *space, struct vm_map *map)
-{
-    uint64_t *slots = item->data;
-    mach_msg_return_t mr = MACH_MSG_SUCCESS;
-    if (item->ports && item->type->msgt_inline) {
-        for (uint32_t i = 0; i < item->type->msgt_number; i++) {
-            mach_port_name_t name;
-            mr |= port_put(space, (struct ipc_port *)slots[i], item->type->msgt_name, &name);
-            slots[i] = name;
-        }
-    } else if (item->ports) {
-        mr = array_put(space, map, item);
-        item->type->msgt_deallocate = 1;
-    } else if (!item->type->msgt_inline) {
-        uint64_t user = 0;
-        if (slots[0] && vm_map_copyout(map, &user, (struct vm_copy *)slots[0])) {
-            vm_copy_discard((struct vm_copy *)slots[0]);
-            mr = MACH_MSG_VM_SPACE;
-        }
-        slots[0] = user;
-        item->type->msgt_deallocate = 1;
-    }
-    return mr;
-}
 
 /* The names of the header as the receiver sees them: remote is where to reply, local the port that it came by. */
 static mach_msg_return_t header_copyout(struct kmsg *kmsg, struct ipc_space *space)
@@ -589,21 +270,22 @@ static inline mach_msg_return_t copyout_finish(struct kmsg *kmsg, mach_msg_retur
 {
     if (likely(!(kmsg->header.msgh_bits & MACH_MSGH_BITS_COMPLEX)))
         return mr;
-    mach_msg_return_t body = MACH_MSG_SUCCESS;
-    struct item item;
-    for (uint64_t offset = sizeof kmsg->header; offset < kmsg->header.msgh_size; offset = item.end) {
-        if (item_parse(kmsg, offset, &item))
-            break;
-        body |= item_put(&item, space, map);
-    }
-    if (mr == MACH_MSG_SUCCESS && body)
-        mr = MACH_RCV_BODY_ERROR | body;
-    return mr;
+    mach_msg_return_t body = body_copyout(kmsg, space, map);
+    return mr == MACH_MSG_SUCCESS && body ? MACH_RCV_BODY_ERROR | body : mr;
 }
 
 mach_msg_return_t kmsg_copyout(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
 {
     return copyout_finish(kmsg, header_copyout(kmsg, space), space, map);
+}
+
+mach_msg_return_t kmsg_copyout_from_kernel(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
+{
+    mach_msg_return_t mr = header_copyout(kmsg, space);
+    if (likely(!(kmsg->header.msgh_bits & MACH_MSGH_BITS_COMPLEX)))
+        return mr;
+    mach_msg_return_t body = body_make_copyout(kmsg, space, map);
+    return mr == MACH_MSG_SUCCESS && body ? MACH_RCV_BODY_ERROR | body : mr;
 }
 
 mach_msg_return_t kmsg_copyout_notify(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map, mach_port_name_t notify)

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Requests to the kernel: MIG's kernel-server stubs, found by the message's id. */
-
-#include <mach/mig_errors.h>
+/* Requests to the kernel: MIG's kernel-server stubs, in one table by the message's id. */
 
 #include "../mig/mig_types.h"
 #include "../task/task.h"
+#include "body.h"
 #include "device_S.h"
 #include "experimental_S.h"
 #include "gnumach_S.h"
-#include "ipc.h"
+#include "kobject.h"
 #include "mach_S.h"
 #include "mach4_S.h"
 #include "mach_debug_S.h"
@@ -19,30 +18,66 @@
 /* MIG gives each interface a function from a header to its routine. */
 typedef mig_routine_t (*finder_t)(const mach_msg_header_t *header);
 
-static const struct {
-    mach_msg_id_t base;
-    finder_t find;
-} interfaces[] = {
-    {2000, mach_server_routine},       {2100, mach_server_routine},      {2600, mach_host_server_routine},
-    {2800, device_server_routine},     {3000, mach_debug_server_routine}, {3200, mach_port_server_routine},
-    {3800, mach_i386_server_routine},  {4000, mach4_server_routine},     {4200, gnumach_server_routine},
+static const finder_t finders[] = {
+    mach_server_routine, mach_host_server_routine, device_server_routine, mach_debug_server_routine, mach_port_server_routine,
+    mach_i386_server_routine, mach4_server_routine, gnumach_server_routine,
 };
 
-#define FIRST_HUNDRED 20
-#define HUNDREDS 30
+kobject_routine_t kobject_routines[KOBJECT_IDS];
 
-static finder_t by_hundred[HUNDREDS];
+/* Ids that are not in the table; experimental.defs is far away. */
+void kobject_routine_other(mach_msg_header_t *request, mach_msg_header_t *reply)
+{
+    mig_routine_t routine = experimental_server_routine(request);
+    if (routine)
+        routine(request, reply);
+    else
+        ((mig_reply_header_t *)reply)->RetCode = MIG_BAD_ID;
+}
+
+static kobject_routine_t routine_find(uint32_t id)
+{
+    const mach_msg_header_t header = {.msgh_id = (mach_msg_id_t)id};
+    for (size_t i = 0; i < countof(finders); i++) {
+        mig_routine_t routine = finders[i](&header);
+        if (routine)
+            return routine;
+    }
+    return kobject_routine_other;
+}
 
 void kobject_init(void)
 {
-    for (size_t i = 0; i < countof(interfaces); i++)
-        by_hundred[interfaces[i].base / 100 - FIRST_HUNDRED] = interfaces[i].find;
+    for (uint32_t i = 0; i < KOBJECT_IDS; i++)
+        kobject_routines[i] = routine_find(KOBJECT_FIRST_ID + i);
 }
 
-static inline mig_routine_t routine_find(const mach_msg_header_t *header)
+void kobject_reply_address(struct kmsg *reply, struct ipc_port *port, mach_msg_type_name_t type, uint32_t id)
 {
-    unsigned int hundred = (unsigned int)header->msgh_id / 100 - FIRST_HUNDRED;
-    return likely(hundred < HUNDREDS && by_hundred[hundred]) ? by_hundred[hundred](header) : experimental_server_routine(header);
+    mach_msg_header_t *header = &reply->header;
+    header->msgh_bits = MACH_MSGH_BITS(type, 0) | (header->msgh_bits & MACH_MSGH_BITS_COMPLEX);
+    header->msgh_remote_port_do_not_use = (uint64_t)port;
+    header->msgh_protected_payload = 0;
+    header->msgh_id = (mach_msg_id_t)id + 100;
+}
+
+struct kmsg *kobject_reply_sent(struct kmsg *reply)
+{
+    const mig_reply_header_t *out = (const mig_reply_header_t *)&reply->header;
+    if (out->RetCode == MIG_NO_REPLY) {
+        kmsg_free(reply); /* routines that answer later have taken the right */
+        return NULL;
+    }
+    if (likely(IP_VALID(kmsg_remote(reply))))
+        return reply;
+    /* A simple routine was given no right to answer to. */
+    if (out->Head.msgh_bits & MACH_MSGH_BITS_COMPLEX) {
+        body_make(reply);
+        kmsg_destroy(reply);
+    } else {
+        kmsg_free(reply);
+    }
+    return NULL;
 }
 
 /* The request has been carried out with result KR: what is left of it goes. */
@@ -73,36 +108,17 @@ struct kmsg *kobject_server(struct kmsg *request)
         return NULL;
     }
     mach_msg_header_t *in = &request->header;
-    mig_reply_header_t *out = (mig_reply_header_t *)&reply->header;
-    *out = (mig_reply_header_t){
-        .Head = {.msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_LOCAL(in->msgh_bits), 0), .msgh_size = sizeof *out,
-                 .msgh_remote_port_do_not_use = in->msgh_protected_payload, .msgh_id = in->msgh_id + 100},
-        .RetCodeType = {.msgt_name = MACH_MSG_TYPE_INTEGER_32, .msgt_size = 32, .msgt_number = 1, .msgt_inline = 1}};
-    mig_routine_t routine = routine_find(in);
-    if (likely(routine != NULL))
-        routine(in, &out->Head);
-    else
-        out->RetCode = MIG_BAD_ID;
-    kern_return_t kr = out->RetCode;
+    mach_msg_type_name_t type = MACH_MSGH_BITS_LOCAL(in->msgh_bits);
+    uint32_t id = (uint32_t)in->msgh_id;
+    struct ipc_port *port = kmsg_local(request);
+    kobject_reply_prepare(reply);
+    kobject_routine(id)(in, &reply->header);
+    kern_return_t kr = ((mig_reply_header_t *)&reply->header)->RetCode;
 #ifdef TRACE_ERRORS
     if (kr && kr != MIG_NO_REPLY)
-        kprintf("[%s: %d -> %d]\n", current_task()->name, in->msgh_id, kr);
+        kprintf("[%s: %d -> %d]\n", current_task()->name, id, kr);
 #endif
-    bool complex = out->Head.msgh_bits & MACH_MSGH_BITS_COMPLEX;
     request_end(request, kr);
-    if (unlikely(kr == MIG_NO_REPLY)) {
-        kmsg_free(reply); /* routines that answer later have taken the right */
-        return NULL;
-    }
-    if (unlikely(complex))
-        kmsg_copyin_from_kernel(reply);
-    if (unlikely(!IP_VALID(kmsg_remote(reply)))) {
-        /* A simple routine was given no right to answer to. */
-        if (complex)
-            kmsg_destroy(reply);
-        else
-            kmsg_free(reply);
-        return NULL;
-    }
-    return reply;
+    kobject_reply_address(reply, port, type, id);
+    return kobject_reply_sent(reply);
 }

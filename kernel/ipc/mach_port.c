@@ -15,12 +15,12 @@ static mach_port_type_t visible_type(struct ipc_space *space, struct ipc_entry *
     return (entry->bits & (ENTRY_TYPES | MACH_PORT_TYPE_MAREQUEST)) | (entry->request ? MACH_PORT_TYPE_DNREQUEST : 0);
 }
 
-static kern_return_t entry_find(struct ipc_space *space, mach_port_name_t name, struct ipc_entry **entry)
+static inline kern_return_t entry_find(struct ipc_space *space, mach_port_name_t name, struct ipc_entry **entry)
 {
-    if (space == NULL)
+    if (unlikely(space == NULL))
         return KERN_INVALID_TASK;
-    *entry = space->active ? space_lookup(space, name) : NULL;
-    return !space->active ? KERN_INVALID_TASK : *entry ? KERN_SUCCESS : KERN_INVALID_NAME;
+    *entry = space_lookup(space, name);
+    return likely(*entry != NULL) ? KERN_SUCCESS : KERN_INVALID_NAME;
 }
 
 static kern_return_t receive_find(struct ipc_space *space, mach_port_name_t name, struct ipc_port **port)

@@ -100,6 +100,7 @@ static mach_msg_return_t deliver(struct ipc_port *port, struct kmsg *kmsg, mach_
     *receiver = receiver_take(port, queue, kmsg);
     if (*receiver == NULL) {
         port->msgcount++;
+        kmsg = kmsg_fit(kmsg);
         list_append(&queue->messages, &kmsg->link);
     }
     /* Who made room woke one sender: if there is still room the next one follows. */
@@ -108,13 +109,23 @@ static mach_msg_return_t deliver(struct ipc_port *port, struct kmsg *kmsg, mach_
     return result;
 }
 
+/* Sends what kobject_server gave. */
+static void reply_send(struct kmsg *reply)
+{
+    if (reply == NULL)
+        return;
+    if (reply->header.msgh_bits & MACH_MSGH_BITS_COMPLEX)
+        kmsg_copyin_from_kernel(reply);
+    msg_send(reply, MACH_MSG_OPTION_NONE, 0, true);
+}
+
 mach_msg_return_t msg_send(struct kmsg *kmsg, mach_msg_option_t option, mach_msg_timeout_t timeout, bool always)
 {
     struct ipc_port *port = kmsg_remote(kmsg);
     struct thread *receiver;
     if (port->active && port->receiver == ipc_space_kernel) {
-        struct kmsg *reply = kobject_server(kmsg);
-        return reply ? msg_send(kmsg_fit(reply), MACH_MSG_OPTION_NONE, 0, true) : MACH_MSG_SUCCESS;
+        reply_send(kobject_server(kmsg));
+        return MACH_MSG_SUCCESS;
     }
     mach_msg_return_t mr = deliver(port, kmsg, option, timeout, always, &receiver);
     if (receiver)
@@ -230,7 +241,8 @@ static bool wait_over(struct receive_call *call, enum wait_result result, mach_m
 
 /* ---- the trap ---------------------------------------------------------------------------------------- */
 
-mach_msg_return_t msg_receive_general(struct receive_call *call, struct thread *next)
+/* Receives; NEXT (NULL: nobody) is a thread that must be run. */
+static __attribute__((noinline)) mach_msg_return_t msg_receive_general(struct receive_call *call, struct thread *next)
 {
     struct ipc_space *space = current_task()->space;
     struct mqueue *queue;
@@ -270,25 +282,49 @@ mach_msg_return_t msg_receive_woken(void)
     return mr == MACH_RCV_INVALID_NAME || mr == MACH_RCV_IN_SET ? MACH_RCV_PORT_DIED : mr;
 }
 
-mach_msg_return_t msg_receive_reply(struct receive_call *call, struct kmsg *reply)
+mach_msg_return_t msg_receive_handed(void)
 {
-    struct mqueue *queue;
-    struct ipc_port *port;
-    if (reply == NULL)
-        return msg_receive_general(call, NULL);
-    if (likely(source_find(current_task()->space, call->name, &queue, &port) == MACH_MSG_SUCCESS && kmsg_remote(reply) == port &&
-               list_empty(&queue->messages) && reply->header.msgh_size <= call->limit)) {
-        /* The kernel's answer to this very call needs no queue. */
-        struct thread *thread = current_thread();
-        thread->kmsg = reply;
-        thread->receive_seqno = port->seqno++;
-        return receive_finish(call, MACH_MSG_SUCCESS);
-    }
-    msg_send(kmsg_fit(reply), MACH_MSG_OPTION_NONE, 0, true);
-    return msg_receive_general(call, NULL);
+    return receive_finish(&current_thread()->receive, MACH_MSG_SUCCESS);
 }
 
-mach_msg_return_t msg_send_general(struct kmsg *kmsg, struct receive_call *call)
+mach_msg_return_t msg_receive_reply(struct receive_call *call, struct kmsg *reply)
+{
+    struct task *task = current_task();
+    struct mqueue *queue;
+    struct ipc_port *port;
+    if (unlikely(reply == NULL))
+        return msg_receive_general(call, NULL);
+    if (unlikely(source_find(task->space, call->name, &queue, &port) != MACH_MSG_SUCCESS || kmsg_remote(reply) != port ||
+                 !list_empty(&queue->messages) || reply->header.msgh_size > call->limit || (call->option & MACH_RCV_NOTIFY))) {
+        reply_send(reply);
+        return msg_receive_general(call, NULL);
+    }
+    /* The kernel's answer to this very call needs no queue. */
+    reply->header.msgh_seqno = port->seqno++;
+    task->messages_received++;
+    mach_msg_return_t mr = kmsg_copyout_from_kernel(reply, task->space, task->map);
+    mach_msg_return_t put = kmsg_put(call->user, reply, reply->header.msgh_size);
+    return put ? put : mr;
+}
+
+/* If a thread waits for KMSG, which is to go to PORT, and the running one will have to wait in CALL's receive, they change over and this does not
+   return. */
+static inline void change_over(struct receive_call *call, struct ipc_port *port, struct kmsg *kmsg)
+{
+    struct thread *thread = current_thread();
+    uint32_t bits = kmsg->header.msgh_bits;
+    struct thread *receiver = likely(port->active && !(bits & MACH_MSGH_BITS_CIRCULAR)) ? receiver_waiting(port, kmsg->header.msgh_size) : NULL;
+    struct mqueue *queue = likely(receiver != NULL) ? receive_queue(thread->task->space, call->name, NULL) : NULL;
+    if (unlikely(queue == NULL || thread->attention || (port->qlimit == 0 && MACH_MSGH_BITS_REMOTE(bits) != MACH_MSG_TYPE_PORT_SEND_ONCE)))
+        return;
+    if (unlikely((call->option & MACH_RCV_TIMEOUT) && call->timeout == 0))
+        return;
+    hand_over(port, kmsg, receiver);
+    msg_hand_over(thread, receiver, queue);
+}
+
+/* Sends KMSG, as read from user memory, and receives if the option says so. */
+static __attribute__((noinline)) mach_msg_return_t msg_send_general(struct kmsg *kmsg, struct receive_call *call)
 {
     struct task *task = current_task();
     struct thread *next;
@@ -307,10 +343,11 @@ mach_msg_return_t msg_send_general(struct kmsg *kmsg, struct receive_call *call)
         struct kmsg *reply = kobject_server(kmsg);
         if (call->option & MACH_RCV_MSG)
             return msg_receive_reply(call, reply);
-        if (reply)
-            msg_send(kmsg_fit(reply), MACH_MSG_OPTION_NONE, 0, true);
+        reply_send(reply);
         return MACH_MSG_SUCCESS;
     }
+    if (call->option & MACH_RCV_MSG)
+        change_over(call, port, kmsg);
     mr = deliver(port, kmsg, call->option, call->timeout, false, &next);
     if (unlikely(mr == MACH_SEND_WILL_NOTIFY)) {
         if (next)

@@ -36,8 +36,11 @@ static void notify_send(struct ipc_port *notify, mach_msg_id_t id, mach_msg_type
         *type = (mach_msg_type_t){.msgt_name = name, .msgt_size = size * 8, .msgt_number = 1, .msgt_inline = 1};
         memset(type + 1, 0, 8);
         memcpy(type + 1, data, size);
-        if (MACH_MSG_TYPE_PORT_ANY(name))
+        if (MACH_MSG_TYPE_PORT_ANY(name)) {
             kmsg->header.msgh_bits |= MACH_MSGH_BITS_COMPLEX;
+            kmsg->carriers = 1;
+            kmsg->first_carrier = sizeof kmsg->header;
+        }
         if (name == MACH_MSG_TYPE_PORT_RECEIVE)
             receive_right_goes(kmsg, *(struct ipc_port *const *)data, notify);
     }

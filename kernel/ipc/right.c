@@ -47,10 +47,9 @@ static struct ipc_port *requests_end(struct ipc_space *space, struct ipc_entry *
     return request_take(entry);
 }
 
-bool right_check_dead(struct ipc_space *space, struct ipc_entry *entry)
+/* The work of right_check_dead. */
+void right_die(struct ipc_space *space, struct ipc_entry *entry)
 {
-    if (!(entry->bits & MACH_PORT_TYPE_SEND_RIGHTS) || entry->port->active)
-        return entry->bits & MACH_PORT_TYPE_DEAD_NAME;
     struct ipc_port *port = entry->port;
     if (unlikely(entry->bits & MACH_PORT_TYPE_MAREQUEST))
         accepted_forget(space, entry);
@@ -63,7 +62,6 @@ bool right_check_dead(struct ipc_space *space, struct ipc_entry *entry)
     entry->bits = (entry->bits & ENTRY_UREFS) | MACH_PORT_TYPE_DEAD_NAME;
     entry->port = NULL;
     port_deref(port);
-    return true;
 }
 
 /* ENTRY has nothing any more. */

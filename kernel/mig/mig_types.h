@@ -38,6 +38,8 @@ typedef uint16_t io_port_t;
 #endif
 
 #define null_conversion(x) (x)
+/* Stubs: without a frame, as they do little but call one routine. */
+#define mig_internal static __attribute__((optimize("omit-frame-pointer")))
 
 void *memcpy(void *restrict to, const void *restrict from, size_t size);
 void *memset(void *where, int byte, size_t size);
@@ -65,8 +67,12 @@ ipc_port_t convert_thread_to_port(thread_t thread);
 void thread_deallocate(thread_t thread);
 vm_map_t convert_port_to_map(ipc_port_t port);
 void vm_map_deallocate(vm_map_t map);
+/* Of a living task, without a reference: no routine asks for the space after something that may block. */
 ipc_space_t convert_port_to_space(ipc_port_t port);
-void space_deallocate(ipc_space_t space);
+static inline void space_deallocate(ipc_space_t space)
+{
+    (void)space;
+}
 vm_object_t vm_object_lookup(ipc_port_t port);
 vm_object_t vm_object_lookup_name(ipc_port_t port);
 void vm_object_deallocate(vm_object_t object);

@@ -108,17 +108,10 @@ void vm_map_deallocate(vm_map_t map)
 
 ipc_space_t convert_port_to_space(ipc_port_t port)
 {
-    struct task *task = port_kobject(port, KOBJECT_TASK);
-    if (task == NULL || !task->active)
+    if (port->kobject_type != KOBJECT_TASK) /* a request's port: it is one */
         return NULL;
-    space_ref(task->space);
-    return task->space;
-}
-
-void space_deallocate(ipc_space_t space)
-{
-    if (space)
-        space_deref(space);
+    const struct task *task = port->kobject;
+    return likely(task->active) ? task->space : NULL;
 }
 
 vm_object_t vm_object_lookup(ipc_port_t port)

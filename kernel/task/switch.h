@@ -10,7 +10,7 @@
 #include "../vm/map.h"
 #include "task.h"
 
-/* Rarely needed; whoever calls it keeps its registers. */
+/* Rarely needed; whoever calls it keeps its registers (which the compiler does not believe of a call in C). */
 __attribute__((no_caller_saved_registers)) void sched_io_bitmap_load(struct cpu *cpu, struct thread *thread);
 
 /* The processor's address space, registers that only user programs use, segment bases and I/O permissions become those of NEXT, after those
@@ -27,7 +27,7 @@ static inline void sched_user_state_switch(struct cpu *cpu, struct thread *prev,
     cpu_float_restore(next->float_area);
     wrmsr(MSR_FS_BASE, next->fs_base);
     if (unlikely((uint64_t)cpu->io_owner | (uint64_t)task->io))
-        sched_io_bitmap_load(cpu, next);
+        __asm__ volatile("call sched_io_bitmap_load" : : "D"(cpu), "S"(next) : "memory", "cc");
 }
 
 /* NEXT is what CPU runs; the registers are sched_user_state_switch's business, the stack is the caller's.  NEXT's frame. */

@@ -113,7 +113,6 @@ struct thread {
     void *gsync_key[2];         /* what it waits for in gsync_wait */
     struct samples *samples;    /* as in the task */
     bool vm_privileged;         /* thread_wire: it may take the last of the memory */
-    struct kmsg *cached_kmsg;   /* one buffer kept for the next message */
 
     /* Scheduling. */
     int priority, max_priority, sched_priority;

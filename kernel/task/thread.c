@@ -59,8 +59,6 @@ static void thread_free(struct thread *thread)
 {
     samples_drop(&thread->samples);
     segments_drop(thread);
-    if (thread->cached_kmsg)
-        kmsg_cache_drop(thread->cached_kmsg);
     if (thread->float_area)
         cache_free(&float_cache, thread->float_area);
     assert(thread_stack_whole(thread));

@@ -22,9 +22,12 @@
 #define PAGE_FAULT 14
 #define PF_WRITE 2u
 
+/* An instruction at AT that touches user memory: if that is in vain it goes on at GO_ON.  With FIXUP_WAITS off in GO_ON it does so at any
+   fault, without asking the virtual memory. */
 struct fixup {
     uint64_t at, go_on;
 };
+#define FIXUP_WAITS (1ul << 63)
 extern const struct fixup fixup_table[], fixup_table_end[];
 
 static const char *const trap_names[] = {
@@ -130,13 +133,14 @@ void trap_from_kernel(struct trap_frame *frame)
     }
     uint64_t go_on = fixup_find(frame->rip), address = read_cr2();
     if (frame->vector == GENERAL_PROTECTION && go_on) {
-        frame->rip = go_on; /* an address that no user can have */
+        frame->rip = go_on | FIXUP_WAITS; /* an address that no user can have */
         return;
     }
     if (frame->vector == PAGE_FAULT && go_on && address < MAP_MAX) {
         /* The kernel reads or writes the user's memory: as if the user did. */
-        if (current_thread()->no_faults || vm_fault(current_task()->map, address, fault_access(frame->error), false, true) != KERN_SUCCESS)
-            frame->rip = go_on;
+        if (!(go_on & FIXUP_WAITS) || current_thread()->no_faults ||
+            vm_fault(current_task()->map, address, fault_access(frame->error), false, true) != KERN_SUCCESS)
+            frame->rip = go_on | FIXUP_WAITS;
         return;
     }
     panic("%s in the kernel: rip %lx error %lx address %lx rsp %lx rbp %lx\n  rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx",

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../../../kernel/arch/x86_64/cpu.h"
+#include "../../../kernel/ipc/msg.h"
 #include "../../../kernel/vm/map.h"
 #include "../../../kernel/vm/pager.h"
 
@@ -68,9 +69,10 @@ void cache_free(struct cache *cache, void *object)
 
 size_t host_objects(void)
 {
-    if (thread.cached_kmsg)
-        kmsg_cache_drop(thread.cached_kmsg);
-    thread.cached_kmsg = NULL;
+    while (kmsg_spares_small.count)
+        kfree(kmsg_spare_take(&kmsg_spares_small), 0);
+    while (kmsg_spares_large.count)
+        kfree(kmsg_spare_take(&kmsg_spares_large), 0);
     return objects;
 }
 
@@ -214,6 +216,12 @@ struct kmsg *kobject_server(struct kmsg *request)
 {
     kmsg_destroy(request);
     return NULL;
+}
+
+void msg_hand_over(struct thread *sender, struct thread *receiver, struct mqueue *queue)
+{
+    (void)sender, (void)receiver, (void)queue;
+    panic("nobody waits");
 }
 
 void kobject_no_senders(struct ipc_port *port)
