@@ -3,7 +3,10 @@
 
    The list hangs on the node, under its lock.  A notice is sent without waiting; who does not take it (dead, or its queue full)
    is dropped from the list: he missed one, and the tick numbers would not tell him if he got later ones.  The stubs of
-   fs_notify are made with a message option for that (nowait_notify.defs).  */
+   fs_notify are made with a message option for that (nowait_notify.defs).
+
+   Of those at a node where nothing changes nobody would ever hear that they have died: they are looked for whenever the list has doubled.  A port of
+   this server itself is refused, since the list would keep its object alive for ever.  */
 
 #include "diskfs-internal.h"
 #include "mig-hooks.h"
@@ -64,10 +67,40 @@ void diskfs_notice_file(struct diskfs_node *node, file_changed_type_t change, lo
     notify_all(node, file_send, &notice);
 }
 
+static mach_port_type_t port_type(mach_port_t port)
+{
+    mach_port_type_t type;
+    return mach_port_type(mach_task_self(), port, &type) == 0 ? type : 0;
+}
+
+/* Drops the dead ones if there are as many as a power of two. Node locked. */
+static void notify_sweep(struct diskfs_node *node)
+{
+    enum { SWEEP_MIN = 4 };
+    unsigned int count = 0;
+    for (const struct diskfs_notify *notify = node->notify; notify != NULL; notify = notify->next)
+        count++;
+    if (count < SWEEP_MIN || (count & (count - 1)) != 0)
+        return;
+    struct diskfs_notify **link = &node->notify, *notify;
+    while ((notify = *link) != NULL) {
+        if (port_type(notify->port) & MACH_PORT_TYPE_SEND) {
+            link = &notify->next;
+            continue;
+        }
+        *link = notify->next;
+        mach_port_deallocate(mach_task_self(), notify->port);
+        free(notify);
+    }
+}
+
 /* PORT is consumed on success. Node locked. */
 static error_t notify_add(struct diskfs_node *node, mach_port_t port, error_t (*send)(struct diskfs_notify *, void *),
                           void *first)
 {
+    if ((port_type(port) & (MACH_PORT_TYPE_SEND | MACH_PORT_TYPE_RECEIVE)) != MACH_PORT_TYPE_SEND)
+        return EINVAL;
+    notify_sweep(node);
     struct diskfs_notify *notify = malloc(sizeof *notify);
     if (notify == NULL)
         return ENOMEM;

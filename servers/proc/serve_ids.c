@@ -141,6 +141,8 @@ kern_return_t S_proc_getmsgport(pcall_t call, mach_port_t reply, mach_msg_type_n
         *msgport_type = MACH_MSG_TYPE_COPY_SEND;
         return call_leave(0);
     }
+    if (reply_type != MACH_MSG_TYPE_MOVE_SEND_ONCE)
+        return call_leave(EINVAL);  /* as proc_wait */
     struct waiter *waiter = malloc(sizeof *waiter);
     if (!waiter)
         return call_leave(ENOMEM);

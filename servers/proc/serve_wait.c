@@ -21,6 +21,9 @@ static kern_return_t wait_serve(pcall_t call, mach_port_t reply, mach_msg_type_n
         return call_leave(err);
     if (ports_self_interrupted())
         return call_leave(EINTR);
+    /* Only such an answer never waits for room in a queue: it is sent with the lock held. */
+    if (reply_type != MACH_MSG_TYPE_MOVE_SEND_ONCE)
+        return call_leave(EINVAL);
     struct waiter *waiter = malloc(sizeof *waiter);
     if (!waiter)
         return call_leave(ENOMEM);
