@@ -78,6 +78,7 @@ void kernel_main(uint32_t magic, uint64_t information)
     machine_clock_init();
     apic_init();
     smp_start();
+    interrupt_lines_spread();
     processors_init();
 
     /* 6. Threads run from here on; this one becomes the idle thread. */

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The two interrupt controllers of a PC (Intel 8259A) and messages to user-space drivers (device_intr_register).
+/* Interrupt lines and messages to user-space drivers (device_intr_register).
 
-   Lines may be shared: every port registered for a line is told of each interrupt, and the line is masked from then on until
-   each of them has acknowledged, or died.  */
+   Lines come from the two controllers of a PC (Intel 8259A) to the boot processor.  With more processors and an I/O APIC the edge-triggered
+   ones, but for the clock's, come from that, each to a processor of its own.
+
+   Lines may be shared: every port registered for a line is told of each interrupt, and hears no more of it until each of them has acknowledged,
+   or died: the old controllers mask the line and keep an edge meanwhile; the I/O APIC would lose it, so the line stays open there, and
+   what comes is remembered.  Lock: the kernel lock. */
 
 #include "interrupt.h"
 
 #include "device.h"
 
+#include "../arch/x86_64/apic.h"
 #include "../arch/x86_64/cpu.h"
+#include "../arch/x86_64/ioapic.h"
 #include "../ipc/ipc.h"
 #include "msi.h"
 
@@ -19,6 +25,7 @@
 #define PIC2 0xa0
 #define PIC_END 0x20
 #define VECTOR_BASE 0x20
+#define CLOCK_LINE 0
 #define CASCADE_LINE 2
 #define ELCR1 0x4d0 /* edge/level control: PCI's lines are level-triggered as the firmware set them */
 
@@ -31,7 +38,9 @@ struct listener {
 static struct {
     void (*handler)(bool user);
     struct list listeners;
-    unsigned int pending;
+    unsigned int pending;  /* listeners that were told and have not acknowledged */
+    bool routed;           /* by the I/O APIC */
+    bool again;            /* of such a line: it came while listeners were pending */
     uint64_t taken;
 } lines[INTERRUPT_LINES];
 
@@ -45,14 +54,45 @@ static void mask_write(void)
 
 static void line_enable(unsigned int line)
 {
+    if (lines[line].routed) {
+        ioapic_line_open(line, true);
+        return;
+    }
     mask &= (uint16_t)~(1u << line);
     mask_write();
 }
 
 static void line_disable(unsigned int line)
 {
+    if (lines[line].routed) {
+        ioapic_line_open(line, false);
+        return;
+    }
     mask |= (uint16_t)(1u << line);
     mask_write();
+}
+
+/* Where the edge/level register says "level" the line is PCI's. */
+static bool line_is_level(unsigned int line)
+{
+    return in8((uint16_t)(ELCR1 + line / 8)) & 1u << line % 8;
+}
+
+void interrupt_lines_spread(void)
+{
+    const struct cpu *cpu = &boot_cpu;
+    for (unsigned int line = 0; line < INTERRUPT_LINES && cpu_count > 1; line++) {
+        if (line == CLOCK_LINE || line == CASCADE_LINE || line_is_level(line) || !ioapic_line_route(line, VECTOR_LINES + line, cpu))
+            continue;
+        bool open = !(mask & 1u << line);
+        line_disable(line);
+        lines[line].routed = true;
+        if (open)
+            line_enable(line);
+        if (lines[line].handler)
+            lines[line].handler(false); /* the old controller may have kept an edge: there is no other before somebody looks */
+        cpu = cpu->next ? cpu->next : &boot_cpu;
+    }
 }
 
 void interrupt_init(void)
@@ -124,31 +164,55 @@ static void listeners_tell(unsigned int line)
         line_disable(line); /* nobody is there any more */
 }
 
-void interrupt_taken(unsigned int vector, bool user)
+/* The old controllers may raise others; LINE stays masked while drivers are at it. */
+static void old_end(unsigned int line)
 {
-    unsigned int line = vector - VECTOR_BASE;
-    if (vector >= MSI_VECTOR_FIRST && vector <= MSI_VECTOR_LAST)
-        msi_taken(vector);
-    if (line >= INTERRUPT_LINES || spurious(line))
-        return;
-    lines[line].taken++;
     if (!list_empty(&lines[line].listeners))
         line_disable(line);
     if (line >= 8)
         out8(PIC2, PIC_END);
     out8(PIC1, PIC_END);
+}
+
+void interrupt_taken(unsigned int vector, bool user)
+{
+    unsigned int line = vector - VECTOR_BASE;
+    if (vector >= MSI_VECTOR_FIRST && vector <= MSI_VECTOR_LAST)
+        msi_taken(vector);
+    if (line >= INTERRUPT_LINES || (!lines[line].routed && spurious(line)))
+        return;
+    lines[line].taken++;
+    if (lines[line].routed)
+        apic_eoi();
+    else
+        old_end(line);
     if (lines[line].handler)
         lines[line].handler(user);
-    if (!list_empty(&lines[line].listeners))
+    if (list_empty(&lines[line].listeners))
+        return;
+    if (lines[line].routed && lines[line].pending)
+        lines[line].again = true;
+    else
         listeners_tell(line);
+}
+
+/* LINE is pending no more: what came meanwhile is told now. */
+static void tell_again(unsigned int line)
+{
+    if (likely(!lines[line].again))
+        return;
+    lines[line].again = false;
+    listeners_tell(line);
 }
 
 /* Who died without acknowledging does not keep the line from others. */
 void interrupt_tick(void)
 {
     for (unsigned int line = 0; line < INTERRUPT_LINES; line++) {
-        if (likely(lines[line].pending == 0))
+        if (likely(lines[line].pending == 0)) {
+            tell_again(line);
             continue;
+        }
         list_for_each_safe(link, after, &lines[line].listeners) {
             struct listener *listener = list_entry(link, struct listener, link);
             if (!listener->port->active)
@@ -193,8 +257,10 @@ static kern_return_t irq_acknowledge(struct device *device, struct ipc_port *por
             if (!listener->pending)
                 continue;
             listener->pending = false;
-            if (--lines[line].pending == 0)
+            if (--lines[line].pending == 0) {
                 line_enable(line);
+                tell_again(line);
+            }
             return D_SUCCESS;
         }
     return registered ? D_INVALID_OPERATION : KERN_INVALID_ARGUMENT;
@@ -209,7 +275,7 @@ void interrupt_dump(void)
         list_for_each(link, &lines[line].listeners)
             listeners++;
         if (lines[line].taken || listeners || lines[line].handler)
-            kprintf("  line %u: %lu interrupts%s, %u drivers%s\n", line, lines[line].taken, lines[line].handler ? ", the kernel's" : "", listeners,
+            kprintf("  line %u%s: %lu interrupts%s, %u drivers%s\n", line, lines[line].routed ? " (I/O APIC)" : "", lines[line].taken, lines[line].handler ? ", the kernel's" : "", listeners,
                     lines[line].pending ? ", waits to be acknowledged" : "");
     }
     msi_dump();

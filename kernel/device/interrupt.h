@@ -15,6 +15,8 @@ struct task;
 #define INTERRUPT_LINES 16
 
 void interrupt_init(void);
+/* The other processors run: each edge-triggered line that an I/O APIC has goes to one of them. */
+void interrupt_lines_spread(void);
 /* The kernel handles LINE itself; USER: it came in user mode. */
 void interrupt_attach(unsigned int line, void (*handler)(bool user));
 /* An interrupt came on VECTOR. */

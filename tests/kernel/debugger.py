@@ -73,6 +73,20 @@ def test_no_debugger_without_the_word(folder):
             machine.fail("the debugger came without being asked for")
 
 
+def test_lines_by_the_io_apic(folder):
+    """With two processors the old disk adapter's line and the serial line's come through the I/O APIC."""
+    with Machine(os.path.join(folder, "serial.log"), "--kernel", "quadrille-checked", "--append", "kdb", "--cpus", "2", "--disk-bus", "ide",
+                 disk=Image(folder).path) as machine:
+        enter(machine)
+        output = command(machine, "interrupts")
+        lines = {int(line): int(count) for line, count in re.findall(r"line (\d+) \(I/O APIC\): (\d+) interrupts", output)}
+        if lines.get(14, 0) < 20 or lines.get(4, 0) < 1:
+            machine.fail(f"lines 4 and 14 do not come through the I/O APIC:\n{output}")
+        machine.send("continue\r")
+        machine.run("md5sum /bin/[a-d]* > /dev/null & ls -lR /dev /lib > /dev/null & wait", limit=200)
+        machine.halt()
+
+
 def messages(folder, options, by_message):
     with Machine(os.path.join(folder, "serial.log"), "--kernel", "quadrille", "--append", "kdb", *options, disk=Image(folder).path) as machine:
         enter(machine)
@@ -84,5 +98,6 @@ def messages(folder, options, by_message):
 
 
 CASES = [("debugger", test_debugger), ("panic", test_panic), ("no-debugger-without-the-word", test_no_debugger_without_the_word)]
+CASES += [("lines-by-the-io-apic", test_lines_by_the_io_apic)]
 CASES += [(f"interrupts-by-message-{bus}", functools.partial(messages, options=["--disk-bus", bus], by_message=True)) for bus in BUSES]
 CASES += [("interrupts-by-line-without-apic", functools.partial(messages, options=["--cpu", "max,-erms,-apic"], by_message=False))]

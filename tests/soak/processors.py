@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Our kernel, checked, with two and four processors, boot after boot: programs that come and go, pipes, files and folders read by several
-processes at once, a halt.  QUADRILLE_PROCESSORS="BOOTS [KERNEL]" changes 20 and quadrille-checked.
+"""Our kernel, checked, with two to four processors, much and little memory, by every chain, boot after boot: programs that come and go, pipes,
+files and folders read by several processes at once, a halt.  QUADRILLE_PROCESSORS="BOOTS [KERNEL]" changes 20 and quadrille-checked.
 
 A boot that stands still is explained before it ends: where each processor is, by the functions' names; with QUADRILLE_CORES=FOLDER all of
 its memory goes there, an ELF core that gdb reads beside build/obj/kernel/quadrille-checked."""
@@ -14,7 +14,7 @@ import time
 from image import OBJ, Image, tool
 from machine import Failure, Machine
 
-CPUS = (2, 4, 2, 3)
+SHAPES = ((2, 512, 4), (4, 512, 4), (2, 64, 4), (2, 6144, 3), (3, 512, 4), (2, 96, 2), (4, 6144, 4), (2, 64, 3))  # processors, MiB, chain
 LIMIT = 900     # seconds for one command; a loaded host is slow, a hang is for ever
 SUMS = "cat /bin/* /hurd/* | md5sum"
 WORK = (
@@ -82,9 +82,11 @@ def explain(path, kernel, number):
     return "\n".join(lines)
 
 
-def boot(folder, kernel, cpus, number):
+def boot(folder, kernel, shape, number):
+    cpus, memory, chain = shape
     path = os.path.join(folder, "monitor")
-    with Machine(os.path.join(folder, f"serial-{number}.log"), "--kernel", kernel, "--cpus", str(cpus), "--qemu=-monitor",
+    with Machine(os.path.join(folder, f"serial-{number}.log"), "--kernel", kernel, "--cpus", str(cpus), "--memory", str(memory), "--chain", str(chain),
+                 "--qemu=-monitor",
                  f"--qemu=unix:{path},server,nowait", disk=Image(folder).path, boot_limit=600) as machine:
         try:
             machine.prompt()
@@ -94,12 +96,12 @@ def boot(folder, kernel, cpus, number):
                     machine.fail(f"{command}: what was read differs: {said}")
             machine.halt()
         except Failure as failure:
-            raise Failure(f"boot {number}, {cpus} processors: {failure}\nprocessors at:\n{explain(path, kernel, number)}") from None
+            raise Failure(f"boot {number}, {cpus} processors, {memory} MiB, chain {chain}: {failure}\nprocessors at:\n{explain(path, kernel, number)}") from None
 
 
 def soak(folder):
     words = os.environ.get("QUADRILLE_PROCESSORS", "20").split()
     boots, kernel = int(words[0]), words[1] if len(words) > 1 else "quadrille-checked"
     for number in range(boots):
-        boot(folder, kernel, CPUS[number % len(CPUS)], number)
-    return f"{boots} boots of {kernel} with 2, 3 and 4 processors: no hang, no panic, the same bytes read by all"
+        boot(folder, kernel, SHAPES[number % len(SHAPES)], number)
+    return f"{boots} boots of {kernel} with 2, 3 and 4 processors, 64 MiB to 6 GiB: no hang, no panic, the same bytes read by all"

@@ -15,6 +15,12 @@
 #define MADT_ENTRIES 44      /* where they begin */
 #define MADT_LOCAL_APIC 0
 #define MADT_LOCAL_X2APIC 9
+#define MADT_IO_APIC 1
+#define MADT_OVERRIDE 2
+#define OVERRIDE_POLARITY 3u   /* bits of an override's flags: 0 as the bus, which is high */
+#define OVERRIDE_LOW 3u
+#define OVERRIDE_TRIGGER 0xcu  /* 0 as the bus, which is edges */
+#define OVERRIDE_LEVEL 0xcu
 #define APIC_ENABLED 1u
 
 static bool sum_is_zero(const void *data, size_t size)
@@ -98,6 +104,37 @@ const struct acpi_header *acpi_table_find(acpi_map *map, const struct acpi_root 
         return list_search(map, list, 8, signature);
     list = table_map(map, root->rsdt, "RSDT");
     return list ? list_search(map, list, 4, signature) : NULL;
+}
+
+/* The entry of MADT behind the one at AT (0: the first); 0: there is none, or its length is not possible. */
+static uint32_t entry_next(const struct acpi_header *madt, uint32_t at)
+{
+    const uint8_t *table = (const uint8_t *)madt;
+    uint32_t next = at ? at + table[at + 1] : MADT_ENTRIES;
+    return next + 2 <= madt->length && table[next + 1] >= 2 && table[next + 1] <= madt->length - next ? next : 0;
+}
+
+bool acpi_line_find(const struct acpi_header *madt, unsigned int line, struct acpi_line *result)
+{
+    uint32_t input = line, flags = 0, base = 0;
+    bool found = false;
+    for (uint32_t at = 0; (at = entry_next(madt, at));) {
+        const uint8_t *entry = (const uint8_t *)madt + at;
+        if (entry[0] == MADT_OVERRIDE && entry[1] >= 10 && entry[2] == 0 && entry[3] == line) {
+            input = get32(entry + 4);
+            flags = entry[8];
+        }
+    }
+    for (uint32_t at = 0; (at = entry_next(madt, at));) {
+        const uint8_t *entry = (const uint8_t *)madt + at;
+        if (entry[0] != MADT_IO_APIC || entry[1] < 12 || get32(entry + 8) > input || (found && get32(entry + 8) < base))
+            continue;
+        found = true;
+        base = get32(entry + 8);
+        *result = (struct acpi_line){.controller = get32(entry + 4), .input = input - base,
+                                     .level = (flags & OVERRIDE_TRIGGER) == OVERRIDE_LEVEL, .low = (flags & OVERRIDE_POLARITY) == OVERRIDE_LOW};
+    }
+    return found;
 }
 
 bool acpi_processors_visit(const struct acpi_header *madt, void (*visit)(uint32_t apic_id, void *cookie), void *cookie)

@@ -46,6 +46,15 @@ const struct acpi_header *acpi_table_find(acpi_map *map, const struct acpi_root 
    possible; those before it were visited. */
 bool acpi_processors_visit(const struct acpi_header *madt, void (*visit)(uint32_t apic_id, void *cookie), void *cookie);
 
+/* Where an interrupt line of the old kind (ISA) comes out. */
+struct acpi_line {
+    uint32_t controller; /* physical address of the I/O APIC */
+    uint32_t input;      /* which of its inputs; how many it has it says itself */
+    bool level, low;     /* level-triggered, active low */
+};
+/* LINE (0 to 15) by MADT's overrides; without one at the input of its own number, edge-triggered and active high.  False: no I/O APIC has it. */
+bool acpi_line_find(const struct acpi_header *madt, unsigned int line, struct acpi_line *result);
+
 /* The I/O port of the timer that FADT (the table "FACP") names, and how many bits it counts; 0: none. */
 uint16_t acpi_timer_find(const struct acpi_header *fadt, unsigned int *bits);
 

@@ -2,7 +2,7 @@
 /* The local APIC (Intel SDM volume 3, chapter 11): in x2APIC mode, by model-specific registers, where the processor has it; otherwise by its
    page of registers, which is written through the direct map (firmware's memory type registers say that it is not cached).
 
-   Left out: the I/O APIC.  Interrupt lines come to the boot processor from the old controllers (device/interrupt.c), by its LINT0. */
+   The lines of the old interrupt controllers come to the boot processor by its LINT0. */
 
 #include "apic.h"
 

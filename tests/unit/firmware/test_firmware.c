@@ -123,6 +123,32 @@ static bool power(const void *aml, size_t size, struct acpi_power *result)
     return fadt && acpi_power_find(map, fadt, result);
 }
 
+static const struct acpi_header *madt_with(const uint8_t *entries, size_t size)
+{
+    static uint8_t body[200];
+    memset(body, 0, 8);
+    memcpy(body + 8, entries, size);
+    begin();
+    return (const struct acpi_header *)table(MADT, "APIC", body, 8 + size);
+}
+
+UNIT_TEST(lines)
+{
+    struct acpi_line line;
+    const struct acpi_header *madt = acpi_table_find(map, machine(s5, sizeof s5), "APIC");
+    CHECK(acpi_line_find(madt, 4, &line) && line.controller == 0xfec00000 && line.input == 4 && !line.level && !line.low);
+    /* Two I/O APICs, the second first; line 0 at input 2, line 9 level-triggered and low at the second's input 1; one of another bus. */
+    static const uint8_t entries[] = {1, 12, 1, 0, 0, 0, 0xd0, 0xfe, 24, 0, 0, 0, 1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0, 2, 10, 0, 0, 2, 0, 0, 0, 0, 0,
+                                      2, 10, 0, 9, 25, 0, 0, 0, 0x0f, 0, 2, 10, 1, 5, 7, 0, 0, 0, 0, 0};
+    madt = madt_with(entries, sizeof entries);
+    CHECK(acpi_line_find(madt, 0, &line) && line.input == 2 && line.controller == 0xfec00000);
+    CHECK(acpi_line_find(madt, 9, &line) && line.input == 1 && line.controller == 0xfed00000 && line.level && line.low);
+    CHECK(acpi_line_find(madt, 5, &line) && line.input == 5 && !line.level);
+    static const uint8_t none[] = {1, 12, 1, 0, 0, 0, 0xd0, 0xfe, 24, 0, 0, 0, 0, 1};
+    CHECK(!acpi_line_find(madt_with(none, sizeof none), 4, &line));
+    begin();
+}
+
 UNIT_TEST(timer)
 {
     unsigned int bits = 0;
@@ -182,8 +208,11 @@ UNIT_TEST(damage)
                 text[0] = 0;
                 if (fadt)
                     (void)acpi_power_find(map, fadt, &result);
+                struct acpi_line line;
                 if (madt)
                     (void)acpi_processors_visit(madt, visit, text);
+                for (unsigned int i = 0; madt && i < 16; i++)
+                    (void)acpi_line_find(madt, i, &line);
             }
         }
     begin();
