@@ -39,7 +39,7 @@ enum { AUTH_WAITING_MAX = 4096 };
 
 /* The user's half, at RENDEZVOUS (a send right).  0: the server was waiting and has its answer; *NEWPORT is a send right (or null) for the
    user.  MIG_NO_REPLY: he will be answered at REPLY.  Both consume rendezvous and, the second, the reply right; errors (EBUSY: another user waits
-   there; EAGAIN: too many wait; EINVAL: the rendezvous is a handle, or there is no send-once right to answer, so that the wait might never end;
+   there; EAGAIN: too many wait; EINVAL: the rendezvous or NEWPORT is a handle, or there is no send-once right to answer, so that the wait might never end;
    ENOMEM) consume nothing. */
 kern_return_t auth_rendezvous_user(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous, mach_port_t *newport);
 

@@ -23,6 +23,7 @@ static pthread_mutex_t waiting_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct table waiting;       /* waiting_lock */
 enum { SWEEP_MIN = 16 };
 static size_t sweep_at = SWEEP_MIN; /* entries; waiting_lock */
+static size_t unswept;              /* requests since the last sweep; waiting_lock */
 
 static void right_drop(mach_port_t port)
 {
@@ -102,19 +103,22 @@ static struct table_entry *waiting_take_all(bool (*test)(struct table_entry *, v
     return list;
 }
 
-/* Whether WANTED's wait is sure to end when its sender does.  A handle as rendezvous would be kept alive by the wait itself, for ever; and of a reply
-   port that others may send to nobody could say whether it is waited at. */
+static bool port_is_handle(mach_port_t port)
+{
+    struct auth_handle *own = MACH_PORT_VALID(port) ? ports_object_lookup(auth_bucket, port, &auth_handle_class) : NULL;
+    if (own != NULL)
+        ports_object_deref(own);
+    return own != NULL;
+}
+
+/* Whether WANTED's wait is sure to end when its sender does.  A handle as rendezvous or new port would be kept alive by the wait itself, for ever; and of
+   a reply port that others may send to nobody could say whether it is waited at. */
 static error_t waiting_check(const struct waiter *wanted)
 {
-    struct auth_handle *own;
-
     if (!MACH_PORT_VALID(wanted->reply.port) || wanted->reply.type != MACH_MSG_TYPE_MOVE_SEND_ONCE)
         return EINVAL;
-    own = ports_object_lookup(auth_bucket, wanted->entry.name, &auth_handle_class);
-    if (own != NULL) {
-        ports_object_deref(own);
+    if (port_is_handle(wanted->entry.name) || port_is_handle(wanted->newport))
         return EINVAL;
-    }
     return wanted->handle->waiting >= AUTH_WAITING_MAX ? EAGAIN : 0;
 }
 
@@ -147,13 +151,14 @@ static bool entry_is_gone(struct table_entry *entry, void *arg)
     return waiter_is_gone((struct waiter *)entry);
 }
 
-/* Takes out of the table all who do not wait any more, when it has grown to twice what the last time left: at a rendezvous that nobody comes to they
-   would stay for as long as its port lives, which they keep alive.  Lock held.  */
+/* Takes out of the table all who do not wait any more, when it has grown to twice what the last time left, or after many requests: at a rendezvous that
+   nobody comes to they would stay for as long as its port lives, which they keep alive.  Lock held.  */
 static struct table_entry *waiting_sweep(void)
 {
     struct table_entry *list = NULL;
-    if (waiting.count < sweep_at)
+    if (waiting.count < sweep_at && (waiting.count < SWEEP_MIN || ++unswept < 4 * waiting.count))
         return NULL;
+    unswept = 0;
     list = waiting_take_all(entry_is_gone, NULL);
     sweep_at = waiting.count > SWEEP_MIN / 2 ? 2 * waiting.count : SWEEP_MIN;
     return list;
@@ -184,13 +189,13 @@ static error_t waiting_meet(const struct waiter *wanted, struct waiter **partner
         gone = waiting_take(there);
         there = NULL;
     }
-    if (there == NULL) {
+    if (there == NULL)
         err = waiting_enter(wanted);
-        swept = waiting_sweep();
-    } else if (there->is_server == wanted->is_server)
+    else if (there->is_server == wanted->is_server)
         err = EBUSY;
     else
         *partner = waiting_take(there);
+    swept = waiting_sweep();
     pthread_mutex_unlock(&waiting_lock);
     if (gone != NULL)
         waiter_fail(gone, EINTR);
