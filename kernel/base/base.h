@@ -50,16 +50,58 @@ struct cache {
     size_t size;           /* of an object, rounded up */
     size_t object_size, align; /* as asked for; to how many bytes it was rounded */
     unsigned int order;    /* a slab has 2^order pages */
-    struct cache_free *free; /* objects ready, of any slab */
+    unsigned int ready_count, ready_max;
+    struct cache_ready *ready; /* objects freed last, at hand: their slabs count them as used */
+    struct cache_free *free; /* other objects free, of any slab */
     size_t used, total;    /* objects */
     struct list link;      /* in the list of caches */
 };
+struct cache_ready {
+    struct cache_ready *next;
+};
 
 void cache_init(struct cache *cache, const char *name, size_t size);
+void *cache_alloc_more(struct cache *cache);
+void cache_free_more(struct cache *cache);
+#ifdef POISON
+/* In the checked kernel free objects are full of rubbish but for their link: whoever wrote to one after freeing it is found when it is given out again. */
+void cache_poison_put(struct cache *cache, void *object);
+void cache_poison_check(const struct cache *cache, const void *object);
+#else
+static inline void cache_poison_put(struct cache *cache, void *object)
+{
+    (void)cache, (void)object;
+}
+static inline void cache_poison_check(const struct cache *cache, const void *object)
+{
+    (void)cache, (void)object;
+}
+#endif
+
 /* Uninitialised memory for an object; NULL: no memory left. */
-void *cache_alloc(struct cache *cache);
-void cache_free(struct cache *cache, void *object);
-/* How many of its slabs have no object in use. */
+static inline void *cache_alloc(struct cache *cache)
+{
+    struct cache_ready *object = cache->ready;
+    if (unlikely(object == NULL))
+        return cache_alloc_more(cache);
+    cache->ready = object->next;
+    cache->ready_count--;
+    cache->used++;
+    cache_poison_check(cache, object);
+    return object;
+}
+
+static inline void cache_free(struct cache *cache, void *object)
+{
+    struct cache_ready *ready = object;
+    cache_poison_put(cache, object);
+    ready->next = cache->ready;
+    cache->ready = ready;
+    cache->used--;
+    if (unlikely(++cache->ready_count > cache->ready_max))
+        cache_free_more(cache);
+}
+/* How many of its slabs have no object in use; what is at hand counts as used. */
 size_t cache_free_slabs(const struct cache *cache);
 /* Every cache, for debugging. */
 void cache_walk(void (*visit)(const struct cache *cache, void *cookie), void *cookie);

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Objects of one size, cut from slabs of pages.
 
-   Free objects of all slabs of a cache are on one list, last freed first (they are warm).  A slab's first page counts its
-   objects in use in `table_used`; a slab without any is given back when the cache has plenty of others.  Lock: the
-   kernel lock. */
+   The objects freed last are at hand in a stack (cache_alloc and cache_free, inline: most of what is made and ended never goes further).
+   The other free objects of all slabs of a cache are on one list, last freed first.  A slab's first page counts its objects that are not on
+   that list in `table_used`; a slab without any is given back when the cache has plenty of others.  Lock: the kernel lock. */
 
 #include "../vm/page.h"
 #include "base.h"
 
 #define SLAB_OBJECTS_MIN 8
 #define SLAB_ORDER_MAX 3
+#define READY_BYTES 16384 /* what is at hand of a cache at most, but at least READY_MIN objects */
+#define READY_MIN 8
 #define SPARE_MAX 256 /* free objects a cache may keep beyond those that are used */
 
 struct cache_free {
@@ -26,7 +28,8 @@ void cache_init(struct cache *cache, const char *name, size_t size)
     unsigned int order = 0;
     while (order < SLAB_ORDER_MAX && (PAGE_SIZE << order) / size < SLAB_OBJECTS_MIN)
         order++;
-    *cache = (struct cache){.name = name, .size = size, .object_size = object_size, .align = align, .order = order};
+    *cache = (struct cache){.name = name, .size = size, .object_size = object_size, .align = align, .order = order,
+                            .ready_max = max((unsigned int)(READY_BYTES / size), READY_MIN)};
     list_append(&caches, &cache->link);
 }
 
@@ -56,29 +59,17 @@ static inline void free_unlink(struct cache_free *entry)
 #ifdef POISON
 #define POISON_BYTE 0xdb
 
-/* In the checked kernel free objects are full of rubbish but for their link: whoever wrote to one after freeing it is found when it is
-   given out again. */
-static void poison_put(struct cache *cache, void *object)
+void cache_poison_put(struct cache *cache, void *object)
 {
     memset((char *)object + sizeof(struct cache_free), POISON_BYTE, cache->size - sizeof(struct cache_free));
 }
 
-static void poison_check(const struct cache *cache, const void *object)
+void cache_poison_check(const struct cache *cache, const void *object)
 {
     const unsigned char *bytes = object;
     for (size_t i = sizeof(struct cache_free); i < cache->size; i++)
         if (bytes[i] != POISON_BYTE)
             panic("%s object %p was changed at byte %zu after it was freed: %x", cache->name, object, i, bytes[i]);
-}
-#else
-static void poison_put(struct cache *cache, void *object)
-{
-    (void)cache, (void)object;
-}
-
-static void poison_check(const struct cache *cache, const void *object)
-{
-    (void)cache, (void)object;
 }
 #endif
 
@@ -92,7 +83,7 @@ static bool slab_add(struct cache *cache)
     size_t count = (PAGE_SIZE << cache->order) / cache->size;
     for (size_t i = count; i-- > 0;) {
         void *object = (char *)page_address(slab) + i * cache->size;
-        poison_put(cache, object);
+        cache_poison_put(cache, object);
         free_push(cache, object);
     }
     cache->total += count;
@@ -108,29 +99,36 @@ static void slab_return(struct cache *cache, struct page *slab)
     page_free(slab, cache->order);
 }
 
-void *cache_alloc(struct cache *cache)
+void *cache_alloc_more(struct cache *cache)
 {
     if (unlikely(cache->free == NULL) && !slab_add(cache))
         return NULL;
     struct cache_free *object = cache->free;
-    cache->free = object->next;
-    if (object->next)
-        object->next->link = &cache->free;
+    free_unlink(object);
     cache->used++;
     slab_of(cache, object)->table_used++;
-    poison_check(cache, object);
+    cache_poison_check(cache, object);
     return object;
 }
 
-void cache_free(struct cache *cache, void *object)
+/* The object OBJECT is no longer at hand. */
+static void object_put_away(struct cache *cache, void *object)
 {
     struct page *slab = slab_of(cache, object);
     assert(slab->cache == cache && slab->table_used > 0);
-    poison_put(cache, object);
-    cache->used--;
     free_push(cache, object);
     if (--slab->table_used == 0 && cache->total - cache->used > cache->used + SPARE_MAX)
         slab_return(cache, slab);
+}
+
+void cache_free_more(struct cache *cache)
+{
+    while (cache->ready_count > cache->ready_max / 2) {
+        struct cache_ready *object = cache->ready;
+        cache->ready = object->next;
+        cache->ready_count--;
+        object_put_away(cache, object);
+    }
 }
 
 size_t cache_free_slabs(const struct cache *cache)

@@ -145,7 +145,7 @@ kern_return_t task_kill(struct task *task)
     space_destroy(task->space);
     task->space = ipc_space_dead;
     if (task->thread_count == 0)
-        vm_map_remove(task->map, 0, MAP_MAX);
+        map_clear(task->map);
     task_deref(task);
     return KERN_SUCCESS;
 }

@@ -247,7 +247,7 @@ static void thread_detach(struct thread *thread)
     port_release_send(thread->exception);
     thread->self_right = thread->exception = NULL;
     if (task->thread_count == 0 && !task->active)
-        vm_map_remove(task->map, 0, MAP_MAX);
+        map_clear(task->map);
 }
 
 /* The running thread ends. */

@@ -33,7 +33,7 @@ struct vm_map *map_create(void)
             cache_free(&map_cache, map);
         return NULL;
     }
-    *map = (struct vm_map){.refs = 1, .pmap = pmap};
+    *map = (struct vm_map){.refs = 1, .pmap = pmap, .low_free = MAP_MIN};
     list_init(&map->entries);
     return map;
 }
@@ -47,7 +47,7 @@ void map_deref(struct vm_map *map)
 {
     if (--map->refs > 0)
         return;
-    vm_map_remove(map, 0, MAP_MAX);
+    map_clear(map);
     pmap_destroy(map->pmap);
     cache_free(&map_cache, map);
 }
@@ -98,15 +98,19 @@ static void rotate_up(struct vm_map *map, struct map_entry *entry)
 static void entry_link(struct vm_map *map, struct map_entry *prev, struct map_entry *entry)
 {
     list_prepend(prev ? &prev->link : &map->entries, &entry->link);
-    entry->left = entry->right = entry->parent = NULL;
+    entry->left = entry->right = NULL;
     entry->weight = random_weight();
-    struct map_entry **at = &map->root, *parent = NULL;
-    while (*at) {
-        parent = *at;
-        at = entry->start < parent->start ? &parent->left : &parent->right;
+    /* Of two neighbours one is below the other in the tree, and the lower one has no child on the other's side. */
+    if (prev && prev->right == NULL) {
+        prev->right = entry;
+        entry->parent = prev;
+    } else if (map->root) {
+        entry->parent = map_next(map, entry);
+        entry->parent->left = entry;
+    } else {
+        entry->parent = NULL;
+        map->root = entry;
     }
-    *at = entry;
-    entry->parent = parent;
     while (entry->parent && entry->parent->weight < entry->weight)
         rotate_up(map, entry);
     map->count++;
@@ -160,13 +164,12 @@ static inline struct map_entry *entry_prev(const struct vm_map *map, const struc
     return entry->link.prev == &map->entries ? NULL : list_entry(entry->link.prev, struct map_entry, link);
 }
 
-/* The last entry that begins below ADDRESS, or NULL. */
-static struct map_entry *entry_below(struct vm_map *map, uint64_t address)
+/* The entry in front of ABOVE (NULL: the end), or NULL. */
+static inline struct map_entry *entry_in_front(struct vm_map *map, const struct map_entry *above)
 {
-    struct map_entry *above = map_lookup_above(map, address);
-    if (above == NULL)
-        return list_empty(&map->entries) ? NULL : list_entry(map->entries.prev, struct map_entry, link);
-    return above->start < address ? above : entry_prev(map, above);
+    if (above)
+        return entry_prev(map, above);
+    return list_empty(&map->entries) ? NULL : list_entry(map->entries.prev, struct map_entry, link);
 }
 
 /* ---- clipping ---------------------------------------------------------------------------------- */
@@ -201,11 +204,17 @@ bool map_clip_end(struct vm_map *map, struct map_entry *entry, uint64_t address)
 /* The first entry of [START, END), cut at both ends of the range; NULL with *ERROR, or none is there. */
 static struct map_entry *range_clip(struct vm_map *map, uint64_t start, uint64_t end, kern_return_t *error)
 {
-    struct map_entry *first = map_lookup_above(map, start), *last = map_lookup(map, end - 1);
+    struct map_entry *first = map->hint, *last;
+    if (first == NULL || start < first->start || start >= first->end)
+        first = map_lookup_above(map, start);
+    *error = KERN_SUCCESS;
+    if (first == NULL || first->start >= end)
+        return NULL;
+    last = end <= first->end ? first : map_lookup(map, end - 1);
     *error = KERN_RESOURCE_SHORTAGE;
     if (last && !map_clip_end(map, last, end))
         return NULL;
-    if (first && first->start < start) {
+    if (first->start < start) {
         if (!map_clip_start(map, first, start))
             return NULL;
         first = map_next(map, first);
@@ -216,15 +225,25 @@ static struct map_entry *range_clip(struct vm_map *map, uint64_t start, uint64_t
 
 /* ---- mapping --------------------------------------------------------------------------------------- */
 
-kern_return_t map_find_space(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask)
+/* As map_find_space; *ABOVE is the first entry behind the place. */
+static inline kern_return_t space_find(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask, struct map_entry **above)
 {
     /* The address is a wish; the C library's may be rubbish. */
     uint64_t wish = *address >= MAP_MAX ? MAP_MIN : *address;
-    uint64_t start = (max(wish, MAP_MIN) + mask) & ~mask;
+    bool lowest = wish <= map->low_free;
+    uint64_t start = (max(wish, map->low_free) + mask) & ~mask;
     struct map_entry *entry = map_lookup_above(map, start);
+    if (lowest && mask < PAGE_SIZE) {
+        while (entry && entry->start <= start) {
+            start = entry->end;
+            entry = map_next(map, entry);
+        }
+        map->low_free = start;
+    }
     while (start + size <= MAP_TOP && start + size > start) {
         if (entry == NULL || start + size <= entry->start) {
             *address = start;
+            *above = entry;
             return KERN_SUCCESS;
         }
         start = (entry->end + mask) & ~mask;
@@ -232,6 +251,12 @@ kern_return_t map_find_space(struct vm_map *map, uint64_t *address, uint64_t siz
             entry = map_next(map, entry);
     }
     return KERN_NO_SPACE;
+}
+
+kern_return_t map_find_space(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask)
+{
+    struct map_entry *above;
+    return space_find(map, address, size, mask, &above);
 }
 
 /* ENTRY may simply grow to END: zeros behind zeros. */
@@ -253,23 +278,26 @@ static bool entry_extend(struct vm_map *map, struct map_entry *entry, uint64_t s
     return true;
 }
 
-kern_return_t map_enter(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask, bool anywhere, struct vm_object *object,
-                        uint64_t offset, bool needs_copy, bool shared, vm_prot_t protection, vm_prot_t max_protection, vm_inherit_t inheritance)
+/* As map_enter, which see; the compiler makes one of it for fresh memory alone. */
+static inline __attribute__((always_inline)) kern_return_t
+entry_enter(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask, bool anywhere, struct vm_object *object, uint64_t offset,
+            bool needs_copy, bool shared, vm_prot_t protection, vm_prot_t max_protection, vm_inherit_t inheritance)
 {
+    struct map_entry *above;
     if (size == 0 || size > MAP_MAX)
         return size == 0 ? KERN_INVALID_ARGUMENT : KERN_NO_SPACE;
     if (anywhere) {
-        kern_return_t kr = map_find_space(map, address, size, mask);
+        kern_return_t kr = space_find(map, address, size, mask, &above);
         if (kr)
             return kr;
     } else {
         if (*address + size > MAP_TOP || *address + size < *address)
             return KERN_INVALID_ADDRESS;
-        struct map_entry *above = map_lookup_above(map, *address);
+        above = map_lookup_above(map, *address);
         if (above && above->start < *address + size)
             return KERN_NO_SPACE;
     }
-    struct map_entry *below = entry_below(map, *address);
+    struct map_entry *below = entry_in_front(map, above);
     if (object == NULL && entry_extend(map, below, *address, *address + size, protection, max_protection, inheritance))
         return KERN_SUCCESS;
     struct map_entry *entry = entry_alloc();
@@ -285,9 +313,15 @@ kern_return_t map_enter(struct vm_map *map, uint64_t *address, uint64_t size, ui
     return KERN_SUCCESS;
 }
 
+kern_return_t map_enter(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask, bool anywhere, struct vm_object *object,
+                        uint64_t offset, bool needs_copy, bool shared, vm_prot_t protection, vm_prot_t max_protection, vm_inherit_t inheritance)
+{
+    return entry_enter(map, address, size, mask, anywhere, object, offset, needs_copy, shared, protection, max_protection, inheritance);
+}
+
 kern_return_t vm_map_allocate(struct vm_map *map, uint64_t *address, uint64_t size, bool anywhere)
 {
-    return map_enter(map, address, size, 0xfff, anywhere, NULL, 0, false, false, VM_PROT_DEFAULT, VM_PROT_ALL, VM_INHERIT_DEFAULT);
+    return entry_enter(map, address, size, 0xfff, anywhere, NULL, 0, false, false, VM_PROT_DEFAULT, VM_PROT_ALL, VM_INHERIT_DEFAULT);
 }
 
 /* Takes away the wirings of the pages that are mapped in [START, END). */
@@ -310,16 +344,15 @@ static void entry_unwire(struct vm_map *map, struct map_entry *entry)
     range_unwire(map, entry->start, entry->end);
 }
 
-static void entry_remove(struct vm_map *map, struct map_entry *entry)
+/* What ENTRY, which is in MAP no more, has. */
+static inline void entry_destroy(struct vm_map *map, struct map_entry *entry)
 {
-    if (entry->wired)
+    if (unlikely(entry->wired))
         entry_unwire(map, entry);
     if (entry->object) {
         pmap_remove(map->pmap, entry->start, entry->end);
-        /* Anonymous memory that others use too need not keep pages that only this entry could see. */
         object_deref(entry->object);
     }
-    entry_unlink(map, entry);
     entry_free(entry);
 }
 
@@ -331,9 +364,22 @@ void vm_map_remove(struct vm_map *map, uint64_t start, uint64_t end)
         kprintf("vm: no memory to deallocate %lx-%lx\n", start, end);
     while (entry && entry->start < end) {
         struct map_entry *next = map_next(map, entry);
-        entry_remove(map, entry);
+        map->low_free = min(map->low_free, max(entry->start, MAP_MIN));
+        entry_unlink(map, entry);
+        entry_destroy(map, entry);
         entry = next;
     }
+}
+
+void map_clear(struct vm_map *map)
+{
+    struct list *link;
+    map->root = map->hint = NULL;
+    map->version++;
+    map->size = map->count = 0;
+    map->low_free = MAP_MIN;
+    while ((link = list_pop(&map->entries)))
+        entry_destroy(map, list_entry(link, struct map_entry, link));
 }
 
 bool vm_map_check(struct vm_map *map, uint64_t start, uint64_t end, vm_prot_t protection)
@@ -467,7 +513,11 @@ static bool entry_fork(struct vm_map *parent, struct map_entry *entry, struct vm
         entry_free(child);
         return false;
     }
-    entry_link(map, list_empty(&map->entries) ? NULL : list_entry(map->entries.prev, struct map_entry, link), child);
+    entry_link(map, entry_in_front(map, NULL), child);
+    /* What the parent uses of a program's file, the child will: it need not fault for it. */
+    struct vm_object *object = child->object;
+    if (object && object == entry->object && !object->is_physical && (!object->internal || object->resident == 0))
+        pmap_copy_used(map->pmap, parent->pmap, entry->start, entry->end);
     return true;
 }
 

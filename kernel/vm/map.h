@@ -40,6 +40,7 @@ struct vm_map {
     struct pmap *pmap;
     struct list entries;
     struct map_entry *root, *hint;
+    uint64_t low_free;                /* nothing is free between MAP_MIN and here: where a search begins */
     size_t count;
     uint64_t version;                 /* changes when an entry comes or goes: what was found before still holds if it did not */
     uint64_t size;                    /* bytes mapped */
@@ -75,7 +76,7 @@ static inline struct map_entry *map_next(const struct vm_map *map, const struct 
     return entry->link.next == &map->entries ? NULL : list_entry(entry->link.next, struct map_entry, link);
 }
 
-/* Finds SIZE free bytes at or above *ADDRESS, at a multiple of MASK + 1; 0: none. */
+/* Finds the lowest SIZE free bytes at or above *ADDRESS, at a multiple of MASK + 1.  KERN_NO_SPACE. */
 kern_return_t map_find_space(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask);
 /* Maps OBJECT (whose reference moves on success; NULL: zeros) at *ADDRESS, or anywhere at or above it.  Addresses and sizes are
    whole pages.  KERN_NO_SPACE, KERN_INVALID_ADDRESS, KERN_RESOURCE_SHORTAGE. */
@@ -84,6 +85,8 @@ kern_return_t map_enter(struct vm_map *map, uint64_t *address, uint64_t size, ui
 /* Zero-filled memory with all rights. */
 kern_return_t vm_map_allocate(struct vm_map *map, uint64_t *address, uint64_t size, bool anywhere);
 void vm_map_remove(struct vm_map *map, uint64_t start, uint64_t end);
+/* Takes away all that MAP has. */
+void map_clear(struct vm_map *map);
 kern_return_t vm_map_protect(struct vm_map *map, uint64_t start, uint64_t end, vm_prot_t protection, bool set_maximum);
 kern_return_t vm_map_inherit(struct vm_map *map, uint64_t start, uint64_t end, vm_inherit_t inheritance);
 /* Brings in and keeps in what is in the range, for ACCESS; VM_PROT_NONE unwires. */

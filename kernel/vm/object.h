@@ -109,6 +109,11 @@ void object_page_remove(struct vm_object *object, uint64_t start, uint64_t end);
 
 /* The pager is gone, or wants no more of it (memory_object_destroy): what it still owes is an error, what is resident stays. */
 void object_destroy_pager(struct vm_object *object);
+/* The resident page of OBJECT at OFFSET (a multiple of the page size), or NULL. */
+static inline struct page *page_lookup(const struct vm_object *object, uint64_t offset)
+{
+    return object->resident ? page_lookup_resident(object, offset) : NULL;
+}
 /* Would the pager of OBJECT have the page at OFFSET? */
 static inline bool object_pager_has(const struct vm_object *object, uint64_t offset)
 {

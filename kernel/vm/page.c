@@ -45,10 +45,8 @@ unsigned int page_table_count(size_t bucket)
     return count;
 }
 
-struct page *page_lookup(const struct vm_object *object, uint64_t offset)
+struct page *page_lookup_resident(const struct vm_object *object, uint64_t offset)
 {
-    if (object->resident == 0)
-        return NULL;
     for (struct page *page = *bucket_of(object, offset); page; page = page->hash_next)
         if (page->object == object && page->offset == offset)
             return page;

@@ -11,6 +11,7 @@
 #ifndef VM_PAGE_H
 #define VM_PAGE_H
 
+#include "../arch/x86_64/page_fill.h"
 #include "../arch/x86_64/pmap.h"
 #include "../base/base.h"
 
@@ -113,18 +114,18 @@ extern size_t page_free_target, page_free_minimum, page_free_reserved, page_free
 
 static inline void page_zero(struct page *page)
 {
-    memset(page_address(page), 0, PAGE_SIZE);
+    page_fill_zero(page_address(page));
 }
 static inline void page_copy(struct page *to, const struct page *from)
 {
-    memcpy(page_address(to), page_address(from), PAGE_SIZE);
+    page_fill_copy(page_address(to), page_address(from));
 }
 
 /* ---- pages of objects --------------------------------------------------------------- */
 
-/* The page of OBJECT at OFFSET (a multiple of the page size), or NULL. */
-struct page *page_lookup(const struct vm_object *object, uint64_t offset);
-/* The table by which it is found: how many lists it has, and how many pages are in one. */
+/* page_lookup (object.h) where OBJECT has pages. */
+struct page *page_lookup_resident(const struct vm_object *object, uint64_t offset);
+/* The table by which pages are found: how many lists it has, and how many pages are in one. */
 size_t page_table_buckets(void);
 unsigned int page_table_count(size_t bucket);
 /* PAGE becomes OBJECT's at OFFSET, where there is none. */

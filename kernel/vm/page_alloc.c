@@ -296,7 +296,7 @@ static inline bool page_permitted(size_t count)
     return likely(page_counts.free >= page_free_last + count) || (page_counts.free >= count && pageout_privileged());
 }
 
-struct page *page_alloc(unsigned int order, uint64_t limit)
+static __attribute__((noinline)) struct page *page_alloc_general(unsigned int order, uint64_t limit)
 {
     struct page *page;
     if (unlikely(!page_permitted(1ul << order))) {
@@ -317,6 +317,18 @@ struct page *page_alloc(unsigned int order, uint64_t limit)
     page_counts.free -= 1ul << order;
     for (size_t i = 0; i < 1ul << order; i++)
         page_clear(page + i);
+    return page;
+}
+
+struct page *page_alloc(unsigned int order, uint64_t limit)
+{
+    struct page *page = ready;
+    if (unlikely(order || limit != UINT64_MAX || page == NULL || page_counts.free <= page_free_last))
+        return page_alloc_general(order, limit);
+    ready = page->hash_next;
+    ready_count--;
+    page_counts.free--;
+    page_clear(page);
     return page;
 }
 

@@ -2,6 +2,7 @@
 /* Descriptor tables, the system call's registers, floating point.  Intel SDM volume 3, chapters 2, 6, 7 and 13. */
 
 #include "cpu.h"
+#include "page_fill.h"
 
 #define CR0_MP (1ul << 1)
 #define CR0_EM (1ul << 2)
@@ -41,6 +42,7 @@ struct kernel_lock kernel_lock = {.word = 1};
 size_t cpu_float_size;
 static struct idt_gate idt[256]; /* constant after the first cpu_init */
 uint64_t cpu_float_features;
+bool cpu_has_avx, cpu_tells_states;
 
 static void idt_fill(void)
 {
@@ -94,6 +96,9 @@ static void float_enable(bool boot)
     if (boot) {
         cpuid(0xd, 0, leaf);
         cpu_float_size = align_up((size_t)leaf[1], 64);
+        cpuid(0xd, 1, leaf);
+        cpu_tells_states = leaf[0] & 1u << 2;
+        cpu_has_avx = cpu_float_features & XCR0_AVX;
     }
 }
 

@@ -25,6 +25,8 @@
 #define LEVELS 4
 #define TABLE_ENTRIES 512
 #define USER_TOP_ENTRIES 256
+#define TABLE_SHIFT 21 /* a last table maps 2 MiB */
+#define NEAR_NONE UINT64_MAX
 
 extern uint64_t boot_top[];
 
@@ -67,6 +69,7 @@ void pmap_init(void)
     boot_top[0] = 0;
     kernel_pmap.root = (uint64_t)boot_top - IMAGE_BASE;
     kernel_pmap.top = phys_to_virt(kernel_pmap.root);
+    kernel_pmap.near = NEAR_NONE;
     boot_cpu.pmap = boot_cpu.loaded = &kernel_pmap;
     write_cr3(kernel_pmap.root);
     cache_init(&pmap_cache, "pmap", sizeof(struct pmap));
@@ -79,9 +82,8 @@ static uint64_t *table_create(void)
     if (page == NULL)
         return NULL;
     page->table_used = 0;
-    uint64_t *table = page_address(page);
-    memset(table, 0, PAGE_SIZE);
-    return table;
+    page_zero(page);
+    return page_address(page);
 }
 
 static void table_destroy(uint64_t *table)
@@ -98,8 +100,10 @@ struct pmap *pmap_create(void)
             cache_free(&pmap_cache, pmap);
         return NULL;
     }
-    memcpy(top + USER_TOP_ENTRIES, kernel_pmap.top + USER_TOP_ENTRIES, PAGE_SIZE / 2);
-    *pmap = (struct pmap){.root = virt_to_phys(top), .top = top};
+    for (unsigned int slot = DIRECT_MAP_SLOT; kernel_pmap.top[slot] & PTE_PRESENT; slot++)
+        top[slot] = kernel_pmap.top[slot];
+    top[IMAGE_SLOT] = kernel_pmap.top[IMAGE_SLOT];
+    *pmap = (struct pmap){.root = virt_to_phys(top), .top = top, .near = NEAR_NONE};
     return pmap;
 }
 
@@ -112,9 +116,9 @@ static struct {
 } behind;
 
 /* The others forget it, before anybody relies on the change.  TABLES: page tables of it are about to be freed. */
-static void flush_finish(bool tables)
+static inline void flush_finish(bool tables)
 {
-    if (behind.pmap == NULL)
+    if (likely(behind.pmap == NULL))
         return;
     smp_flush(behind.pmap, behind.start, behind.end, tables);
     behind.pmap = NULL;
@@ -156,7 +160,7 @@ static inline void pte_clear_bits(uint64_t *pte, uint64_t bits)
 /* ---- the mappings of a page ------------------------------------------------------ */
 
 /* Puts (PMAP, ADDRESS) on PAGE's list; the first one lies in the page itself. */
-static bool mapping_add(struct page *page, struct pmap *pmap, uint64_t address)
+static inline bool mapping_add(struct page *page, struct pmap *pmap, uint64_t address)
 {
     struct mapping *mapping = &page->mapping;
     if (mapping->pmap) {
@@ -172,7 +176,15 @@ static bool mapping_add(struct page *page, struct pmap *pmap, uint64_t address)
     return true;
 }
 
-static void mapping_drop(struct page *page, struct pmap *pmap, uint64_t address)
+/* Takes the mapping behind *LINK off its list. */
+static inline void mapping_unlink(struct mapping **link)
+{
+    struct mapping *mapping = *link;
+    *link = mapping->next;
+    cache_free(&mapping_cache, mapping);
+}
+
+static inline void mapping_drop(struct page *page, struct pmap *pmap, uint64_t address)
 {
     struct mapping *head = &page->mapping;
     if (head->pmap == pmap && head->address == address) {
@@ -185,19 +197,16 @@ static void mapping_drop(struct page *page, struct pmap *pmap, uint64_t address)
         cache_free(&mapping_cache, next);
         return;
     }
-    for (struct mapping **link = &head->next; *link; link = &(*link)->next) {
-        struct mapping *mapping = *link;
-        if (mapping->pmap == pmap && mapping->address == address) {
-            *link = mapping->next;
-            cache_free(&mapping_cache, mapping);
+    for (struct mapping **link = &head->next; *link; link = &(*link)->next)
+        if ((*link)->pmap == pmap && (*link)->address == address) {
+            mapping_unlink(link);
             return;
         }
-    }
     panic("pmap: a mapping of page %lx is not on its list", page_physical(page));
 }
 
-/* Takes the mapping that PTE holds off its page, after the entry is gone. */
-static void pte_forget(struct pmap *pmap, uint64_t address, uint64_t pte)
+/* Takes the mapping that PTE held off its page, after the entry is gone. */
+static inline void pte_forget(struct pmap *pmap, uint64_t address, uint64_t pte)
 {
     pmap->resident--;
     if (!(pte & PTE_MANAGED))
@@ -212,21 +221,38 @@ static void pte_forget(struct pmap *pmap, uint64_t address, uint64_t pte)
 
 /* ---- walking ------------------------------------------------------------------------ */
 
-/* The entry of the last table for ADDRESS; NULL: no table there. */
-static uint64_t *pte_lookup(struct pmap *pmap, uint64_t address)
+/* The table of LEVEL for ADDRESS; NULL: none is there. */
+static uint64_t *table_lookup(const struct pmap *pmap, uint64_t address, unsigned int level)
 {
     uint64_t *table = pmap->top;
-    for (unsigned int level = LEVELS - 1; level > 0; level--) {
-        uint64_t entry = table[index_of(address, level)];
+    for (unsigned int above = LEVELS - 1; above > level; above--) {
+        uint64_t entry = table[index_of(address, above)];
         if (!(entry & PTE_PRESENT))
             return NULL;
         table = table_of(entry);
     }
+    return table;
+}
+
+/* TABLE is the last one for ADDRESS, which is likely to be wanted again. */
+static inline uint64_t *table_remember(struct pmap *pmap, uint64_t address, uint64_t *table)
+{
+    pmap->near = address >> TABLE_SHIFT;
+    pmap->near_table = table;
     return &table[index_of(address, 0)];
 }
 
-/* The same and makes the tables; NULL: no memory. */
-static uint64_t *pte_make(struct pmap *pmap, uint64_t address)
+/* The entry of the last table for ADDRESS; NULL: no table there. */
+static inline uint64_t *pte_lookup(struct pmap *pmap, uint64_t address)
+{
+    if (likely(address >> TABLE_SHIFT == pmap->near))
+        return &pmap->near_table[index_of(address, 0)];
+    uint64_t *table = table_lookup(pmap, address, 0);
+    return table ? table_remember(pmap, address, table) : NULL;
+}
+
+/* Walks down to the last table for ADDRESS and makes those that are missing; NULL: no memory. */
+static uint64_t *tables_make(struct pmap *pmap, uint64_t address)
 {
     uint64_t *table = pmap->top;
     for (unsigned int level = LEVELS - 1; level > 0; level--) {
@@ -240,7 +266,15 @@ static uint64_t *pte_make(struct pmap *pmap, uint64_t address)
         }
         table = table_of(*entry);
     }
-    return &table[index_of(address, 0)];
+    return table_remember(pmap, address, table);
+}
+
+/* The entry of the last table for ADDRESS, with the tables; NULL: no memory. */
+static inline uint64_t *pte_make(struct pmap *pmap, uint64_t address)
+{
+    if (likely(address >> TABLE_SHIFT == pmap->near))
+        return &pmap->near_table[index_of(address, 0)];
+    return tables_make(pmap, address);
 }
 
 /* What can be read can be executed, as in GNU Mach: VM_PROT_DEFAULT has no VM_PROT_EXECUTE, and glibc runs trampolines on stacks. */
@@ -283,89 +317,162 @@ bool pmap_enter(struct pmap *pmap, uint64_t address, uint64_t physical, struct p
     return true;
 }
 
+void pmap_enter_more(struct pmap *pmap, uint64_t address, struct page *const *pages, unsigned int count, vm_prot_t protection)
+{
+    uint64_t *pte = pte_lookup(pmap, address), bits = pte_bits(protection, false) | PTE_MANAGED;
+    struct page *table = page_of_address(pte);
+    assert(pte);
+    for (unsigned int i = 0; i < count; i++) {
+        if ((pte[i] & PTE_PRESENT) || !mapping_add(pages[i], pmap, address + i * PAGE_SIZE))
+            continue;
+        pte[i] = page_physical(pages[i]) | bits;
+        pmap->resident++;
+        table->table_used++;
+    }
+}
+
 uint64_t pmap_extract(struct pmap *pmap, uint64_t address)
 {
     uint64_t *pte = pte_lookup(pmap, address);
     return pte && (*pte & PTE_PRESENT) ? (*pte & PTE_FRAME) + (address & (PAGE_SIZE - 1)) : 0;
 }
 
-/* Calls CHANGE for each entry of last tables in [START, END), then drops tables that became empty.  Flushes are CHANGE's. */
-struct walk {
-    struct pmap *pmap;
-    uint64_t start, end;
-    vm_prot_t protection; /* of pmap_protect */
-    bool remove;
-};
+/* ---- ranges ------------------------------------------------------------------------- */
 
-static void pte_change(const struct walk *walk, uint64_t *pte, uint64_t address)
+/* PTE, which may be present no more, maps ADDRESS no longer. */
+static inline void pte_remove(struct pmap *pmap, uint64_t *pte, uint64_t address)
 {
-    uint64_t old = *pte;
-    if (!(old & PTE_PRESENT))
-        return;
-    if (walk->remove) {
-        old = pte_exchange(pte, 0);
-        address_flush(walk->pmap, address);
-        pte_forget(walk->pmap, address, old);
-        page_of_address(pte)->table_used--;
-        return;
-    }
-    if ((old & PTE_WRITE) && !(walk->protection & VM_PROT_WRITE)) {
+    uint64_t old = pte_exchange(pte, 0);
+    address_flush(pmap, address);
+    pte_forget(pmap, address, old);
+    page_of_address(pte)->table_used--;
+}
+
+static inline void pte_write_protect(struct pmap *pmap, uint64_t *pte, uint64_t address)
+{
+    if ((*pte & (PTE_PRESENT | PTE_WRITE)) == (PTE_PRESENT | PTE_WRITE)) {
         pte_clear_bits(pte, PTE_WRITE);
-        address_flush(walk->pmap, address);
+        address_flush(pmap, address);
     }
 }
 
-/* A last table from FIRST to before END.  Most of what is moved or given back was never touched: nothing is skipped four at a time. */
-static void last_table_walk(const struct walk *walk, uint64_t *table, unsigned int first, unsigned int end, uint64_t base)
+/* The first entry from I on, to LAST, that is present; above LAST: none.  Most of what is moved or given back was never touched: nothing is skipped four
+   at a time. */
+static inline unsigned int present_next(const uint64_t *table, unsigned int i, unsigned int last)
 {
-    for (unsigned int i = first; i < end; i++) {
-        while (i + 4 <= end && !((table[i] | table[i + 1] | table[i + 2] | table[i + 3]) & PTE_PRESENT))
+    while (i <= last && !(table[i] & PTE_PRESENT)) {
+        i++;
+        while (i + 3 <= last && !((table[i] | table[i + 1] | table[i + 2] | table[i + 3]) & PTE_PRESENT))
             i += 4;
-        if (i < end)
-            pte_change(walk, &table[i], base + i * PAGE_SIZE);
+    }
+    return i;
+}
+
+/* Takes away what TABLE, a last one, maps of [START, END). */
+static void last_table_remove(struct pmap *pmap, uint64_t *table, uint64_t start, uint64_t end)
+{
+    struct page *self = page_of_address(table);
+    unsigned int i = index_of(start, 0), last = index_of(end - 1, 0), left = self->table_used;
+    uint64_t base = start - i * PAGE_SIZE;
+    bool unused = cpu_count == 1 && cpu_self()->pmap != pmap; /* nobody to tell of it */
+    while (left && (i = present_next(table, i, last)) <= last) {
+        uint64_t old = pte_exchange(&table[i], 0);
+        if (!unused)
+            address_flush(pmap, base + i * PAGE_SIZE);
+        pte_forget(pmap, base + i * PAGE_SIZE, old);
+        left--;
+        i++;
+    }
+    self->table_used = (uint16_t)left;
+}
+
+/* The same for the right to write. */
+static void last_table_protect(struct pmap *pmap, uint64_t *table, uint64_t start, uint64_t end)
+{
+    unsigned int i = index_of(start, 0), last = index_of(end - 1, 0);
+    uint64_t base = start - i * PAGE_SIZE;
+    for (; (i = present_next(table, i, last)) <= last; i++)
+        pte_write_protect(pmap, &table[i], base + i * PAGE_SIZE);
+}
+
+static inline void last_table_change(struct pmap *pmap, uint64_t *table, uint64_t start, uint64_t end, bool remove)
+{
+    if (remove)
+        last_table_remove(pmap, table, start, end);
+    else
+        last_table_protect(pmap, table, start, end);
+}
+
+/* ENTRY of TABLE leads to the table BELOW, which is empty: it goes. */
+static void table_unlink(struct pmap *pmap, uint64_t *table, uint64_t *entry, uint64_t *below, uint64_t address)
+{
+    *entry = 0;
+    page_of_address(table)->table_used--;
+    if (pmap->near_table == below)
+        pmap->near = NEAR_NONE;
+    address_flush(pmap, address);
+    flush_finish(true);
+    table_destroy(below);
+}
+
+/* Changes what TABLE, of LEVEL 1 or above, maps of [START, END), and drops tables that became empty. */
+static void table_change(struct pmap *pmap, uint64_t *table, unsigned int level, uint64_t start, uint64_t end, bool remove)
+{
+    const struct page *self = page_of_address(table);
+    uint64_t span = 1ul << (12 + 9 * level);
+    for (uint64_t next; start < end && self->table_used; start = next) {
+        uint64_t *entry = &table[index_of(start, level)];
+        next = align_down(start, span) + span;
+        if (!(*entry & PTE_PRESENT))
+            continue;
+        uint64_t *below = table_of(*entry);
+        if (level == 1)
+            last_table_change(pmap, below, start, min(next, end), remove);
+        else
+            table_change(pmap, below, level - 1, start, min(next, end), remove);
+        if (remove && page_of_address(below)->table_used == 0)
+            table_unlink(pmap, table, entry, below, start);
     }
 }
 
-static void table_walk(const struct walk *walk, uint64_t *table, unsigned int level, uint64_t base)
+/* The last table for ADDRESS has become empty: it goes, and those above it that then are. */
+static void tables_prune(struct pmap *pmap, uint64_t address)
 {
-    uint64_t span = 1ul << (12 + 9 * level);
-    uint64_t from = max(walk->start, base), to = min(walk->end - 1, base + span * TABLE_ENTRIES - 1);
-    if (level == 0) {
-        last_table_walk(walk, table, (from - base) / span, (to - base) / span + 1, base);
+    for (unsigned int level = 1; level < LEVELS; level++) {
+        uint64_t *table = table_lookup(pmap, address, level), *entry = &table[index_of(address, level)];
+        uint64_t *below = table_of(*entry);
+        if (page_of_address(below)->table_used)
+            return;
+        table_unlink(pmap, table, entry, below, address);
+    }
+}
+
+static void range_change(struct pmap *pmap, uint64_t start, uint64_t end, bool remove)
+{
+    if (pmap == NULL || start >= end || pmap->resident == 0)
         return;
-    }
-    for (unsigned int i = (from - base) / span; i <= (to - base) / span; i++) {
-        uint64_t address = base + span * i;
-        if (!(table[i] & PTE_PRESENT))
-            continue;
-        uint64_t *below = table_of(table[i]);
-        table_walk(walk, below, level - 1, address);
-        if (walk->remove && page_of_address(below)->table_used == 0) {
-            table[i] = 0;
-            page_of_address(table)->table_used--;
-            address_flush(walk->pmap, address);
-            flush_finish(true);
-            table_destroy(below);
+    if (likely(start >> TABLE_SHIFT == (end - 1) >> TABLE_SHIFT)) {
+        uint64_t *pte = pte_lookup(pmap, start);
+        if (pte) {
+            last_table_change(pmap, (uint64_t *)align_down((uint64_t)pte, PAGE_SIZE), start, end, remove);
+            if (page_of_address(pte)->table_used == 0)
+                tables_prune(pmap, start);
         }
+    } else {
+        table_change(pmap, pmap->top, LEVELS - 1, start, end, remove);
     }
+    flush_finish(false);
 }
 
 void pmap_remove(struct pmap *pmap, uint64_t start, uint64_t end)
 {
-    if (pmap == NULL || start >= end || pmap->resident == 0)
-        return;
-    const struct walk walk = {pmap, start, end, VM_PROT_NONE, true};
-    table_walk(&walk, pmap->top, LEVELS - 1, 0);
-    flush_finish(false);
+    range_change(pmap, start, end, true);
 }
 
 void pmap_protect(struct pmap *pmap, uint64_t start, uint64_t end, vm_prot_t protection)
 {
-    if (pmap == NULL || start >= end || pmap->resident == 0)
-        return;
-    const struct walk walk = {pmap, start, end, protection, !(protection & VM_PROT_READ)};
-    table_walk(&walk, pmap->top, LEVELS - 1, 0);
-    flush_finish(false);
+    if ((protection & (VM_PROT_READ | VM_PROT_WRITE)) != (VM_PROT_READ | VM_PROT_WRITE))
+        range_change(pmap, start, end, !(protection & VM_PROT_READ));
 }
 
 void pmap_destroy(struct pmap *pmap)
@@ -373,28 +480,62 @@ void pmap_destroy(struct pmap *pmap)
     if (pmap == NULL)
         return;
     smp_pmap_leave(pmap);
-    const struct walk walk = {pmap, 0, (uint64_t)USER_TOP_ENTRIES << 39, VM_PROT_NONE, true};
-    table_walk(&walk, pmap->top, LEVELS - 1, 0);
+    table_change(pmap, pmap->top, LEVELS - 1, 0, (uint64_t)USER_TOP_ENTRIES << 39, true);
     assert(pmap->resident == 0);
     table_destroy(pmap->top);
     cache_free(&pmap_cache, pmap);
 }
 
+/* ---- copying ------------------------------------------------------------------------- */
+
+/* As pmap_copy_used, for [START, END) in one last table. */
+static void last_table_copy(struct pmap *to, struct pmap *from, uint64_t start, uint64_t end)
+{
+    const uint64_t wanted = PTE_PRESENT | PTE_MANAGED | PTE_ACCESSED, bits = pte_bits(VM_PROT_READ, false) | PTE_MANAGED;
+    unsigned int i = index_of(start, 0), last = index_of(end - 1, 0), copied = 0;
+    uint64_t base = start - i * PAGE_SIZE, *source = pte_lookup(from, base), *target = source ? pte_make(to, base) : NULL;
+    if (target == NULL)
+        return;
+    for (; (i = present_next(source, i, last)) <= last; i++) {
+        if ((source[i] & wanted) != wanted || !mapping_add(page_of_physical(source[i] & PTE_FRAME), to, base + i * PAGE_SIZE))
+            continue;
+        target[i] = (source[i] & PTE_FRAME) | bits;
+        copied++;
+    }
+    to->resident += copied;
+    page_of_address(target)->table_used += (uint16_t)copied;
+    if (page_of_address(target)->table_used == 0)
+        tables_prune(to, base);
+}
+
+void pmap_copy_used(struct pmap *to, struct pmap *from, uint64_t start, uint64_t end)
+{
+    for (uint64_t next; start < end && from->resident; start = next) {
+        next = min(align_down(start, 1ul << TABLE_SHIFT) + (1ul << TABLE_SHIFT), end);
+        last_table_copy(to, from, start, next);
+    }
+}
+
 /* ---- by page --------------------------------------------------------------------------- */
+
+/* Takes the first mapping of PAGE away. */
+static void mapping_remove(struct page *page)
+{
+    struct pmap *pmap = page->mapping.pmap;
+    uint64_t address = page->mapping.address, *pte = pte_lookup(pmap, address);
+    pte_remove(pmap, pte, address);
+    if (unlikely(page_of_address(pte)->table_used == 0))
+        tables_prune(pmap, address);
+}
 
 void pmap_page_protect(struct page *page, vm_prot_t protection)
 {
     if (!(protection & VM_PROT_READ)) {
-        while (page->mapping.pmap) {
-            struct mapping mapping = page->mapping;
-            pmap_remove(mapping.pmap, mapping.address, mapping.address + PAGE_SIZE);
-        }
-        return;
-    }
-    for (struct mapping *mapping = &page->mapping; mapping && mapping->pmap; mapping = mapping->next) {
-        uint64_t *pte = pte_lookup(mapping->pmap, mapping->address);
-        const struct walk walk = {mapping->pmap, mapping->address, mapping->address + PAGE_SIZE, protection, false};
-        pte_change(&walk, pte, mapping->address);
+        while (page->mapping.pmap)
+            mapping_remove(page);
+    } else if (!(protection & VM_PROT_WRITE)) {
+        for (struct mapping *mapping = &page->mapping; mapping && mapping->pmap; mapping = mapping->next)
+            pte_write_protect(mapping->pmap, pte_lookup(mapping->pmap, mapping->address), mapping->address);
     }
     flush_finish(false);
 }
