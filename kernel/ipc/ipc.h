@@ -133,6 +133,7 @@ struct ipc_space {
     struct ipc_entry **leaves;
     uint32_t leaf_count;          /* of `leaves`; some are NULL */
     uint32_t limit;               /* names below it were handed out at least once */
+    uint32_t high;                /* dense names from here on were never used */
     struct ipc_entry *free;       /* free names below `limit`, last freed first */
     struct ipc_entry **reverse;   /* entries with send rights but no receive right, by port */
     uint32_t reverse_size, reverse_used;
@@ -225,6 +226,8 @@ void space_ref(struct ipc_space *space);
 void space_deref(struct ipc_space *space);
 /* All rights are given up. */
 void space_destroy(struct ipc_space *space);
+/* Frees what is kept of spaces that have ended (a unit test counts memory). */
+void space_spares_drop(void);
 
 struct ipc_entry *space_lookup_slow(struct ipc_space *space, mach_port_name_t name);
 extern struct ipc_entry space_no_entry; /* without rights */

@@ -2,7 +2,9 @@
 /* Name spaces.
 
    A name is a small number, its entry in a leaf of 128; freed names are handed out again, last freed first.  Names that a task
-   chooses itself above DENSE_NAMES (mach_port_allocate_name) are on a list of their own: they are rare.
+   chooses itself above DENSE_NAMES (mach_port_allocate_name) are on a list of their own: they are rare.  In a leaf, entries that were never
+   used are all zero, also their names; who goes through all entries stops at the highest that was (`high`).  A leaf of a space that has ended has
+   no rights, and is kept for the next task.
 
    A space has at most one name with send rights or the receive right of a port.  The name of the receive right is in the port; for
    pure send rights a hash table leads from the port to the entry.  Send-once rights have a name each. */
@@ -12,6 +14,7 @@
 
 #define LEAVES_FIRST 4
 #define REVERSE_FIRST 32
+#define SPARE_LEAVES 8
 
 /* An entry whose name a task has chosen beyond DENSE_NAMES. */
 struct sparse_entry {
@@ -21,6 +24,8 @@ struct sparse_entry {
 
 static struct cache space_cache;
 static struct ipc_entry empty_leaf[LEAF_ENTRIES]; /* never changed */
+static struct ipc_entry *spare_leaves[SPARE_LEAVES];  /* with no rights */
+static uint32_t spare_count;
 struct ipc_entry space_no_entry;
 struct ipc_space *ipc_space_kernel, *ipc_space_dead;
 
@@ -64,7 +69,33 @@ struct ipc_entry *space_lookup_slow(struct ipc_space *space, mach_port_name_t na
     return NULL;
 }
 
-/* The entry of a dense name, used or not; makes its leaf. */
+/* A leaf without rights; NULL: no memory. */
+static struct ipc_entry *leaf_create(void)
+{
+    if (likely(spare_count > 0))
+        return spare_leaves[--spare_count];
+    struct ipc_entry *entries = kalloc(LEAF_ENTRIES * sizeof *entries);
+    if (entries)
+        memset(entries, 0, LEAF_ENTRIES * sizeof *entries);
+    return entries;
+}
+
+/* A leaf whose rights have all been given up. */
+static void leaf_destroy(struct ipc_entry *entries)
+{
+    if (spare_count < SPARE_LEAVES)
+        spare_leaves[spare_count++] = entries;
+    else
+        kfree(entries, LEAF_ENTRIES * sizeof *entries);
+}
+
+void space_spares_drop(void)
+{
+    while (spare_count > 0)
+        kfree(spare_leaves[--spare_count], LEAF_ENTRIES * sizeof(struct ipc_entry));
+}
+
+/* The entry of a dense name that is to be used; makes its leaf. */
 static struct ipc_entry *dense_entry(struct ipc_space *space, mach_port_name_t name)
 {
     uint32_t leaf = name / LEAF_ENTRIES;
@@ -83,17 +114,17 @@ static struct ipc_entry *dense_entry(struct ipc_space *space, mach_port_name_t n
         space->leaf_count = count;
     }
     if (space->leaves[leaf] == NULL) {
-        struct ipc_entry *entries = kalloc(LEAF_ENTRIES * sizeof *entries);
+        struct ipc_entry *entries = leaf_create();
         if (entries == NULL)
             return NULL;
-        memset(entries, 0, LEAF_ENTRIES * sizeof *entries);
-        for (uint32_t i = 0; i < LEAF_ENTRIES; i++)
-            entries[i].name = leaf * LEAF_ENTRIES + i;
         space->leaves[leaf] = entries;
         if (leaf == 0)
             space->first = entries;
     }
-    return &space->leaves[leaf][name % LEAF_ENTRIES];
+    struct ipc_entry *entry = &space->leaves[leaf][name % LEAF_ENTRIES];
+    entry->name = name;
+    space->high = max(space->high, name + 1);
+    return entry;
 }
 
 static void free_list_unlink(struct ipc_space *space, struct ipc_entry *entry)
@@ -232,10 +263,14 @@ void space_reverse_remove(struct ipc_space *space, struct ipc_entry *entry)
 
 void space_walk(struct ipc_space *space, void (*visit)(struct ipc_space *space, struct ipc_entry *entry, void *cookie), void *cookie)
 {
-    for (uint32_t leaf = 0; leaf < space->leaf_count; leaf++)
-        for (uint32_t i = 0; space->leaves[leaf] && i < LEAF_ENTRIES; i++)
-            if (space->leaves[leaf][i].bits & ENTRY_TYPES)
-                visit(space, &space->leaves[leaf][i], cookie);
+    for (uint32_t name = 0; name < space->high; name += LEAF_ENTRIES) {
+        struct ipc_entry *entry = space->leaves[name / LEAF_ENTRIES];
+        if (entry == NULL)
+            continue;
+        for (const struct ipc_entry *end = entry + min(space->high - name, (uint32_t)LEAF_ENTRIES); entry < end; entry++)
+            if (entry->bits & ENTRY_TYPES)
+                visit(space, entry, cookie);
+    }
     for (struct sparse_entry *sparse = space->sparse, *next; sparse; sparse = next) {
         next = sparse->next;
         visit(space, &sparse->entry, cookie);
@@ -270,12 +305,12 @@ void space_destroy(struct ipc_space *space)
     space_walk(space, entry_end, NULL);
     for (uint32_t leaf = 0; leaf < space->leaf_count; leaf++)
         if (space->leaves[leaf])
-            kfree(space->leaves[leaf], LEAF_ENTRIES * sizeof **space->leaves);
+            leaf_destroy(space->leaves[leaf]);
     kfree(space->leaves, space->leaf_count * sizeof *space->leaves);
     kfree(space->reverse, space->reverse_size * sizeof *space->reverse);
     space->first = empty_leaf;
     space->leaves = NULL;
     space->reverse = NULL;
-    space->leaf_count = space->reverse_size = space->reverse_used = 0;
+    space->leaf_count = space->high = space->reverse_size = space->reverse_used = 0;
     space_deref(space);
 }

@@ -73,6 +73,7 @@ void cache_free_more(struct cache *cache)
 
 size_t host_objects(void)
 {
+    space_spares_drop();
     while (kmsg_spares_small.count)
         kfree(kmsg_spare_take(&kmsg_spares_small), 0);
     while (kmsg_spares_large.count)
