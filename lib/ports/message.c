@@ -36,7 +36,7 @@ static void rights_release(const mach_msg_type_t *type, const void *data)
 
 /* Memory that a client sent and that is larger is refused by routines that do not read it guarded themselves.  Many clients may send as much at a
    time, and copies of it all must fit into memory.  */
-enum { OWN_MAX = 8 << 20, OWN_CHUNK = 256 << 10, IDS_MAX = 4 };
+enum { OWN_MAX = 8 << 20, PARTIAL_MAX = 1 << 20, OWN_CHUNK = 256 << 10, IDS_MAX = 4 };
 struct ids { mach_msg_id_t id[IDS_MAX]; unsigned int count; };
 static struct ids skipped, partial; /* constant when serving begins */
 
@@ -81,14 +81,14 @@ static error_t memory_own(void **data, uint64_t bytes)
     return err;
 }
 
-/* For routines that may do less than they were asked: gives up what is behind the first OWN_MAX bytes of *DATA. */
+/* For routines that may do less than they were asked: gives up what is behind the first PARTIAL_MAX bytes of DATA: a writer that waits keeps them. */
 static void memory_shorten(mach_msg_type_t *type, void *data, uint64_t *bytes)
 {
-    vm_address_t end = (vm_address_t)data + *bytes, gone = round_page((vm_address_t)data + OWN_MAX);
+    vm_address_t end = (vm_address_t)data + *bytes, gone = round_page((vm_address_t)data + PARTIAL_MAX);
     if (gone < end)
         vm_deallocate(mach_task_self(), gone, end - gone);
-    type->msgt_number = OWN_MAX;
-    *bytes = OWN_MAX;
+    type->msgt_number = PARTIAL_MAX;
+    *bytes = PARTIAL_MAX;
 }
 
 error_t message_own_memory(mach_msg_header_t *message)
@@ -101,7 +101,7 @@ error_t message_own_memory(mach_msg_header_t *message)
         uint64_t bytes = ((uint64_t)type->msgt_number * type->msgt_size + 7) / 8;
         at += sizeof *type;
         if (!type->msgt_inline && bytes != 0 && !MACH_MSG_TYPE_PORT_ANY(type->msgt_name)) {
-            if (bytes > OWN_MAX && type->msgt_size == 8 && ids_have(&partial, message->msgh_id))
+            if (bytes > PARTIAL_MAX && type->msgt_size == 8 && ids_have(&partial, message->msgh_id))
                 memory_shorten(type, *(void **)at, &bytes);
             error_t err = bytes > OWN_MAX ? E2BIG : memory_own((void **)at, bytes);
             if (err)

@@ -311,7 +311,7 @@ error_t ports_copy_guarded(void *to, const void *from, size_t length);
 /* The loop does that for every request with out-of-line data (up to 8 MiB; E2BIG), so that routines need not care.  This says that this program's
    routine with message id ID does it itself, or hands the memory on unread: for those that carry much.  Before serving begins. */
 void ports_reads_guarded(mach_msg_id_t id);
-/* The routine with message id ID may do less than it was asked (io_write): of bytes that are too many it is given the first 8 MiB.  Before serving begins. */
+/* The routine with message id ID may do less than it was asked (io_write): of bytes that are too many it is given the first MiB.  Before serving begins. */
 void ports_takes_beginning(mach_msg_id_t id);
 
 /* ---- servers that memory depends on ----------------------------------------------- */
