@@ -440,6 +440,8 @@ void ext2_groups_forget(struct ext2_fs *fs)
         free(fs->state[g].freed[0].map);
         free(fs->state[g].freed[1].map);
         free(fs->state[g].created);
+        free(fs->state[g].gone[0]);
+        free(fs->state[g].gone[1]);
         fs->state[g] = (struct ext2_group){ .created = NULL };
     }
     fs->freed = 0;

@@ -10,12 +10,15 @@
      1. bitmaps, descriptors, the super block; blocks that were just taken: new tables of a block map, new blocks of a directory
      2. inodes, tables of a block map: what they name is there already
      3. directory blocks with names entered or changed: their inodes are there already
-     4. blocks of the inode table with inodes that were deleted: what replaced their names is there already
-     5. directory blocks from which something moved to another block: where it went is there already
+     4. directory blocks from which something moved to another block: where it went is there already
+     5. blocks of the inode table with inodes that were deleted: their names are gone or stand for what replaced them
    A block that is due in two groups goes with the later one, but what is new always goes first.  Where that puts the two blocks of a rename
-   in the wrong order, dir.c has everything written in between.  Blocks that were freed are not used again
-   until this has run its course (balloc.c), so nothing on the disk belongs to two files.  What a write changes while it is under way goes
-   with it; that may put a change one group too early, and costs the name (not the file) when the power fails in that very moment.
+   in the wrong order, because names moved out of the one to which another moved, dir.c has everything written in between: `awaited` notes the
+   blocks that others wait for.  So it is with a new inode that takes a name from an old one, and inodes that go from the same block.  Blocks that were freed are not used again
+   until this has run its course (balloc.c), so nothing on the disk belongs to two files.  What changes while everything is being written may go
+   with it, one group too early or one round before what it should come after.  Names that are entered then, and inodes made, lose nothing but the
+   new name when the power fails in that moment; a deleted inode and a name that moved would lose what was there before, so those changes
+   wait until no writing is under way (ext2_cache_change_begin).
 
    Life of a line: made by the first get or zero of one of its blocks; in the hash table and on the list of all lines, most recently used
    first; evicted from that list's end when there are too many, if nobody uses it and it is clean; if too few are clean, everything is
@@ -38,6 +41,7 @@ struct ext2_line {
     uint32_t number;
     uint32_t valid, dirty;                /* a bit per block */
     uint32_t order[EXT2_ORDERS];          /* the dirty blocks of each group: disjoint, together `dirty` */
+    uint32_t awaited;                     /* the dirty blocks to which a name moved from another, or with a new inode that took an old name: not to be put off */
     uint32_t batch;                       /* the blocks that the write under way takes along */
     unsigned int refs;
     bool io;
@@ -56,7 +60,8 @@ struct ext2_cache {
     unsigned int lines;
     struct ext2_line *newest, *oldest;
     unsigned long reads, writes;
-    bool writing;                         /* somebody is writing everything */
+    bool writing;                         /* somebody is writing everything, or waits for `changers` to do it */
+    unsigned int changers;                /* between ext2_cache_change_begin and _end */
     struct ext2_line **batch;             /* the lines that are being written; room for `batch_room` >= lines */
     unsigned int batch_room;
     struct ext2_line *hash[];
@@ -142,12 +147,14 @@ static void line_clean(struct ext2_line *line, uint32_t bits)
     for (unsigned int o = 0; o < EXT2_ORDERS; o++)
         line->order[o] &= ~bits;
     line->dirty &= ~bits;
+    line->awaited &= ~bits;
 }
 
 /* Writes the blocks DIRTY of LINE, all of group ORDER.  Releases the lock meanwhile.  */
 static error_t line_write(struct ext2_cache *c, struct ext2_line *line, uint32_t dirty, enum ext2_order order)
 {
     error_t err = 0;
+    uint32_t awaited = line->awaited & dirty;
     line_clean(line, dirty);
     line->io = true;
     pthread_mutex_unlock(&c->lock);
@@ -169,6 +176,7 @@ static error_t line_write(struct ext2_cache *c, struct ext2_line *line, uint32_t
     }
     pthread_mutex_lock(&c->lock);
     line_mark(line, failed & line->valid & ~line->dirty, order);
+    line->awaited |= awaited & failed & line->dirty;
     line->io = false;
     c->writes += writes;
     pthread_cond_broadcast(&c->io_done);
@@ -202,6 +210,8 @@ static error_t cache_write(struct ext2_cache *c)
     while (c->writing)
         pthread_cond_wait(&c->io_done, &c->lock);
     c->writing = true;
+    while (c->changers)
+        pthread_cond_wait(&c->io_done, &c->lock);
     unsigned int n = batch_begin(c);
     for (unsigned int o = 0; o < EXT2_ORDERS; o++) {
         bool barrier = written;
@@ -432,16 +442,66 @@ void ext2_cache_dirty(struct ext2_fs *fs, struct ext2_buf *buf, enum ext2_order 
     pthread_mutex_unlock(&c->lock);
 }
 
-bool ext2_cache_is_before(struct ext2_fs *fs, uint32_t first, uint32_t second)
+void ext2_cache_change_begin(struct ext2_fs *fs)
+{
+    struct ext2_cache *c = fs->cache;
+    pthread_mutex_lock(&c->lock);
+    while (c->writing)
+        pthread_cond_wait(&c->io_done, &c->lock);
+    c->changers++;
+    pthread_mutex_unlock(&c->lock);
+}
+
+void ext2_cache_change_end(struct ext2_fs *fs)
+{
+    struct ext2_cache *c = fs->cache;
+    pthread_mutex_lock(&c->lock);
+    if (--c->changers == 0 && c->writing)
+        pthread_cond_broadcast(&c->io_done);
+    pthread_mutex_unlock(&c->lock);
+}
+
+bool ext2_cache_await(struct ext2_fs *fs, uint32_t first, uint32_t second)
 {
     struct ext2_cache *c = fs->cache;
     unsigned int i, j;
     uint32_t a = block_bit(c, first, &i), b = block_bit(c, second, &j);
     pthread_mutex_lock(&c->lock);
-    const struct ext2_line *x = line_lookup(c, first >> c->line_log), *y = line_lookup(c, second >> c->line_log);
-    bool before = !x || !(x->dirty & a) || (!(x->order[EXT2_REMOVED] & a) && !(y && y->order[EXT2_FIRST] & b));
+    struct ext2_line *x = line_lookup(c, first >> c->line_log);
+    const struct ext2_line *y = line_lookup(c, second >> c->line_log);
+    bool waits = x && x->dirty & a;
+    bool before = !waits || (!(x->order[EXT2_REMOVED] & a) && !(y && y->order[EXT2_FIRST] & b));
+    before = before && !(y && y->awaited & b);
+    if (before && waits)
+        x->awaited |= a;
     pthread_mutex_unlock(&c->lock);
     return before;
+}
+
+bool ext2_cache_await_inode(struct ext2_fs *fs, uint32_t block)
+{
+    struct ext2_cache *c = fs->cache;
+    unsigned int index;
+    uint32_t bit = block_bit(c, block, &index);
+    pthread_mutex_lock(&c->lock);
+    struct ext2_line *line = line_lookup(c, block >> c->line_log);
+    bool before = !line || !(line->order[EXT2_DELETED] & bit);
+    if (line && before)
+        line->awaited |= line->dirty & bit;
+    pthread_mutex_unlock(&c->lock);
+    return before;
+}
+
+bool ext2_cache_is_awaited(struct ext2_fs *fs, uint32_t block)
+{
+    struct ext2_cache *c = fs->cache;
+    unsigned int index;
+    uint32_t bit = block_bit(c, block, &index);
+    pthread_mutex_lock(&c->lock);
+    const struct ext2_line *line = line_lookup(c, block >> c->line_log);
+    bool awaited = line && line->awaited & bit;
+    pthread_mutex_unlock(&c->lock);
+    return awaited;
 }
 
 void ext2_cache_put(struct ext2_fs *fs, struct ext2_buf *buf)

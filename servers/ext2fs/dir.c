@@ -272,6 +272,18 @@ error_t ext2_dir_entry(struct ext2_fs *fs, struct ext2_inode *dir, const struct 
     return 0;
 }
 
+/* The name of INO is going to leave BUF for the block where it was entered, which must be on the disk first.  ext2_cache_change_end follows.  */
+static void move_begin(struct ext2_fs *fs, uint32_t ino, const struct ext2_buf *buf)
+{
+    bool old = ext2_inode_is_old(fs, ino);
+    ext2_cache_change_begin(fs);
+    for (int tries = 0; old && !ext2_cache_await(fs, entered.block, buf->block) && tries < 2; tries++) {
+        ext2_cache_change_end(fs);
+        (void)ext2_sync(fs, false, false);       /* what cannot be written stays dirty: the next sync says so */
+        ext2_cache_change_begin(fs);
+    }
+}
+
 error_t ext2_dir_remove(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot)
 {
     struct ext2_buf buf;
@@ -280,13 +292,15 @@ error_t ext2_dir_remove(struct ext2_fs *fs, struct ext2_inode *dir, const struct
         return err;
     struct dir_entry *e = dirent_at(&buf, slot->offset), *before = dirent_at(&buf, slot->previous);
     bool moved = entered.ino == e->inode && entered.block != buf.block;
-    if (moved && ext2_inode_is_old(fs, e->inode) && !ext2_cache_is_before(fs, entered.block, buf.block))
-        (void)ext2_sync(fs, false, false);       /* what cannot be written stays dirty: the next sync says so */
+    if (moved)
+        move_begin(fs, e->inode, &buf);
     entered.ino = 0;
     if (slot->offset != slot->previous && slot->previous + before->rec_len == slot->offset)
         before->rec_len = (uint16_t)(before->rec_len + e->rec_len);
     e->inode = 0;
     ext2_cache_dirty(fs, &buf, moved ? EXT2_REMOVED : EXT2_ENTRY);
+    if (moved)
+        ext2_cache_change_end(fs);
     if (dir->dindex) {
         char name[DIRENT_NAME_MAX];
         memcpy(name, e->name, e->name_len);
@@ -296,12 +310,25 @@ error_t ext2_dir_remove(struct ext2_fs *fs, struct ext2_inode *dir, const struct
     return 0;
 }
 
+/* A name that stands for something on the disk is going to stand for INO.  If that is new it must be there first, lest the name stand for nothing.  */
+static void inode_settle(struct ext2_fs *fs, uint32_t ino)
+{
+    struct ext2_buf buf;
+    struct disk_inode *raw;
+    if (ext2_inode_is_old(fs, ino) || ext2_inode_get_raw(fs, ino, &buf, &raw))
+        return;
+    for (int tries = 0; !ext2_cache_await_inode(fs, buf.block) && tries < 2; tries++)
+        (void)ext2_sync(fs, false, false);
+    ext2_cache_put(fs, &buf);
+}
+
 error_t ext2_dir_rewrite(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot, uint32_t ino, uint8_t type)
 {
     struct ext2_buf buf;
     error_t err = slot_get(fs, dir, slot, &buf);
     if (err)
         return err;
+    inode_settle(fs, ino);
     struct dir_entry *e = dirent_at(&buf, slot->offset);
     e->inode = ino;
     if (fs->filetype)

@@ -36,6 +36,7 @@ struct ext2_group {
     uint32_t first_free, first_free_inode;   /* no bit below is clear in the bitmaps */
     enum ext2_trust { EXT2_UNSEEN, EXT2_SOUND, EXT2_DAMAGED } blocks_trust, inodes_trust;  /* of the bitmaps */
     char *created;                     /* inodes that were taken since the last sync, or NULL: none */
+    char *gone[2];                     /* older inodes freed since the last sync, and since the one before: as `freed` */
     struct ext2_freed freed[2];        /* since the last sync (of index syncs & 1), and since the one before */
 };
 
@@ -161,8 +162,8 @@ enum ext2_order {
     EXT2_FIRST,          /* bitmaps, descriptors, the super block; by itself every block of ext2_cache_zero */
     EXT2_INODE,          /* inodes, tables of a block map */
     EXT2_ENTRY,          /* names entered or changed */
-    EXT2_DELETED,        /* inodes deleted */
     EXT2_REMOVED,        /* names moved to another block */
+    EXT2_DELETED,        /* inodes deleted */
     EXT2_ORDERS
 };
 
@@ -177,8 +178,17 @@ error_t ext2_cache_get(struct ext2_fs *fs, uint32_t block, struct ext2_buf *buf)
 error_t ext2_cache_zero(struct ext2_fs *fs, uint32_t block, struct ext2_buf *buf);
 /* Notes that the contents were changed, and when they may be written.  */
 void ext2_cache_dirty(struct ext2_fs *fs, struct ext2_buf *buf, enum ext2_order order);
-/* Whether block FIRST, as it is now, will be on the disk before a change of block SECOND that is marked EXT2_REMOVED.  */
-bool ext2_cache_is_before(struct ext2_fs *fs, uint32_t first, uint32_t second);
+/* Around a change, of blocks that the caller has already, that must not reach the disk before others made until now: an inode that goes, a name that
+   moved away.  Waits until nobody is writing everything, and holds that back.  Nothing of this file but ext2_cache_dirty, _await and _put in between.  */
+void ext2_cache_change_begin(struct ext2_fs *fs);
+void ext2_cache_change_end(struct ext2_fs *fs);
+/* Sees to it that block FIRST, as it is now, will be on the disk before a change of block SECOND that is going to be marked EXT2_REMOVED.  False: it
+   would not be, or SECOND itself has to be there earlier; everything is to be written first.  */
+bool ext2_cache_await(struct ext2_fs *fs, uint32_t first, uint32_t second);
+/* Sees to it that BLOCK, with an inode that takes the name of another, will be on the disk before names are.  False: it would not be.  */
+bool ext2_cache_await_inode(struct ext2_fs *fs, uint32_t block);
+/* Whether BLOCK is awaited by one of these: before it is marked EXT2_REMOVED or EXT2_DELETED everything is to be written.  */
+bool ext2_cache_is_awaited(struct ext2_fs *fs, uint32_t block);
 void ext2_cache_put(struct ext2_fs *fs, struct ext2_buf *buf);
 /* COUNT blocks from BLOCK on are free now: their contents need not be written.  On return no write of them is under way.  */
 void ext2_cache_forget(struct ext2_fs *fs, uint32_t block, uint32_t count);

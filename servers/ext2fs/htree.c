@@ -358,6 +358,13 @@ static uint32_t leaf_middle(const struct moved *list, uint32_t count, uint32_t b
     return stay == 0 ? 1 : stay == count ? count - 1 : stay;
 }
 
+/* Names are going to move out of a block: those that moved in must be on the disk by then (cache.c).  What cannot be written stays dirty.  */
+static void names_settle(struct ext2_fs *fs, const struct ext2_buf *buf)
+{
+    if (ext2_cache_is_awaited(fs, buf->block))
+        (void)ext2_sync(fs, false, false);
+}
+
 /* Moves the upper half of LEAF (entries in LIST) to a new block, tells the index, and leaves in LEAF the half where a name of HASH goes.  */
 static error_t leaf_split(struct ext2_fs *fs, struct ext2_inode *dir, struct path *path, struct ext2_buf *leaf, uint32_t *lblock,
                           const struct moved *list, uint32_t count, uint32_t bytes, uint32_t hash, enum index_state *state)
@@ -367,6 +374,7 @@ static error_t leaf_split(struct ext2_fs *fs, struct ext2_inode *dir, struct pat
     error_t err = path_make_room(fs, dir, path, state);
     if (err || *state != INDEX_GOOD)
         return err;
+    names_settle(fs, leaf);
     char *copy = malloc(fs->block_size);
     err = copy ? ext2_dir_grow(fs, dir, &new_block, &upper) : ENOMEM;
     if (err) {
@@ -375,10 +383,12 @@ static error_t leaf_split(struct ext2_fs *fs, struct ext2_inode *dir, struct pat
     }
     uint32_t from = list[stay].hash;
     memcpy(copy, leaf->data, fs->block_size);
+    ext2_cache_change_begin(fs);
     leaf_pack(fs, upper.data, copy, list + stay, count - stay);
     ext2_cache_dirty(fs, &upper, EXT2_ENTRY);
     leaf_pack(fs, leaf->data, copy, list, stay);
     ext2_cache_dirty(fs, leaf, EXT2_REMOVED);
+    ext2_cache_change_end(fs);
     free(copy);
     table_insert(fs, &path->frame[path->depth - 1], from | (list[stay - 1].hash == from), new_block);
     if (hash >= from) {
@@ -490,12 +500,15 @@ error_t ext2_htree_create(struct ext2_fs *fs, struct ext2_inode *dir, bool *made
         return err;
     for (uint32_t offset = 0; offset < fs->block_size && !err; offset += dirent_at(&root, offset)->rec_len)
         err = ext2_dirent_check(fs, dir, &root, 0, offset);
+    names_settle(fs, &root);
     const struct dir_entry *dot = dirent_at(&root, 0), *dotdot = dirent_at(&root, DIRENT_SIZE(1));
     if (!err && dot->inode && dot->rec_len == DIRENT_SIZE(1) && dot->name_len == 1 && dot->name[0] == '.' && dotdot->inode &&
         dotdot->name_len == 2 && !memcmp(dotdot->name, "..", 2) && !(err = ext2_dir_grow(fs, dir, &lblock, &leaf))) {
+        ext2_cache_change_begin(fs);
         leaf_make(fs, &root, &leaf);
-        ext2_cache_put(fs, &leaf);
         root_make(fs, &root, lblock);
+        ext2_cache_change_end(fs);
+        ext2_cache_put(fs, &leaf);
         dir->flags |= INODE_FL_INDEX;
         *made = true;
     }

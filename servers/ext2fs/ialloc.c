@@ -3,7 +3,10 @@
 
    A file goes into its directory's group, or the next that has room.  A directory goes near its parent as long as the group there has about
    its share of free inodes and blocks and not many more directories than others; the directories of the root, which belong together least,
-   are spread over the groups with nearly their share of both, those with the fewest directories first.  (The idea is Orlov's.)  */
+   are spread over the groups with nearly their share of both, those with the fewest directories first.  (The idea is Orlov's.)
+
+   An inode that is freed and may be on the disk with a name is not taken again before its end is there, as long as there are others: after a power
+   cut the old name would stand for the new file.  Like a freed block (balloc.c) it waits for the second sync.  */
 
 #include "ext2.h"
 
@@ -43,21 +46,30 @@ static uint32_t map_next_clear(const char *map, uint32_t from, uint32_t size)
 
 /* ---- what is new; alloc_lock held ------------------------------------------------------------------ */
 
-/* Without memory for it the inode counts as old: that costs time at most.  */
-static void created_note(struct ext2_fs *fs, uint32_t group, uint32_t bit)
+/* Without memory for it the inode counts as old, or as free for good: that costs time, or a name after a power cut.  */
+static void inode_note(const struct ext2_fs *fs, char **map, uint32_t bit)
 {
-    char **map = &fs->state[group].created;
     if (!*map)
         *map = calloc(1, (fs->inodes_per_group + 7) / 8);
     if (*map)
         (*map)[bit / 8] = (char)((*map)[bit / 8] | 1 << bit % 8);
 }
 
+static bool inode_is_created(const struct ext2_group *g, uint32_t bit)
+{
+    return g->created && ext2_bit_test(g->created, bit);
+}
+
+static bool inode_is_gone(const struct ext2_group *g, uint32_t bit)
+{
+    return (g->gone[0] && ext2_bit_test(g->gone[0], bit)) || (g->gone[1] && ext2_bit_test(g->gone[1], bit));
+}
+
 bool ext2_inode_is_old(struct ext2_fs *fs, uint32_t ino)
 {
     uint32_t group = (ino - 1) / fs->inodes_per_group, bit = (ino - 1) % fs->inodes_per_group;
     pthread_mutex_lock(&fs->alloc_lock);
-    bool old = group >= fs->ngroups || !fs->state[group].created || !ext2_bit_test(fs->state[group].created, bit);
+    bool old = group >= fs->ngroups || !inode_is_created(&fs->state[group], bit);
     pthread_mutex_unlock(&fs->alloc_lock);
     return old;
 }
@@ -66,8 +78,10 @@ void ext2_inodes_age(struct ext2_fs *fs)
 {
     pthread_mutex_lock(&fs->alloc_lock);
     for (uint32_t g = 0; g < fs->ngroups; g++) {
+        char **gone = &fs->state[g].gone[fs->syncs & 1];     /* of before the sync before this one; from now on the next's */
         free(fs->state[g].created);
-        fs->state[g].created = NULL;
+        free(*gone);
+        fs->state[g].created = *gone = NULL;
     }
     pthread_mutex_unlock(&fs->alloc_lock);
 }
@@ -98,25 +112,28 @@ static error_t map_get(struct ext2_fs *fs, uint32_t group, struct ext2_buf *buf)
     return 0;
 }
 
-/* Takes the first free inode of GROUP; ENOSPC.  */
-static error_t group_take(struct ext2_fs *fs, uint32_t group, bool directory, uint32_t *ino)
+/* Takes the first free inode of GROUP, also one that waits if ANY; ENOSPC.  */
+static error_t group_take(struct ext2_fs *fs, uint32_t group, bool directory, bool any, uint32_t *ino)
 {
+    struct ext2_group *g = &fs->state[group];
     struct ext2_buf buf;
     error_t err = map_get(fs, group, &buf);
     if (err)
         return err;
     uint32_t reserved = fs->first_ino - 1, before = group * fs->inodes_per_group;     /* usually all in group 0 */
-    uint32_t from = fs->state[group].first_free_inode;
+    uint32_t from = g->first_free_inode;
     if (before < reserved && from < reserved - before)
         from = reserved - before;
-    uint32_t i = map_next_clear(buf.data, from, fs->inodes_per_group);
+    uint32_t first = map_next_clear(buf.data, from, fs->inodes_per_group), i = first;
+    while (!any && i < fs->inodes_per_group && inode_is_gone(g, i))
+        i = map_next_clear(buf.data, i + 1, fs->inodes_per_group);
     err = i < fs->inodes_per_group ? ext2_inode_table_reach(fs, group, i) : ENOSPC;
     if (!err) {
         buf.data[i / 8] = (char)(buf.data[i / 8] | 1 << i % 8);
         ext2_cache_dirty(fs, &buf, EXT2_FIRST);
-        fs->state[group].first_free_inode = i + 1;
+        g->first_free_inode = first == i ? i + 1 : first;
         group_count(fs, group, -1, directory);
-        created_note(fs, group, i);
+        inode_note(fs, &g->created, i);
         *ino = before + i + 1;
     }
     ext2_cache_put(fs, &buf);
@@ -173,11 +190,11 @@ error_t ext2_ialloc(struct ext2_fs *fs, uint32_t parent, uint16_t mode, uint32_t
         first = 0;
     if (directory)
         first = parent == INO_ROOT ? directory_group_far(fs) : directory_group_near(fs, first);
-    for (uint32_t i = 0; i < fs->ngroups && err; i++) {
+    for (uint32_t i = 0; i < 2 * fs->ngroups && err; i++) {
         uint32_t g = (first + i) % fs->ngroups;
         if (fs->groups[g].free_inodes_count == 0)
             continue;
-        err = group_take(fs, g, directory, ino);
+        err = group_take(fs, g, directory, i >= fs->ngroups, ino);
         if (err && err != ENOSPC)
             damage = err;
     }
@@ -202,6 +219,8 @@ void ext2_ifree(struct ext2_fs *fs, uint32_t ino, bool directory)
             if (bit < fs->state[group].first_free_inode)
                 fs->state[group].first_free_inode = bit;
             group_count(fs, group, 1, directory ? -1 : 0);
+            if (!inode_is_created(&fs->state[group], bit))
+                inode_note(fs, &fs->state[group].gone[fs->syncs & 1], bit);
         }
         ext2_cache_put(fs, &buf);
     }

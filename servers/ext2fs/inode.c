@@ -179,32 +179,9 @@ static void large_file_note(struct ext2_fs *fs)
     pthread_mutex_unlock(&fs->alloc_lock);
 }
 
-error_t ext2_inode_write(struct ext2_fs *fs, struct ext2_inode *inode)
+/* What the map's lock protects.  */
+static void inode_encode_map(const struct ext2_fs *fs, struct ext2_inode *inode, struct disk_inode *d)
 {
-    struct ext2_buf buf;
-    struct disk_inode *d;
-    error_t err = fs->writable ? ext2_inode_get_raw(fs, inode->ino, &buf, &d) : EROFS;
-    if (err)
-        return err;
-    d->mode = inode->mode;
-    d->uid = (uint16_t)inode->uid;
-    d->gid = (uint16_t)inode->gid;
-    d->uid_high = (uint16_t)(inode->uid >> 16);
-    d->gid_high = (uint16_t)(inode->gid >> 16);
-    d->links_count = (uint16_t)inode->links;
-    d->flags = inode->flags;
-    d->generation = inode->generation;
-    if (inode->orphan_prevp)
-        pthread_mutex_lock(&fs->alloc_lock);
-    d->dtime = inode->dtime;
-    if (inode->orphan_prevp)
-        pthread_mutex_unlock(&fs->alloc_lock);
-    d->file_acl = inode->file_acl;
-    if (fs->hurd) {
-        d->author = inode->author;
-        d->translator = inode->translator;
-    }
-    pthread_mutex_lock(&inode->map_lock);
     device_encode(inode);
     d->size = (uint32_t)inode->size;
     if (S_ISREG(inode->mode))
@@ -214,9 +191,50 @@ error_t ext2_inode_write(struct ext2_fs *fs, struct ext2_inode *inode)
     if (fs->huge_file)
         d->blocks_high = (uint16_t)(sectors >> 32);
     memcpy(d->block, inode->block, sizeof d->block);
-    pthread_mutex_unlock(&inode->map_lock);
+}
+
+static void inode_encode(const struct ext2_fs *fs, struct ext2_inode *inode, struct disk_inode *d)
+{
+    d->mode = inode->mode;
+    d->uid = (uint16_t)inode->uid;
+    d->gid = (uint16_t)inode->gid;
+    d->uid_high = (uint16_t)(inode->uid >> 16);
+    d->gid_high = (uint16_t)(inode->gid >> 16);
+    d->links_count = (uint16_t)inode->links;
+    d->flags = inode->flags;
+    d->generation = inode->generation;
+    d->dtime = inode->dtime;
+    d->file_acl = inode->file_acl;
+    if (fs->hurd) {
+        d->author = inode->author;
+        d->translator = inode->translator;
+    }
+    inode_encode_map(fs, inode, d);
     inode_encode_extra(inode, d);
-    ext2_cache_dirty(fs, &buf, inode->links ? EXT2_INODE : EXT2_DELETED);
+}
+
+error_t ext2_inode_write(struct ext2_fs *fs, struct ext2_inode *inode)
+{
+    struct ext2_buf buf;
+    struct disk_inode *d;
+    error_t err = fs->writable ? ext2_inode_get_raw(fs, inode->ino, &buf, &d) : EROFS;
+    if (err)
+        return err;
+    bool going = !inode->links, orphan = inode->orphan_prevp != NULL;
+    if (going && ext2_cache_is_awaited(fs, buf.block))
+        (void)ext2_sync(fs, false, false);            /* what cannot be written stays dirty: the next sync says so */
+    pthread_mutex_lock(&inode->map_lock);
+    if (orphan)
+        pthread_mutex_lock(&fs->alloc_lock);
+    if (going)                                       /* all locks are taken by then: who writes everything waits for us */
+        ext2_cache_change_begin(fs);
+    inode_encode(fs, inode, d);
+    ext2_cache_dirty(fs, &buf, going ? EXT2_DELETED : EXT2_INODE);
+    if (going)
+        ext2_cache_change_end(fs);
+    if (orphan)
+        pthread_mutex_unlock(&fs->alloc_lock);
+    pthread_mutex_unlock(&inode->map_lock);
     ext2_cache_put(fs, &buf);
     if (S_ISREG(inode->mode) && inode->size > INT32_MAX)
         large_file_note(fs);

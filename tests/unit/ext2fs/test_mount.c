@@ -72,6 +72,24 @@ UNIT_TEST(every_set_of_features)
 }
 
 /* Groups that mke2fs does not write hold whatever was on the disk; files come to lie in all of them. */
+/* What Debian's mke2fs -t ext2 makes without further words, whatever this host's configuration says: written, and judged by e2fsck.  */
+UNIT_TEST(the_defaults_of_mke2fs)
+{
+    struct image im;
+    struct ext2_inode root, in;
+    CHECK(image_make(&im, "-b 4096 -I 256 -O none,sparse_super,large_file,filetype,resize_inode,dir_index,ext_attr", 16384));
+    CHECK(image_mount(&im, true));
+    CHECK(im.fs->writable);
+    CHECK_EQ(file_open(im.fs, INO_ROOT, &root), 0);
+    CHECK_EQ(file_create(im.fs, &root, "made", S_IFREG | 0644, &in), 0);
+    CHECK_EQ(file_write(im.fs, &in, 0, 100 * 4096, 7), 0);
+    CHECK_EQ(file_close(im.fs, &in), 0);
+    CHECK_EQ(file_close(im.fs, &root), 0);
+    image_unmount(&im, true);
+    CHECK_EQ(image_fsck(&im), 0);
+    image_remove(&im);
+}
+
 UNIT_TEST(groups_that_were_never_written)
 {
     for (unsigned int i = 128; i <= 256; i += 128) {
