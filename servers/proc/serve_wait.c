@@ -3,7 +3,9 @@
 
 #include <mach/mig_errors.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 
 #include "interrupt_S.h"
@@ -140,6 +142,21 @@ kern_return_t S_proc_getchildren_rusage(pcall_t call, rusage_t *usage)
     return call_leave(0);
 }
 
+/* Whether a thread of this kernel's stops where it waits for a page, as in GNU Mach: it keeps a page of its own that is busy meanwhile in its mapping's
+   object, and whoever stopped it waits for ever for that page.  The C library's fork knows it, and aborts its signal thread when it has stopped it; but
+   the page may be the very one that its instructions lie in, since both threads come back from the same system call. */
+static bool kernel_stops_in_faults(void)
+{
+    static atomic_int known;            /* 1: no, 2: yes */
+    int value = atomic_load_explicit(&known, memory_order_relaxed);
+    if (!value) {
+        kernel_version_t version = "";
+        value = host_get_kernel_version(mach_host_self(), version) || strncmp(version, "Quadrille", 9) ? 2 : 1;
+        atomic_store_explicit(&known, value, memory_order_relaxed);
+    }
+    return value == 2;
+}
+
 /* Stops TASK's threads but KEEP, which its caller is; *KEPT: how many references to that have been gained.  The task is suspended meanwhile, so
    that no thread is made. */
 static error_t task_stop_others(mach_port_t task, mach_port_t keep, int *kept)
@@ -157,6 +174,8 @@ static error_t task_stop_others(mach_port_t task, mach_port_t keep, int *kept)
                 continue;
             }
             thread_suspend(threads[i]);
+            if (count == 2 && kernel_stops_in_faults())
+                thread_abort(threads[i]);       /* the signal thread, which takes no harm; who has more threads waits in more ways */
             mach_port_deallocate(mach_task_self(), threads[i]);
         }
         vm_deallocate(mach_task_self(), (vm_address_t)threads, count * sizeof *threads);

@@ -20,7 +20,7 @@ def on_gnumach(function):
 
 
 def cases():
-    for name in ("dance", "shell", "programs", "terminals", "hostile", "oracle"):
+    for name in ("dance", "shell", "programs", "terminals", "hostile", "memory", "oracle"):
         module = importlib.import_module(name)
         of_module = getattr(module, "CASES", None) or [(name[5:], test) for name, test in vars(module).items() if name.startswith("test_")]
         for case, function in of_module:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A machine with little memory, more of which is changed than it has: files larger than it, written by several at once, are on the disk
-afterwards as they were written.  On our kernel; GNU Mach stands still about once in five times (docs/testing.md)."""
+afterwards as they were written."""
 
 import functools
 import os
