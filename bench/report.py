@@ -13,8 +13,8 @@ REAL_HURD_WALL = {"kernel banner to prompt, s": 5.5, "read-cold MB/s": 8, "read-
                   "disk reads in a boot": 999, "KiB a disk read in a boot": 4}
 FUNCTIONS_SHOWN = 12
 # Functions of GNU Mach, and of our kernel, that tell how often something was asked of it.
-CALLS = {"mach_msg_trap": "messages and RPCs", "trap_mach_msg": "messages and RPCs", "kobject_server": "of them RPCs to the kernel", "vm_fault": "page faults",
-         "pmap_copy_page": "pages copied", "pmap_zero_page": "pages cleared", "thread_invoke": "changes of threads", "switch_to": "changes of threads"}
+CALLS = {"mach_msg_trap": "messages and RPCs", "trap_mach_msg": "messages and RPCs", "vm_fault": "page faults", "pmap_copy_page": "pages copied",
+         "pmap_zero_page": "pages cleared", "thread_invoke": "changes of threads", "switch_to": "changes of threads"}
 
 
 def number(value):
