@@ -28,6 +28,7 @@
 
 static uint64_t tsc_at_tick;   /* of the last tick */
 static uint64_t tsc_per_tick;  /* smoothed */
+static bool sharp;             /* tsc_at_tick and micros_at_tick are of the same moment */
 static uint64_t micros_at_tick;
 static uint64_t micros_given;  /* the last answer: time does not go back */
 
@@ -58,9 +59,10 @@ static uint64_t counter_passed(uint64_t tsc_passed)
     return passed;
 }
 
-static void rate_update(uint64_t tsc_passed, uint64_t micros)
+/* A processor that stood still between the two readings of the clocks, now or last time, would make nonsense of the rate. */
+static void rate_update(uint64_t tsc_passed, uint64_t micros, bool sharp_before)
 {
-    if (micros < TICK_MICROS / 2 || micros > GUESS_MAX)
+    if (!sharp || !sharp_before || micros < TICK_MICROS / 2 || micros > GUESS_MAX)
         return; /* too little to measure, or an unusual time */
     uint64_t rate = tsc_passed * TICK_MICROS / micros;
     tsc_per_tick = tsc_per_tick ? tsc_per_tick - tsc_per_tick / 8 + rate / 8 : rate;
@@ -80,7 +82,9 @@ static uint64_t micros_now(uint64_t tsc_passed)
 static void clock_interrupt(bool user)
 {
     uint64_t tsc = rdtsc(), passed = tsc - tsc_at_tick, micros = micros_now(passed);
-    rate_update(passed, micros - micros_at_tick);
+    bool sharp_before = sharp;
+    sharp = (rdtsc() - tsc) < tsc_per_tick / 16 || tsc_per_tick == 0;
+    rate_update(passed, micros - micros_at_tick, sharp_before);
     tsc_at_tick = tsc;
     micros_at_tick = micros;
     while (clock_ticks < micros / TICK_MICROS) {
@@ -104,6 +108,7 @@ void machine_clock_init(void)
     else
         kprintf("clock: firmware names no timer of ACPI's: interrupts that are lost are lost time\n");
     tsc_at_tick = rdtsc();
+    sharp = true;
     interrupt_attach(0, clock_interrupt);
 }
 

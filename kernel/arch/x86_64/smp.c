@@ -225,7 +225,9 @@ void smp_flush(struct pmap *pmap, uint64_t start, uint64_t end, bool tables)
         }
         if (cpu->idling)
             cpu->pmap = cpu->loaded = pmap_kernel();
-        flush_ask(cpu, cpu->idling || (end - start) / PAGE_SIZE > FLUSH_PAGES_MAX ? FLUSH_RELOAD : FLUSH_RANGE);
+        /* One that waits for the lock may have FLUSH_LATER still to do: all of it, then. */
+        bool all = cpu->idling || cpu->lock_waiting || (end - start) / PAGE_SIZE > FLUSH_PAGES_MAX;
+        flush_ask(cpu, all ? FLUSH_RELOAD : FLUSH_RANGE);
         asked = true;
     }
     if (asked)
