@@ -125,6 +125,8 @@ struct ipc_entry {
 #define LEAF_ENTRIES 128
 #define DENSE_NAMES (1u << 24) /* names below are in leaves, others in a hash table */
 
+#define REVERSE_INLINE 4
+
 struct ipc_space {
     uint32_t refs;
     bool active;
@@ -137,6 +139,7 @@ struct ipc_space {
     struct ipc_entry *free;       /* free names below `limit`, last freed first */
     struct ipc_entry **reverse;   /* entries with send rights but no receive right, by port */
     uint32_t reverse_size, reverse_used;
+    struct ipc_entry *reverse_first[REVERSE_INLINE]; /* the table to begin with, so that there always is one */
     struct sparse_entry *sparse;  /* entries of names from DENSE_NAMES on */
 };
 

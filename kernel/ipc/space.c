@@ -44,7 +44,8 @@ struct ipc_space *space_create(struct task *task)
     struct ipc_space *space = cache_alloc(&space_cache);
     if (space == NULL)
         return NULL;
-    *space = (struct ipc_space){.refs = 1, .active = true, .task = task, .limit = 1, .first = empty_leaf};
+    *space = (struct ipc_space){.refs = 1, .active = true, .task = task, .limit = 1, .first = empty_leaf, .reverse_size = REVERSE_INLINE};
+    space->reverse = space->reverse_first;
     return space;
 }
 
@@ -207,12 +208,13 @@ static inline uint32_t reverse_index(const struct ipc_space *space, const struct
     return (uint32_t)(((uint64_t)port >> 6) * 0x9e3779b97f4a7c15 >> 32) & (space->reverse_size - 1);
 }
 
-static bool reverse_grow(struct ipc_space *space)
+/* Without memory for it, the table stays as it is, and its lists get longer. */
+static void reverse_grow(struct ipc_space *space)
 {
-    uint32_t size = space->reverse_size ? space->reverse_size * 2 : REVERSE_FIRST;
+    uint32_t size = max(space->reverse_size * 2, (uint32_t)REVERSE_FIRST);
     struct ipc_entry **table = kalloc(size * sizeof *table), **old = space->reverse;
     if (table == NULL)
-        return false;
+        return;
     memset(table, 0, size * sizeof *table);
     uint32_t old_size = space->reverse_size;
     space->reverse = table;
@@ -224,8 +226,8 @@ static bool reverse_grow(struct ipc_space *space)
             entry->hash_next = *bucket;
             *bucket = entry;
         }
-    kfree(old, old_size * sizeof *old);
-    return true;
+    if (old != space->reverse_first)
+        kfree(old, old_size * sizeof *old);
 }
 
 struct ipc_entry *space_reverse(struct ipc_space *space, struct ipc_port *port)
@@ -242,8 +244,8 @@ struct ipc_entry *space_reverse(struct ipc_space *space, struct ipc_port *port)
 
 void space_reverse_insert(struct ipc_space *space, struct ipc_entry *entry)
 {
-    if (space->reverse_used >= space->reverse_size && !reverse_grow(space) && space->reverse_size == 0)
-        panic("no memory for the names of a space");
+    if (space->reverse_used >= space->reverse_size)
+        reverse_grow(space);
     struct ipc_entry **bucket = &space->reverse[reverse_index(space, entry->port)];
     entry->hash_next = *bucket;
     *bucket = entry;
@@ -307,10 +309,13 @@ void space_destroy(struct ipc_space *space)
         if (space->leaves[leaf])
             leaf_destroy(space->leaves[leaf]);
     kfree(space->leaves, space->leaf_count * sizeof *space->leaves);
-    kfree(space->reverse, space->reverse_size * sizeof *space->reverse);
+    if (space->reverse != space->reverse_first)
+        kfree(space->reverse, space->reverse_size * sizeof *space->reverse);
     space->first = empty_leaf;
     space->leaves = NULL;
-    space->reverse = NULL;
-    space->leaf_count = space->high = space->reverse_size = space->reverse_used = 0;
+    memset(space->reverse_first, 0, sizeof space->reverse_first);
+    space->reverse = space->reverse_first;
+    space->reverse_size = REVERSE_INLINE;
+    space->leaf_count = space->high = space->reverse_used = 0;
     space_deref(space);
 }

@@ -57,11 +57,24 @@ kern_return_t rpc_task_resume(task_t task)
     return KERN_SUCCESS;
 }
 
-/* A list of ports for a reply, kalloc'ed. */
+/* A list of ports for a reply: kalloc'ed for exactly as many as there are, since it is freed as such. */
 static kern_return_t port_array_alloc(size_t count, mach_port_t **array)
 {
     *array = count ? kalloc(count * sizeof **array) : NULL;
     return count && *array == NULL ? KERN_RESOURCE_SHORTAGE : KERN_SUCCESS;
+}
+
+/* Send rights for what is in the list LINKS, behind those that are in ARRAY. */
+static void tasks_add(const struct list *links, mach_port_t *array, mach_msg_type_number_t *count)
+{
+    list_for_each(link, links)
+        array[(*count)++] = (mach_port_t)port_make_send(list_entry(link, struct task, all_link)->self);
+}
+
+static void threads_add(const struct list *links, mach_port_t *array, mach_msg_type_number_t *count)
+{
+    list_for_each(link, links)
+        array[(*count)++] = (mach_port_t)port_make_send(list_entry(link, struct thread, task_link)->self);
 }
 
 kern_return_t rpc_task_threads(task_t task, thread_array_t *list, mach_msg_type_number_t *count)
@@ -71,12 +84,10 @@ kern_return_t rpc_task_threads(task_t task, thread_array_t *list, mach_msg_type_
     if (!task->active)
         return KERN_FAILURE;
     kern_return_t kr = port_array_alloc(task->thread_count, list);
-    if (kr)
-        return kr;
     *count = 0;
-    list_for_each(link, &task->threads)
-        (*list)[(*count)++] = (mach_port_t)port_make_send(list_entry(link, struct thread, task_link)->self);
-    return KERN_SUCCESS;
+    if (kr == KERN_SUCCESS)
+        threads_add(&task->threads, *list, count);
+    return kr;
 }
 
 static void basic_info(struct task *task, struct task_basic_info *info)
@@ -261,24 +272,24 @@ kern_return_t rpc_processor_set_tasks(processor_set_t set, task_array_t *list, m
     if (set == NULL)
         return KERN_INVALID_ARGUMENT;
     kern_return_t kr = port_array_alloc(task_count, list);
-    if (kr)
-        return kr;
     *count = 0;
-    list_for_each(link, &all_tasks)
-        (*list)[(*count)++] = (mach_port_t)port_make_send(list_entry(link, struct task, all_link)->self);
-    return KERN_SUCCESS;
+    if (kr == KERN_SUCCESS)
+        tasks_add(&all_tasks, *list, count);
+    return kr;
 }
 
+/* Those of tasks that live: fewer than thread_count_all, when a task is just being ended. */
 kern_return_t rpc_processor_set_threads(processor_set_t set, thread_array_t *list, mach_msg_type_number_t *count)
 {
+    size_t total = 0;
     if (set == NULL)
         return KERN_INVALID_ARGUMENT;
-    kern_return_t kr = port_array_alloc(thread_count_all, list);
-    if (kr)
-        return kr;
+    list_for_each(link, &all_tasks)
+        total += list_entry(link, struct task, all_link)->thread_count;
+    kern_return_t kr = port_array_alloc(total, list);
     *count = 0;
-    list_for_each(task_link, &all_tasks)
-        list_for_each(link, &list_entry(task_link, struct task, all_link)->threads)
-            (*list)[(*count)++] = (mach_port_t)port_make_send(list_entry(link, struct thread, task_link)->self);
-    return KERN_SUCCESS;
+    if (kr == KERN_SUCCESS)
+        list_for_each(link, &all_tasks)
+            threads_add(&list_entry(link, struct task, all_link)->threads, *list, count);
+    return kr;
 }

@@ -278,6 +278,21 @@ static bool entry_extend(struct vm_map *map, struct map_entry *entry, uint64_t s
     return true;
 }
 
+/* Wires the new ENTRY, as vm_wire_all said.  If that fails, the range is empty again, and the reference to the object the caller's.  May block. */
+static kern_return_t entry_wire(struct vm_map *map, struct map_entry *entry)
+{
+    uint64_t start = entry->start, end = entry->end;
+    struct vm_object *object = entry->object;
+    if (object)
+        object_ref(object);
+    kern_return_t kr = vm_map_wire(map, start, end, map->wire_future_access & entry->protection);
+    if (kr)
+        vm_map_remove(map, start, end);
+    else if (object)
+        object_deref(object);
+    return kr;
+}
+
 /* As map_enter, which see; the compiler makes one of it for fresh memory alone. */
 static inline __attribute__((always_inline)) kern_return_t
 entry_enter(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask, bool anywhere, struct vm_object *object, uint64_t offset,
@@ -298,7 +313,7 @@ entry_enter(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask,
             return KERN_NO_SPACE;
     }
     struct map_entry *below = entry_in_front(map, above);
-    if (object == NULL && entry_extend(map, below, *address, *address + size, protection, max_protection, inheritance))
+    if (object == NULL && likely(!map->wire_future) && entry_extend(map, below, *address, *address + size, protection, max_protection, inheritance))
         return KERN_SUCCESS;
     struct map_entry *entry = entry_alloc();
     if (entry == NULL)
@@ -308,9 +323,7 @@ entry_enter(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask,
                                 .needs_copy = needs_copy, .shared = shared};
     entry_link(map, below, entry);
     map->hint = entry;
-    if (unlikely(map->wire_future))
-        return vm_map_wire(map, entry->start, entry->end, map->wire_future_access & protection);
-    return KERN_SUCCESS;
+    return unlikely(map->wire_future) ? entry_wire(map, entry) : KERN_SUCCESS;
 }
 
 kern_return_t map_enter(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask, bool anywhere, struct vm_object *object,
@@ -344,6 +357,35 @@ static void entry_unwire(struct vm_map *map, struct map_entry *entry)
     range_unwire(map, entry->start, entry->end);
 }
 
+#define PARTS_MAX 16
+
+/* Are both parts of one entry that was cut up?  (A copy beside it has the object, too, but from another place on.) */
+static bool same_entry(const struct map_entry *a, const struct map_entry *b)
+{
+    return a->object == b->object && a->offset - a->start == b->offset - b->start;
+}
+
+/* How many such parts lie beside ENTRY, with it, as far as it matters. */
+static uint32_t entry_parts(struct vm_map *map, const struct map_entry *entry)
+{
+    uint32_t count = 1;
+    for (const struct list *link = entry->link.prev; link != &map->entries && count < PARTS_MAX; link = link->prev, count++)
+        if (!same_entry(entry, list_entry(link, struct map_entry, link)))
+            break;
+    for (const struct list *link = entry->link.next; link != &map->entries && count < PARTS_MAX; link = link->next, count++)
+        if (!same_entry(entry, list_entry(link, struct map_entry, link)))
+            break;
+    return count;
+}
+
+/* ENTRY is to go.  If it is part of what was one entry, whose memory nobody else has, its pages go, though the object stays for the other parts. */
+static void part_free(struct vm_map *map, const struct map_entry *entry)
+{
+    struct vm_object *object = entry->object;
+    if (object->refs < PARTS_MAX && object->internal && object->copy == NULL && !entry->wired && object->refs == entry_parts(map, entry))
+        object_page_remove(object, entry->offset, entry->offset + (entry->end - entry->start));
+}
+
 /* What ENTRY, which is in MAP no more, has. */
 static inline void entry_destroy(struct vm_map *map, struct map_entry *entry)
 {
@@ -364,6 +406,8 @@ void vm_map_remove(struct vm_map *map, uint64_t start, uint64_t end)
         kprintf("vm: no memory to deallocate %lx-%lx\n", start, end);
     while (entry && entry->start < end) {
         struct map_entry *next = map_next(map, entry);
+        if (entry->object && unlikely(entry->object->refs > 1))
+            part_free(map, entry);
         map->low_free = min(map->low_free, max(entry->start, MAP_MIN));
         entry_unlink(map, entry);
         entry_destroy(map, entry);

@@ -16,6 +16,12 @@ static bool range_bad(vm_offset_t offset, vm_size_t size)
     return offset % PAGE_SIZE || offset + size < offset;
 }
 
+/* Is what came as the place for the answer no right?  MIG lets any type through there, and a number as it is. */
+static bool reply_bad(ipc_port_t port, mach_msg_type_name_t type)
+{
+    return IP_VALID(port) && type != MACH_MSG_TYPE_PORT_SEND && type != MACH_MSG_TYPE_PORT_SEND_ONCE;
+}
+
 /* ---- supplying -------------------------------------------------------------------------------- */
 
 static struct map_entry *copy_entry_at(struct vm_copy *copy, uint64_t at)
@@ -93,7 +99,7 @@ kern_return_t rpc_memory_object_data_supply(vm_object_t object, vm_offset_t offs
     struct vm_copy *copy = (struct vm_copy *)data;
     if (object == NULL)
         return KERN_INVALID_ARGUMENT;
-    if (range_bad(offset, size) || copy == NULL || copy->offset || size % PAGE_SIZE || (lock & ~VM_PROT_ALL)) {
+    if (range_bad(offset, size) || copy == NULL || copy->offset || size % PAGE_SIZE || (lock & ~VM_PROT_ALL) || reply_bad(reply_to, reply_type)) {
         object_deref(object);
         return KERN_INVALID_ARGUMENT;
     }
@@ -211,7 +217,7 @@ kern_return_t rpc_memory_object_change_attributes(vm_object_t object, boolean_t 
 {
     if (object == NULL)
         return KERN_INVALID_ARGUMENT;
-    kern_return_t kr = strategy_bad(strategy) ? KERN_INVALID_ARGUMENT : KERN_SUCCESS;
+    kern_return_t kr = strategy_bad(strategy) || reply_bad(reply_to, reply_type) ? KERN_INVALID_ARGUMENT : KERN_SUCCESS;
     if (kr == KERN_SUCCESS) {
         attributes_set(object, may_cache, strategy);
         if (IP_VALID(reply_to))
@@ -269,7 +275,7 @@ kern_return_t rpc_memory_object_lock_request(vm_object_t object, vm_offset_t off
 {
     if (object == NULL)
         return KERN_INVALID_ARGUMENT;
-    if (lock & ~VM_PROT_ALL && lock != VM_PROT_NO_CHANGE) {
+    if ((lock & ~VM_PROT_ALL && lock != VM_PROT_NO_CHANGE) || reply_bad(reply_to, reply_type)) {
         object_deref(object);
         return KERN_INVALID_ARGUMENT;
     }

@@ -219,10 +219,30 @@ void object_pager_died(struct ipc_port *port)
     object_deref(object);
 }
 
+void object_page_remove(struct vm_object *object, uint64_t start, uint64_t end)
+{
+    if ((end - start) / PAGE_SIZE > object->resident) {
+        list_for_each_safe(link, after, &object->pages) {
+            struct page *page = list_entry(link, struct page, link);
+            if (page->offset >= start && page->offset < end && !page->busy && !page->wired)
+                page_discard(page);
+        }
+        return;
+    }
+    for (uint64_t at = start; at < end; at += PAGE_SIZE) {
+        struct page *page = page_lookup(object, at);
+        if (page && !page->busy && !page->wired)
+            page_discard(page);
+    }
+}
+
+#define REFS_MAX (1u << 24) /* what is more is no count: the object was freed */
+
 /* ---- references ----------------------------------------------------------------------------- */
 
 void object_ref(struct vm_object *object)
 {
+    assert(object->refs < REFS_MAX);
     if (object->refs++ == 0 && !object->terminating) {
         list_remove(&object->cached_link);
         object_cached_count--;
@@ -296,7 +316,7 @@ static void object_terminate(struct vm_object *object)
 
 void object_deref(struct vm_object *object)
 {
-    assert(object->refs > 0);
+    assert(object->refs > 0 && object->refs < REFS_MAX);
     if (--object->refs > 0 || object->terminating)
         return;
     if (object->pager && object->can_cache && object->alive && object->resident) {

@@ -104,7 +104,7 @@ void object_collapse(struct vm_object *object);
 
 /* Write-protects what is mapped of [OFFSET, OFFSET + SIZE). */
 void object_protect(struct vm_object *object, uint64_t offset, uint64_t size);
-/* Frees resident pages in the range, changed or not. */
+/* Frees resident pages in the range, changed or not, but for those that are busy or wired. */
 void object_page_remove(struct vm_object *object, uint64_t start, uint64_t end);
 
 /* The pager is gone, or wants no more of it (memory_object_destroy): what it still owes is an error, what is resident stays. */

@@ -149,15 +149,15 @@ static bool figures_agree(struct figures a, struct figures b)
     return a.names == b.names && a.threads == b.threads && a.tasks == b.tasks;
 }
 
-/* What ended in the kernel may need a moment until it is gone. */
+static bool figures_are(void *before)
+{
+    return figures_agree(*(struct figures *)before, figures_take());
+}
+
 static void figures_compare(struct figures before)
 {
-    struct figures after = figures_take();
-    for (int tries = 0; tries < 50 && !figures_agree(before, after); tries++) {
-        pause_ms(10);
-        after = figures_take();
-    }
-    if (!figures_agree(before, after)) {
+    if (!settle(figures_are, &before, 50)) {
+        struct figures after = figures_take();
         problems++;
         tell('!', "left behind: %d names, %d threads, %d tasks", (int)(after.names - before.names), (int)(after.threads - before.threads),
              (int)(after.tasks - before.tasks));

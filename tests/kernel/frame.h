@@ -115,6 +115,8 @@ unsigned int processors_available(void);
 
 /* Waits MS milliseconds in the kernel, without spinning. */
 void pause_ms(unsigned int ms);
+/* Looks every 10 ms whether HOLDS(COOKIE), TRIES times at most: what ended in the kernel may need a moment until it is gone.  Does it? */
+bool settle(bool (*holds)(void *cookie), void *cookie, unsigned int tries);
 
 /* Another thread of this task that runs ENTRY(ARGUMENT), with a stack and thread-local data of its own, until ENTRY returns; it may use
    everything but CHECK and its like.  `thread` is its port; thread_join waits for its end, frees all and drops the port. */

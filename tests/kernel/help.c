@@ -116,6 +116,16 @@ void pause_ms(unsigned int ms)
     mach_port_mod_refs(mach_task_self(), set, MACH_PORT_RIGHT_PORT_SET, -1);
 }
 
+bool settle(bool (*holds)(void *cookie), void *cookie, unsigned int tries)
+{
+    for (unsigned int i = 0; i < tries; i++) {
+        if (holds(cookie))
+            return true;
+        pause_ms(10);
+    }
+    return holds(cookie);
+}
+
 /* ---- threads --------------------------------------------------------------------------------------- */
 
 struct helper_call {

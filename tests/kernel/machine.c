@@ -155,6 +155,17 @@ CASE_OURS(descriptors_used)
     vm_deallocate(mach_task_self(), low, 4096);
 }
 
+/* More than fit into a message: out of line, which MIG's stubs do not tell from an address of the sender's. */
+CASE_OURS(local_descriptors_out_of_line)
+{
+    enum { MANY = 1000 };
+    static descriptor_t many[MANY];
+    mach_port_t thread = thread_new();
+    EXPECT(i386_set_ldt(thread, 7, many, MANY), KERN_INVALID_ARGUMENT);
+    EXPECT(i386_set_ldt(thread, 7, many, 200), KERN_SUCCESS);
+    thread_end(thread);
+}
+
 /* What follows the last instruction of the user's half is no address. */
 CASE_DIFFERS(last_page)
 {

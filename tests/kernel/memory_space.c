@@ -3,9 +3,12 @@
 
 #include "memory_help.h"
 
+#include <device/device.h>
+#include <device/device_types.h>
 #include <mach/vm_attributes.h>
 #include <mach/vm_cache_statistics.h>
 #include <mach/vm_statistics.h>
+#include <mach/vm_wire.h>
 
 #define SELF mach_task_self()
 #define TOP ((vm_address_t)1 << 47)
@@ -383,4 +386,52 @@ CASE(machine_attributes)
     OBSERVE(vm_machine_attribute(SELF, TOP, PAGE, MATTR_CACHE, &value));
     OBSERVE(vm_machine_attribute(host_priv, (vm_address_t)at, PAGE, MATTR_CACHE, &value));
     pages_drop(at, 1);
+}
+
+static long pages_free(void)
+{
+    struct vm_statistics info = {0};
+    EXPECT(vm_statistics(SELF, &info), KERN_SUCCESS);
+    return info.free_count;
+}
+
+/* The parts of a region give their memory back one by one. */
+CASE_OURS(deallocated_parts_are_free)
+{
+    enum { MANY = 1200, PART = 400 };
+    char *at = pages(MANY);
+    for (unsigned int i = 0; i < MANY; i++)
+        at[i * PAGE] = 1;
+    long before = pages_free();
+    pages_drop(at + PART * PAGE, PART);
+    CHECK(pages_free() >= before + PART - 50);
+    pages_drop(at, PART);
+    CHECK(pages_free() >= before + 2 * PART - 50);
+    at[2 * PART * PAGE]++;
+    pages_drop(at + 2 * PART * PAGE, PART);
+    CHECK(pages_free() >= before + MANY - 50);
+}
+
+/* What is mapped is wired at once, and cannot be: it is not mapped, and the object is whole. */
+CASE_OURS(wired_at_once_and_refused)
+{
+    mach_port_t task = MACH_PORT_NULL, device = MACH_PORT_NULL, pager = MACH_PORT_NULL;
+    vm_address_t at = 0;
+    REQUIRE(task_create(SELF, FALSE, &task), KERN_SUCCESS);
+    REQUIRE(device_open(device_master, D_READ, "time", &device), 0);
+    REQUIRE(device_map(device, VM_PROT_READ, 0, PAGE, &pager, 0), 0);
+    EXPECT(vm_wire_all(host_priv, task, VM_WIRE_FUTURE), KERN_SUCCESS);
+    for (int i = 0; i < 4; i++) {
+        at = 0x10000;
+        EXPECT(vm_map(task, &at, PAGE, 0, FALSE, pager, 0, FALSE, VM_PROT_READ | VM_PROT_WRITE, VM_PROT_READ | VM_PROT_WRITE,
+                      VM_INHERIT_SHARE), KERN_PROTECTION_FAILURE);
+    }
+    at = 0;
+    EXPECT(vm_map(SELF, &at, PAGE, 0, TRUE, pager, 0, FALSE, VM_PROT_READ, VM_PROT_READ, VM_INHERIT_SHARE), KERN_SUCCESS);
+    CHECK(*(volatile int *)at > 0);
+    vm_deallocate(SELF, at, PAGE);
+    mach_port_deallocate(SELF, pager);
+    mach_port_deallocate(SELF, device);
+    task_terminate(task);
+    mach_port_deallocate(SELF, task);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Cases: messages whose items are wrong (mach/message.h), and requests to the kernel that are no requests. */
 
+#include "memory_help.h"
 #include "messages.h"
 #include "rights.h"
 
@@ -356,4 +357,39 @@ CASE(kernel_moved_send_right)
     EXPECT(port_refs(child.task, MACH_PORT_RIGHT_SEND), 1);
     child_kill(&child);
     port_destroy(reply);
+}
+
+/* ---- where a right is wanted and a number comes --------------------------------------------------------------- */
+
+/* A pager's request to the kernel's CONTROL port: what comes before the place for the answer is COUNT words; there is a number. */
+static void pager_answer_spoil(mach_port_t control, mach_msg_id_t id, const uint64_t *words, unsigned int count, uint64_t number)
+{
+    message_begin(&message_out, control, MACH_MSG_TYPE_COPY_SEND, MACH_PORT_NULL, 0, id);
+    for (unsigned int i = 0; i < count; i++)
+        if (words[i] > 0xffff)
+            message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_64, .msgt_size = 64, .msgt_number = 1, .msgt_inline = 1},
+                        &(uint64_t){words[i] & 0xffff}, sizeof(uint64_t));
+        else
+            message_add(&message_out, (mach_msg_type_t){.msgt_name = words[i] & 0x8000 ? MACH_MSG_TYPE_BOOLEAN : MACH_MSG_TYPE_INTEGER_32,
+                                                        .msgt_size = 32, .msgt_number = 1, .msgt_inline = 1},
+                        &(int){(int)(words[i] & 0x7fff)}, sizeof(int));
+    message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_64, .msgt_size = 64, .msgt_number = 1, .msgt_inline = 1},
+                &number, sizeof number);
+    EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
+}
+
+CASE_OURS(pagers_answers_go_to_no_right)
+{
+    enum { LOCK_REQUEST = 2044, CHANGE_ATTRIBUTES = 2095, LONG = 0x10000, TRUTH = 0x8000 };
+    static const uint64_t lock[] = {LONG, LONG | 4096, 0, TRUTH, 0}, attributes[] = {TRUTH, 2};
+    static const uint64_t numbers[] = {7, 0xffff800000001000, 0x1234567890, 0xffffffffffffff00};
+    struct object object;
+    char *at = object_map(&object, 0, 4096, TRUE, MEMORY_OBJECT_COPY_DELAY);
+    for (unsigned int i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        pager_answer_spoil(object.control, LOCK_REQUEST, lock, 5, numbers[i]);
+        pager_answer_spoil(object.control, CHANGE_ATTRIBUTES, attributes, 2, numbers[i]);
+    }
+    object_fill(&object, at, 0, 3, VM_PROT_NONE, false);
+    vm_deallocate(mach_task_self(), (vm_address_t)at, 4096);
+    object_drop(&object);
 }

@@ -12,7 +12,6 @@
 #include "../../ipc/ipc.h"
 #include "../../mig/mig_types.h"
 #include "../../task/task.h"
-#include "../../vm/map.h"
 #include "mach_i386_S.h"
 
 #define LOCAL_MAX 8192 /* descriptors of a local table: what a selector can name */
@@ -220,10 +219,14 @@ static kern_return_t local_set(struct thread *thread, unsigned int first, const 
     return KERN_SUCCESS;
 }
 
-/* LIST has been read and is good: THREAD gets it. */
-static kern_return_t local_give(struct thread *thread, unsigned int first, const descriptor_t *list, size_t count)
+/* Sets those from the one that SELECTOR names on.  They come in the message: MIG's stub does not look whether a message with out-of-line memory
+   says that it has any, so IS_INLINE false is refused, and LIST not touched. */
+kern_return_t rpc_i386_set_ldt(thread_t thread, int selector, const_descriptor_list_t list, mach_msg_type_number_t count, boolean_t is_inline)
 {
-    for (size_t i = 0; i < count; i++)
+    unsigned int first = SELECTOR_INDEX(selector);
+    if (thread == NULL || !thread->active || selector < 0 || count > LOCAL_MAX || first + count > LOCAL_MAX || !is_inline)
+        return KERN_INVALID_ARGUMENT;
+    for (mach_msg_type_number_t i = 0; i < count; i++)
         if (!descriptor_good(list[i]))
             return KERN_INVALID_ARGUMENT;
     if (count == 0)
@@ -231,26 +234,6 @@ static kern_return_t local_give(struct thread *thread, unsigned int first, const
     bool caught = thread_catch(thread);
     kern_return_t kr = local_set(thread, first, list, count);
     thread_uncatch(thread, caught);
-    return kr;
-}
-
-/* Sets those from the one that SELECTOR names on.  INLINE: LIST is in the message, otherwise out-of-line memory. */
-kern_return_t rpc_i386_set_ldt(thread_t thread, int selector, const_descriptor_list_t list, mach_msg_type_number_t count, boolean_t is_inline)
-{
-    unsigned int first = SELECTOR_INDEX(selector);
-    size_t size = max(count, 1u) * sizeof *list;
-    if (thread == NULL || !thread->active || selector < 0 || count > LOCAL_MAX || first + count > LOCAL_MAX)
-        return KERN_INVALID_ARGUMENT;
-    if (is_inline)
-        return local_give(thread, first, list, count);
-    struct vm_copy *copy = (struct vm_copy *)list;
-    descriptor_t *read = kalloc(size);
-    if (read == NULL)
-        return KERN_RESOURCE_SHORTAGE;
-    kern_return_t kr = count && !vm_copy_read(copy, 0, read, count * sizeof *read) ? KERN_MEMORY_ERROR : local_give(thread, first, read, count);
-    kfree(read, size);
-    if (kr == KERN_SUCCESS && copy)
-        vm_copy_discard(copy);
     return kr;
 }
 

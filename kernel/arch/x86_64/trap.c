@@ -6,6 +6,7 @@
 #include "../../ipc/ipc.h"
 #include "../../task/host.h"
 #include "../../task/task.h"
+#include "../../trace/symbols.h"
 #include "../../vm/map.h"
 #include "../../mig/mig_types.h"
 #include "apic.h"
@@ -143,6 +144,9 @@ void trap_from_kernel(struct trap_frame *frame)
             frame->rip = go_on | FIXUP_WAITS;
         return;
     }
+    kprintf("the calls up to there:\n");
+    symbol_print(frame->rip);
+    backtrace_print((const uint64_t *)frame->rbp);
     panic("%s in the kernel: rip %lx error %lx address %lx rsp %lx rbp %lx\n  rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx",
           frame->vector < countof(trap_names) ? trap_names[frame->vector] : "trap", frame->rip, frame->error, address, frame->rsp,
           frame->rbp, frame->rax, frame->rbx, frame->rcx, frame->rdx, frame->rsi, frame->rdi);

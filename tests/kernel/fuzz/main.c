@@ -70,22 +70,17 @@ static const char *attacker_watch(struct child *child, struct progress *progress
     return "done";
 }
 
-static bool settled(struct figures before, struct figures *after)
+static bool figures_are(void *before)
 {
-    for (unsigned int i = 0; i < SETTLE_POLLS; i++) {
-        *after = figures_take();
-        if (after->tasks == before.tasks && after->threads == before.threads && after->names == before.names)
-            return true;
-        pause_ms(POLL_MS);
-        tasks_look(false);
-    }
-    return false;
+    const struct figures *wanted = before;
+    tasks_look(false);
+    struct figures now = figures_take();
+    return now.tasks == wanted->tasks && now.threads == wanted->threads && now.names == wanted->names;
 }
 
 static bool round_run(struct attack *attack, struct figures before)
 {
     struct child child;
-    struct figures after;
     struct progress *progress = attack->progress;
     *progress = (struct progress){.number = attack->first};
     say("@ %lu\n", (unsigned long)attack->first);
@@ -95,8 +90,8 @@ static bool round_run(struct attack *attack, struct figures before)
     child_start(&child);
     const char *end = attacker_watch(&child, progress);
     child_kill(&child);
-    tasks_look(false);
-    bool good = settled(before, &after);
+    bool good = settle(figures_are, &before, SETTLE_POLLS);
+    struct figures after = figures_take();
     if (after.pages + PAGES_SLACK < before.pages)
         good = false;
     say("%s %lu..%lu %s: answered %lu, error %lu, refused %lu, unanswered %lu, sent %lu, calls %lu; tasks %d, threads %d, names %d, pages free %ld\n",
