@@ -20,7 +20,7 @@
 
 enum {
     BASE = 2000,       /* operations of a part at scale 1 */
-    PAGES_SLACK = 40,  /* what caches keep */
+    PAGES_SLACK = 200, /* what is kept until memory is short: 150 after "crowd", all back after "memory" */
     RESERVE_PAGES = 256, /* that the part "memory" leaves */
     CACHES_MAX = 64,
     LAST_ROUNDS_MAX = 5, /* of the part "last": each takes seconds, until the kernel sees that nothing moves */
