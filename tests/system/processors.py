@@ -43,4 +43,5 @@ def qemu_version():
     return int(found[1]) if found else 0
 
 
-CASES = [("x2apic", x2apic)] if qemu_version() >= 9 else []
+CASES = [(name[5:], test) for name, test in list(globals().items()) if name.startswith("test_")]
+CASES += [("x2apic", x2apic)] if qemu_version() >= 9 else []
