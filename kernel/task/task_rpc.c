@@ -4,6 +4,7 @@
 #include "../ipc/ipc.h"
 #include "../mig/mig_types.h"
 #include "../vm/map.h"
+#include "../vm/pageout.h"
 #include "gnumach_S.h"
 #include "host.h"
 #include "mach_S.h"
@@ -26,7 +27,13 @@ kern_return_t rpc_task_create(task_t parent, boolean_t inherit, task_t *child)
 {
     if (parent == NULL)
         return KERN_INVALID_TASK;
-    return parent->active ? task_make(parent, inherit, child) : KERN_FAILURE;
+    kern_return_t kr = KERN_FAILURE;
+    task_ref(parent);
+    for (unsigned int tries = 0; parent->active; tries++)
+        if ((kr = task_make(parent, inherit, child)) != KERN_RESOURCE_SHORTAGE || !pageout_retry(tries))
+            break;
+    task_deref(parent);
+    return kr;
 }
 
 kern_return_t rpc_task_terminate(task_t task)

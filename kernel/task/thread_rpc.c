@@ -4,6 +4,7 @@
 #include "../ipc/ipc.h"
 #include "../mig/mig_types.h"
 #include "../vm/map.h"
+#include "../vm/pageout.h"
 #include "gnumach_S.h"
 #include "host.h"
 #include "mach_S.h"
@@ -17,7 +18,12 @@
 
 kern_return_t rpc_thread_create(task_t task, thread_t *child)
 {
-    return task ? thread_make(task, child) : KERN_INVALID_ARGUMENT;
+    if (task == NULL)
+        return KERN_INVALID_ARGUMENT;
+    kern_return_t kr;
+    for (unsigned int tries = 0; (kr = thread_make(task, child)) == KERN_RESOURCE_SHORTAGE && pageout_retry(tries); tries++)
+        ;
+    return kr;
 }
 
 kern_return_t rpc_thread_terminate(thread_t thread)

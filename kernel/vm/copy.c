@@ -4,6 +4,7 @@
 #include "../arch/x86_64/cpu.h"
 #include "../task/task.h"
 #include "map.h"
+#include "pageout.h"
 
 static struct vm_copy *copy_alloc(uint64_t offset, uint64_t size, size_t capacity)
 {
@@ -73,7 +74,7 @@ struct vm_copy *vm_copy_from_object(struct vm_object *object, uint64_t size)
 
 /* ---- taking -------------------------------------------------------------------------------- */
 
-/* The pages of ENTRY one by one, for objects whose pager wants no delayed copies. */
+/* The pages of ENTRY one by one, for objects whose pager wants no delayed copies, and for wired memory, whose own pages must stay in it. */
 static bool entry_copy_slowly(struct map_entry *entry, struct map_entry *copy)
 {
     uint64_t size = entry->end - entry->start, base = entry->offset;
@@ -82,12 +83,14 @@ static bool entry_copy_slowly(struct map_entry *entry, struct map_entry *copy)
         return false;
     object_ref(source);
     for (uint64_t at = 0; at < size; at += PAGE_SIZE) {
-        struct page *page, *own;
+        struct page *page, *own = NULL;
         bool read_only;
         enum fault_result result;
-        while ((result = object_fault(source, base + at, VM_PROT_READ, true, &page, &read_only)) == FAULT_RETRY)
-            ;
-        own = result == FAULT_DONE ? page_alloc(0, UINT64_MAX) : NULL;
+        do {
+            result = object_fault(source, base + at, VM_PROT_READ, true, &page, &read_only);
+            if (result == FAULT_DONE && (own = pageout_page_alloc()) == NULL)
+                result = pageout_wait();
+        } while (result == FAULT_RETRY);
         if (own == NULL) {
             object_deref(source);
             object_deref(object);
@@ -131,6 +134,8 @@ bool entry_copy(struct vm_map *map, struct map_entry *entry, struct map_entry *c
         object_ref(object);
         return true;
     }
+    if (entry->wired && object->internal)
+        return entry_copy_slowly(entry, copy);
     if (object->internal && (!entry->shared || entry->needs_copy)) {
         if (!entry->needs_copy && (entry->protection & VM_PROT_WRITE))
             pmap_protect(map->pmap, entry->start, entry->end, entry->protection & ~VM_PROT_WRITE);
@@ -161,7 +166,7 @@ static bool entry_take(struct vm_map *map, struct map_entry *entry, struct vm_co
     if (taken == NULL)
         return false;
     *taken = (struct map_entry){.start = at, .end = at + (entry->end - entry->start)};
-    if (move && !entry->shared && !entry->wired && entry->object && entry->object->internal) {
+    if (move && !entry->shared && entry->object && entry->object->internal) {
         taken->object = entry->object;
         taken->offset = entry->offset;
         taken->needs_copy = entry->needs_copy;

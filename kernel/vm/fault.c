@@ -31,11 +31,7 @@ static enum fault_result busy_wait(struct vm_object *object, struct page *page, 
 /* A page for OFFSET of OBJECT, inserted, contents undefined; NULL: no memory just now, and the caller must start over (or give up). */
 static struct page *page_make(struct vm_object *object, uint64_t offset, enum fault_result *result)
 {
-    struct page *page = NULL;
-    if (likely(page_counts.free > page_free_reserved) || pageout_privileged())
-        page = page_alloc(0, UINT64_MAX);
-    if (unlikely(page_counts.free < page_free_minimum))
-        pageout_wake();
+    struct page *page = pageout_page_alloc();
     if (likely(page != NULL)) {
         page_insert(page, object, offset);
         return page;
@@ -65,7 +61,7 @@ static enum fault_result pager_ask(struct vm_object *object, uint64_t offset, vm
     vm_counters.pageins++;
     sample_take(current_thread(), SAMPLED_PC_VM_PAGEIN_FAULTS);
     object_ref(object);
-    bool asked = memory_object_data_request(object->pager, object->control, offset, PAGE_SIZE, access) == KERN_SUCCESS;
+    bool asked = memory_object_data_request(object->pager, object->control, offset + object->paging_offset, PAGE_SIZE, access) == KERN_SUCCESS;
     /* Sending may have run the pager already. */
     if (page_lookup(object, offset) != page || !page->busy)
         result = FAULT_RETRY;
@@ -86,7 +82,7 @@ static enum fault_result unlock_ask(struct vm_object *object, struct page *page,
     if (!page->unlock_requested || (access & ~page->unlock_access)) {
         page->unlock_requested = true;
         page->unlock_access |= access;
-        memory_object_data_unlock(object->pager, object->control, page->offset, PAGE_SIZE, access);
+        memory_object_data_unlock(object->pager, object->control, page->offset + object->paging_offset, PAGE_SIZE, access);
     }
     return busy_wait(object, page, interruptible);
 }
@@ -115,9 +111,8 @@ static enum fault_result copy_push(struct vm_object *object, struct page *page, 
 static enum fault_result copy_up(struct vm_object *object, uint64_t offset, struct page *source, struct page **page)
 {
     enum fault_result result = FAULT_DONE;
-    if (object->shadow->refs == 1) {
-        /* Nobody else sees what is below: the page may simply move up. */
-        object_collapse(object);
+    if (object->shadow->refs == 1 && object_collapse(object)) {
+        /* Nobody else sees what was below: the page may simply have moved up. */
         *page = page_lookup(object, offset);
         if (*page)
             return FAULT_DONE;

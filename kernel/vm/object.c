@@ -449,13 +449,39 @@ struct vm_object *object_copy_call(struct vm_object *object, uint64_t offset, ui
     return copy;
 }
 
+/* OBJECT, which has none, gets the pager of SHADOW. */
+static void pager_inherit(struct vm_object *object, struct vm_object *shadow)
+{
+    struct ipc_port *pager = shadow->pager;
+    pager_forget(shadow);
+    if (object->name)
+        port_destroy(object->name);
+    object->control = shadow->control;
+    object->name = shadow->name;
+    object->control->kobject = object->name->kobject = object;
+    object->paging_offset = shadow->paging_offset + object->shadow_offset;
+    object->known = shadow->known;
+    object->pager_ready = shadow->pager_ready;
+    object->alive = shadow->alive;
+    shadow->pager = shadow->control = shadow->name = NULL;
+    shadow->known = (struct sparse_bits){0};
+    pager_set(object, pager);
+    /* What the pager has at their place is older. */
+    list_for_each(link, &object->pages)
+        list_entry(link, struct page, link)->dirty = true;
+}
+
 /* Moves what SHADOW has and OBJECT lacks up, frees the rest. */
 static void shadow_merge(struct vm_object *object, struct vm_object *shadow)
 {
+    bool has_pager = object->pager;
+    if (shadow->pager)
+        pager_inherit(object, shadow);
     list_for_each_safe(link, after, &shadow->pages) {
         struct page *page = list_entry(link, struct page, link);
         uint64_t offset = page->offset - object->shadow_offset;
-        if (page->offset >= object->shadow_offset && offset < object->size && page_lookup(object, offset) == NULL)
+        if (page->offset >= object->shadow_offset && offset < object->size && page_lookup(object, offset) == NULL &&
+            !(has_pager && object_pager_has(object, offset)))
             page_rename(page, object, offset);
         else
             page_discard(page);
@@ -477,15 +503,17 @@ static bool has_busy_page(const struct vm_object *object)
     return false;
 }
 
-/* May SHADOW be merged into the only object over it?  One that is owed what is written to the object below it stays. */
-static bool can_merge(const struct vm_object *shadow)
+/* May SHADOW be merged into OBJECT, the only one over it?  One that is owed what is written to the object below it stays. */
+static bool can_merge(const struct vm_object *object, const struct vm_object *shadow)
 {
-    return shadow->refs == 1 && shadow->internal && shadow->pager == NULL && shadow->copy == NULL
-           && (shadow->shadow == NULL || shadow->shadow->copy != shadow) && !has_busy_page(shadow);
+    return shadow->refs == 1 && shadow->internal && shadow->copy == NULL && (!shadow->pager || !object->pager) && object->internal
+           && object->alive && shadow->alive && (shadow->shadow == NULL || shadow->shadow->copy != shadow) && !has_busy_page(shadow);
 }
 
-void object_collapse(struct vm_object *object)
+bool object_collapse(struct vm_object *object)
 {
-    while (object->shadow && object->pager == NULL && can_merge(object->shadow))
+    bool merged = false;
+    for (; object->shadow && can_merge(object, object->shadow); merged = true)
         shadow_merge(object, object->shadow);
+    return merged;
 }

@@ -48,7 +48,8 @@ struct vm_object {
     struct ipc_port *control, *name; /* the kernel's receive rights, once the pager was told; the name also when somebody asked for it */
     struct vm_object *hash_next;   /* by pager */
     struct list cached_link;       /* in the list of objects nobody uses */
-    struct sparse_bits known;      /* pages by number: of an internal object those that its pager has, of others those that it has not */
+    uint64_t paging_offset;        /* of an internal object: where it begins in what its pager has */
+    struct sparse_bits known;      /* the pager's pages by number: of an internal object those that it has, of others those that it has not */
     struct vm_object *laundry_of;  /* of a carrier: whose pages it has, NULL when that has gone */
     struct list carriers;          /* of this object: carrier_link */
     struct list carrier_link;
@@ -99,8 +100,9 @@ struct vm_object *object_copy_delayed(struct vm_object *object);
 /* A copy that OBJECT's pager makes (MEMORY_OBJECT_COPY_CALL): an object with a new port of the same pager over [OFFSET, OFFSET + SIZE).  A
    reference; NULL: no memory. */
 struct vm_object *object_copy_call(struct vm_object *object, uint64_t offset, uint64_t size);
-/* Merges shadows that nobody else uses. */
-void object_collapse(struct vm_object *object);
+/* Merges shadows that nobody else uses; false: there was none that could be.  What the default memory manager has of a shadow becomes OBJECT's,
+   unless it has something of both: then they stay two. */
+bool object_collapse(struct vm_object *object);
 
 /* Write-protects what is mapped of [OFFSET, OFFSET + SIZE). */
 void object_protect(struct vm_object *object, uint64_t offset, uint64_t size);
@@ -114,12 +116,17 @@ static inline struct page *page_lookup(const struct vm_object *object, uint64_t 
 {
     return object->resident ? page_lookup_resident(object, offset) : NULL;
 }
+/* The number that the page of OBJECT at OFFSET has for its pager. */
+static inline uint64_t object_pager_page(const struct vm_object *object, uint64_t offset)
+{
+    return (offset + object->paging_offset) >> PAGE_SHIFT;
+}
 /* Would the pager of OBJECT have the page at OFFSET? */
 static inline bool object_pager_has(const struct vm_object *object, uint64_t offset)
 {
     if (object->known.root == NULL)
         return !object->internal;
-    return sparse_bits_test(&object->known, offset >> PAGE_SHIFT) == object->internal;
+    return sparse_bits_test(&object->known, object_pager_page(object, offset)) == object->internal;
 }
 
 /* Objects that nobody uses but that keep their pages, least recently used first: frees one; false: none. */

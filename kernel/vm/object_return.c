@@ -91,7 +91,7 @@ static bool run_send(struct vm_object *object, uint64_t offset, size_t count, bo
     size_t done = 0;
     for (; done < count; done++) {
         struct page *page = page_lookup(object, offset + done * PAGE_SIZE);
-        if (object->internal && !sparse_bits_set(&object->known, page->offset >> PAGE_SHIFT))
+        if (object->internal && !sparse_bits_set(&object->known, object_pager_page(object, page->offset)))
             break;
         if (flush) {
             pmap_page_protect(page, VM_PROT_NONE);
@@ -107,8 +107,8 @@ static bool run_send(struct vm_object *object, uint64_t offset, size_t count, bo
         return false;
     }
     object_ref(carrier);
-    bool sent = !memory_object_data_return(object->pager, object->control, offset, (vm_offset_t)data, (unsigned int)(done * PAGE_SIZE), dirty,
-                                           !flush);
+    bool sent = !memory_object_data_return(object->pager, object->control, offset + object->paging_offset, (vm_offset_t)data,
+                                           (unsigned int)(done * PAGE_SIZE), dirty, !flush);
     if (sent)
         vm_counters.pageouts += done;
     else

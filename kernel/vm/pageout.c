@@ -27,6 +27,7 @@
 #define TURN_MS 20              /* between turns; twice as long each time that nothing could be freed, up to */
 #define TURN_MAX_MS 640
 #define STALL_MS 3000
+#define RETRIES_MAX 16          /* of a call that found no memory: it may want several pages in one piece, which may not come */
 
 static struct thread *pageout_thread;
 static struct ipc_port *manager;
@@ -94,6 +95,21 @@ enum fault_result pageout_wait(void)
     }
 }
 
+struct page *pageout_page_alloc(void)
+{
+    struct page *page = NULL;
+    if (likely(page_counts.free > page_free_reserved) || pageout_privileged())
+        page = page_alloc(0, UINT64_MAX);
+    if (unlikely(page_counts.free < page_free_minimum))
+        pageout_wake();
+    return page;
+}
+
+bool pageout_retry(unsigned int tries)
+{
+    return tries < RETRIES_MAX && page_counts.free < page_free_target && pageout_wait() == FAULT_RETRY;
+}
+
 /* Sleeps MS milliseconds (0: until pageout_wake). */
 static void idle(uint32_t ms)
 {
@@ -155,6 +171,10 @@ static size_t page_reclaim(struct page *page)
     if (pmap_page_referenced(page)) {
         vm_counters.reactivations++;
         page_activate(page);
+        return 0;
+    }
+    if ((pmap_page_modified(page) || page->precious) && !outlet_find(object)) {
+        page_activate(page); /* and stays mapped: a task's mappings tell how much it has */
         return 0;
     }
     pmap_page_protect(page, VM_PROT_NONE);
