@@ -143,6 +143,24 @@ static const char *const kobject_names[] = {"",           "task",    "thread",  
                                             "processor",  "set",     "set name",     "memory object",  "memory object control",
                                             "object name", "device master", "device", "I/O permission", "proxy"};
 
+#define MESSAGES_SHOWN 8
+
+/* Who receives from PORT, and the ids of the first messages that wait. */
+static void receiver_show(const struct ipc_port *port)
+{
+    unsigned int shown = 0;
+    kprintf("of %s, %u messages, %u send rights, %u send-once rights%s",
+            port->receiver == NULL ? "a message" : port->receiver->task ? name_of(port->receiver->task) : "the kernel", port->msgcount,
+            port->srights, port->sorights, port->pset ? ", in a set" : "");
+    if (port->msgcount > 0)
+        list_for_each(link, &port->messages->messages) {
+            const struct kmsg *kmsg = list_entry(link, struct kmsg, link);
+            if (kmsg_remote(kmsg) == port && shown++ < MESSAGES_SHOWN)
+                kprintf("%s %d", shown == 1 ? ": ids" : "", kmsg->header.msgh_id);
+        }
+    kprintf("\n");
+}
+
 static void port_print(struct ipc_space *space, struct ipc_entry *entry, void *cookie)
 {
     (void)space, (void)cookie;
@@ -167,9 +185,7 @@ static void port_print(struct ipc_space *space, struct ipc_entry *entry, void *c
     else if (port->kobject_type && port->kobject_type < countof(kobject_names))
         kprintf("the kernel's: %s %lx\n", kobject_names[port->kobject_type], (uint64_t)port->kobject);
     else
-        kprintf("of %s, %u messages, %u send rights, %u send-once rights%s\n",
-                port->receiver == NULL ? "a message" : port->receiver->task ? name_of(port->receiver->task) : "the kernel", port->msgcount,
-                port->srights, port->sorights, port->pset ? ", in a set" : "");
+        receiver_show(port);
 }
 
 void dump_ports(struct task *task)
@@ -208,10 +224,28 @@ void dump_map(struct task *task)
     }
 }
 
+/* What the pages in the queues hold: anonymous memory or files, changed or not, and what is on its way to a pager. */
+static void contents_show(void)
+{
+    size_t anonymous[2] = {0, 0}, files[2] = {0, 0}, laundry = 0;
+    for (size_t i = 0; i < page_limit >> PAGE_SHIFT; i++) {
+        struct page *page = &page_array[i];
+        if (!page->managed || page->free || !(page->active || page->inactive || page->wired || page->laundry) || page->object == NULL)
+            continue;
+        if (page->laundry)
+            laundry++;
+        else
+            (page->object->internal ? anonymous : files)[pmap_page_modified(page)]++;
+    }
+    kprintf("contents: anonymous %zu changed, %zu not; of pagers %zu changed, %zu not; %zu on their way\n", anonymous[1], anonymous[0], files[1],
+            files[0], laundry);
+}
+
 void dump_memory(void)
 {
     kprintf("pages: %zu, free %zu, active %zu, inactive %zu, wired %zu; page-out begins below %zu free ones\n", page_counts.total, page_counts.free,
             page_counts.active, page_counts.inactive, page_counts.wired, page_free_target);
+    contents_show();
 }
 
 static void cache_print(const struct cache *cache, void *cookie)

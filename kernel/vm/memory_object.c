@@ -22,6 +22,14 @@ static bool reply_bad(ipc_port_t port, mach_msg_type_name_t type)
     return IP_VALID(port) && type != MACH_MSG_TYPE_PORT_SEND && type != MACH_MSG_TYPE_PORT_SEND_ONCE;
 }
 
+/* Makes of the pager's *OFFSET that in OBJECT; false: it lies before. */
+static bool offset_from_pager(const struct vm_object *object, vm_offset_t *offset)
+{
+    bool inside = *offset >= object->paging_offset;
+    *offset -= object->paging_offset;
+    return inside;
+}
+
 /* ---- supplying -------------------------------------------------------------------------------- */
 
 static struct map_entry *copy_entry_at(struct vm_copy *copy, uint64_t at)
@@ -65,6 +73,9 @@ static kern_return_t page_supply(struct vm_object *object, uint64_t offset, stru
     struct page *awaited = page_lookup(object, offset);
     if (awaited && !awaited->absent)
         return KERN_MEMORY_PRESENT;
+    /* What nobody waits for would drive out what somebody needs, be it ahead of the reader or the late answer to a fault that is over. */
+    if (awaited == NULL && !precious && page_counts.free < page_free_minimum)
+        return KERN_SUCCESS;
     struct page *page = page_steal(copy, at);
     if (page) {
         if (awaited)
@@ -99,13 +110,15 @@ kern_return_t rpc_memory_object_data_supply(vm_object_t object, vm_offset_t offs
     struct vm_copy *copy = (struct vm_copy *)data;
     if (object == NULL)
         return KERN_INVALID_ARGUMENT;
-    if (range_bad(offset, size) || copy == NULL || copy->offset || size % PAGE_SIZE || (lock & ~VM_PROT_ALL) || reply_bad(reply_to, reply_type)) {
+    vm_offset_t start = offset;
+    if (range_bad(offset, size) || copy == NULL || copy->offset || size % PAGE_SIZE || (lock & ~VM_PROT_ALL) || reply_bad(reply_to, reply_type) ||
+        !offset_from_pager(object, &start)) {
         object_deref(object);
         return KERN_INVALID_ARGUMENT;
     }
     uint64_t done = 0;
     kern_return_t kr = KERN_SUCCESS;
-    while (done < size && (kr = page_supply(object, offset + done, copy, done, lock, precious)) == KERN_SUCCESS)
+    while (done < size && (kr = page_supply(object, start + done, copy, done, lock, precious)) == KERN_SUCCESS)
         done += PAGE_SIZE;
     if (kr == KERN_MEMORY_ERROR && done == 0) {
         object_deref(object);
@@ -131,7 +144,7 @@ static void page_fail(struct vm_object *object, struct page *page)
 /* The pager has nothing there: it is in what OBJECT is a copy of, or zeros. */
 static void page_unavailable(struct vm_object *object, struct page *page)
 {
-    uint64_t number = page->offset >> PAGE_SHIFT;
+    uint64_t number = object_pager_page(object, page->offset);
     if (object->internal)
         sparse_bits_clear(&object->known, number);
     if (object->shadow && (object->internal || sparse_bits_set(&object->known, number))) {
@@ -173,7 +186,8 @@ kern_return_t rpc_memory_object_data_error(vm_object_t object, vm_offset_t offse
     (void)reason;
     if (object == NULL)
         return KERN_INVALID_ARGUMENT;
-    range_settle(object, align_down(offset, PAGE_SIZE), size, page_fail);
+    if (offset_from_pager(object, &offset))
+        range_settle(object, align_down(offset, PAGE_SIZE), size, page_fail);
     object_deref(object);
     return KERN_SUCCESS;
 }
@@ -182,7 +196,8 @@ kern_return_t rpc_memory_object_data_unavailable(vm_object_t object, vm_offset_t
 {
     if (object == NULL)
         return KERN_INVALID_ARGUMENT;
-    range_settle(object, align_down(offset, PAGE_SIZE), size, page_unavailable);
+    if (offset_from_pager(object, &offset))
+        range_settle(object, align_down(offset, PAGE_SIZE), size, page_unavailable);
     object_deref(object);
     return KERN_SUCCESS;
 }
@@ -275,11 +290,12 @@ kern_return_t rpc_memory_object_lock_request(vm_object_t object, vm_offset_t off
 {
     if (object == NULL)
         return KERN_INVALID_ARGUMENT;
-    if ((lock & ~VM_PROT_ALL && lock != VM_PROT_NO_CHANGE) || reply_bad(reply_to, reply_type)) {
+    vm_offset_t from = offset;
+    if ((lock & ~VM_PROT_ALL && lock != VM_PROT_NO_CHANGE) || reply_bad(reply_to, reply_type) || !offset_from_pager(object, &from)) {
         object_deref(object);
         return KERN_INVALID_ARGUMENT;
     }
-    uint64_t start = align_down(offset, PAGE_SIZE), end = align_up(offset + size, PAGE_SIZE);
+    uint64_t start = align_down(from, PAGE_SIZE), end = align_up(from + size, PAGE_SIZE);
     if (end < start)
         end = OFFSET_END;
     object_clean(object, start, end, should_return, should_flush);

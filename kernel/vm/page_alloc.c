@@ -184,9 +184,9 @@ void page_bootstrap(void)
             at = stop == usable[i].end ? stop : reserved_overlap(stop, stop + PAGE_SIZE);
         }
     }
-    page_free_target = max(page_counts.total / 50, (size_t)64);
-    page_free_minimum = page_free_target * 3 / 4;
-    page_free_reserved = min(page_free_minimum / 2, (size_t)256);
+    page_free_reserved = min(max(page_counts.total / 256, (size_t)128), (size_t)256); /* servers count on it: lib/ports/pageout.c */
+    page_free_minimum = max(page_counts.total / 64, page_free_reserved * 2);
+    page_free_target = page_free_minimum * 4 / 3;
     page_free_last = page_free_reserved / 2;
 }
 

@@ -95,16 +95,6 @@ enum fault_result pageout_wait(void)
     }
 }
 
-struct page *pageout_page_alloc(void)
-{
-    struct page *page = NULL;
-    if (likely(page_counts.free > page_free_reserved) || pageout_privileged())
-        page = page_alloc(0, UINT64_MAX);
-    if (unlikely(page_counts.free < page_free_minimum))
-        pageout_wake();
-    return page;
-}
-
 bool pageout_retry(unsigned int tries)
 {
     return tries < RETRIES_MAX && page_counts.free < page_free_target && pageout_wait() == FAULT_RETRY;

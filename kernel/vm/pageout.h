@@ -22,12 +22,20 @@ void pageout_wake(void);
 /* Waits until there is memory for a fault: FAULT_RETRY; FAULT_INTERRUPTED; FAULT_NO_MEMORY: nothing can be freed, and the caller's task is
    the one that has to do without. */
 enum fault_result pageout_wait(void);
-/* A page for contents that the caller can wait for: NULL when only the pages are left that the kernel's own structures are for. */
-struct page *pageout_page_alloc(void);
 /* A call of the kernel found no memory, the TRIES-th time: waits until some was freed, if that is likely.  False: the call has to fail. */
 bool pageout_retry(unsigned int tries);
 /* The running thread frees memory (pageout itself, the default memory manager, a thread that thread_wire named), and may take the last of it. */
 bool pageout_privileged(void);
+/* A page for contents that the caller can wait for: NULL when only the pages are left that the kernel's own structures are for. */
+static inline struct page *pageout_page_alloc(void)
+{
+    struct page *page = NULL;
+    if (likely(page_counts.free > page_free_reserved) || pageout_privileged())
+        page = page_alloc(0, UINT64_MAX);
+    if (unlikely(page_counts.free < page_free_minimum))
+        pageout_wake();
+    return page;
+}
 
 /* Somebody waits for memory; then page_free tells of each page. */
 extern bool pageout_waiting;

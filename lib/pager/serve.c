@@ -183,11 +183,11 @@ static void fetch_unnote(struct pager *p, const struct pager_fetch *plan, const 
     pthread_mutex_unlock(&p->lock);
 }
 
-/* Hands what was fetched to the kernel.  Of memory that is supplied where it has a page already GNU Mach loses all from there on, for good.  0 or
-   ENOMEM.  */
-static error_t fetch_supply(struct pager *p, mach_port_t control, struct pager_fetch *f)
+/* Hands what was fetched to the kernel, APART: each page for itself, as it may have some already and takes none behind such a page.  (GNU Mach
+   loses them, for good.)  0 or ENOMEM.  */
+static error_t fetch_supply(struct pager *p, mach_port_t control, struct pager_fetch *f, bool apart)
 {
-    size_t length = f->end - f->start;
+    size_t length = f->end - f->start, step = apart ? vm_page_size : length;
     if (!f->buffer)
         f->buffer = pager_zeros(length);
     if (!f->buffer)
@@ -196,8 +196,9 @@ static error_t fetch_supply(struct pager *p, mach_port_t control, struct pager_f
     pthread_mutex_lock(&p->lock);
     if (f->write)
         pager_note_hot(p, f->start / vm_page_size, f->end / vm_page_size);
-    memory_object_data_supply(control, f->start, (vm_address_t)f->buffer, length, true, f->write ? VM_PROT_NONE : VM_PROT_WRITE, false,
-                              MACH_PORT_NULL);
+    for (size_t done = 0; done < length; done += step)
+        memory_object_data_supply(control, f->start + done, (vm_address_t)f->buffer + done, step, true, f->write ? VM_PROT_NONE : VM_PROT_WRITE,
+                                  false, MACH_PORT_NULL);
     pthread_mutex_unlock(&p->lock);
     p->next_fetch = f->end;
     return 0;
@@ -371,7 +372,9 @@ static uint64_t request_serve(struct pager *p, mach_port_t control, uint64_t pag
     error_t err = fetch_note(p, &plan, &stale) ? 0 : ENOMEM;
     pthread_mutex_unlock(&p->lock);
     f = plan;
-    if (stale)
+    /* The request may be older than what the kernel has now; to throw that out would make those who use it ask once more, without an end. */
+    bool apart = stale && ports_kernel_is_ours();
+    if (stale && !apart)
         memory_object_lock_request(control, f.start, f.end - f.start, MEMORY_OBJECT_RETURN_NONE, true, VM_PROT_NO_CHANGE, MACH_PORT_NULL);
     if (!err && write)
         err = unlock_prepare(p, f.start, f.end - f.start);
@@ -380,7 +383,7 @@ static uint64_t request_serve(struct pager *p, mach_port_t control, uint64_t pag
     if (!err && (f.start != plan.start || f.end != plan.end))
         fetch_unnote(p, &plan, &f);
     if (!err)
-        err = fetch_supply(p, control, &f);
+        err = fetch_supply(p, control, &f, apart);
     if (!err) {
         atomic_fetch_add_explicit(&stat_fetches, 1, memory_order_relaxed);
         atomic_fetch_add_explicit(&stat_bytes, f.end - f.start, memory_order_relaxed);

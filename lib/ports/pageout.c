@@ -2,7 +2,7 @@
 /* pageout: servers on the way of changed pages to the disk.  See ports.h, ports_pageout_server.
 
    GNU Mach keeps the last pages of its memory for privileged threads (thread_wire): at least 500 of each of its two segments, a twentieth of a
-   larger one.  The others wait, and the kernel writes changed pages out through us meanwhile.  It stops the machine when a
+   larger one; our kernel fewer.  The others wait, and the kernel writes changed pages out through us meanwhile.  It stops the machine when a
    privileged thread asks for a page and there is none at all, or for pages in a row and there are none in a row.  So who is privileged here looks at how
    much there is left, does with less when it is little, and has somebody else ask for rows (rows.c).  A thread keeps its privilege: each time that
    it gave it up the kernel could lose a stack.  Threads that a privileged one makes are privileged, too.  */
@@ -12,11 +12,13 @@
 #include <mach.h>
 #include <mach/mach_host.h>
 #include <mach/thread_switch.h>
+#include <string.h>
 
 enum {
     LOOK_EVERY = 64,       /* pages that are used between two looks at how many are free, while there are enough */
     SEGMENT_MIN = 500,     /* what the kernel keeps of the first 16 MiB, and at least of the rest */
     SEGMENT_PART = 20,     /* and the part that it keeps of the rest */
+    OWN_MIN = 128, OWN_MAX = 256, OWN_PART = 256, /* what our kernel keeps: kernel/vm/page_alloc.c, page_free_reserved */
     WAIT_MS = 10,
     PATIENCE_MS = 500,     /* a loop that waits for memory takes a message that often all the same */
 };
@@ -26,13 +28,34 @@ static unsigned long reserve;            /* pages; constant like it */
 static atomic_uint used;                 /* pages, since the last look */
 _Atomic(enum ports_memory) pageout_state;
 
+bool ports_kernel_is_ours(void)
+{
+    static atomic_int known; /* 0: not yet */
+    int now = atomic_load_explicit(&known, memory_order_relaxed);
+    if (now == 0) {
+        kernel_version_t version = "";
+        kern_return_t err = host_get_kernel_version(mach_host_self(), version);
+        now = !err && strncmp(version, "Quadrille", strlen("Quadrille")) == 0 ? 1 : -1;
+        atomic_store_explicit(&known, now, memory_order_relaxed);
+    }
+    return now > 0;
+}
+
+/* What the kernel keeps of PAGES for privileged threads. */
+static unsigned long reserve_of(unsigned long pages)
+{
+    unsigned long part = pages / (ports_kernel_is_ours() ? OWN_PART : SEGMENT_PART);
+    if (ports_kernel_is_ours())
+        return part < OWN_MIN ? OWN_MIN : part > OWN_MAX ? OWN_MAX : part;
+    return SEGMENT_MIN + (part > SEGMENT_MIN ? part : SEGMENT_MIN);
+}
+
 void ports_pageout_server(mach_port_t host)
 {
     struct vm_statistics s;
     if (host == MACH_PORT_NULL || vm_statistics(mach_task_self(), &s))
         return;
-    unsigned long pages = (unsigned long)s.free_count + s.active_count + s.inactive_count + s.wire_count;
-    reserve = SEGMENT_MIN + (pages / SEGMENT_PART > SEGMENT_MIN ? pages / SEGMENT_PART : SEGMENT_MIN);
+    reserve = reserve_of((unsigned long)s.free_count + s.active_count + s.inactive_count + s.wire_count);
     host_priv = host;
 }
 

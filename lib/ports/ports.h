@@ -322,6 +322,8 @@ void ports_takes_beginning(mach_msg_id_t id);
 void ports_pageout_server(mach_port_t host);
 /* The same for the calling thread, if the program is such a server: for threads that are not a loop's.  */
 void ports_pageout_thread(void);
+/* The kernel is ours, not GNU Mach: for what the two need treated differently. */
+bool ports_kernel_is_ours(void);
 /* SIZE bytes of whole pages that lie side by side below LIMIT, by vm_allocate_contiguous with HOST: wired, mapped, not cleared; their owner's to
    deallocate or to give away.  KERN_RESOURCE_SHORTAGE when there are none, or memory is short: pages of vm_allocate will do.  */
 kern_return_t ports_row_allocate(mach_port_t host, size_t size, uint64_t limit, vm_address_t *address, uint64_t *physical);

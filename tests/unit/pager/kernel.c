@@ -179,6 +179,7 @@ kern_return_t vm_wire(mach_port_t host, mach_port_t task, vm_address_t address, 
 
 void ports_reads_guarded(mach_msg_id_t id) { (void)id; }
 void ports_pageout_thread(void) { }
+bool ports_kernel_is_ours(void) { return false; }
 void ports_object_destroy_right(void *object) { (void)object; }
 mach_port_t ports_object_send_right(void *object) { (void)object; return 3; }
 enum ports_memory ports_memory_state(size_t bytes) { (void)bytes; return kernel_memory; }
