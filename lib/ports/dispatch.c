@@ -13,13 +13,21 @@ enum { INTERRUPT_OPERATION = 33000 };
 
 #define unlikely(X) __builtin_expect(!!(X), 0)
 
-static __thread thread_t self_thread;
+static __thread thread_t self_thread;   /* a send right of the thread's own, from its first request to the end of its loop */
 
 static thread_t self_thread_port(void)
 {
     if (unlikely(self_thread == MACH_PORT_NULL))
         self_thread = mach_thread_self();
     return self_thread;
+}
+
+/* The thread may end now: a right that it kept would stay behind in the task, as a dead name for each thread that came and went. */
+static void self_thread_release(void)
+{
+    if (self_thread != MACH_PORT_NULL)
+        mach_port_deallocate(mach_task_self(), self_thread);
+    self_thread = MACH_PORT_NULL;
 }
 
 /* Fills REPLY as an answer to REQUEST without a result yet. */
@@ -54,6 +62,8 @@ void dispatch_end(struct ports_bucket *bucket, struct ports_turn *turn)
     rpc_unlink(rpc);
     bucket_unlock(bucket);
     ports_current = rpc->outer;
+    if (turn->pool != NULL && rpc->outer == NULL)
+        self_thread_release();
 }
 
 static bool request_has_payload(const mach_msg_header_t *request)

@@ -474,6 +474,66 @@ static void check_adopt(void)
     CHECK(atomic_load(&destroyed_seen) == destroyed + 1);
 }
 
+static unsigned int dead_names(void)
+{
+    mach_port_name_array_t names;
+    mach_port_type_array_t types;
+    mach_msg_type_number_t count, type_count;
+    unsigned int dead = 0;
+    if (mach_port_names(mach_task_self(), &names, &count, &types, &type_count) != 0)
+        return 0;
+    for (mach_msg_type_number_t i = 0; i < count; i++)
+        dead += (types[i] & MACH_PORT_TYPE_DEAD_NAME) != 0;
+    vm_deallocate(mach_task_self(), (vm_address_t)names, count * sizeof *names);
+    vm_deallocate(mach_task_self(), (vm_address_t)types, type_count * sizeof *types);
+    return dead;
+}
+
+static unsigned int threads_now(void)
+{
+    thread_t *threads;
+    mach_msg_type_number_t count;
+    if (task_threads(mach_task_self(), &threads, &count) != 0)
+        return 0;
+    for (mach_msg_type_number_t i = 0; i < count; i++)
+        mach_port_deallocate(mach_task_self(), threads[i]);
+    vm_deallocate(mach_task_self(), (vm_address_t)threads, count * sizeof *threads);
+    return count;
+}
+
+/* Threads that many waiting requests made, and that end when they are surplus, leave no names behind. */
+static void check_surplus(void)
+{
+    enum { CALLERS = 24, KEPT = 8 };
+    struct ports_serve_options options = {.idle_ms = 200};
+    struct caller callers[CALLERS];
+    struct ports_bucket *other;
+    struct probe *object;
+    int count = 0;
+    CHECK(ports_bucket_create(&other) == 0);
+    CHECK(ports_bucket_serve_detached(other, &options) == 0);
+    CHECK(ports_object_create(&probe_class, other, &object) == 0);
+    mach_port_t port = ports_object_send_right(object);
+    unsigned int threads = threads_now(), dead = dead_names();
+    for (int i = 0; i < CALLERS; i++) {
+        callers[i] = (struct caller){.port = port, .result = -1};
+        pthread_create(&callers[i].thread, NULL, call_wait, &callers[i]);
+    }
+    for (int i = 0; i < 1000 && waiting_now() != CALLERS; i++)
+        pause_ms(10);
+    CHECK(waiting_now() == CALLERS);
+    CHECK(threads_now() >= threads + 2 * CALLERS);
+    CHECK(probe_wake(port, &count) == 0);
+    for (int i = 0; i < CALLERS; i++)
+        pthread_join(callers[i].thread, NULL);
+    for (int i = 0; i < 3000 && threads_now() > threads + KEPT; i++)
+        pause_ms(10);
+    CHECK(threads_now() <= threads + KEPT);
+    say("dead names: %u, %u\n", dead, dead_names());
+    CHECK(dead_names() == dead);
+    mach_port_deallocate(mach_task_self(), port);
+}
+
 /* A loop that ends when nothing comes. */
 static void check_exit(void)
 {
@@ -515,6 +575,8 @@ int main(int argc, char **argv)
     check_too_large(port);
     say("ports: adopt\n");
     check_adopt();
+    say("ports: surplus threads\n");
+    check_surplus();
     say("ports: exit\n");
     check_exit();
     module_end();
