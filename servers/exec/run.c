@@ -99,14 +99,22 @@ static void run_set_defaults(struct run *run)
         boot->intarray[INIT_TRACEMASK] = 0;
 }
 
+/* Whether a process goes on in the program: one whose task and process port were given. */
+static bool run_has_process(const struct exec_request *request)
+{
+    return request->portarray_count > INIT_PORT_PROC && MACH_PORT_VALID(request->portarray[INIT_PORT_PROC]) && MACH_PORT_VALID(request->oldtask);
+}
+
 /* What the program is told, and we do.  A traced program is stopped by its own C library, which has a message port by then, unless only the
-   flag asks for it.  One with more rights than its caller does not stop before it begins to please him. */
+   flag asks for it.  One with more rights than its caller does not stop before it begins to please him, nor does one in a task that is nobody's:
+   it would wait for ever, with all that it was given. */
 static int run_boot_flags(const struct run *run)
 {
     int flags = run->request->flags & ~EXEC_STACK_ARGS;
     bool stops_itself = run->boot->intarray_count > INIT_TRACEMASK && run->boot->intarray[INIT_TRACEMASK] != 0;
+    bool is_nobodys = run->new_task && !run_has_process(run->request);
 
-    return stops_itself || (flags & EXEC_SECURE) ? flags & ~EXEC_SIGTRAP : flags;
+    return stops_itself || is_nobodys || (flags & EXEC_SECURE) ? flags & ~EXEC_SIGTRAP : flags;
 }
 
 static error_t run_prepare_boot(struct run *run, int argv_kind, int envp_kind)
@@ -237,12 +245,12 @@ static error_t run_verify_proc(struct run *run)
 static error_t run_reassign(struct run *run)
 {
     const struct exec_request *request = run->request;
-    mach_port_t proc = request->portarray_count > INIT_PORT_PROC ? request->portarray[INIT_PORT_PROC] : MACH_PORT_NULL;
-    mach_port_t rendezvous, newproc;
+    mach_port_t proc, rendezvous, newproc;
     error_t err;
 
-    if (!MACH_PORT_VALID(proc) || !MACH_PORT_VALID(request->oldtask))
+    if (!run_has_process(request))
         return 0;
+    proc = request->portarray[INIT_PORT_PROC];
     if (!(request->flags & EXEC_SECURE) || !MACH_PORT_VALID(run->boot->portarray[INIT_PORT_AUTH])) {
         err = proc_task2proc(proc, run->task, &newproc);
         if (!err)

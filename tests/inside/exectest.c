@@ -13,6 +13,7 @@
 #include <hurd.h>
 #include <hurd/exec.h>
 #include <hurd/io.h>
+#include <mach/notify.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -46,6 +47,26 @@ static error_t request(file_t file, task_t task, int flags, unsigned int fds, un
     return err;
 }
 
+/* A program in a task that is nobody's, asked to stop before it begins: nobody could let it go on, so it does not, and what it was given is
+   given up when it ends. */
+static bool nobodys_ends(file_t file)
+{
+    union { mach_msg_header_t head; char room[4096]; } message;
+    mach_port_t given = mach_reply_port(), previous;
+    error_t err = exec_exec(server, file, MACH_MSG_TYPE_COPY_SEND, MACH_PORT_NULL, EXEC_NEWTASK | EXEC_SIGTRAP, "x", 1, "x", 1, &given,
+                            MACH_MSG_TYPE_MAKE_SEND, 1, NULL, MACH_MSG_TYPE_COPY_SEND, 0, NULL, 0, NULL, 0, NULL, 0);
+    if (!err)
+        err = mach_port_request_notification(mach_task_self(), given, MACH_NOTIFY_NO_SENDERS, 1, given, MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous);
+    message.head.msgh_id = 0;
+    while (!err && message.head.msgh_id != MACH_NOTIFY_NO_SENDERS) {
+        err = mach_msg(&message.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof message, given, 60000, MACH_PORT_NULL);
+        if (!err && message.head.msgh_id != MACH_NOTIFY_NO_SENDERS)
+            mach_msg_destroy(&message.head);
+    }
+    mach_port_mod_refs(mach_task_self(), given, MACH_PORT_RIGHT_RECEIVE, -1);
+    return err == 0;
+}
+
 static void test_requests(const char *program)
 {
     file_t file = file_name_lookup(program, O_READ | O_EXEC, 0), directory = file_name_lookup("/", O_READ, 0);
@@ -57,6 +78,7 @@ static void test_requests(const char *program)
     CHECK(request(directory, MACH_PORT_NULL, 0, 0, 0, 0, 0) != 0);
     /* No task: a new one is made; without a process port it dies of its own. */
     CHECK(request(file, MACH_PORT_NULL, EXEC_NEWTASK, 0, 0, 0, 0) == 0);
+    CHECK(nobodys_ends(file));
     for (unsigned int n = 0; n < 8; n++) {
         CHECK(task_create(mach_task_self(), FALSE, &task) == 0);
         CHECK(request(file, task, 0, 300 * (n & 1), n, n & 2 ? 1000 : n, n & 4 ? 100000 : n) == 0);

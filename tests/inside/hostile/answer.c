@@ -215,7 +215,8 @@ static void process_count(pid_t pid)
     mach_port_deallocate(mach_task_self(), task);
 }
 
-/* A process of a user's, or one that is nobody's: a program that a hostile client had executed, and that may wait for ever. */
+/* A process of a user's, or one that is nobody's: a program that a hostile client had executed, and that may wait for ever, or was made to stop
+   before its first instruction (EXEC_SIGTRAP).  proc takes a task without a parent that exec made for one of root's. */
 static bool process_is_left(pid_t pid)
 {
     struct procinfo *info = NULL;
@@ -224,7 +225,8 @@ static bool process_is_left(pid_t pid)
     int flags = 0;
     if (proc_getprocinfo(getproc(), pid, &flags, (procinfo_t *) &info, &length, &waits, &waits_length) != 0)
         return false;
-    bool left = length * sizeof(int) >= sizeof *info && info->owner != 0;
+    bool left = length * sizeof(int) >= sizeof *info
+                && (info->owner != 0 || (info->state & (PI_NOPARENT | PI_NOMSG)) == (PI_NOPARENT | PI_NOMSG));
     vm_deallocate(mach_task_self(), (vm_address_t) info, length * sizeof(int));
     if (waits_length)
         vm_deallocate(mach_task_self(), (vm_address_t) waits, waits_length);
