@@ -116,16 +116,23 @@ kern_return_t rpc_memory_object_data_supply(vm_object_t object, vm_offset_t offs
         object_deref(object);
         return KERN_INVALID_ARGUMENT;
     }
-    uint64_t done = 0;
-    kern_return_t kr = KERN_SUCCESS;
-    while (done < size && (kr = page_supply(object, start + done, copy, done, lock, precious)) == KERN_SUCCESS)
-        done += PAGE_SIZE;
-    if (kr == KERN_MEMORY_ERROR && done == 0) {
+    uint64_t done = 0, missed = 0; /* MISSED: the first page that was not taken, if RESULT says so */
+    kern_return_t result = KERN_SUCCESS, kr;
+    for (; done < size; done += PAGE_SIZE) {
+        kr = page_supply(object, start + done, copy, done, lock, precious);
+        if (kr && result == KERN_SUCCESS) {
+            result = kr;
+            missed = done;
+        }
+        if (kr && kr != KERN_MEMORY_PRESENT) /* behind a page that is there already may be one that somebody waits for */
+            break;
+    }
+    if (result == KERN_MEMORY_ERROR && missed == 0) {
         object_deref(object);
-        return kr;
+        return result;
     }
     if (IP_VALID(reply_to))
-        memory_object_supply_completed(reply_to, reply_type, object->control, offset, size, kr, kr ? offset + done : 0);
+        memory_object_supply_completed(reply_to, reply_type, object->control, offset, size, result, result ? offset + missed : 0);
     vm_copy_discard(copy);
     object_deref(object);
     return KERN_SUCCESS;
