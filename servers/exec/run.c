@@ -240,6 +240,22 @@ static error_t run_verify_proc(struct run *run)
     return 0;
 }
 
+/* Whether PROC is what our own proc says is the process port of TASK.  Nobody answers proc_reauthenticate_reassign, so what is somebody else's port
+   would not say that it does not know it, and the wait at auth for its half would never end. */
+static error_t run_check_process(mach_port_t proc, task_t task)
+{
+    mach_port_t server = getproc(), real = MACH_PORT_NULL;
+    error_t err = server == MACH_PORT_NULL ? EPERM : proc_task2proc(server, task, &real);
+
+    if (server != MACH_PORT_NULL)
+        mach_port_deallocate(mach_task_self(), server);
+    if (err)
+        return err;
+    if (MACH_PORT_VALID(real))
+        mach_port_deallocate(mach_task_self(), real);
+    return real == proc ? 0 : EINVAL;
+}
+
 /* The process goes on in the new task, and from then on has that task's process port: those who hold the old one have lost it.  One with
    more rights than before gets a port that goes with its new ids; the C library does the same dance after a setuid. */
 static error_t run_reassign(struct run *run)
@@ -257,6 +273,9 @@ static error_t run_reassign(struct run *run)
             run_set_port(run, INIT_PORT_PROC, newproc);
         return err ? err : proc_reassign(proc, run->task);
     }
+    err = run_check_process(proc, request->oldtask);
+    if (err)
+        return err;
     rendezvous = mach_reply_port();
     err = proc_reauthenticate_reassign(proc, rendezvous, MACH_MSG_TYPE_MAKE_SEND, run->task);
     if (!err)

@@ -67,6 +67,16 @@ static bool nobodys_ends(file_t file)
     return err == 0;
 }
 
+/* A program with more rights, whose process is said to be PROC, in the place of TASK. */
+static error_t secure_request(file_t file, task_t task, mach_port_t proc)
+{
+    mach_port_t ports[INIT_PORT_MAX] = { [INIT_PORT_AUTH] = getauth(), [INIT_PORT_PROC] = proc };
+    error_t err = exec_exec(server, file, MACH_MSG_TYPE_COPY_SEND, task, EXEC_NEWTASK | EXEC_SECURE, "x", 1, "x", 1, NULL, MACH_MSG_TYPE_COPY_SEND,
+                            0, ports, MACH_MSG_TYPE_COPY_SEND, INIT_PORT_MAX, NULL, 0, NULL, 0, NULL, 0);
+    mach_port_deallocate(mach_task_self(), ports[INIT_PORT_AUTH]);
+    return err;
+}
+
 static void test_requests(const char *program)
 {
     file_t file = file_name_lookup(program, O_READ | O_EXEC, 0), directory = file_name_lookup("/", O_READ, 0);
@@ -89,6 +99,13 @@ static void test_requests(const char *program)
     task_terminate(task);
     CHECK(request(file, task, 0, 3, 6, 5, 10) == ESRCH);
     CHECK(request(file, directory, 0, 3, 6, 5, 10) != 0);
+    /* Ports that are not the process's: they never come to the rendezvous. */
+    CHECK(task_create(mach_task_self(), FALSE, &task) == 0);
+    CHECK(secure_request(file, task, server) == EINVAL);
+    CHECK(secure_request(file, task, directory) == EINVAL);
+    CHECK(secure_request(file, task, getproc()) == EINVAL);
+    task_terminate(task);
+    mach_port_deallocate(mach_task_self(), task);
     CHECK(exec_init(server, getauth(), getproc(), MACH_MSG_TYPE_COPY_SEND) == EPERM);
     exec_setexecdata(server, NULL, MACH_MSG_TYPE_COPY_SEND, 0, NULL, 0);
     mach_port_deallocate(mach_task_self(), file);
