@@ -8,23 +8,22 @@ import os
 from image import Image
 from machine import Failure, Machine
 
-WRITERS = 2
 COPIES = 14                             # of a file of 1.3 MiB, by each
 
 
-def more_changed_than_memory(memory, folder):
+def more_changed_than_memory(memory, writers, folder):
     image = Image(folder)
     with Machine(os.path.join(folder, "serial.log"), "--memory", str(memory), disk=image.path) as machine:
         machine.prompt()
-        machine.run(f"for i in $(seq {WRITERS}); do (for j in $(seq {COPIES}); do cat /bin/coreutils; done) > /tmp/big$i & done; wait", limit=400)
+        machine.run(f"for i in $(seq {writers}); do (for j in $(seq {COPIES}); do cat /bin/coreutils; done) > /tmp/big$i & done; wait", limit=400)
         machine.halt()
     problem = image.check()
     if problem:
         raise Failure(f"e2fsck -fn after halt:\n{problem}")
     expected = image.get("/bin/coreutils") * COPIES
-    for number in range(1, WRITERS + 1):
+    for number in range(1, writers + 1):
         if image.get(f"/tmp/big{number}") != expected:
             raise Failure(f"/tmp/big{number} on the disk is not what was written")
 
 
-CASES = [("64-MiB", functools.partial(more_changed_than_memory, 64))]
+CASES = [(f"{memory}-MiB", functools.partial(more_changed_than_memory, memory, writers)) for memory, writers in ((64, 2), (40, 3))]
