@@ -111,6 +111,13 @@ void notify_forget_object(struct ports_object *object);
 void notify_watch_reply(struct ports_bucket *bucket, struct ports_rpc *rpc);
 void notify_forget_reply(struct ports_bucket *bucket, struct ports_rpc *rpc);
 
+/* ---- signals.c ---- */
+
+/* A thread is about to be made: true, and thread_birth_end is called when it has begun, by itself first of all (BEGUN), or could not be made.  False:
+   none may be made while the C library's signals are started; whoever is there serves. */
+bool thread_birth_begin(void);
+void thread_birth_end(bool begun);
+
 /* ---- patience.c ---- */
 
 /* Before RPC waits: sees to it that its client's death will end the wait, if it becomes a long one. */

@@ -53,11 +53,15 @@ static error_t worker_spawn(void *arg)
 {
     pthread_t thread;
     pthread_attr_t attr;
+    if (!thread_birth_begin())
+        return EAGAIN;
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, STACK_SIZE);
     error_t err = pthread_create(&thread, &attr, worker_main, arg);
     pthread_attr_destroy(&attr);
+    if (err)
+        thread_birth_end(false);
     return err;
 }
 
@@ -235,6 +239,7 @@ static error_t worker_run(struct ports_loop *loop, bool first)
 static void *worker_main(void *arg)
 {
     struct ports_loop *loop = arg;
+    thread_birth_end(true);
     error_t err = worker_run(loop, false);
     if (err) {
         bucket_lock(loop->bucket);
@@ -277,6 +282,7 @@ error_t ports_bucket_serve(struct ports_bucket *bucket, const struct ports_serve
 
 static void *detached_main(void *arg)
 {
+    thread_birth_end(true);
     worker_run(arg, true);
     return NULL;
 }
@@ -290,12 +296,18 @@ error_t ports_bucket_serve_detached(struct ports_bucket *bucket, const struct po
 
     pthread_t thread;
     pthread_attr_t attr;
+    if (!thread_birth_begin()) {
+        free(loop);
+        return EAGAIN;
+    }
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, STACK_SIZE);
     err = pthread_create(&thread, &attr, detached_main, loop);
     pthread_attr_destroy(&attr);
-    if (err)
+    if (err) {
+        thread_birth_end(false);
         free(loop);
+    }
     return err;
 }

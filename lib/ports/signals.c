@@ -1,18 +1,59 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* signals: becoming a process late, with threads.  See ports.h, ports_signals_start.
 
-   The C library (2.41) expects its signal thread to be the first thread that is made, and marks every later one as a receiver of the process's
-   signals.  In a server that makes threads before it has a process port the signal thread would be marked too: a signal that ends the
-   process then makes it wait for a lock of its own, and the server, instead of dying and being missed, hangs for ever.  So the mark is taken
-   from it.  */
+   The C library (2.41) expects its signal thread to be the first thread that is made.  Where it is not, three things go wrong on more than one processor:
 
-#include "ports.h"
+   - It marks each later thread as a receiver of the process's signals, so the signal thread, too: a signal that ends the process then makes it wait
+     for a lock of its own, and the server, instead of dying and being missed, hangs for ever.  So the mark is taken from it (and from it alone: a
+     thread that has locked its signals with the mark must unlock them with it).
+   - It begins by making the lock of all threads' signal states anew, whoever has it or waits for it.  A thread needs it while it is made and begins, so
+     none is made meanwhile (births).
+   - A thread without a state of its own makes one when it first needs it, perhaps in malloc, which has the heap's lock then; and who makes a state calls
+     malloc.  So each thread makes its own before anything else.
+
+   Locks: births_lock, which nothing else is taken under. */
+
+#include "ports-internal.h"
 
 #include <hurd.h>
 #include <hurd/process.h>
 #include <hurd/signal.h>
 #include <mach/task_special_ports.h>
+#include <pthread.h>
 #include <unistd.h>
+
+static pthread_mutex_t births_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t births_over = PTHREAD_COND_INITIALIZER;
+static unsigned int births; /* threads that are made and have not begun; births_lock */
+static bool births_held;    /* none is made now; births_lock */
+
+bool thread_birth_begin(void)
+{
+    pthread_mutex_lock(&births_lock);
+    bool may = !births_held;
+    births += may;
+    pthread_mutex_unlock(&births_lock);
+    return may;
+}
+
+void thread_birth_end(bool begun)
+{
+    if (begun)
+        _hurd_critical_section_unlock(_hurd_critical_section_lock()); /* which needs the thread's state */
+    pthread_mutex_lock(&births_lock);
+    if (--births == 0)
+        pthread_cond_broadcast(&births_over);
+    pthread_mutex_unlock(&births_lock);
+}
+
+static void births_hold(bool held)
+{
+    pthread_mutex_lock(&births_lock);
+    births_held = held;
+    while (held && births != 0)
+        pthread_cond_wait(&births_over, &births_lock);
+    pthread_mutex_unlock(&births_lock);
+}
 
 static bool is_among(thread_t thread, const thread_t *threads, mach_msg_type_number_t count)
 {
@@ -29,24 +70,32 @@ static void threads_release(thread_t *threads, mach_msg_type_number_t count)
     vm_deallocate(mach_task_self(), (vm_address_t)threads, count * sizeof *threads);
 }
 
+/* Takes the mark from the threads that are not among the COUNT of BEFORE: the signal thread, as no others were made. */
+static void marks_take(const thread_t *before, mach_msg_type_number_t count)
+{
+    thread_t *after;
+    mach_msg_type_number_t after_count;
+    if (task_threads(mach_task_self(), &after, &after_count))
+        return;
+    for (mach_msg_type_number_t i = 0; i < after_count; i++)
+        if (!is_among(after[i], before, count))
+            _hurd_thread_sigstate(after[i])->actions[0].sa_handler = SIG_DFL;
+    threads_release(after, after_count);
+}
+
 void ports_signals_start(void (*start)(void *), void *arg)
 {
-    thread_t *before, *after;
-    mach_msg_type_number_t before_count, after_count;
-    if (task_threads(mach_task_self(), &before, &before_count)) {
-        start(arg);
-        ports_sieve_install();
-        return;
-    }
+    thread_t *before;
+    mach_msg_type_number_t count;
+    _hurd_critical_section_unlock(_hurd_critical_section_lock());
+    births_hold(true);
+    bool listed = task_threads(mach_task_self(), &before, &count) == KERN_SUCCESS;
     start(arg);
-    if (!task_threads(mach_task_self(), &after, &after_count)) {
-        /* Others that were made meanwhile lose nothing: signals go to those that were there before. */
-        for (mach_msg_type_number_t i = 0; i < after_count; i++)
-            if (!is_among(after[i], before, before_count))
-                _hurd_thread_sigstate(after[i])->actions[0].sa_handler = SIG_DFL;
-        threads_release(after, after_count);
+    if (listed) {
+        marks_take(before, count);
+        threads_release(before, count);
     }
-    threads_release(before, before_count);
+    births_hold(false);
     ports_sieve_install();
 }
 
