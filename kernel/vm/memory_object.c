@@ -119,12 +119,16 @@ kern_return_t rpc_memory_object_data_supply(vm_object_t object, vm_offset_t offs
     uint64_t done = 0, missed = 0; /* MISSED: the first page that was not taken, if RESULT says so */
     kern_return_t result = KERN_SUCCESS, kr;
     for (; done < size; done += PAGE_SIZE) {
+        /* Behind a page that is there already only what somebody waits for is taken. */
+        const struct page *awaited = result ? page_lookup(object, start + done) : NULL;
+        if (result && (awaited == NULL || !awaited->absent))
+            continue;
         kr = page_supply(object, start + done, copy, done, lock, precious);
         if (kr && result == KERN_SUCCESS) {
             result = kr;
             missed = done;
         }
-        if (kr && kr != KERN_MEMORY_PRESENT) /* behind a page that is there already may be one that somebody waits for */
+        if (kr && kr != KERN_MEMORY_PRESENT)
             break;
     }
     if (result == KERN_MEMORY_ERROR && missed == 0) {

@@ -109,13 +109,7 @@ static void *patience_main(void *arg)
 
 static void patience_start(void)
 {
-    pthread_t thread;
-    pthread_attr_t attr;
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attr, PATIENCE_STACK);
-    thread_runs = pthread_create(&thread, &attr, patience_main, NULL) == 0;
-    pthread_attr_destroy(&attr);
+    thread_runs = ports_thread_create(PATIENCE_STACK, patience_main, NULL) == 0;
     atomic_store_explicit(&thread_tried, true, memory_order_release);
 }
 

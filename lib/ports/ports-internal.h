@@ -114,8 +114,8 @@ void notify_forget_reply(struct ports_bucket *bucket, struct ports_rpc *rpc);
 /* ---- signals.c ---- */
 
 /* A thread is about to be made: true, and thread_birth_end is called when it has begun, by itself first of all (BEGUN), or could not be made.  False:
-   none may be made while the C library's signals are started; whoever is there serves. */
-bool thread_birth_begin(void);
+   none may be made while the C library's signals are started, unless it MUST be; whoever is there serves. */
+bool thread_birth_begin(bool must);
 void thread_birth_end(bool begun);
 
 /* ---- patience.c ---- */

@@ -340,6 +340,10 @@ bool ports_memory_wait(enum ports_memory wanted, unsigned int limit_ms);
 
 /* ---- becoming a process -------------------------------------------------------- */
 
+/* A detached thread that runs MAIN(ARG), with STACK bytes of stack (0: as usual); how servers make threads once they serve, as pthread_create must not be
+   called while ports_signals_start runs. ENOMEM, EAGAIN. */
+error_t ports_thread_create(size_t stack, void *(*main)(void *), void *arg);
+
 /* _hurd_proc_init(ARGV, ...) of the C library, for a server that already has threads: the library's process port is set, and from now on
    the server has a message port and signals, and a fault in it is its death and not its silence. */
 void ports_proc_init(char **argv);

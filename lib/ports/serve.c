@@ -53,7 +53,7 @@ static error_t worker_spawn(void *arg)
 {
     pthread_t thread;
     pthread_attr_t attr;
-    if (!thread_birth_begin())
+    if (!thread_birth_begin(false))
         return EAGAIN;
     pthread_attr_init(&attr);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
@@ -296,7 +296,7 @@ error_t ports_bucket_serve_detached(struct ports_bucket *bucket, const struct po
 
     pthread_t thread;
     pthread_attr_t attr;
-    if (!thread_birth_begin()) {
+    if (!thread_birth_begin(false)) {
         free(loop);
         return EAGAIN;
     }

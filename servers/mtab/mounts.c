@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which file systems there are: each is asked for those that sit on its nodes (fsys_get_children), beginning with the root's.
 
-   Anybody may be a file system, so each is given a second for an answer, and the table ends somewhere. */
+   Anybody may be a file system, so each is given ten seconds for an answer, and the table ends somewhere. */
 
 #include "mtab.h"
 
 #include <fcntl.h>
 #include <hurd/hurd_types.h>
-#include <mach/mig_support.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,9 +55,11 @@ static bool is_directory(mach_port_t control)
     uid_t root_id = 0;
     retry_type retry;
     string_t retry_name;
-    mach_port_t root = MACH_PORT_NULL;
+    mach_port_t root = MACH_PORT_NULL, reply = mach_reply_port(); /* an answer that comes too late goes with it */
     io_statbuf_t st;
-    if (brief_fsys_getroot(control, mig_get_reply_port(), MACH_PORT_NULL, MACH_MSG_TYPE_COPY_SEND, &root_id, 1, &root_id, 1, O_NOTRANS, &retry, retry_name, &root) != 0)
+    error_t err = brief_fsys_getroot(control, reply, MACH_PORT_NULL, MACH_MSG_TYPE_COPY_SEND, &root_id, 1, &root_id, 1, O_NOTRANS, &retry, retry_name, &root);
+    mach_port_mod_refs(mach_task_self(), reply, MACH_PORT_RIGHT_RECEIVE, -1);
+    if (err)
         return false;
     bool directory = MACH_PORT_VALID(root) && brief_io_stat(root, &st) == 0 && S_ISDIR(st.st_mode);
     if (MACH_PORT_VALID(root))
@@ -68,11 +69,18 @@ static bool is_directory(mach_port_t control)
 
 static error_t list(mach_port_t control, const char *path, unsigned int depth, char **text, size_t *length);
 
+/* Whether CONTROL is this translator's own: to open ourselves would list everything again, and so on. */
+static bool is_own(mach_port_t control)
+{
+    mach_port_type_t type;
+    return mach_port_type(mach_task_self(), control, &type) == 0 && (type & MACH_PORT_TYPE_RECEIVE);
+}
+
 /* Adds the file system whose control port is CONTROL and whose root is NAME below PATH, if that is a directory. */
 static error_t child_list(mach_port_t control, const char *path, const char *name, unsigned int depth, char **text, size_t *length)
 {
     char *child;
-    if (depth == DEPTH_MAX || *length >= TEXT_MAX || !is_directory(control))
+    if (depth == DEPTH_MAX || *length >= TEXT_MAX || is_own(control) || !is_directory(control))
         return 0;
     if (asprintf(&child, "%s/%s", path, name) < 0)
         return ENOMEM;

@@ -11,7 +11,7 @@
 /* ---- mounts.c ------------------------------------------------------------- */
 
 /* The table as it is now: the root's file system, whose control port is CONTROL (stays the caller's), and those below it whose roots are
-   directories. *TEXT (NULL before) is malloc'ed, *LENGTH (0 before) bytes. What a file system does not answer within a second is left out. ENOMEM. */
+   directories. *TEXT (NULL before) is malloc'ed, *LENGTH (0 before) bytes. What a file system does not answer within ten seconds is left out. ENOMEM. */
 error_t mounts_list(mach_port_t control, char **text, size_t *length);
 
 /* ---- text.c: no message ----------------------------------------------------- */

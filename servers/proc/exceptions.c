@@ -117,18 +117,15 @@ static void *exceptions_loop(void *arg)
 
 static error_t exceptions_start(void)
 {
-    pthread_t thread;
     error_t err = mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_PORT_SET, &set);
     if (err)
         return err;
-    err = pthread_create(&thread, NULL, exceptions_loop, NULL);
+    err = ports_thread_create(0, exceptions_loop, NULL);
     if (err) {
         mach_port_mod_refs(mach_task_self(), set, MACH_PORT_RIGHT_PORT_SET, -1);
         set = MACH_PORT_NULL;
-        return err;
     }
-    pthread_detach(thread);
-    return 0;
+    return err;
 }
 
 kern_return_t S_proc_handle_exceptions(pcall_t call, mach_port_t receive, mach_port_t forward, int flavor,

@@ -128,14 +128,7 @@ static void *inspect_main(void *arg)
 
 static error_t thread_start(void)
 {
-    pthread_t thread;
-    pthread_attr_t attr;
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attr, STACK_SIZE);
-    error_t err = pthread_create(&thread, &attr, inspect_main, NULL);
-    pthread_attr_destroy(&attr);
-    return err;
+    return ports_thread_create(STACK_SIZE, inspect_main, NULL);
 }
 
 /* ---- asking ---- */

@@ -325,8 +325,10 @@ CASE(use_costs_priority)
     WAIT_FOR(thread_sched(bare.thread).cur_priority > base);
     thread_suspend(bare.thread);
     int most = thread_sched(bare.thread).cur_priority;
+    unsigned int rest = 200;
     do {
-        pause_ms(200);
+        pause_ms(rest);
+        rest += rest / 2; /* on a slow machine the thread runs for longer than a millisecond */
         thread_resume(bare.thread);
         pause_ms(1);
         thread_suspend(bare.thread);

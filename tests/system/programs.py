@@ -107,7 +107,7 @@ def tools(machine):
     wanted(machine, "settrans -g /tmp/p && showtrans /tmp/p", "no passive translator", 1)
     wanted(machine, "fsysopts /", "--writable")
     wanted(machine, "cat /etc/mtab", "/servers/bus/pci pci-arbiter rw")
-    wanted(machine, "df -P", "part:1:device:wd0")
+    wanted(machine, "df -P && df -P", "part:1:device:wd0")
     for process, number in (("startup", 2), ("proc", 4)):
         wanted(machine, f"ps -o pid,args -p {number}", process)
     if not re.search(r"^ *3 (gnumach|quadrille) ", machine.run("ps -o pid,args -p 3"), re.M):
