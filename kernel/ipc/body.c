@@ -260,21 +260,28 @@ static void item_make(struct item *item)
     item->type->msgt_name = port_type_of(item->type->msgt_name);
 }
 
-void body_make(struct kmsg *kmsg)
+/* Makes the first item at or behind *OFFSET that is not plain, and leaves its place in *OFFSET; false: there is none. */
+static inline bool item_make_next(struct kmsg *kmsg, uint64_t *offset, struct item *item)
 {
     uint64_t total = kmsg->header.msgh_size, next;
-    struct item item;
-    kmsg->carriers = 0;
-    for (uint64_t offset = sizeof kmsg->header; offset < total; offset = next) {
-        next = item_plain(kmsg, offset, total);
+    for (; *offset < total; *offset = next) {
+        next = item_plain(kmsg, *offset, total);
         if (likely(next != 0))
             continue;
-        if (item_parse(kmsg, offset, &item))
+        if (item_parse(kmsg, *offset, item))
             panic("the kernel made a message %d with a bad body", kmsg->header.msgh_id);
-        item_make(&item);
-        carrier_note(kmsg, &item, offset);
-        next = item.end;
+        item_make(item);
+        return true;
     }
+    return false;
+}
+
+void body_make(struct kmsg *kmsg)
+{
+    struct item item;
+    kmsg->carriers = 0;
+    for (uint64_t offset = sizeof kmsg->header; item_make_next(kmsg, &offset, &item); offset = item.end)
+        carrier_note(kmsg, &item, offset);
 }
 
 /* ---- out of the kernel ------------------------------------------------------------------------------- */
@@ -369,18 +376,9 @@ mach_msg_return_t body_copyout(struct kmsg *kmsg, struct ipc_space *space, struc
 
 mach_msg_return_t body_make_copyout(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
 {
-    uint64_t total = kmsg->header.msgh_size, next;
     mach_msg_return_t mr = MACH_MSG_SUCCESS;
     struct item item;
-    for (uint64_t offset = sizeof kmsg->header; offset < total; offset = next) {
-        next = item_plain(kmsg, offset, total);
-        if (likely(next != 0))
-            continue;
-        if (item_parse(kmsg, offset, &item))
-            panic("the kernel made a message %d with a bad body", kmsg->header.msgh_id);
-        item_make(&item);
+    for (uint64_t offset = sizeof kmsg->header; item_make_next(kmsg, &offset, &item); offset = item.end)
         mr |= item_put(&item, space, map);
-        next = item.end;
-    }
     return mr;
 }

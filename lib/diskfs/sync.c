@@ -104,12 +104,9 @@ static void *timer_main(void *arg)
 
 void diskfs_sync_start(void)
 {
-    pthread_t thread;
-    int err = pthread_create(&thread, NULL, timer_main, NULL);
+    error_t err = ports_thread_create(0, timer_main, NULL);
     if (err)
         diskfs_warn("no thread for the periodic sync: %s", strerror(err));
-    else
-        pthread_detach(thread);
 }
 
 /* ---- read-only and back ---------------------------------------------------------------- */

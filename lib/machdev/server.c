@@ -115,13 +115,7 @@ static void *thread_keep(void *arg)
 
 static error_t thread_keeper_create(struct machdev *machdev)
 {
-    pthread_t thread;
-    if (machdev_has_filesystem())
-        return 0;
-    error_t err = pthread_create(&thread, NULL, thread_keep, machdev);
-    if (!err)
-        pthread_detach(thread);
-    return err;
+    return machdev_has_filesystem() ? 0 : ports_thread_create(0, thread_keep, machdev);
 }
 
 error_t machdev_create(const struct machdev_options *options, struct machdev **result)

@@ -118,12 +118,10 @@ static void *behind_main(void *arg)
 error_t behind_init(void)
 {
     struct vm_statistics s;
-    pthread_t thread;
     unsigned long pages = 0;
     if (vm_statistics(mach_task_self(), &s) == 0)
         pages = (unsigned long)s.free_count + s.active_count + s.inactive_count + s.wire_count;
     begin_at = pages / PART < PAGES_MIN ? PAGES_MIN : pages / PART > PAGES_MAX ? PAGES_MAX : pages / PART;
     limit = 2 * begin_at;
-    error_t err = pthread_create(&thread, NULL, behind_main, NULL);
-    return err ? err : pthread_detach(thread);
+    return ports_thread_create(0, behind_main, NULL);
 }

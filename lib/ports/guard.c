@@ -78,14 +78,11 @@ static void *guard_main(void *arg)
 
 static void guard_start(void)
 {
-    pthread_t thread;
     guard_error = mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &guard_port);
     if (!guard_error)
         guard_error = mach_port_insert_right(mach_task_self(), guard_port, guard_port, MACH_MSG_TYPE_MAKE_SEND);
     if (!guard_error)
-        guard_error = pthread_create(&thread, NULL, guard_main, NULL);
-    if (!guard_error)
-        pthread_detach(thread);
+        guard_error = ports_thread_create(0, guard_main, NULL);
 }
 
 /* The calling thread's exceptions go to the guard first. */

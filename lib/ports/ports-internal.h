@@ -111,12 +111,18 @@ void notify_forget_object(struct ports_object *object);
 void notify_watch_reply(struct ports_bucket *bucket, struct ports_rpc *rpc);
 void notify_forget_reply(struct ports_bucket *bucket, struct ports_rpc *rpc);
 
-/* ---- signals.c ---- */
+/* ---- thread.c ---- */
 
-/* A thread is about to be made: true, and thread_birth_end is called when it has begun, by itself first of all (BEGUN), or could not be made.  False:
-   none may be made while the C library's signals are started, unless it MUST be; whoever is there serves. */
-bool thread_birth_begin(bool must);
-void thread_birth_end(bool begun);
+/* ports_thread_create, for a thread that need not be there: unless it MUST be, EAGAIN while the C library's signals are started; whoever is there
+   serves. */
+error_t thread_make(bool must, size_t stack, void *(*main)(void *), void *arg);
+/* The calling thread has a signal state of its own from now on. */
+void thread_state_make(void);
+/* Waits until no thread is on its way, and lets none be made until thread_births_go: all (FREELY), or from now on only those that must be there. */
+void thread_births_stop(void);
+void thread_births_go(bool freely);
+/* Whether THREAD began since births go on with restraint. Births are stopped. */
+bool thread_is_newborn(thread_t thread);
 
 /* ---- patience.c ---- */
 

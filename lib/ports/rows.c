@@ -58,12 +58,10 @@ static void *keeper_main(void *arg)
 /* The same by the thread without privileges.  rows_lock held.  */
 static kern_return_t row_order(mach_port_t host, size_t size, uint64_t limit)
 {
-    pthread_t thread;
     struct timespec until;
     if (!keeper_runs) {
-        if (pthread_create(&thread, NULL, keeper_main, NULL))
+        if (ports_thread_create(0, keeper_main, NULL))
             return KERN_RESOURCE_SHORTAGE;
-        pthread_detach(thread);
         keeper_runs = true;
     }
     if (wanted.size == 0) {

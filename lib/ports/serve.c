@@ -49,20 +49,9 @@ __asm__(".text\n"
 
 static void *worker_main(void *arg);
 
-static error_t worker_spawn(void *arg)
+static error_t worker_spawn(void *loop)
 {
-    pthread_t thread;
-    pthread_attr_t attr;
-    if (!thread_birth_begin(false))
-        return EAGAIN;
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attr, STACK_SIZE);
-    error_t err = pthread_create(&thread, &attr, worker_main, arg);
-    pthread_attr_destroy(&attr);
-    if (err)
-        thread_birth_end(false);
-    return err;
+    return thread_make(false, STACK_SIZE, worker_main, loop);
 }
 
 static error_t worker_acquire(struct ports_worker *worker)
@@ -239,7 +228,6 @@ static error_t worker_run(struct ports_loop *loop, bool first)
 static void *worker_main(void *arg)
 {
     struct ports_loop *loop = arg;
-    thread_birth_end(true);
     error_t err = worker_run(loop, false);
     if (err) {
         bucket_lock(loop->bucket);
@@ -282,7 +270,6 @@ error_t ports_bucket_serve(struct ports_bucket *bucket, const struct ports_serve
 
 static void *detached_main(void *arg)
 {
-    thread_birth_end(true);
     worker_run(arg, true);
     return NULL;
 }
@@ -293,21 +280,8 @@ error_t ports_bucket_serve_detached(struct ports_bucket *bucket, const struct po
     error_t err = loop_create(bucket, options, &loop);
     if (err)
         return err;
-
-    pthread_t thread;
-    pthread_attr_t attr;
-    if (!thread_birth_begin(false)) {
+    err = thread_make(false, STACK_SIZE, detached_main, loop);
+    if (err)
         free(loop);
-        return EAGAIN;
-    }
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attr, STACK_SIZE);
-    err = pthread_create(&thread, &attr, detached_main, loop);
-    pthread_attr_destroy(&attr);
-    if (err) {
-        thread_birth_end(false);
-        free(loop);
-    }
     return err;
 }

@@ -81,18 +81,12 @@ static void *sieve_main(void *arg)
 
 static error_t sieve_start(void)
 {
-    pthread_t thread;
-    pthread_attr_t attr;
     mach_port_t port;
     error_t err = mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &port);
     if (err)
         return err;
     sieve_port = port;
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attr, STACK);
-    err = pthread_create(&thread, &attr, sieve_main, NULL);
-    pthread_attr_destroy(&attr);
+    err = ports_thread_create(STACK, sieve_main, NULL);
     if (err) {
         mach_port_mod_refs(mach_task_self(), port, MACH_PORT_RIGHT_RECEIVE, -1);
         sieve_port = MACH_PORT_NULL;

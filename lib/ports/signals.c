@@ -7,11 +7,9 @@
      for a lock of its own, and the server, instead of dying and being missed, hangs for ever.  So the mark is taken from it (and from it alone: a
      thread that has locked its signals with the mark must unlock them with it).
    - It begins by making the lock of all threads' signal states anew, whoever has it or waits for it.  A thread needs it while it is made and begins, so
-     none is made meanwhile (births), but for those that answering the C library itself needs.
+     none is made meanwhile (thread.c), but for those that answering the C library itself needs.
    - A thread without a state of its own makes one when it first needs it, perhaps in malloc, which has the heap's lock then; and who makes a state calls
-     malloc.  So each thread makes its own before anything else.
-
-   Locks: births_lock, before the C library's own. */
+     malloc.  So each thread makes its own before anything else. */
 
 #include "ports-internal.h"
 
@@ -19,79 +17,7 @@
 #include <hurd/process.h>
 #include <hurd/signal.h>
 #include <mach/task_special_ports.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-static pthread_mutex_t births_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t births_over = PTHREAD_COND_INITIALIZER;
-static unsigned int births; /* threads that are made and have not begun; births_lock */
-static bool births_held;    /* only threads that must be there are made now; births_lock */
-
-/* A thread of ours that began while births were held. */
-struct newborn {
-    thread_t thread;
-    struct newborn *next;
-};
-static struct newborn *newborns; /* births_lock */
-
-bool thread_birth_begin(bool must)
-{
-    pthread_mutex_lock(&births_lock);
-    bool may = must || !births_held;
-    births += may;
-    pthread_mutex_unlock(&births_lock);
-    return may;
-}
-
-void thread_birth_end(bool begun)
-{
-    struct newborn *self = NULL;
-    if (begun) {
-        _hurd_critical_section_unlock(_hurd_critical_section_lock()); /* which needs the thread's state */
-        self = malloc(sizeof *self);
-    }
-    pthread_mutex_lock(&births_lock);
-    if (births_held && self != NULL) {
-        *self = (struct newborn){.thread = mach_thread_self(), .next = newborns};
-        newborns = self;
-        self = NULL;
-    }
-    free(self);
-    if (--births == 0)
-        pthread_cond_broadcast(&births_over);
-    pthread_mutex_unlock(&births_lock);
-}
-
-static void births_hold(void)
-{
-    pthread_mutex_lock(&births_lock);
-    births_held = true;
-    while (births != 0)
-        pthread_cond_wait(&births_over, &births_lock);
-    pthread_mutex_unlock(&births_lock);
-}
-
-/* Forgets those who began meanwhile, and lets others be. */
-static void births_release(void)
-{
-    pthread_mutex_lock(&births_lock);
-    births_held = false;
-    for (struct newborn *one; (one = newborns) != NULL;) {
-        newborns = one->next;
-        mach_port_deallocate(mach_task_self(), one->thread);
-        free(one);
-    }
-    pthread_mutex_unlock(&births_lock);
-}
-
-static bool is_newborn(thread_t thread)
-{
-    const struct newborn *one = newborns;
-    while (one != NULL && one->thread != thread)
-        one = one->next;
-    return one != NULL;
-}
 
 static bool is_among(thread_t thread, const thread_t *threads, mach_msg_type_number_t count)
 {
@@ -108,71 +34,35 @@ static void threads_release(thread_t *threads, mach_msg_type_number_t count)
     vm_deallocate(mach_task_self(), (vm_address_t)threads, count * sizeof *threads);
 }
 
-/* Takes the mark from the thread that is not among the COUNT of BEFORE and none of ours: the signal thread, which waits for its first message. */
+/* Takes the mark from the thread that is not among the COUNT of BEFORE and none of ours: the signal thread, which waits for its first message.
+   Births are stopped. */
 static void marks_take(const thread_t *before, mach_msg_type_number_t count)
 {
     thread_t *after;
     mach_msg_type_number_t after_count;
-    pthread_mutex_lock(&births_lock);
-    while (births != 0)
-        pthread_cond_wait(&births_over, &births_lock);
-    if (task_threads(mach_task_self(), &after, &after_count) == KERN_SUCCESS) {
-        for (mach_msg_type_number_t i = 0; i < after_count; i++)
-            if (!is_among(after[i], before, count) && !is_newborn(after[i]))
-                _hurd_thread_sigstate(after[i])->actions[0].sa_handler = SIG_DFL;
-        threads_release(after, after_count);
-    }
-    pthread_mutex_unlock(&births_lock);
-}
-
-struct beginning {
-    void *(*main)(void *);
-    void *arg;
-};
-
-static void *thread_main(void *arg)
-{
-    struct beginning beginning = *(struct beginning *)arg;
-    free(arg);
-    thread_birth_end(true);
-    return beginning.main(beginning.arg);
-}
-
-error_t ports_thread_create(size_t stack, void *(*main)(void *), void *arg)
-{
-    struct beginning *beginning = malloc(sizeof *beginning);
-    pthread_t thread;
-    pthread_attr_t attr;
-    if (beginning == NULL)
-        return ENOMEM;
-    *beginning = (struct beginning){main, arg};
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    if (stack != 0)
-        pthread_attr_setstacksize(&attr, stack);
-    thread_birth_begin(true);
-    error_t err = pthread_create(&thread, &attr, thread_main, beginning);
-    pthread_attr_destroy(&attr);
-    if (err) {
-        thread_birth_end(false);
-        free(beginning);
-    }
-    return err;
+    if (task_threads(mach_task_self(), &after, &after_count))
+        return;
+    for (mach_msg_type_number_t i = 0; i < after_count; i++)
+        if (!is_among(after[i], before, count) && !thread_is_newborn(after[i]))
+            _hurd_thread_sigstate(after[i])->actions[0].sa_handler = SIG_DFL;
+    threads_release(after, after_count);
 }
 
 void ports_signals_start(void (*start)(void *), void *arg)
 {
     thread_t *before;
     mach_msg_type_number_t count;
-    _hurd_critical_section_unlock(_hurd_critical_section_lock());
-    births_hold();
+    thread_state_make();
+    thread_births_stop();
     bool listed = task_threads(mach_task_self(), &before, &count) == KERN_SUCCESS;
+    thread_births_go(false);
     start(arg);
+    thread_births_stop();
     if (listed) {
         marks_take(before, count);
         threads_release(before, count);
     }
-    births_release();
+    thread_births_go(true);
     ports_sieve_install();
 }
 

@@ -126,11 +126,6 @@ static void *inspect_main(void *arg)
     return NULL;
 }
 
-static error_t thread_start(void)
-{
-    return ports_thread_create(STACK_SIZE, inspect_main, NULL);
-}
-
 /* ---- asking ---- */
 
 static bool task_is_stuck(mach_port_t task)
@@ -147,7 +142,7 @@ static error_t inspection_begin(struct inspection *i)
     if (stuck_count >= STUCK_MAX || task_is_stuck(i->task))
         return EBUSY;
     if (queued >= idle) {
-        error_t err = thread_start();
+        error_t err = ports_thread_create(STACK_SIZE, inspect_main, NULL);
         if (err)
             return err;
     }

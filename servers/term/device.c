@@ -5,6 +5,7 @@
 #include <device/device_types.h>
 #include <error.h>
 #include <hurd.h>
+#include <ports/ports.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -81,20 +82,6 @@ static void *read_thread(void *argument)
     return NULL;
 }
 
-static error_t read_thread_start(struct device *device)
-{
-    pthread_attr_t attributes;
-    pthread_t thread;
-    error_t err;
-
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, 64 * 1024);
-    err = pthread_create(&thread, &attributes, read_thread, device);
-    pthread_attr_destroy(&attributes);
-    return err;
-}
-
 /* ---- opening ------------------------------------------------------------------------------ */
 
 /* All eight bits shall pass, both ways. Devices that are no serial lines do not know this. */
@@ -122,7 +109,7 @@ static error_t open_locked(struct device *device)
     if (err)
         return err;
     pass_eight_bits(device);
-    err = read_thread_start(device);
+    err = ports_thread_create(64 * 1024, read_thread, device);
     if (err)
         mach_port_deallocate(mach_task_self(), device->port);
     else

@@ -196,8 +196,6 @@ void signaller_post(struct signaller *signaller, pid_t pgrp, uint64_t signals)
 error_t signaller_create(mach_port_t reference, struct signaller **signaller)
 {
     struct signaller *new = calloc(1, sizeof *new);
-    pthread_attr_t attributes;
-    pthread_t thread;
     error_t err;
 
     if (!new)
@@ -205,11 +203,7 @@ error_t signaller_create(mach_port_t reference, struct signaller **signaller)
     new->reference = reference;
     pthread_mutex_init(&new->lock, NULL);
     pthread_cond_init(&new->wakeup, NULL);
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, 64 * 1024);
-    err = pthread_create(&thread, &attributes, signal_thread, new);
-    pthread_attr_destroy(&attributes);
+    err = ports_thread_create(64 * 1024, signal_thread, new);
     if (err)
         free(new);
     else

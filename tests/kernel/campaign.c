@@ -8,6 +8,7 @@
 #include <mach/processor_info.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "frame.h"
 
@@ -55,4 +56,15 @@ struct figures figures_take(void)
     mach_port_deallocate(mach_task_self(), host);
     vm_statistics(mach_task_self(), &vm);
     return (struct figures){set.task_count, set.thread_count, (int)port_names(), vm.free_count};
+}
+
+bool part_chosen(const char *name, int argc, char **argv)
+{
+    bool any = false;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], name) == 0)
+            return true;
+        any |= argv[i][0] != '-';
+    }
+    return !any;
 }

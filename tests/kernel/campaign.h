@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* campaign.h: what the long-running modules (fuzz/, stress/) share: the console, and what the kernel holds.  Their main programs are no frame
+/* campaign.h: what the long-running modules (fuzz/, paging/, stress/) share: the console, and what the kernel holds.  Their main programs are no frame
    (frame.c); the helpers' CHECK does nothing in them. */
 
 #ifndef TESTS_KERNEL_CAMPAIGN_H
@@ -21,5 +21,7 @@ bool campaign_open(int argc, char **argv);
 /* Writes on the console, at most 239 bytes. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 struct figures figures_take(void);
+/* Whether the arguments ask for the part NAME: it is among them, or no part is. */
+bool part_chosen(const char *name, int argc, char **argv);
 
 #endif /* TESTS_KERNEL_CAMPAIGN_H */

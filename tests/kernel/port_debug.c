@@ -23,17 +23,24 @@ static long ask(mach_port_t task, mach_msg_id_t id, mach_port_t name, unsigned i
     return result;
 }
 
+/* Asks about a name of every kind by message ID, and observes the results and the first numbers, which are what WHAT says. */
+static void ask_every_kind(mach_msg_id_t id, const char *what)
+{
+    unsigned int first = 0;
+    for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
+        struct named named = named_create(kind);
+        long result = ask(mach_task_self(), id, named.name, &first);
+        observe_as(result, "%s", kind_names[kind]);
+        if (result == KERN_SUCCESS)
+            observe_as(first, "%s: %s", kind_names[kind], what);
+        named_destroy(&named);
+    }
+}
+
 CASE(send_rights_of_every_kind)
 {
     unsigned int count = 0;
-    for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
-        struct named named = named_create(kind);
-        long result = ask(mach_task_self(), GET_SRIGHTS, named.name, &count);
-        observe_as(result, "%s", kind_names[kind]);
-        if (result == KERN_SUCCESS)
-            observe_as(count, "%s: rights", kind_names[kind]);
-        named_destroy(&named);
-    }
+    ask_every_kind(GET_SRIGHTS, "rights");
     OBSERVE(ask(mach_host_self(), GET_SRIGHTS, 1, &count));
 }
 
@@ -87,14 +94,7 @@ CASE(kernel_objects)
 {
     unsigned int type = 0;
     mach_port_t thread = mach_thread_self(), set;
-    for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
-        struct named named = named_create(kind);
-        long result = ask(mach_task_self(), KERNEL_OBJECT, named.name, &type);
-        observe_as(result, "%s", kind_names[kind]);
-        if (result == KERN_SUCCESS)
-            observe_as(type, "%s: type", kind_names[kind]);
-        named_destroy(&named);
-    }
+    ask_every_kind(KERNEL_OBJECT, "type");
     OBSERVE(ask(mach_task_self(), KERNEL_OBJECT, thread, &type));
     OBSERVE(type);
     OBSERVE(ask(mach_task_self(), KERNEL_OBJECT, mach_task_self(), &type));

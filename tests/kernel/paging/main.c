@@ -256,17 +256,6 @@ static bool part_run(const struct part *part)
     return good;
 }
 
-static bool chosen(const char *name, int argc, char **argv)
-{
-    bool any = false;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], name) == 0)
-            return true;
-        any |= argv[i][0] != '-';
-    }
-    return !any;
-}
-
 /* Memory for all tasks, their exceptions, and this task's own memory wired: what is paged is the hogs'. */
 static bool prepare(void)
 {
@@ -289,7 +278,7 @@ int main(int argc, char **argv)
         return 1;
     }
     for (unsigned int i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        if (chosen(parts[i].name, argc, argv))
+        if (part_chosen(parts[i].name, argc, argv))
             *(part_run(&parts[i]) ? &passed : &failed) += 1;
     say("= %d parts, %d passed, %d failed\n", passed + failed, passed, failed);
     for (;;)

@@ -243,17 +243,6 @@ static void part_run(const char *name, bool (*part)(unsigned long count), unsign
     caches_compare(&caches_before, &caches_after);
 }
 
-static bool chosen(const char *name, int argc, char **argv)
-{
-    bool any = false;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], name) == 0)
-            return true;
-        any |= argv[i][0] != '-';
-    }
-    return !any;
-}
-
 int main(int argc, char **argv)
 {
     static const struct {
@@ -267,7 +256,7 @@ int main(int argc, char **argv)
     if (!campaign_open(argc, argv))
         return 1;
     for (unsigned int i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        if (chosen(parts[i].name, argc, argv))
+        if (part_chosen(parts[i].name, argc, argv))
             part_run(parts[i].name, parts[i].run, scale);
     say("= %lu operations, %lu passed, %lu failed\n", operations, passed, failed);
     for (;;)

@@ -185,6 +185,14 @@ mach_port_t ports_object_send_right(void *object) { (void)object; return 3; }
 enum ports_memory ports_memory_state(size_t bytes) { (void)bytes; return kernel_memory; }
 bool ports_memory_wait(enum ports_memory wanted, unsigned int limit_ms) { (void)wanted, (void)limit_ms; return true; }
 
+error_t ports_thread_create(size_t stack, void *(*main)(void *), void *arg)
+{
+    pthread_t thread;
+    (void)stack;
+    error_t err = pthread_create(&thread, NULL, main, arg);
+    return err ? err : pthread_detach(thread);
+}
+
 error_t ports_bucket_create(struct ports_bucket **bucket)
 {
     *bucket = NULL;
