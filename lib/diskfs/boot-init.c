@@ -28,49 +28,18 @@ static bool parent_told;                /* diskfs_boot_parent_told was called; i
 
 /* ---- who is who, before the C library knows the auth server ------------------------------------ */
 
-/* The auth port of the boot file system; waits until startup has told. */
-static error_t await_auth(mach_port_t *auth)
+error_t diskfs_auth_await(mach_port_t *auth)
 {
     error_t err = 0;
+    *auth = MACH_PORT_NULL;
+    if (!diskfs_is_boot())
+        return 0;
     pthread_mutex_lock(&init_lock);
     while (!err && boot_auth == MACH_PORT_NULL)
         err = ports_cond_wait(&init_wakeup, &init_lock);
     *auth = boot_auth;
     pthread_mutex_unlock(&init_lock);
     return err;
-}
-
-error_t diskfs_authenticate(mach_port_t rendezvous, mach_port_t newport, struct fshelp_user **user)
-{
-    uid_t room[4][32], *list[4];
-    mach_msg_type_number_t count[4];
-    mach_port_t auth;
-
-    if (!diskfs_is_boot())
-        return fshelp_user_authenticate(rendezvous, newport, user);
-    error_t err = await_auth(&auth);
-    if (err)
-        return err;
-    for (int i = 0; i < 4; i++) {
-        list[i] = room[i];
-        count[i] = sizeof room[i] / sizeof *room[i];
-    }
-    err = auth_server_authenticate(auth, rendezvous, MACH_MSG_TYPE_COPY_SEND, newport, MACH_MSG_TYPE_MAKE_SEND, &list[0],
-                                   &count[0], &list[1], &count[1], &list[2], &count[2], &list[3], &count[3]);
-    if (err)
-        count[0] = count[2] = 0;
-    *user = fshelp_user_create(list[0], count[0], list[2], count[2]);
-    for (int i = 0; !err && i < 4; i++)
-        if (list[i] != room[i])
-            vm_deallocate(mach_task_self(), (vm_address_t) list[i], count[i] * sizeof *list[i]);
-    if (*user == NULL)
-        return ENOMEM;
-    if (err) {
-        /* Nobody got a send right to NEWPORT, but the object waits for one to go: make it and drop it. */
-        if (mach_port_insert_right(mach_task_self(), newport, newport, MACH_MSG_TYPE_MAKE_SEND) == 0)
-            mach_port_deallocate(mach_task_self(), newport);
-    }
-    return 0;
 }
 
 /* ---- the system goes down ----------------------------------------------------------------------- */

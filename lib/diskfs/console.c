@@ -114,17 +114,23 @@ kern_return_t console_S_io_restrict_auth(diskfs_console_t console, mach_port_t *
     return err;
 }
 
+static error_t console_for_user(void *object, struct fshelp_user *user, mach_port_t receive)
+{
+    struct diskfs_console *console;
+    (void) object, (void) user;
+    error_t err = ports_object_import(&diskfs_console_class, diskfs_bucket, receive, &console);
+    if (!err)
+        ports_object_deref(console);
+    return err;
+}
+
 kern_return_t console_S_io_reauthenticate(diskfs_console_t console, mach_port_t rendezvous)
 {
-    struct fshelp_user *user;
+    mach_port_t auth;
     if (console == NULL)
         return EOPNOTSUPP;
-    error_t err = diskfs_authenticate(rendezvous, ports_object_make_send_name(console), &user);
-    if (err)
-        return err;
-    fshelp_user_deref(user);
-    mach_port_deallocate(mach_task_self(), rendezvous);
-    return 0;
+    error_t err = diskfs_auth_await(&auth);
+    return err ? err : fshelp_reauthenticate(console, auth, rendezvous, console_for_user);
 }
 
 kern_return_t console_S_io_get_openmodes(diskfs_console_t console, int *bits)

@@ -255,9 +255,9 @@ extern struct diskfs_origin *diskfs_origin_boot; /* of the boot file system: no 
 extern char **diskfs_argv;
 
 extern mach_port_t diskfs_exec_control;  /* exec's control port, from its fsys_startup */
-/* The server's half of io_reauthenticate, as fshelp_user_authenticate; while the system boots it waits until there is an auth server
-   (fsys_init). */
-error_t diskfs_authenticate(mach_port_t rendezvous, mach_port_t newport, struct fshelp_user **user);
+/* For fshelp_reauthenticate: *AUTH is null, but the boot file system's own auth port (borrowed) before the C library knows it; waits until there is one
+   (fsys_init).  EINTR. */
+error_t diskfs_auth_await(mach_port_t *auth);
 /* An ordinary translator asks to be told when the system goes down. */
 void diskfs_request_shutdown_notice(void);
 

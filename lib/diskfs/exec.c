@@ -54,22 +54,22 @@ static error_t exec_server(mach_port_t *server, bool *looked_up)
 
 /* ---- set-id ------------------------------------------------------------------------------ */
 
-/* Gives PORT, a send right, in the name of AUTH: the new right replaces it, null if that fails. */
-static void reauthenticate_port(mach_port_t *port, mach_port_t auth)
+/* Gives PORT, a send right, in the name of AUTH: the new right replaces it.  If that fails the old port, with the old rights, serves on, as after a
+   setuid.  ETIMEDOUT: its server does not do its half, and auth has given that up after a minute. */
+static error_t reauthenticate_port(mach_port_t *port, mach_port_t auth)
 {
+    if (!MACH_PORT_VALID(*port))
+        return 0;
     mach_port_t rendezvous = mach_reply_port(), fresh = MACH_PORT_NULL;
-    if (!MACH_PORT_VALID(*port)) {
-        mach_port_mod_refs(mach_task_self(), rendezvous, MACH_PORT_RIGHT_RECEIVE, -1);
-        return;
-    }
     error_t err = io_reauthenticate(*port, rendezvous, MACH_MSG_TYPE_MAKE_SEND);
     if (!err)
         err = auth_user_authenticate(auth, rendezvous, MACH_MSG_TYPE_MAKE_SEND, &fresh);
     mach_port_mod_refs(mach_task_self(), rendezvous, MACH_PORT_RIGHT_RECEIVE, -1);
     if (err)
-        return;     /* as after a setuid: the old port, with the old rights, serves on */
+        return err;
     mach_port_deallocate(mach_task_self(), *port);
     *port = fresh;
+    return 0;
 }
 
 struct ids {
@@ -163,12 +163,13 @@ static error_t setid_ports(struct exec_request *r, uid_t uid, gid_t gid)
     mach_port_deallocate(mach_task_self(), r->ports[INIT_PORT_AUTH]);
     r->ports[INIT_PORT_AUTH] = auth;
     if (r->ports_count > INIT_PORT_CRDIR)
-        reauthenticate_port(&r->ports[INIT_PORT_CRDIR], auth);
-    if (r->ports_count > INIT_PORT_CWDIR)
-        reauthenticate_port(&r->ports[INIT_PORT_CWDIR], auth);
-    for (mach_msg_type_number_t i = 0; i < r->fds_count; i++)
-        reauthenticate_port(&r->fds[i], auth);
-    return 0;
+        err = reauthenticate_port(&r->ports[INIT_PORT_CRDIR], auth);
+    if (err != ETIMEDOUT && r->ports_count > INIT_PORT_CWDIR)
+        err = reauthenticate_port(&r->ports[INIT_PORT_CWDIR], auth);
+    /* One that costs a minute is a caller's trick, and he may have thousands. */
+    for (mach_msg_type_number_t i = 0; i < r->fds_count && err != ETIMEDOUT; i++)
+        err = reauthenticate_port(&r->fds[i], auth);
+    return err == ETIMEDOUT ? err : 0;
 }
 
 /* ---- the request ----------------------------------------------------------------------------- */

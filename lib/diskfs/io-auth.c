@@ -136,33 +136,29 @@ kern_return_t diskfs_S_io_restrict_auth(diskfs_protid_t cred, mach_port_t *port,
     return 0;
 }
 
-/* The new port is a plain right while the auth server hands it over: the client may use it before we know who he is, and those
-   messages wait in it until the object that has his user takes the right. */
-kern_return_t diskfs_S_io_reauthenticate(diskfs_protid_t cred, mach_port_t rendezvous)
+/* auth has said that USER is the holder of the new port: the protid that serves it. */
+static error_t protid_for_user(void *object, struct fshelp_user *user, mach_port_t receive)
 {
-    struct diskfs_protid *protid;
-    mach_port_t receive;
-    if (cred == NULL)
-        return EOPNOTSUPP;
+    struct diskfs_protid *cred = object, *protid;
     error_t err = ports_object_create_quiet(&diskfs_protid_class, diskfs_bucket, &protid);
     if (err)
         return err;
-    err = mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &receive);
-    if (err)
-        goto out;
-    err = diskfs_authenticate(rendezvous, receive, &protid->user);
-    if (!err) {
-        protid->po = cred->po;
-        diskfs_peropen_ref(cred->po);
-        err = ports_object_adopt_right(protid, receive);
-    }
-    if (err)
-        mach_port_mod_refs(mach_task_self(), receive, MACH_PORT_RIGHT_RECEIVE, -1);
-    else
-        mach_port_deallocate(mach_task_self(), rendezvous);
-out:
+    fshelp_user_ref(user);
+    diskfs_peropen_ref(cred->po);
+    protid->user = user;
+    protid->po = cred->po;
+    err = ports_object_adopt_right(protid, receive);    /* only now: messages may be waiting in it */
     ports_object_deref(protid);
     return err;
+}
+
+kern_return_t diskfs_S_io_reauthenticate(diskfs_protid_t cred, mach_port_t rendezvous)
+{
+    mach_port_t auth;
+    if (cred == NULL)
+        return EOPNOTSUPP;
+    error_t err = diskfs_auth_await(&auth);
+    return err ? err : fshelp_reauthenticate(cred, auth, rendezvous, protid_for_user);
 }
 
 kern_return_t diskfs_S_file_reparent(diskfs_protid_t cred, mach_port_t parent, mach_port_t *port,

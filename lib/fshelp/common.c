@@ -1,51 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a server does with the auth server and with the root file system: see fshelp.h. */
+/* What a server does with the root file system: see fshelp.h. */
 
 #include <fshelp/fshelp.h>
 
 #include <fcntl.h>
 #include <hurd.h>
-#include <hurd/auth.h>
 #include <hurd/fs.h>
 #include <hurd/fsys.h>
 #include <mach/mig_support.h>
 #include <ports/ports.h>
 #include <unistd.h>
-
-enum { IDS_INLINE = 64 };
-
-static void release_ids(unsigned int *ids, const unsigned int *inline_ids, mach_msg_type_number_t count)
-{
-    if (ids != inline_ids)
-        vm_deallocate(mach_task_self(), (vm_address_t) ids, count * sizeof *ids);
-}
-
-error_t fshelp_user_authenticate(mach_port_t rendezvous, mach_port_t newport, struct fshelp_user **user)
-{
-    unsigned int buffers[4][IDS_INLINE], *ids[4] = { buffers[0], buffers[1], buffers[2], buffers[3] };
-    mach_msg_type_number_t counts[4] = { IDS_INLINE, IDS_INLINE, IDS_INLINE, IDS_INLINE };
-    auth_t auth = getauth();
-    error_t err = EIEIO;
-
-    if (auth != MACH_PORT_NULL) {
-        do
-            err = auth_server_authenticate(auth, rendezvous, MACH_MSG_TYPE_COPY_SEND, newport, MACH_MSG_TYPE_MAKE_SEND,
-                                           &ids[0], &counts[0], &ids[1], &counts[1], &ids[2], &counts[2], &ids[3], &counts[3]);
-        while (err == EINTR && !ports_self_interrupted());
-        mach_port_deallocate(mach_task_self(), auth);
-    }
-    if (err) {
-        /* The message may not have gone out: make the send right that NEWPORT's object waits for, and drop it. */
-        if (mach_port_insert_right(mach_task_self(), newport, newport, MACH_MSG_TYPE_MAKE_SEND) == 0)
-            mach_port_deallocate(mach_task_self(), newport);
-        *user = fshelp_user_create(NULL, 0, NULL, 0);
-        return *user ? 0 : ENOMEM;
-    }
-    *user = fshelp_user_create(ids[0], counts[0], ids[2], counts[2]);
-    for (int i = 0; i < 4; i++)
-        release_ids(ids[i], buffers[i], counts[i]);
-    return *user ? 0 : ENOMEM;
-}
 
 /* A program that the kernel started from a GRUB module has no port table: the C library begins now as it would have if exec
    had given it these ports (consumed; ROOT twice).  It frees the array. */

@@ -46,10 +46,12 @@ struct fshelp_user *fshelp_user_restrict(const struct fshelp_user *user, const u
 #define FSHELP_IDS_MAX 4096
 struct fshelp_user *fshelp_user_create_sent(const struct fshelp_user *limit, const uid_t *uids, unsigned int nuids, const gid_t *gids,
                                             unsigned int ngids);
-/* The server's half of io_reauthenticate: asks our auth server (getauth()) who is at the other end of RENDEZVOUS (a send right, not
-   consumed), handing NEWPORT (a name of one of our receive rights; a send right is made) over to him.  The user in *USER, one
-   reference; on any failure of the auth server a user without ids, so that the port is useless but answers.  */
-error_t fshelp_user_authenticate(mach_port_t rendezvous, mach_port_t newport, struct fshelp_user **user);
+/* The server's half of io_reauthenticate, for OBJECT, a ports_object: asks AUTH (a send right, not consumed; null: our own, getauth()) who comes to
+   RENDEZVOUS (a send right, consumed on success).  Does not wait: when he has come, in a thread of OBJECT's bucket, TAKE makes an object for USER (borrowed)
+   of RECEIVE, to which he has got a send right; should auth refuse, nobody come (it gives that up after a minute) or TAKE fail, the right is destroyed.
+   OBJECT is kept until then.  TAKE consumes RECEIVE on success. */
+typedef error_t (*fshelp_reauth_take_t)(void *object, struct fshelp_user *user, mach_port_t receive);
+error_t fshelp_reauthenticate(void *object, mach_port_t auth, mach_port_t rendezvous, fshelp_reauth_take_t take);
 
 /* ---- permissions, on plain stat buffers [all pure] ------------------------- */
 

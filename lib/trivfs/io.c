@@ -392,29 +392,19 @@ kern_return_t S_io_restrict_auth(trivfs_protid_t protid, mach_port_t *name, mach
     return 0;
 }
 
+/* auth has said that USER is the holder of the new port: the protid that serves it. */
+static error_t protid_for_user(void *object, struct fshelp_user *user, mach_port_t receive)
+{
+    struct trivfs_protid *protid = object, *new;
+    error_t err = protid_create(protid->peropen, user, protid->tag, receive, &new);
+    if (!err)
+        ports_object_deref(new);
+    return err;
+}
+
 kern_return_t S_io_reauthenticate(trivfs_protid_t protid, mach_port_t rendezvous)
 {
-    struct trivfs_protid *new;
-    struct fshelp_user *user;
-    mach_port_t receive;
-    if (protid == NULL)
-        return EOPNOTSUPP;
-    error_t err = mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &receive);
-    if (err)
-        return err;
-    /* The client may use the new port before we have heard who it is for: what it sends waits until the protid is there. */
-    err = fshelp_user_authenticate(rendezvous, receive, &user);
-    if (err == 0) {
-        err = protid_create(protid->peropen, user, protid->tag, receive, &new);
-        fshelp_user_deref(user);
-    }
-    if (err) {
-        mach_port_mod_refs(mach_task_self(), receive, MACH_PORT_RIGHT_RECEIVE, -1);
-        return err;
-    }
-    ports_object_deref(new);
-    mach_port_deallocate(mach_task_self(), rendezvous);
-    return 0;
+    return protid ? fshelp_reauthenticate(protid, MACH_PORT_NULL, rendezvous, protid_for_user) : EOPNOTSUPP;
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */

@@ -4,20 +4,29 @@
    A handle is a port that stands for a set of ids.  To show a server who he is, a user hands it a rendezvous port that he made for
    that, and both give it to us: the user with his handle (auth_user_authenticate), the server with the port that the user shall get
    (auth_server_authenticate).  Who comes first waits, without a thread: his reply port is kept.  When the second comes, the server
-   learns the ids of the user's handle, and the user gets the port; neither can pass for another, since only the two have the port. */
+   learns the ids of the user's handle, and the user gets the port; neither can pass for another, since only the two have the port.
+
+   No wait is for ever.  A rendezvous port may live on without anybody who would come to it, even by our own right to it (two ports of files, each
+   the other's rendezvous), so what has waited a minute is given up; and of more than AUTH_WAITING_MAX requests to a handle the oldest makes room: an
+   honest partner is a few messages behind. */
 
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
 
 #include <hurd/hurd_types.h>
 #include <ports/ports.h>
+#include <sys/queue.h>
 
 #include "ids.h"
+
+struct waiter;
+TAILQ_HEAD(waiter_list, waiter);
 
 struct auth_handle {
     struct ports_object port;
     struct ids ids;             /* constant */
-    unsigned int waiting;       /* requests to it that wait for a partner; rendezvous.c's lock */
+    struct waiter_list waiters; /* requests to it that wait for a partner, the oldest first; rendezvous.c's lock */
+    unsigned int waiting;       /* how many; rendezvous.c's lock */
 };
 typedef struct auth_handle *auth_handle_t;
 
@@ -34,13 +43,13 @@ struct auth_reply {
     mach_msg_type_name_t type;
 };
 
-/* The most requests to one handle that may wait at a time. */
+/* The most requests to one handle that wait at a time: for one more the oldest ends with EAGAIN. */
 enum { AUTH_WAITING_MAX = 4096 };
 
 /* The user's half, at RENDEZVOUS (a send right).  0: the server was waiting and has its answer; *NEWPORT is a send right (or null) for the
-   user.  MIG_NO_REPLY: he will be answered at REPLY.  Both consume rendezvous and, the second, the reply right; errors (EBUSY: another user waits
-   there; EAGAIN: too many wait; EINVAL: the rendezvous or NEWPORT is a handle, or there is no send-once right to answer, so that the wait might never end;
-   ENOMEM) consume nothing. */
+   user.  MIG_NO_REPLY: he will be answered at REPLY (ETIMEDOUT after a minute).  Both consume rendezvous and, the second, the reply right; errors
+   (EBUSY: another user waits there; EINVAL: the rendezvous or NEWPORT is a handle, or there is no send-once right to answer, so that nobody could say
+   whether it is waited at; ENOMEM) consume nothing. */
 kern_return_t auth_rendezvous_user(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous, mach_port_t *newport);
 
 /* The server's half, giving away NEWPORT (a send right or null), which is consumed likewise.  0: *USER is the user's handle, with a

@@ -6,24 +6,31 @@
 #include "auth.h"
 
 #include <hurd/auth_reply.h>
+#include <mach/gnumach.h>
 #include <stdlib.h>
 
 #include "table.h"
 
+#ifndef GSYNC_TIMED
+#define GSYNC_TIMED 0x04 /* gsync_wait: at most so many milliseconds (gnumach.defs names it, no header of its does) */
+#endif
+
 /* Somebody who came first. */
 struct waiter {
     struct table_entry entry;      /* entry.name: the rendezvous port, a send right that is ours; first member */
+    TAILQ_ENTRY(waiter) link;      /* in handle->waiters, then in the list of those who are to be answered */
     struct auth_handle *handle;    /* that the request was sent to; referenced, and counts us */
     struct auth_reply reply;       /* ours */
     bool is_server;
     mach_port_t newport;           /* a server's: ours */
+    unsigned int since;            /* caretaker_ticks when it came */
+    error_t end;                   /* what it will be answered, of those taken out to fail */
 };
 
 static pthread_mutex_t waiting_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct table waiting;       /* waiting_lock */
 enum { SWEEP_MIN = 16 };
 static size_t sweep_at = SWEEP_MIN; /* entries; waiting_lock */
-static size_t unswept;              /* requests since the last sweep; waiting_lock */
 
 static void right_drop(mach_port_t port)
 {
@@ -60,15 +67,19 @@ static void waiter_answer_user(struct waiter *waiter, error_t err, mach_port_t n
     }
 }
 
-/* Ends the wait of one who has been taken out of the table, with ERR. */
-static void waiter_fail(struct waiter *waiter, error_t err)
+/* Tells those who have been taken out of the table what has ended their wait. */
+static void waiters_fail(struct waiter_list *list)
 {
-    if (waiter->is_server) {
-        waiter_answer_server(waiter, err, NULL);
-        right_drop(waiter->newport);
-    } else
-        waiter_answer_user(waiter, err, MACH_PORT_NULL);
-    waiter_free(waiter);
+    struct waiter *waiter;
+    while ((waiter = TAILQ_FIRST(list)) != NULL) {
+        TAILQ_REMOVE(list, waiter, link);
+        if (waiter->is_server) {
+            waiter_answer_server(waiter, waiter->end, NULL);
+            right_drop(waiter->newport);
+        } else
+            waiter_answer_user(waiter, waiter->end, MACH_PORT_NULL);
+        waiter_free(waiter);
+    }
 }
 
 /* Whoever asked for WAITER's half does not wait any more: it was interrupted, or has ended. */
@@ -78,30 +89,105 @@ static bool waiter_is_gone(const struct waiter *waiter)
     return mach_port_type(mach_task_self(), waiter->reply.port, &type) != 0 || (type & MACH_PORT_TYPE_DEAD_NAME) != 0;
 }
 
-/* ENTRY, just taken out of the table, waits no more; lock held. */
-static void entry_left(struct table_entry *entry)
+/* WAITER, just taken out of the table, waits no more; lock held. */
+static void waiter_left(struct waiter *waiter)
 {
-    struct waiter *waiter = (struct waiter *) entry;
     waiter->handle->waiting--;
-    ports_object_cancel_dead(waiter->handle, entry->name);
+    TAILQ_REMOVE(&waiter->handle->waiters, waiter, link);
+    ports_object_cancel_dead(waiter->handle, waiter->entry.name);
 }
 
 /* Takes WAITER out of the table; lock held. */
 static struct waiter *waiting_take(struct waiter *waiter)
 {
     table_remove(&waiting, &waiter->entry);
-    entry_left(&waiter->entry);
+    waiter_left(waiter);
     return waiter;
 }
 
-/* Takes out of the table, and gives, all whom TEST(entry, ARG) is true for; lock held. */
-static struct table_entry *waiting_take_all(bool (*test)(struct table_entry *, void *), void *arg)
+/* The same, to be answered END with all of LIST. */
+static void waiting_end(struct waiter *waiter, error_t end, struct waiter_list *list)
 {
-    struct table_entry *list = table_take(&waiting, test, arg);
-    for (struct table_entry *entry = list; entry != NULL; entry = entry->next)
-        entry_left(entry);
-    return list;
+    waiting_take(waiter)->end = end;
+    TAILQ_INSERT_TAIL(list, waiter, link);
 }
+
+/* Takes all out of the table, into LIST, whom TEST, which sets their `end`, is true for; lock held. */
+static void waiting_end_all(bool (*test)(struct table_entry *, void *), void *arg, struct waiter_list *list)
+{
+    for (struct table_entry *entry = table_take(&waiting, test, arg), *next; entry != NULL; entry = next) {
+        struct waiter *waiter = (struct waiter *) entry;
+        next = entry->next;
+        waiter_left(waiter);
+        TAILQ_INSERT_TAIL(list, waiter, link);
+    }
+}
+
+/* ---- waits that nobody ends ------------------------------------------------------------- */
+
+/* The caretaker: a thread that looks once in a tick at those who wait, and sleeps while there are none.  Who has seen AGE_TICKS of its ticks waits no
+   more: a minute, and up to one tick longer. */
+enum { TICK_MS = 15000, AGE_TICKS = 5, CARETAKER_STACK = 64 * 1024 };
+static bool caretaker_made;             /* waiting_lock */
+static unsigned int caretaker_awake;    /* 0: sleeps until this is 1; waiting_lock to change */
+static unsigned int caretaker_ticks;    /* waiting_lock */
+
+static bool entry_is_gone(struct table_entry *entry, void *arg)
+{
+    struct waiter *waiter = (struct waiter *) entry;
+    (void) arg;
+    waiter->end = EINTR;
+    return waiter_is_gone(waiter);
+}
+
+static bool entry_is_over(struct table_entry *entry, void *arg)
+{
+    struct waiter *waiter = (struct waiter *) entry;
+    if (entry_is_gone(entry, arg))
+        return true;
+    waiter->end = ETIMEDOUT;
+    return caretaker_ticks - waiter->since >= AGE_TICKS;
+}
+
+static void *caretaker_main(void *arg)
+{
+    static unsigned int never; /* nobody wakes this */
+    for (;;) {
+        struct waiter_list list = TAILQ_HEAD_INITIALIZER(list);
+        while (__atomic_load_n(&caretaker_awake, __ATOMIC_ACQUIRE) == 0)
+            gsync_wait(mach_task_self(), (vm_address_t) &caretaker_awake, 0, 0, 0, 0);
+        gsync_wait(mach_task_self(), (vm_address_t) &never, 0, 0, TICK_MS, GSYNC_TIMED);
+        pthread_mutex_lock(&waiting_lock);
+        caretaker_ticks++;
+        waiting_end_all(entry_is_over, NULL, &list);
+        if (waiting.count == 0)
+            __atomic_store_n(&caretaker_awake, 0, __ATOMIC_RELEASE);
+        pthread_mutex_unlock(&waiting_lock);
+        waiters_fail(&list);
+    }
+    return arg;
+}
+
+/* Somebody has begun to wait; lock held.  Without memory for the thread the next one tries again. */
+static void caretaker_wake(void)
+{
+    if (!caretaker_made)
+        caretaker_made = ports_thread_create(CARETAKER_STACK, caretaker_main, NULL) == 0;
+    __atomic_store_n(&caretaker_awake, 1, __ATOMIC_RELEASE);
+    gsync_wake(mach_task_self(), (vm_address_t) &caretaker_awake, 0, 0);
+}
+
+/* Takes all who do not wait any more out of the table, into LIST, when it has grown to twice what the last time left: the caretaker comes late when
+   thousands come and go in a tick.  Lock held.  */
+static void waiting_sweep(struct waiter_list *list)
+{
+    if (waiting.count < sweep_at)
+        return;
+    waiting_end_all(entry_is_gone, NULL, list);
+    sweep_at = waiting.count > SWEEP_MIN / 2 ? 2 * waiting.count : SWEEP_MIN;
+}
+
+/* ---- meeting ------------------------------------------------------------------------------ */
 
 static bool port_is_handle(mach_port_t port)
 {
@@ -111,19 +197,17 @@ static bool port_is_handle(mach_port_t port)
     return own != NULL;
 }
 
-/* Whether WANTED's wait is sure to end when its sender does.  A handle as rendezvous or new port would be kept alive by the wait itself, for ever; and of
-   a reply port that others may send to nobody could say whether it is waited at. */
+/* Whether WANTED may wait: a handle as rendezvous or new port would be kept alive by the wait itself; and of a reply port that others may send to nobody
+   could say whether it is waited at. */
 static error_t waiting_check(const struct waiter *wanted)
 {
     if (!MACH_PORT_VALID(wanted->reply.port) || wanted->reply.type != MACH_MSG_TYPE_MOVE_SEND_ONCE)
         return EINVAL;
-    if (port_is_handle(wanted->entry.name) || port_is_handle(wanted->newport))
-        return EINVAL;
-    return wanted->handle->waiting >= AUTH_WAITING_MAX ? EAGAIN : 0;
+    return port_is_handle(wanted->entry.name) || port_is_handle(wanted->newport) ? EINVAL : 0;
 }
 
-/* Puts a copy of WAITER, with references of its own, into the table; lock held. */
-static error_t waiting_enter(const struct waiter *wanted)
+/* Puts a copy of WANTED, with references of its own, into the table; who must make room for it goes to LIST.  Lock held. */
+static error_t waiting_enter(const struct waiter *wanted, struct waiter_list *list)
 {
     error_t bad = waiting_check(wanted);
     if (bad)
@@ -132,80 +216,55 @@ static error_t waiting_enter(const struct waiter *wanted)
     if (waiter == NULL)
         return ENOMEM;
     *waiter = *wanted;
+    waiter->since = caretaker_ticks;
     error_t err = table_add(&waiting, &waiter->entry);
     /* Under the lock, lest the name be given up and mean something else before the kernel is asked. */
     if (!err && (err = ports_object_notify_dead(waiter->handle, waiter->entry.name)) != 0)
         table_remove(&waiting, &waiter->entry);
     if (err) {
         free(waiter);
-    } else {
-        ports_object_ref(waiter->handle);
-        waiter->handle->waiting++;
+        return err;
     }
-    return err;
-}
-
-static bool entry_is_gone(struct table_entry *entry, void *arg)
-{
-    (void)arg;
-    return waiter_is_gone((struct waiter *)entry);
-}
-
-/* Takes out of the table all who do not wait any more, when it has grown to twice what the last time left, or after many requests: at a rendezvous that
-   nobody comes to they would stay for as long as its port lives, which they keep alive.  Lock held.  */
-static struct table_entry *waiting_sweep(void)
-{
-    struct table_entry *list = NULL;
-    if (waiting.count < sweep_at && (waiting.count < SWEEP_MIN || ++unswept < 4 * waiting.count))
-        return NULL;
-    unswept = 0;
-    list = waiting_take_all(entry_is_gone, NULL);
-    sweep_at = waiting.count > SWEEP_MIN / 2 ? 2 * waiting.count : SWEEP_MIN;
-    return list;
-}
-
-/* Answers all of LIST, who have been taken out of the table, with EINTR.  */
-static void list_fail(struct table_entry *list)
-{
-    while (list != NULL) {
-        struct table_entry *next = list->next;
-        waiter_fail((struct waiter *)list, EINTR);
-        list = next;
-    }
+    struct auth_handle *handle = waiter->handle;
+    if (handle->waiting >= AUTH_WAITING_MAX)
+        waiting_end(TAILQ_FIRST(&handle->waiters), EAGAIN, list);
+    ports_object_ref(handle);
+    handle->waiting++;
+    TAILQ_INSERT_TAIL(&handle->waiters, waiter, link);
+    if (!caretaker_awake)
+        caretaker_wake();
+    return 0;
 }
 
 /* Finds WANTED's partner at its rendezvous and takes him out of the table, in *PARTNER; else enters WANTED and leaves *PARTNER null.
    EBUSY: another waits there for the same side, and has not gone. */
 static error_t waiting_meet(const struct waiter *wanted, struct waiter **partner)
 {
-    struct waiter *gone = NULL;
-    struct table_entry *swept = NULL;
+    struct waiter_list list = TAILQ_HEAD_INITIALIZER(list);
     error_t err = 0;
 
     *partner = NULL;
     pthread_mutex_lock(&waiting_lock);
     struct waiter *there = (struct waiter *) table_find(&waiting, wanted->entry.name);
     if (there != NULL && there->is_server == wanted->is_server && waiter_is_gone(there)) {
-        gone = waiting_take(there);
+        waiting_end(there, EINTR, &list);
         there = NULL;
     }
     if (there == NULL)
-        err = waiting_enter(wanted);
+        err = waiting_enter(wanted, &list);
     else if (there->is_server == wanted->is_server)
         err = EBUSY;
     else
         *partner = waiting_take(there);
-    swept = waiting_sweep();
+    waiting_sweep(&list);
     pthread_mutex_unlock(&waiting_lock);
-    if (gone != NULL)
-        waiter_fail(gone, EINTR);
-    list_fail(swept);
+    waiters_fail(&list);
     return err;
 }
 
 kern_return_t auth_rendezvous_user(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous, mach_port_t *newport)
 {
-    const struct waiter wanted = { { rendezvous, NULL }, handle, reply, false, MACH_PORT_NULL };
+    const struct waiter wanted = { .entry.name = rendezvous, .handle = handle, .reply = reply };
     struct waiter *server;
     error_t err;
 
@@ -230,7 +289,7 @@ kern_return_t auth_rendezvous_user(struct auth_handle *handle, struct auth_reply
 kern_return_t auth_rendezvous_server(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous, mach_port_t newport,
                                      struct auth_handle **user)
 {
-    const struct waiter wanted = { { rendezvous, NULL }, handle, reply, true, newport };
+    const struct waiter wanted = { .entry.name = rendezvous, .handle = handle, .reply = reply, .is_server = true, .newport = newport };
     struct waiter *waiter;
     error_t err = waiting_meet(&wanted, &waiter);
 
@@ -246,29 +305,23 @@ kern_return_t auth_rendezvous_server(struct auth_handle *handle, struct auth_rep
     return 0;
 }
 
-static bool waiter_is_of(struct table_entry *entry, void *handle)
-{
-    return ((struct waiter *) entry)->handle == handle;
-}
-
 void auth_rendezvous_interrupt(struct auth_handle *handle)
 {
+    struct waiter_list list = TAILQ_HEAD_INITIALIZER(list);
     pthread_mutex_lock(&waiting_lock);
-    struct table_entry *list = handle->waiting > 0 ? waiting_take_all(waiter_is_of, handle) : NULL;
+    while (!TAILQ_EMPTY(&handle->waiters))
+        waiting_end(TAILQ_FIRST(&handle->waiters), EINTR, &list);
     pthread_mutex_unlock(&waiting_lock);
-    list_fail(list);
+    waiters_fail(&list);
 }
 
 void auth_rendezvous_dead(struct auth_handle *handle, mach_port_t rendezvous)
 {
+    struct waiter_list list = TAILQ_HEAD_INITIALIZER(list);
     pthread_mutex_lock(&waiting_lock);
     struct waiter *waiter = (struct waiter *) table_find(&waiting, rendezvous);
-    if (waiter != NULL && waiter->handle == handle) {
-        table_remove(&waiting, &waiter->entry);
-        handle->waiting--;
-    } else
-        waiter = NULL;
+    if (waiter != NULL && waiter->handle == handle)
+        waiting_end(waiter, EDIED, &list);
     pthread_mutex_unlock(&waiting_lock);
-    if (waiter != NULL)
-        waiter_fail(waiter, EDIED);
+    waiters_fail(&list);
 }

@@ -35,9 +35,11 @@ error_t auth_handle_create(const struct ids *ids, struct auth_handle **handle)
 {
     error_t err = ports_object_create(&auth_handle_class, auth_bucket, handle);
 
-    if (!err)
-        (*handle)->ids = *ids;
-    return err;
+    if (err)
+        return err;
+    (*handle)->ids = *ids;
+    TAILQ_INIT(&(*handle)->waiters);
+    return 0;
 }
 
 /* ---- ids in answers ------------------------------------------------------------- */
