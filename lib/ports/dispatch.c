@@ -210,11 +210,10 @@ static bool reply_settle(mach_msg_header_t *request, mig_reply_header_t *reply)
 /* Makes another thread, as the pool wants. */
 static __attribute__((noinline)) void pool_spawn(struct ports_bucket *bucket, struct ports_turn *turn)
 {
-    if (turn->spawn(turn->arg) == 0)
-        return;
-    bucket_lock(bucket);
-    ports_pool_failed(turn->pool);
-    bucket_unlock(bucket);
+    if (turn->pool->threads > POOL_SPARES + 1)
+        patience_prepare(); /* who will have to be there when there is no memory for it any more */
+    if (turn->spawn(turn->arg) != 0)
+        patience_starved(bucket, turn->pool);
 }
 
 /* The thread of TURN has got a message; it is done with it.  Bucket lock held on entry, not afterwards. */

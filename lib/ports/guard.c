@@ -64,8 +64,10 @@ kern_return_t catch_exception_raise(mach_port_t port, mach_port_t thread, mach_p
         state.rip = (uintptr_t)ports_guard_fault;
         kr = thread_set_state(thread, i386_THREAD_STATE, (thread_state_t)&state, count);
     }
-    mach_port_deallocate(mach_task_self(), thread);
-    mach_port_deallocate(mach_task_self(), task);
+    if (!kr) { /* what an error refuses mach_msg_server releases */
+        mach_port_deallocate(mach_task_self(), thread);
+        mach_port_deallocate(mach_task_self(), task);
+    }
     return kr;
 }
 

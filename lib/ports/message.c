@@ -124,10 +124,11 @@ void ports_message_destroy(mach_msg_header_t *message, bool with_remote)
         mach_msg_type_t *type = (void *)at;
         uint64_t bytes = ((uint64_t)type->msgt_number * type->msgt_size + 7) / 8;
         at += sizeof *type; /* the long form has the same size */
+        /* Null: the kernel had no room for it.  That many bytes from address 0 on would be the program itself. */
         void *data = type->msgt_inline ? at : *(void **)at;
-        if (MACH_MSG_TYPE_PORT_ANY(type->msgt_name))
+        if (MACH_MSG_TYPE_PORT_ANY(type->msgt_name) && data != NULL)
             rights_release(type, data);
-        if (!type->msgt_inline && bytes != 0)
+        if (!type->msgt_inline && bytes != 0 && data != NULL)
             vm_deallocate(mach_task_self(), (vm_address_t)data, bytes);
         at += type->msgt_inline ? (bytes + 7) & ~7ULL : sizeof data;
     }

@@ -7,7 +7,7 @@
    at all otherwise.
 
    Surplus threads (pool.h) all wait for messages like any others.  When they are to go, the thread sends the bucket's notify port as many empty
-   messages, each of which one of its threads gets.
+   messages, each of which one of its threads gets.  A pool that could not get a thread for want of memory is tried again once in a tick.
 
    tick_state: 0, the thread sleeps until it is set to 1; nobody is listed then who is not just about to set it.  */
 
@@ -32,13 +32,15 @@ void patience_end(struct ports_rpc *rpc)
     rpc->wait_prevp = NULL;
 }
 
-/* A tick for the pools of BUCKET with surplus threads; how many messages are to be sent. Bucket lock held. */
-static unsigned int pools_tick(struct ports_bucket *bucket)
+/* A tick for the pools of BUCKET that are watched; how many messages are to be sent, and in *REFILL one that is to get a thread. Bucket lock held. */
+static unsigned int pools_tick(struct ports_bucket *bucket, struct ports_pool **refill)
 {
     unsigned int nudges = 0;
-    for (struct ports_pool **at = &bucket->surplus, *pool; (pool = *at) != NULL;) {
+    for (struct ports_pool **at = &bucket->watched, *pool; (pool = *at) != NULL;) {
         nudges += ports_pool_tick(pool, TICK_MS);
-        if (ports_pool_surplus(pool) || pool->retire != 0) {
+        if (*refill == NULL && ports_pool_refill(pool))
+            *refill = pool;
+        if (pool->starved || ports_pool_surplus(pool) || pool->retire != 0) {
             at = &pool->next_watched;
         } else {
             *at = pool->next_watched;
@@ -62,8 +64,9 @@ static void bucket_nudge(struct ports_bucket *bucket, unsigned int count)
 static bool bucket_tick(struct ports_bucket *bucket, unsigned int now)
 {
     struct ports_rpc *next;
+    struct ports_pool *refill = NULL;
     bucket_lock(bucket);
-    unsigned int nudges = pools_tick(bucket);
+    unsigned int nudges = pools_tick(bucket, &refill);
     for (struct ports_rpc *rpc = bucket->waiters; rpc != NULL; rpc = next) {
         next = rpc->wait_next;
         if (now - rpc->since < 2) /* it may have begun just before the last tick */
@@ -71,9 +74,11 @@ static bool bucket_tick(struct ports_bucket *bucket, unsigned int now)
         patience_end(rpc);
         notify_watch_reply(bucket, rpc);
     }
-    bool more = bucket->waiters != NULL || bucket->surplus != NULL;
+    bool more = bucket->waiters != NULL || bucket->watched != NULL;
     bucket_unlock(bucket);
     bucket_nudge(bucket, nudges);
+    if (refill != NULL)
+        serve_refill(refill); /* who fails is watched again, and this thread runs on */
     return more;
 }
 
@@ -99,7 +104,7 @@ static void *patience_main(void *arg)
         atomic_store(&tick_state, 0);
         for (struct ports_bucket *b = atomic_load(&ports_buckets); b != NULL; b = b->next) {
             bucket_lock(b);
-            if (b->waiters != NULL || b->surplus != NULL)
+            if (b->waiters != NULL || b->watched != NULL)
                 atomic_store(&tick_state, 1);
             bucket_unlock(b);
         }
@@ -131,9 +136,19 @@ bool patience_watch(struct ports_bucket *bucket, struct ports_pool *pool)
     pool->watched = true;
     pool->idle_low = pool->waiting;
     pool->idle_age = 0;
-    pool->next_watched = bucket->surplus;
-    bucket->surplus = pool;
+    pool->next_watched = bucket->watched;
+    bucket->watched = pool;
     return true;
+}
+
+void patience_starved(struct ports_bucket *bucket, struct ports_pool *pool)
+{
+    bucket_lock(bucket);
+    ports_pool_failed(pool);
+    if (!pool->watched)
+        patience_watch(bucket, pool);
+    bucket_unlock(bucket);
+    patience_wake();
 }
 
 bool patience_enter(struct ports_bucket *bucket, struct ports_rpc *rpc)

@@ -14,6 +14,7 @@ bool ports_pool_grow(struct ports_pool *pool)
         return false;
     pool->threads++;
     pool->waiting++;
+    pool->starved = false;
     return true;
 }
 
@@ -21,6 +22,14 @@ void ports_pool_failed(struct ports_pool *pool)
 {
     pool->threads--;
     pool->waiting--;
+    pool->starved = true;
+}
+
+bool ports_pool_refill(struct ports_pool *pool)
+{
+    bool wanted = pool->starved && pool->waiting == 0;
+    pool->starved = false;
+    return wanted && ports_pool_grow(pool);
 }
 
 enum ports_pool_next ports_pool_review(struct ports_pool *pool, bool first)

@@ -32,7 +32,8 @@ struct ports_pool {
     unsigned int idle_ms; /* so long surplus threads are kept */
     unsigned int idle_low, idle_age; /* least `waiting` since so many ms */
     unsigned int retire;  /* threads that are to end at their next message */
-    bool watched;         /* in the list of those with surplus threads */
+    bool starved;         /* a thread that was wanted could not be made */
+    bool watched;         /* in the list of those that patience.c looks after */
     struct ports_pool *next_watched;
 };
 
@@ -56,6 +57,8 @@ static inline bool ports_pool_take(struct ports_pool *pool)
     return __builtin_expect(pool->waiting == 0, 0) && ports_pool_grow(pool);
 }
 void ports_pool_failed(struct ports_pool *pool);
+/* True if a thread is still wanted that could not be made; the caller must try again, as after ports_pool_take. */
+bool ports_pool_refill(struct ports_pool *pool);
 
 /* A thread is done with its message.  FIRST: it is the thread that called ports_bucket_serve and never retires. */
 static inline enum ports_pool_next ports_pool_give(struct ports_pool *pool, bool first)

@@ -35,7 +35,7 @@ struct ports_bucket {
     struct ports_table by_serial, by_name;
     struct ports_table watches; /* struct ports_watch by name */
     struct ports_object *objects;
-    struct ports_pool *surplus; /* pools with more threads than they need, by next_watched */
+    struct ports_pool *watched; /* pools with more threads than they need, or starved, by next_watched */
     struct ports_rpc *rpcs;     /* of the threads that handle messages, one each, idle or not */
     struct ports_rpc *waiters;  /* rpcs that have waited for something and are not watched yet */
     struct ports_spare spares[SPARES_MAX];
@@ -124,6 +124,11 @@ void thread_births_go(bool freely);
 /* Whether THREAD began since births go on with restraint. Births are stopped. */
 bool thread_is_newborn(thread_t thread);
 
+/* ---- serve.c ---- */
+
+/* Makes the thread that ports_pool_refill wanted. */
+void serve_refill(struct ports_pool *pool);
+
 /* ---- patience.c ---- */
 
 /* Before RPC waits: sees to it that its client's death will end the wait, if it becomes a long one. */
@@ -135,6 +140,8 @@ bool patience_enter(struct ports_bucket *bucket, struct ports_rpc *rpc);
 void patience_end(struct ports_rpc *rpc);
 /* Looks after POOL, which has surplus threads and is not watched yet. Bucket lock held; when that is given up patience_wake must follow (true). */
 bool patience_watch(struct ports_bucket *bucket, struct ports_pool *pool);
+/* A thread of POOL could not be made: takes it back, and looks after it.  Bucket lock not held. */
+void patience_starved(struct ports_bucket *bucket, struct ports_pool *pool);
 /* There is something to look after. Lock not held. */
 void patience_wake(void);
 

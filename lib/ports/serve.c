@@ -229,12 +229,16 @@ static void *worker_main(void *arg)
 {
     struct ports_loop *loop = arg;
     error_t err = worker_run(loop, false);
-    if (err) {
-        bucket_lock(loop->bucket);
-        ports_pool_failed(&loop->pool);
-        bucket_unlock(loop->bucket);
-    }
+    if (err)
+        patience_starved(loop->bucket, &loop->pool);
     return NULL;
+}
+
+void serve_refill(struct ports_pool *pool)
+{
+    struct ports_loop *loop = (struct ports_loop *)((char *)pool - offsetof(struct ports_loop, pool));
+    if (worker_spawn(loop) != 0)
+        patience_starved(loop->bucket, pool);
 }
 
 static error_t loop_create(struct ports_bucket *bucket, const struct ports_serve_options *options,

@@ -94,6 +94,26 @@ UNIT_TEST(pool_makes_a_thread_when_all_are_busy)
     CHECK_EQ(pool.waiting, 0);
 }
 
+/* All threads may be kept by clients who wait for each other: who wanted a thread and got none must try again while nobody waits. */
+UNIT_TEST(pool_is_refilled_when_starved)
+{
+    struct ports_pool pool;
+    ports_pool_init(&pool, false, 1000);
+    CHECK(!ports_pool_refill(&pool));
+    CHECK(ports_pool_take(&pool));
+    ports_pool_failed(&pool);
+    CHECK(pool.starved);
+    CHECK(ports_pool_refill(&pool));
+    CHECK_EQ(pool.threads, 2);
+    CHECK_EQ(pool.waiting, 1);
+    ports_pool_failed(&pool); /* still no memory */
+    CHECK(pool.starved);
+    CHECK_EQ(ports_pool_give(&pool, true), POOL_WAIT);
+    CHECK(!ports_pool_refill(&pool)); /* somebody waits again, and makes a thread when he gets a message */
+    CHECK(!pool.starved);
+    CHECK(ports_pool_take(&pool));
+}
+
 UNIT_TEST(pool_single_stays_single)
 {
     struct ports_pool pool;
