@@ -73,6 +73,24 @@ static bool translator_is_gone(error_t err)
     return err == MACH_SEND_INVALID_DEST || err == MIG_SERVER_DIED || err == EDIED;
 }
 
+/* A call that ended without its answer: interrupted, or the C library has lost patience with a translator that it had interrupted. */
+static bool call_is_unanswered(error_t err)
+{
+    return err == EINTR || err == EIEIO || ((unsigned int) err >= MACH_SEND_IN_PROGRESS && (unsigned int) err < MACH_RCV_IN_PROGRESS + 0x1000);
+}
+
+/* fsys_getroot of CONTROL.  Its answer goes to the thread's own reply port, and this routine's stub leaves that as it is when the call fails: but the
+   translator, who may be anybody, still has the right to answer, and whatever he sends then would be taken for the answer to this thread's next call. */
+static error_t control_getroot(mach_port_t control, mach_port_t dotdot, const struct fshelp_user *user, int flags, retry_type *retry,
+                               char *retry_name, mach_port_t *root)
+{
+    error_t err = fsys_getroot(control, mig_get_reply_port(), dotdot, MACH_MSG_TYPE_COPY_SEND, user->uids, user->nuids, user->gids,
+                               user->ngids, flags, retry, retry_name, root);
+    if (call_is_unanswered(err))
+        mig_dealloc_reply_port(mig_get_reply_port());
+    return err;
+}
+
 error_t fshelp_transbox_root(struct fshelp_transbox *box, const struct fshelp_transbox_ops *ops, void *node,
                              pthread_mutex_t *node_lock, mach_port_t dotdot, const struct fshelp_user *user, int flags,
                              retry_type *retry, char *retry_name, mach_port_t *root)
@@ -94,8 +112,7 @@ error_t fshelp_transbox_root(struct fshelp_transbox *box, const struct fshelp_tr
         err = mach_port_mod_refs(mach_task_self(), control, MACH_PORT_RIGHT_SEND, 1);
         if (!err) {
             pthread_mutex_unlock(node_lock);
-            err = fsys_getroot(control, mig_get_reply_port(), dotdot, MACH_MSG_TYPE_COPY_SEND, user->uids, user->nuids,
-                               user->gids, user->ngids, flags, retry, retry_name, root);
+            err = control_getroot(control, dotdot, user, flags, retry, retry_name, root);
             mach_port_deallocate(mach_task_self(), control);
             pthread_mutex_lock(node_lock);
             if (!translator_is_gone(err))

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* authtest: auth from inside: who may have which ids, rendezvous in both orders, with the dead, the doubled and the interrupted.
-   Prints a line for each check that fails, and last `N passed, N failed`. */
+   that waits cost their servers no threads and are not for ever.  Prints a line for each check that fails, and last `N passed, N failed`. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <hurd.h>
 #include <hurd/auth.h>
+#include <hurd/io.h>
+#include <hurd/process.h>
 #include <mach/mach_port.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <hurd/auth_request.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -334,12 +338,98 @@ static void test_endless(auth_t user)
     mach_port_mod_refs(mach_task_self(), reply, MACH_PORT_RIGHT_RECEIVE, -1);
 }
 
-int main(void)
+/* Of more requests to a handle than may wait the oldest makes room. */
+static void test_too_many(void)
+{
+    enum { MOST = 4096, MORE = 3 };
+    static mach_port_t reply[MOST + MORE], rendezvous[MOST + MORE];
+    unsigned int wrong = 0;
+    auth_t handle;
+    CHECK(make(root, NULL, 0, 1000, 100, &handle) == 0);
+    for (int i = 0; i < MOST + MORE; i++) {
+        rendezvous[i] = new_port();
+        reply[i] = mach_reply_port();
+        wrong += auth_user_authenticate_request(handle, reply[i], MACH_MSG_TYPE_MAKE_SEND_ONCE, rendezvous[i], MACH_MSG_TYPE_COPY_SEND) != 0;
+    }
+    for (int i = 0; i < MORE; i++)
+        wrong += answer(reply[i]) != EAGAIN;
+    mach_port_deallocate(mach_task_self(), handle);
+    for (int i = MORE; i < MOST + MORE; i++)
+        wrong += answer(reply[i]) != EINTR;
+    for (int i = 0; i < MOST + MORE; i++) {
+        mach_port_destroy(mach_task_self(), rendezvous[i]);
+        mach_port_mod_refs(mach_task_self(), reply[i], MACH_PORT_RIGHT_RECEIVE, -1);
+    }
+    CHECK(wrong == 0);
+}
+
+static unsigned int threads_of(pid_t pid)
+{
+    thread_t *threads = NULL;
+    mach_msg_type_number_t count = 0;
+    task_t task;
+    if (proc_pid2task(getproc(), pid, &task) != 0 || task_threads(task, &threads, &count) != 0)
+        return 0;
+    for (mach_msg_type_number_t i = 0; i < count; i++)
+        mach_port_deallocate(mach_task_self(), threads[i]);
+    vm_deallocate(mach_task_self(), (vm_address_t) threads, count * sizeof *threads);
+    mach_port_deallocate(mach_task_self(), task);
+    return count;
+}
+
+/* The server of the file NAME is asked to meet users who never come: that costs it no thread, and it goes on. */
+static void test_reauthentication_waits_without_threads(const char *name)
+{
+    enum { MANY = 100 };
+    mach_port_t rendezvous[MANY];
+    struct stat st;
+    int fd = open(name, O_RDONLY);
+    CHECK(fd >= 0 && fstat(fd, &st) == 0);
+    io_t port = getdport(fd), got = MACH_PORT_NULL;
+    unsigned int before = threads_of(st.st_fsid);
+    CHECK(before > 0);
+    for (int i = 0; i < MANY; i++) {
+        rendezvous[i] = new_port();
+        CHECK(io_reauthenticate(port, rendezvous[i], MACH_MSG_TYPE_COPY_SEND) == 0);
+    }
+    CHECK(fstat(fd, &st) == 0);     /* comes behind them */
+    CHECK(threads_of(st.st_fsid) <= before + 8);
+    /* One comes after all, and what he sends reaches the file. */
+    CHECK(auth_user_authenticate(root, rendezvous[MANY / 2], MACH_MSG_TYPE_COPY_SEND, &got) == 0);
+    struct stat64 again;
+    CHECK(io_stat(got, &again) == 0 && again.st_ino == st.st_ino);
+    mach_port_deallocate(mach_task_self(), got);
+    for (int i = 0; i < MANY; i++)
+        mach_port_destroy(mach_task_self(), rendezvous[i]);
+    mach_port_deallocate(mach_task_self(), port);
+    close(fd);
+}
+
+/* authtest --alone: both halves wait at ports that live and to which nobody comes; a good minute later both are told.  Run beside other tests. */
+static int wait_alone(void)
+{
+    mach_port_t reply[2] = { mach_reply_port(), mach_reply_port() };
+    if (auth_user_authenticate_request(root, reply[0], MACH_MSG_TYPE_MAKE_SEND_ONCE, new_port(), MACH_MSG_TYPE_COPY_SEND)
+        || auth_server_authenticate_request(root, reply[1], MACH_MSG_TYPE_MAKE_SEND_ONCE, new_port(), MACH_MSG_TYPE_COPY_SEND, MACH_PORT_NULL,
+                                            MACH_MSG_TYPE_COPY_SEND))
+        return 1;
+    int user = -1, server = -1;
+    for (int tries = 0; tries < 60 && (user == -1 || server == -1); tries++) {
+        user = user == -1 ? answer(reply[0]) : user;
+        server = server == -1 ? answer(reply[1]) : server;
+    }
+    printf("authtest alone: user: %s, server: %s\n", strerror(user), strerror(server));
+    return user != ETIMEDOUT || server != ETIMEDOUT;
+}
+
+int main(int argc, char **argv)
 {
     auth_t user;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     root = getauth();
+    if (argc > 1 && !strcmp(argv[1], "--alone"))
+        return wait_alone();
     CHECK(make(root, NULL, 0, 1000, 100, &user) == 0);
     test_ids(user);
     test_long_lists();
@@ -358,6 +448,9 @@ int main(void)
     test_interrupted(user);
     test_wrong(user);
     test_endless(user);
+    test_too_many();
+    test_reauthentication_waits_without_threads("/etc/passwd");
+    test_reauthentication_waits_without_threads("/dev/null");
     printf("authtest: %u passed, %u failed\n", passed, failed);
     return failed != 0;
 }
