@@ -31,22 +31,24 @@ def background_job(machine):
 
 
 def interrupt(machine):
-    machine.send("sleep 1000; echo ended $?\n")
-    machine.expect("sleep 1000")
-    machine.pause(1.5)
+    machine.send("sh -c 'echo begun; read word'\n")
+    machine.expect(r"^begun\n")
     machine.send("\x03")
     machine.expect(PROMPT)
     wanted(machine, machine.run("echo alive"), "alive", "the shell after ^C")
 
 
 def stop_and_continue(machine):
-    machine.send("sleep 3\n")
-    machine.expect("sleep 3")
-    machine.pause(1)
+    machine.send("sh -c 'echo begun; read word; echo the word is $word'\n")
+    machine.expect(r"^begun\n")
     machine.send("\x1a")
     machine.expect(PROMPT)
     wanted(machine, machine.run("jobs"), "Stopped", "^Z")
-    machine.run("fg", limit=30)
+    machine.send("fg\n")
+    machine.expect(r"^sh -c")
+    machine.send("quadrille\n")
+    machine.expect(r"^the word is quadrille\n")
+    machine.expect(PROMPT)
 
 
 def line_editing(machine):
@@ -59,8 +61,8 @@ def line_editing(machine):
 
 
 def raw_mode(machine):
-    machine.send("stty -icanon -echo min 1; dd bs=1 count=3 2>/dev/null | od -An -c; stty sane\n")
-    machine.pause(2)
+    machine.send("stty -icanon -echo min 1; echo begun; dd bs=1 count=3 2>/dev/null | od -An -c; stty sane\n")
+    machine.expect(r"^begun\n")
     machine.send("a\tb")
     machine.expect(r"a\s+\\t\s+b")
     machine.expect(PROMPT)
