@@ -303,10 +303,9 @@ boolean_t trap_swtch_pri(int priority)
     struct thread *thread = current_thread();
     if (!sched_others())
         return 0;
-    thread->depressed = true;
+    depress(thread, QUANTUM_TICKS * 1000 / HZ); /* no longer: others may never rest */
     sched_yield();
-    thread->depressed = false;
-    sched_priority_changed(thread);
+    depress_abort(thread);
     return sched_others();
 }
 

@@ -26,7 +26,7 @@ from machine import Failure  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KERNELS = {"gnumach": os.path.join(BUILD, "boot", "boot", "gnumach"), "quadrille": os.path.join(OBJ, "kernel", "quadrille")}
-SILENCE = 240                   # seconds without a word: the machine hangs
+SILENCE = 400                   # seconds without a word: the machine hangs
 SOURCE = re.compile(r"^CASE(?:_(DIFFERS|OURS))?\((\w+)\)", re.M)
 GRUB = """set timeout=0
 menuentry conform {

@@ -176,7 +176,7 @@ CASE_OURS(console_reader_is_killed)
     io_buf_ptr_inband_t inband;
     mach_msg_type_number_t count = sizeof inband;
     helper_start(&helper, read_console, &console);
-    pause_ms(50);
+    CHECK(helper_waits(&helper));
     helper_kill(&helper);
     OBSERVE(device_read_inband(console, D_NOWAIT, 0, 16, inband, &count));
     mach_port_deallocate(mach_task_self(), console);

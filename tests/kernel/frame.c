@@ -156,7 +156,7 @@ static bool figures_are(void *before)
 
 static void figures_compare(struct figures before)
 {
-    if (!settle(figures_are, &before, 50)) {
+    if (!settle(figures_are, &before, 1000)) {
         struct figures after = figures_take();
         problems++;
         tell('!', "left behind: %d names, %d threads, %d tasks", (int)(after.names - before.names), (int)(after.threads - before.threads),

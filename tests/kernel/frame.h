@@ -32,7 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CASE_LIMIT_S = 60 };
+enum { CASE_LIMIT_S = 240 }; /* against hangs alone: the machine may be slow, and its clock goes on */
 
 enum case_kind {
     CASE_BOTH,    /* the transcripts agree */
@@ -128,6 +128,9 @@ struct helper {
 void helper_start(struct helper *helper, void (*entry)(void *), void *argument);
 /* False if it did not end within CASE_LIMIT_S / 2 seconds; it is terminated then. */
 bool helper_join(struct helper *helper);
+/* Until it waits in the kernel, be it in what it is to do or because it is done (it waits to be joined then); false if it does not for long.
+   Who was woken runs, so when all wait nothing is under way. */
+bool helper_waits(struct helper *helper);
 /* Ends it wherever it is. */
 void helper_kill(struct helper *helper);
 /* The same, but keeps `done` for the next start. */

@@ -132,6 +132,14 @@ static int waiters_woken(const struct waiter *waiters)
     return woken;
 }
 
+/* How many have been woken, when those that are have come back. */
+static int waiters_settled(struct waiter *waiters)
+{
+    for (int i = 0; i < WAITERS; i++)
+        CHECK(helper_waits(&waiters[i].helper));
+    return waiters_woken(waiters);
+}
+
 static void waiters_end(struct waiter *waiters)
 {
     for (int i = 0; i < WAITERS; i++)
@@ -190,8 +198,7 @@ CASE(wake_private_is_not_shared)
     struct waiter waiters[WAITERS];
     waiters_start(waiters, page, 0);
     EXPECT(gsync_wake(mach_task_self(), page, 0, BROADCAST | SHARED), KERN_SUCCESS);
-    pause_ms(30);
-    OBSERVE(waiters_woken(waiters));
+    observe("waiters_woken(waiters)", waiters_settled(waiters));
     EXPECT(gsync_wake(mach_task_self(), page, 0, BROADCAST), KERN_SUCCESS);
     WAIT_FOR(waiters_woken(waiters) == WAITERS);
     waiters_end(waiters);
@@ -218,8 +225,7 @@ CASE(requeue_all)
     waiters_start(waiters, page, 0);
     EXPECT(gsync_requeue(mach_task_self(), page, page + 8, FALSE, BROADCAST), KERN_SUCCESS);
     EXPECT(gsync_wake(mach_task_self(), page, 0, BROADCAST), KERN_SUCCESS);
-    pause_ms(30);
-    EXPECT(waiters_woken(waiters), 0);
+    EXPECT(waiters_settled(waiters), 0);
     EXPECT(gsync_wake(mach_task_self(), page + 8, 0, BROADCAST), KERN_SUCCESS);
     WAIT_FOR(waiters_woken(waiters) == WAITERS);
     waiters_end(waiters);
@@ -232,11 +238,9 @@ static void requeue_with(boolean_t wake_one, int flags)
     struct waiter waiters[WAITERS];
     waiters_start(waiters, page, 0);
     EXPECT(gsync_requeue(mach_task_self(), page, page + 8, wake_one, flags), KERN_SUCCESS);
-    pause_ms(30);
-    OBSERVE(waiters_woken(waiters));
+    observe("waiters_woken(waiters)", waiters_settled(waiters));
     EXPECT(gsync_wake(mach_task_self(), page + 8, 0, BROADCAST), KERN_SUCCESS);
-    pause_ms(30);
-    OBSERVE(waiters_woken(waiters));
+    observe("waiters_woken(waiters)", waiters_settled(waiters));
     EXPECT(gsync_wake(mach_task_self(), page, 0, BROADCAST), KERN_SUCCESS);
     WAIT_FOR(waiters_woken(waiters) == WAITERS);
     waiters_end(waiters);
@@ -253,12 +257,10 @@ CASE_OURS(requeue_to_itself)
     struct waiter waiters[WAITERS];
     waiters_start(waiters, page, 0);
     EXPECT(gsync_requeue(mach_task_self(), page, page, TRUE, BROADCAST), KERN_SUCCESS);
-    pause_ms(30);
-    OBSERVE(waiters_woken(waiters));
+    observe("waiters_woken(waiters)", waiters_settled(waiters));
     EXPECT(gsync_requeue(mach_task_self(), page, 0x10, TRUE, BROADCAST), KERN_SUCCESS);
     EXPECT(gsync_requeue(mach_task_self(), page, page + 9, TRUE, BROADCAST), KERN_SUCCESS);
-    pause_ms(30);
-    OBSERVE(waiters_woken(waiters));
+    observe("waiters_woken(waiters)", waiters_settled(waiters));
     EXPECT(gsync_wake(mach_task_self(), page, 0, BROADCAST), KERN_SUCCESS);
     EXPECT(gsync_wake(mach_task_self(), page + 8, 0, BROADCAST), KERN_SUCCESS);
     waiters_end(waiters);
@@ -348,7 +350,6 @@ CASE(memory_goes_while_it_waits)
     waiters_start(waiters, page, SHARED);
     EXPECT(vm_deallocate(mach_task_self(), page, 4096), KERN_SUCCESS);
     EXPECT(gsync_wake(mach_task_self(), page, 0, SHARED | BROADCAST), KERN_SUCCESS);
-    pause_ms(30);
-    OBSERVE(waiters_woken(waiters));
+    observe("waiters_woken(waiters)", waiters_settled(waiters));
     waiters_end(waiters);
 }

@@ -3,6 +3,8 @@
 
 #include "frame.h"
 
+#include <mach/thread_info.h>
+
 #include "thread_start.h"
 
 /* ---- ports --------------------------------------------------------------------------------------- */
@@ -170,6 +172,20 @@ static void helper_free(struct helper *helper, bool keep_done)
         mach_port_mod_refs(mach_task_self(), helper->done, MACH_PORT_RIGHT_RECEIVE, -1);
         helper->done = MACH_PORT_NULL;
     }
+}
+
+bool helper_waits(struct helper *helper)
+{
+    struct thread_basic_info info = {0};
+    for (unsigned int waited = 0; waited < CASE_LIMIT_S * 500; waited += 10) {
+        mach_msg_type_number_t count = THREAD_BASIC_INFO_COUNT;
+        if (thread_info(helper->thread, THREAD_BASIC_INFO, (thread_info_t)&info, &count))
+            return false;
+        if (info.run_state == TH_STATE_WAITING)
+            return true;
+        pause_ms(10);
+    }
+    return false;
 }
 
 bool helper_join(struct helper *helper)

@@ -8,7 +8,7 @@
 #include "frame.h"
 
 #define PAGE ((vm_size_t)4096)
-#define LONG_WAIT 20000 /* ms: a message that will come */
+#define LONG_WAIT 100000 /* ms: a message that will come */
 #define SHORT_WAIT 30   /* ms: a message that should not come */
 
 /* COUNT pages of this task, zeros. */

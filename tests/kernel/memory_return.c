@@ -367,6 +367,7 @@ CASE_DIFFERS(msync)
         struct { char *at; vm_sync_t flags; kern_return_t kr; } call = {at, flags[i], -1};
         at[0] = (char)(50 + i);
         helper_start(&helper, msync_all, &call);
+        CHECK(helper_waits(&helper)); /* done, or waiting for the pager */
         messages_observe(&object);
         CHECK(helper_join(&helper));
         OBSERVE(call.kr);

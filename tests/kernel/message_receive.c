@@ -333,7 +333,7 @@ static void receiver_start(int index, struct helper *helper, mach_port_t name, m
 {
     receivers[index] = (struct receiver){.from = name, .options = options, .room = room, .result = -1};
     helper_start(helper, receiver_run, &receivers[index]);
-    pause_ms(100);
+    CHECK(helper_waits(helper));
 }
 
 CASE(waiting_receiver_too_small)
@@ -371,7 +371,8 @@ CASE(two_receivers_too_small_with_large)
     receiver_start(0, &helpers[0], port, MACH_RCV_LARGE, 32);
     receiver_start(1, &helpers[1], port, MACH_RCV_LARGE, 40);
     data_send(port, 24, 3);
-    pause_ms(100);
+    for (int i = 0; i < 2; i++)
+        CHECK(helper_waits(&helpers[i]));
     OBSERVE(port_status(port).mps_msgcount);
     int told = (receivers[0].result == MACH_RCV_TOO_LARGE) + (receivers[1].result == MACH_RCV_TOO_LARGE);
     OBSERVE(told);

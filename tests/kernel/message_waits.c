@@ -31,7 +31,7 @@ static void call_start(int index, struct helper *helper, mach_port_t port, mach_
 {
     calls[index] = (struct call){.port = port, .option = option, .timeout = timeout, .id = 100 + index, .type = MACH_MSG_TYPE_COPY_SEND, .result = -1};
     helper_start(helper, call_run, &calls[index]);
-    pause_ms(100);
+    CHECK(helper_waits(helper));
 }
 
 static mach_port_t full_port_create(void)
@@ -159,7 +159,8 @@ CASE(sender_waits_while_the_limit_rises)
     for (int i = 0; i < 3; i++)
         call_start(i, &helpers[i], port, MACH_SEND_MSG, 0);
     EXPECT(mach_port_set_qlimit(mach_task_self(), port, 3), KERN_SUCCESS);
-    pause_ms(100);
+    for (int i = 0; i < 3; i++)
+        CHECK(helper_waits(&helpers[i]));
     EXPECT(port_status(port).mps_msgcount, 3);
     EXPECT(calls[0].ended + calls[1].ended + calls[2].ended, 2);
     EXPECT(receive_within(port, 0), MACH_MSG_SUCCESS);
@@ -247,6 +248,7 @@ CASE(limit_of_no_messages_and_a_receiver)
     call_start(0, &helper, port, MACH_RCV_MSG, 0);
     OBSERVE(send_empty(port, 8));
     EXPECT(mach_port_set_qlimit(mach_task_self(), port, 1), KERN_SUCCESS);
+    CHECK(helper_waits(&helper)); /* one that was sent to runs until it is done */
     if (calls[0].ended == 0)
         OBSERVE(send_empty(port, 9));
     CHECK(helper_join(&helper));

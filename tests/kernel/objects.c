@@ -3,7 +3,7 @@
 
 #include "objects.h"
 
-enum { RAISE_REPLY_ID = 2500, PATIENCE_MS = 20000 };
+enum { RAISE_REPLY_ID = 2500, PATIENCE_MS = 100000 };
 
 STUB(stub_count, "1: incq (%rdi)\n jmp 1b");
 

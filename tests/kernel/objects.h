@@ -15,13 +15,14 @@
 #include <mach/thread_status.h>
 #include <mach/thread_switch.h>
 
-/* Looks every 10 ms whether COND holds, for at most 20 s; the case fails if it never does. */
+/* Looks every 10 ms whether COND holds, for at most 100 s; the case fails if it never does. */
 #define WAIT_FOR(COND) \
     do { \
         int tries_ = 0; \
-        while (!(COND) && tries_++ < 2000) \
+        bool holds_; \
+        while (!(holds_ = (COND)) && tries_++ < 10000) \
             pause_ms(10); \
-        CHECK(COND); \
+        check(__FILE__, __LINE__, #COND, holds_); \
     } while (0)
 
 /* A few instructions under the name NAME, for a bare thread. */
@@ -60,7 +61,7 @@ extern const char stub_count[];
 
 struct thread_basic_info thread_basic(mach_port_t thread);
 struct thread_sched_info thread_sched(mach_port_t thread);
-/* Until THREAD waits in the kernel; false after 20 s. */
+/* Until THREAD waits in the kernel; false after 100 s. */
 bool thread_waits(mach_port_t thread);
 struct i386_thread_state registers_get(mach_port_t thread);
 kern_return_t registers_set(mach_port_t thread, const struct i386_thread_state *state);
@@ -75,7 +76,7 @@ struct raised {
     long subcode;
     mach_port_t thread, task, reply;
 };
-/* The next one that comes to PORT, within 20 s. */
+/* The next one that comes to PORT, within 100 s. */
 struct raised raised_receive(mach_port_t port);
 /* Answers it and drops its rights. */
 void raised_answer(struct raised *raised, kern_return_t result);

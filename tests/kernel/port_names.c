@@ -260,7 +260,7 @@ CASE(routines_with_a_task_that_died)
     mach_port_mod_refs(mach_task_self(), task, MACH_PORT_RIGHT_SEND, 1);
     child_start(&child);
     CHECK(child_join(&child));
-    for (int i = 0; i < 500 && port_type(task) != MACH_PORT_TYPE_DEAD_NAME; i++)
+    for (int i = 0; i < 2000 && port_type(task) != MACH_PORT_TYPE_DEAD_NAME; i++)
         pause_ms(10);
     EXPECT(port_type(task), MACH_PORT_TYPE_DEAD_NAME);
     routines_observe("died", task);

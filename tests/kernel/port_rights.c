@@ -467,7 +467,7 @@ CASE(task_death_gives_rights_up)
     EXPECT(mach_port_extract_right(child.task, theirs, MACH_MSG_TYPE_MAKE_SEND, &mine, &type), KERN_SUCCESS);
     EXPECT(notification_request(port, MACH_NOTIFY_NO_SENDERS, 1, notify, NULL), KERN_SUCCESS);
     child_kill(&child);
-    for (int i = 0; i < 500 && port_type(mine) != MACH_PORT_TYPE_DEAD_NAME; i++)
+    for (int i = 0; i < 2000 && port_type(mine) != MACH_PORT_TYPE_DEAD_NAME; i++)
         pause_ms(10);
     EXPECT(port_type(mine), MACH_PORT_TYPE_DEAD_NAME);
     EXPECT(message_receive(&message_in, notify, 10000), MACH_MSG_SUCCESS);

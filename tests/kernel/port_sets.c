@@ -333,7 +333,7 @@ static void receiver_start(struct receiver *receiver, struct helper *helper, mac
 {
     *receiver = (struct receiver){.from = name, .result = -1};
     helper_start(helper, receiver_run, receiver);
-    pause_ms(100);
+    CHECK(helper_waits(helper));
 }
 
 CASE(waiting_receiver_gets_from_a_new_member)

@@ -18,7 +18,7 @@ static void memory_compare(void (*round)(void))
     unsigned int before = pages_free_now();
     round();
     unsigned int after = 0;
-    for (int tries = 0; tries < 50 && after + 16 < before; tries++) {
+    for (int tries = 0; tries < 500 && after + 16 < before; tries++) {
         pause_ms(20);
         after = pages_free_now();
     }
@@ -119,7 +119,8 @@ static void threads_round(void)
         waited[i] = port_create_with_send();
     for (int i = 0; i < THREADS; i++)
         helper_start(&helpers[i], waiter, &waited[i % SETS]);
-    pause_ms(500);
+    for (int i = 0; i < THREADS; i++)
+        CHECK(helper_waits(&helpers[i]));
     for (int i = 0; i < THREADS; i++) {
         message_begin(&message_out, waited[i % SETS], MACH_MSG_TYPE_COPY_SEND, 0, 0, i);
         CHECK(message_send_within(&message_out, NO_LIMIT) == MACH_MSG_SUCCESS);
@@ -143,7 +144,8 @@ static void killed_round(void)
     waited[0] = port_create_with_send();
     for (int i = 0; i < THREADS; i++)
         helper_start(&helpers[i], waiter, &waited[0]);
-    pause_ms(500);
+    for (int i = 0; i < THREADS; i++)
+        CHECK(helper_waits(&helpers[i]));
     /* Half are ended as they wait, the port dies under the others. */
     for (int i = 0; i < THREADS; i += 2)
         helper_kill(&helpers[i]);

@@ -434,8 +434,9 @@ CASE(terminate_release_with_nonsense)
     OBSERVE(thread_terminate_release(thread[1], mach_task_self(), MACH_PORT_NULL, MACH_PORT_NULL, ~0ul - 4095, 8192));
     OBSERVE(thread_terminate_release(thread[2], host, MACH_PORT_NULL, MACH_PORT_NULL, 0, 0));
     OBSERVE(thread_terminate_release(thread[3], dead, MACH_PORT_NULL, MACH_PORT_NULL, 0, 0));
-    pause_ms(20);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 4; i++) { /* all of them, if it takes a moment */
+        for (int tries = 0; tries < 100 && port_type(thread[i]) != MACH_PORT_TYPE_DEAD_NAME; tries++)
+            pause_ms(10);
         OBSERVE(port_type(thread[i]) == MACH_PORT_TYPE_DEAD_NAME);
         if (port_type(thread[i]) != MACH_PORT_TYPE_DEAD_NAME)
             thread_terminate(thread[i]);
