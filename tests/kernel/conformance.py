@@ -203,8 +203,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kernel", action="append", choices=sorted(KERNELS))
     parser.add_argument("--qemu", action="append", default=[], metavar="WORD")
+    parser.add_argument("--silence", type=int, default=SILENCE, metavar="SECONDS", help="without a word for so long the machine hangs")
     parser.add_argument("words", nargs="*")
     options = parser.parse_args()
+    globals()["SILENCE"] = options.silence
     kinds = {f"{subject}/{name}": kind for subject, cases in cases_written().items() for name, kind in cases.items()}
     found = {kernel: transcript(kernel, options.words, options.qemu) for kernel in options.kernel or KERNELS}
     if len(found) == 1:
