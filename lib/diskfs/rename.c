@@ -40,15 +40,13 @@ static error_t ancestors(struct diskfs_node *dir, ino_t a, ino_t b, bool *found_
         ino_t up;
         pthread_mutex_lock(&node->lock);
         err = node->stat.st_nlink == 0 ? ENOENT : diskfs_entry_find(node, "..", 2, &up);
-        pthread_mutex_unlock(&node->lock);
-        if (err)
-            break;
-        if (up == node->ino) {
+        if (!err && up == node->ino) {
             diskfs_warn("inode %llu: directory is its own parent", (unsigned long long) up);
             err = EIO;
-            break;
         }
-        err = diskfs_node_lookup(up, &parent);
+        if (!err)
+            err = diskfs_node_lookup(up, &parent);
+        pthread_mutex_unlock(&node->lock);
         if (err)
             break;
         diskfs_node_deref(node);
@@ -58,22 +56,27 @@ static error_t ancestors(struct diskfs_node *dir, ino_t a, ino_t b, bool *found_
     return err;
 }
 
-/* Looks both names up: their inodes, 0 for a free target. The directories are locked by the caller if LOCKED. */
+/* What NAME in DIR stands for: its inode, and with NODE the node, referenced.  DIR is locked by the caller, or with NODE here: what a
+   locked directory names is not deleted, so its inode is in use. */
+static error_t name_find(struct diskfs_node *dir, const char *name, size_t length, ino_t *ino, struct diskfs_node **node)
+{
+    if (node)
+        pthread_mutex_lock(&dir->lock);
+    error_t err = S_ISDIR(dir->stat.st_mode) ? diskfs_entry_find(dir, name, length, ino) : ENOTDIR;
+    if (!err && node)
+        err = diskfs_node_lookup(*ino, node);
+    if (node)
+        pthread_mutex_unlock(&dir->lock);
+    return err;
+}
+
+/* Looks both names up: their inodes, 0 for a free target.  LOCKED: the directories are; else the nodes come, too. */
 static error_t rename_find(struct rename *r, bool locked, ino_t *source, ino_t *target)
 {
-    if (!locked)
-        pthread_mutex_lock(&r->from->lock);
-    error_t err = S_ISDIR(r->from->stat.st_mode)
-                      ? diskfs_entry_find(r->from, r->from_name, r->from_length, source) : ENOTDIR;
-    if (!locked)
-        pthread_mutex_unlock(&r->from->lock);
+    error_t err = name_find(r->from, r->from_name, r->from_length, source, locked ? NULL : &r->source);
     if (err)
         return err;
-    if (!locked)
-        pthread_mutex_lock(&r->to->lock);
-    err = S_ISDIR(r->to->stat.st_mode) ? diskfs_entry_find(r->to, r->to_name, r->to_length, target) : ENOTDIR;
-    if (!locked)
-        pthread_mutex_unlock(&r->to->lock);
+    err = name_find(r->to, r->to_name, r->to_length, target, locked ? NULL : &r->target);
     if (err == ENOENT) {
         *target = 0;
         err = 0;
@@ -104,10 +107,6 @@ static error_t rename_lock_all(struct rename *r)
     bool source_above = false, target_above = false, from_above = false, none = false;
 
     error_t err = rename_find(r, false, &source, &target);
-    if (!err)
-        err = diskfs_node_lookup(source, &r->source);
-    if (!err && target != 0)
-        err = diskfs_node_lookup(target, &r->target);
     if (err)
         return err;
     if (r->from != r->to) {

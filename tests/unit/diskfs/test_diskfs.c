@@ -4,6 +4,8 @@
 #include "ramfs.h"
 #include "../unit.h"
 
+#include <stdatomic.h>
+
 static struct fshelp_user *root_user, *someone;
 static struct diskfs_origin origin = { .refs = 1 };
 
@@ -569,6 +571,8 @@ UNIT_TEST(times_are_settled_once)
 
 /* ---- many threads at once: nothing hangs, nothing is lost ------------------------------------------- */
 
+static atomic_uint stale; /* calls that found an inode freed under them: what is named is not, whoever removes it meanwhile */
+
 static void *worker(void *arg)
 {
     unsigned int seed = (unsigned int) (uintptr_t) arg;
@@ -577,15 +581,17 @@ static void *worker(void *arg)
         char path[32];
         const char *d = dirs[rand_r(&seed) % 4], *e = dirs[rand_r(&seed) % 4], *n = names[rand_r(&seed) % 3];
         struct diskfs_node *from = at(d), *to = at(e), *victim;
+        error_t err = 0;
         snprintf(path, sizeof path, "%s/%s", d, n);
         switch (from && to ? rand_r(&seed) % 6 : 5) {
-        case 0: make_file(path); break;
-        case 1: diskfs_entry_mkdir(from, n, 0755, root_user); break;
-        case 2: if (diskfs_entry_unlink(from, n, root_user, &victim) == 0) diskfs_node_deref(victim); break;
-        case 3: diskfs_entry_rmdir(from, n, root_user); break;
-        case 4: diskfs_entry_rename(from, n, to, names[rand_r(&seed) % 4], false, root_user); break;
+        case 0: err = make_file(path); break;
+        case 1: err = diskfs_entry_mkdir(from, n, 0755, root_user); break;
+        case 2: if ((err = diskfs_entry_unlink(from, n, root_user, &victim)) == 0) diskfs_node_deref(victim); break;
+        case 3: err = diskfs_entry_rmdir(from, n, root_user); break;
+        case 4: err = diskfs_entry_rename(from, n, to, names[rand_r(&seed) % 4], false, root_user); break;
         default: ino_at(path); break;
         }
+        stale += err == ESTALE;
         if (from)
             diskfs_node_deref(from);
         if (to)
@@ -607,6 +613,34 @@ UNIT_TEST(threads)
     for (int i = 0; i < 6; i++)
         pthread_join(threads[i], NULL);
     CHECK(ram_consistent());
+    CHECK_EQ(stale, 0);
+}
+
+static void *mover(void *arg)
+{
+    (void) arg;
+    for (int i = 0; i < 30000; i++)
+        stale += diskfs_entry_rename(diskfs_root, i % 2 ? "y" : "x", diskfs_root, i % 2 ? "x" : "y", false, root_user) == ESTALE;
+    return NULL;
+}
+
+UNIT_TEST(rename_of_what_is_removed)
+{
+    pthread_t threads[3];
+    struct diskfs_node *victim;
+    begin();
+    stale = 0;
+    for (int i = 0; i < 3; i++)
+        pthread_create(&threads[i], NULL, mover, NULL);
+    for (int i = 0; i < 30000; i++) {
+        make_file("x");
+        if (diskfs_entry_unlink(diskfs_root, i % 4 ? "x" : "y", root_user, &victim) == 0)
+            diskfs_node_deref(victim);
+    }
+    for (int i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    CHECK(ram_consistent());
+    CHECK_EQ(stale, 0);
 }
 
 int main(void)
