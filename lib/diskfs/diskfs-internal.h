@@ -165,6 +165,7 @@ struct diskfs_protid {
 
 struct diskfs_control { struct ports_object port; };
 
+extern atomic_uint diskfs_peropens;     /* files open */
 extern struct ports_class diskfs_protid_class, diskfs_control_class;
 
 struct diskfs_origin *diskfs_origin_create(mach_port_t root_parent, struct diskfs_node *shadow_root, mach_port_t shadow_parent);
@@ -222,8 +223,12 @@ error_t diskfs_set_readonly(bool readonly);
 /* The system goes down: as above, and files without a name are removed though they are open. */
 error_t diskfs_last_sync(void);
 error_t diskfs_reload(void);
-/* Ends the service for good: syncs, marks clean. No more requests are served. */
-error_t diskfs_shutdown(int flags);
+
+/* ---- goaway.c ------------------------------------------------------------------------------------ */
+
+/* The node below has lost its name, and the program ends with its last user.  Whoever closes a file or loses a translator says so then. */
+extern atomic_bool diskfs_is_cut_off;
+void diskfs_cut_off_check(void);
 
 /* ---- options.c ----------------------------------------------------------------------------------- */
 

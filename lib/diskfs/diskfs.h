@@ -53,7 +53,7 @@
 
 struct diskfs_ops;
 struct diskfs_node;
-struct diskfs_notify;
+struct fshelp_notify;
 
 /* ---- nodes ------------------------------------------------------------------- */
 
@@ -70,7 +70,7 @@ struct diskfs_node {
     error_t load_error;            /* what node_read said, when it failed; node lock */
     struct fshelp_transbox transbox;   /* active translator; node lock */
     struct fshelp_lockbox lockbox;     /* advisory locks; node lock */
-    struct diskfs_notify *notify;      /* who wants to hear of changes; node lock */
+    struct fshelp_notify *notify;      /* who wants to hear of changes; node lock */
     struct diskfs_watch *watch;        /* hears of the active translator's death (watch.c); node lock */
     struct diskfs_place *place;        /* where it was named when it got a translator (children.c); node lock */
     unsigned int change_tick;          /* node lock */

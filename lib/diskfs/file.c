@@ -244,6 +244,32 @@ kern_return_t diskfs_S_file_lock_stat(diskfs_protid_t cred, int *mine, int *othe
     return 0;
 }
 
+static void node_hold(void *node)
+{
+    diskfs_node_ref(node);
+}
+
+static void node_release(void *node)
+{
+    diskfs_node_deref(node);
+}
+
+/* A record lock of the open PO, or of RENDEZVOUS if that is a port. */
+static error_t record_lock(struct diskfs_peropen *po, mach_port_t rendezvous, pid_t pid, int cmd, flock_t *lock)
+{
+    struct diskfs_node *node = po->node;
+    if (rendezvous != MACH_PORT_NULL) {
+        const struct fshelp_lock_site site = { &node->lockbox, &node->lock, node, node_hold, node_release };
+        return fshelp_lock_record_port(diskfs_bucket, rendezvous, &site, pid, cmd, lock);
+    }
+    pthread_mutex_lock(&node->lock);
+    error_t err = fshelp_lock_record(&node->lockbox, &node->lock, po, pid, cmd, lock);
+    if (!err && cmd != F_GETLK64)
+        po->locks = true;
+    pthread_mutex_unlock(&node->lock);
+    return err;
+}
+
 kern_return_t diskfs_S_file_record_lock(diskfs_protid_t cred, int cmd, flock_t *lock, mach_port_t rendezvous)
 {
     if (cred == NULL)
@@ -264,11 +290,9 @@ kern_return_t diskfs_S_file_record_lock(diskfs_protid_t cred, int cmd, flock_t *
 
     pthread_mutex_lock(&node->lock);
     error_t err = fshelp_lock_absolute(lock, offset, node->stat.st_size);
-    if (!err)
-        err = fshelp_lock_record(&node->lockbox, &node->lock, po, owner, cmd, lock);
-    if (!err && setting)
-        po->locks = true;
     pthread_mutex_unlock(&node->lock);
+    if (!err)
+        err = record_lock(po, rendezvous, owner, cmd, lock);
     if (!err && MACH_PORT_VALID(rendezvous))
         mach_port_deallocate(mach_task_self(), rendezvous);
     return err;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* fsys.defs: what the control port understands.  The stubs are made with REPLY_PORTS, as fsys_init and fsys_goaway answer
-   before they are through.  fsys_init itself is in boot-init.c.  */
+   before they are through; those two are in boot-init.c and goaway.c.  */
 
 #include "diskfs-internal.h"
 #include "mig-hooks.h"
 #include "fsys_S.h"
-#include "fsys_reply_U.h"
 
 #include <hurd/fsys.h>
 #include <stdio.h>
@@ -104,18 +103,6 @@ kern_return_t diskfs_S_fsys_getfile(diskfs_control_t control, mach_port_t reply_
     if (user != NULL)
         fshelp_user_deref(user);
     return err;
-}
-
-kern_return_t diskfs_S_fsys_goaway(diskfs_control_t control, mach_port_t reply_port, mach_msg_type_name_t reply_portPoly,
-                                   int flags)
-{
-    if (control == NULL)
-        return EOPNOTSUPP;
-    error_t err = diskfs_shutdown(flags);
-    if (err)
-        return err;
-    fsys_goaway_reply(reply_port, reply_portPoly, 0);
-    exit(0);
 }
 
 kern_return_t diskfs_S_fsys_syncfs(diskfs_control_t control, mach_port_t reply_port, mach_msg_type_name_t reply_portPoly,

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <sys/file.h>
 
+atomic_uint diskfs_peropens;
+
 static void protid_destroy(struct ports_object *object)
 {
     struct diskfs_protid *protid = (struct diskfs_protid *) object;
@@ -72,6 +74,7 @@ error_t diskfs_peropen_create(struct diskfs_node *node, int flags, struct diskfs
     po->node = node;
     po->origin = origin;
     diskfs_origin_ref(origin);
+    atomic_fetch_add_explicit(&diskfs_peropens, 1, memory_order_relaxed);
     *result = po;
     return 0;
 }
@@ -94,6 +97,8 @@ void diskfs_peropen_deref(struct diskfs_peropen *po)
     diskfs_origin_deref(po->origin);
     pthread_mutex_destroy(&po->lock);
     free(po);
+    if (atomic_fetch_sub(&diskfs_peropens, 1) == 1 && atomic_load(&diskfs_is_cut_off))
+        diskfs_cut_off_check();
 }
 
 error_t diskfs_protid_create(struct diskfs_peropen *po, struct fshelp_user *user, struct diskfs_protid **result)

@@ -5,6 +5,8 @@
    requests.  Instead `diskfs_frozen` makes every change begun from now on fail (EROFS), and then each node's lock is taken
    once: who saw the flag unset did so under such a lock, so when the last has been taken all changes are complete.
 
+   The end of the service (fsys_goaway) is in goaway.c.
+
    Lock: switch_lock serialises changes of diskfs_readonly and syncs of everything; it is taken before any node's lock.
    timer_lock is a leaf.  */
 
@@ -210,38 +212,4 @@ error_t diskfs_reload(void)
         err = diskfs_node_iterate(node_reload, &worst);
     pthread_mutex_unlock(&switch_lock);
     return err ? err : worst;
-}
-
-/* ---- the end ------------------------------------------------------------------------------- */
-
-static error_t goaway_child(mach_port_t control, void *arg)
-{
-    int *flags = arg;
-    error_t err = fsys_goaway(control, *flags);
-    return err == MIG_SERVER_DIED || err == MACH_SEND_INVALID_DEST ? 0 : err;
-}
-
-static error_t count_child(mach_port_t control, void *arg)
-{
-    unsigned int *children = arg;
-    (void) control;
-    ++*children;
-    return 0;
-}
-
-error_t diskfs_shutdown(int flags)
-{
-    unsigned int children = 0;
-    error_t err = 0;
-
-    if (diskfs_is_boot() && !(flags & FSYS_GOAWAY_FORCE))
-        return EBUSY;
-    if (flags & FSYS_GOAWAY_RECURSE)
-        err = diskfs_translators_iterate(goaway_child, &flags);
-    else
-        diskfs_translators_iterate(count_child, &children);
-    if (!(flags & FSYS_GOAWAY_FORCE) && (err || children > 0 || ports_class_count(&diskfs_protid_class) > 0))
-        return err ? err : EBUSY;
-    err = flags & FSYS_GOAWAY_NOSYNC ? 0 : diskfs_last_sync();
-    return flags & FSYS_GOAWAY_FORCE ? 0 : err;
 }

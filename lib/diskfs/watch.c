@@ -31,6 +31,8 @@ static void watch_dead(struct ports_object *object, mach_port_t name)
     if (dead != MACH_PORT_NULL)
         mach_port_deallocate(mach_task_self(), dead);
     diskfs_node_deref(node);
+    if (atomic_load_explicit(&diskfs_is_cut_off, memory_order_relaxed))
+        diskfs_cut_off_check();
 }
 
 static void watch_destroy(struct ports_object *object)

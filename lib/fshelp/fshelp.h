@@ -122,7 +122,7 @@ error_t fshelp_translator_start(const char *argz, size_t length, uid_t uid, gid_
 /* ---- advisory locks ----------------------------------------------------------- */
 
 /* All locks of one node: flock's and fcntl's records, in one ordered list of ranges with owners. Node lock protects it.
-   An owner is the address of a peropen: closing drops its locks. */
+   An owner is the address of a peropen, and closing drops its locks; or, of records, a port (fshelp_lock_record_port). */
 struct fshelp_lockbox { struct fshelp_lock *records; pthread_cond_t wakeup; };
 void fshelp_lockbox_init(struct fshelp_lockbox *box);
 void fshelp_lockbox_destroy(struct fshelp_lockbox *box);
@@ -132,10 +132,42 @@ error_t fshelp_lock_whole(struct fshelp_lockbox *box, pthread_mutex_t *node_lock
 void fshelp_lock_status(struct fshelp_lockbox *box, void *owner, int *mine, int *others);
 /* fcntl (file_record_lock): CMD F_GETLK64, F_SETLK64, F_SETLKW64; l_start already absolute. EAGAIN, EINTR, EDEADLK, ENOLCK. */
 error_t fshelp_lock_record(struct fshelp_lockbox *box, pthread_mutex_t *node_lock, void *owner, pid_t pid, int cmd, struct flock64 *lock);
+/* The same for the owner that is the port RENDEZVOUS (a send right, not consumed; file_record_lock): whoever names it has the same locks, through
+   whatever open and on however many files, until they are unlocked or the port dies.  SITE, copied, says what is locked; its lock is not held by the
+   caller.  BUCKET: where the port's death is told.  EINVAL also for a port that is dead, or one of this server's own. */
+struct fshelp_lock_site {
+    struct fshelp_lockbox *box;
+    pthread_mutex_t *node_lock;
+    void *node;
+    void (*hold)(void *node);     /* NODE and BOX stay until RELEASE; both are called without locks */
+    void (*release)(void *node);
+};
+struct ports_bucket;
+error_t fshelp_lock_record_port(struct ports_bucket *bucket, mach_port_t rendezvous, const struct fshelp_lock_site *site, pid_t pid, int cmd,
+                                struct flock64 *lock);
+/* How many ports own locks, or are about to. */
+unsigned int fshelp_lock_ports(void);
+/* Has OWNER any lock in BOX?  */
+bool fshelp_lock_holds(const struct fshelp_lockbox *box, const void *owner);
 /* LOCK, counted as l_whence says from the start, OFFSET (the file pointer) or SIZE (the file's), counts from the start afterwards (SEEK_SET) and has no
    negative length.  EINVAL: no such whence, or before the start; EOVERFLOW.  [pure] */
 error_t fshelp_lock_absolute(struct flock64 *lock, int64_t offset, int64_t size);
 void fshelp_lock_drop(struct fshelp_lockbox *box, void *owner);
+
+/* ---- notices of changes -------------------------------------------------------- */
+
+/* Who wants to hear of a node's changes (file_notice_changes, dir_notice_changes): a list, NULL while it is empty, which the node's lock or another of its
+   owner's protects.  One list may serve several nodes, which KEY tells apart.  Notices are sent without waiting: who does not take one is dropped. */
+struct fshelp_notify;
+/* PORT (a send right, consumed on success) hears of changes of KEY's file or directory from now on, of nothing having changed at once.  EINVAL: a dead port
+   or one of this server's own; ENOMEM; the error of sending. */
+error_t fshelp_notify_add_file(struct fshelp_notify **list, const void *key, mach_port_t port);
+error_t fshelp_notify_add_dir(struct fshelp_notify **list, const void *key, mach_port_t port);
+/* Tells of a change: START and END are bytes; NAME has LENGTH bytes, less than a string_t. */
+void fshelp_notify_file(struct fshelp_notify **list, const void *key, file_changed_type_t change, loff_t start, loff_t end);
+void fshelp_notify_dir(struct fshelp_notify **list, const void *key, dir_changed_type_t change, const char *name, size_t length);
+/* Forgets all of them. */
+void fshelp_notify_clear(struct fshelp_notify **list);
 
 /* ---- where a file's bytes are ------------------------------------------------- */
 

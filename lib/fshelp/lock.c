@@ -5,8 +5,12 @@
    everything, and conflict with other flocks only, as on other systems.  The records of one owner and kind never overlap: setting a range first cuts it out
    of what the owner has.  The list is in order of start, so that neighbours of the same owner melt together.
 
-   Deadlock: a record lock that would wait for an owner that (transitively) waits for us gives EDEADLK.  Waiting owners are kept
-   in a list of the box. Waits across several files are not followed, as POSIX permits. */
+   Deadlock: a record lock that would wait for an owner that (transitively) waits for its own gives EDEADLK.  Who waits for whom is followed through all
+   files of the server: an owner of locks on several files is a port (lock-owner.c), since an open is of one file.  It is looked at before a wait and
+   again whenever the wait goes on, because an owner may also be given a lock while another thread of his waits.  Waits that lead through another server are
+   not seen.
+
+   Locks: the node's lock, then graph_lock, a leaf: what changes the records of a box holds both, what reads them one of the two. */
 
 #include <fshelp/fshelp.h>
 
@@ -27,7 +31,15 @@ struct fshelp_lock {
     bool exclusive;
     bool waiting;      /* not held: the owner waits for this range */
     int64_t start, end; /* inclusive */
+    struct fshelp_lockbox *box;     /* of a waiting one: where it is; this and the rest: graph_lock */
+    struct fshelp_lock *wait_next;  /* waiters of the same bucket */
+    struct fshelp_lock *todo;       /* reached by a search, to be followed */
+    uint64_t seen;                  /* the last search that reached it */
 };
+
+enum { WAITER_BUCKETS = 64 };
+static pthread_mutex_t graph_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct fshelp_lock *waiters[WAITER_BUCKETS]; /* all waiting locks, by owner; graph_lock */
 
 void fshelp_lockbox_init(struct fshelp_lockbox *box)
 {
@@ -39,11 +51,13 @@ void fshelp_lockbox_destroy(struct fshelp_lockbox *box)
 {
     struct fshelp_lock *lock, *next;
 
+    pthread_mutex_lock(&graph_lock);
     for (lock = box->records; lock; lock = next) {
         next = lock->next;
         free(lock);
     }
     box->records = NULL;
+    pthread_mutex_unlock(&graph_lock);
     pthread_cond_destroy(&box->wakeup);
 }
 
@@ -52,31 +66,76 @@ static bool overlaps(const struct fshelp_lock *a, const struct fshelp_lock *b)
     return a->start <= b->end && b->start <= a->end;
 }
 
+/* True if HELD, in the same box, keeps WANTED from being held. */
+static bool blocks(const struct fshelp_lock *held, const struct fshelp_lock *wanted)
+{
+    return !held->waiting && held->kind == wanted->kind && held->owner != wanted->owner && overlaps(held, wanted) &&
+           (held->exclusive || wanted->exclusive);
+}
+
 /* The first lock in BOX that keeps WANTED from being held. */
 static struct fshelp_lock *conflict(const struct fshelp_lockbox *box, const struct fshelp_lock *wanted)
 {
     for (struct fshelp_lock *lock = box->records; lock; lock = lock->next)
-        if (!lock->waiting && lock->kind == wanted->kind && lock->owner != wanted->owner && overlaps(lock, wanted) &&
-            (lock->exclusive || wanted->exclusive))
+        if (blocks(lock, wanted))
             return lock;
     return NULL;
 }
 
-/* Would OWNER, waiting for WANTED, wait for itself?  Follows who waits for whom; at most as many steps as there are locks. */
-static bool deadlocks(const struct fshelp_lockbox *box, const struct fshelp_lock *wanted, void *owner, unsigned int depth)
+/* ---- who waits for whom; graph_lock is held ----------------------------------------- */
+
+static struct fshelp_lock **waiters_of(const void *owner)
 {
-    for (struct fshelp_lock *held = box->records; held; held = held->next) {
-        if (held->waiting || held->kind != wanted->kind || held->owner == wanted->owner || !overlaps(held, wanted) ||
-            !(held->exclusive || wanted->exclusive))
-            continue;
-        if (held->owner == owner)
-            return true;
-        for (struct fshelp_lock *waits = box->records; depth && waits; waits = waits->next)
-            if (waits->waiting && waits->owner == held->owner && deadlocks(box, waits, owner, depth - 1))
+    return &waiters[((uintptr_t)owner >> 5) * 0x9e3779b97f4a7c15ull >> 58];
+}
+
+static void waiter_enter(struct fshelp_lock *lock)
+{
+    struct fshelp_lock **bucket = waiters_of(lock->owner);
+
+    lock->wait_next = *bucket;
+    *bucket = lock;
+}
+
+static void waiter_leave(struct fshelp_lock *lock)
+{
+    struct fshelp_lock **at = waiters_of(lock->owner);
+
+    while (*at != lock)
+        at = &(*at)->wait_next;
+    *at = lock->wait_next;
+}
+
+/* Would the owner of WANTED, waiting for it, wait for himself?  Each waiting lock is followed once. */
+static bool deadlocks(struct fshelp_lock *wanted)
+{
+    static uint64_t search;
+    struct fshelp_lock *todo = wanted;
+
+    wanted->seen = ++search;
+    wanted->todo = NULL;
+    while (todo) {
+        struct fshelp_lock *lock = todo;
+
+        todo = lock->todo;
+        for (struct fshelp_lock *held = lock->box->records; held; held = held->next) {
+            if (!blocks(held, lock))
+                continue;
+            if (held->owner == wanted->owner)
                 return true;
+            for (struct fshelp_lock *waits = *waiters_of(held->owner); waits; waits = waits->wait_next) {
+                if (waits->owner != held->owner || waits->seen == search)
+                    continue;
+                waits->seen = search;
+                waits->todo = todo;
+                todo = waits;
+            }
+        }
     }
     return false;
 }
+
+/* ---- the records of a box ------------------------------------------------------------- */
 
 static void insert(struct fshelp_lockbox *box, struct fshelp_lock *lock)
 {
@@ -147,24 +206,29 @@ static void melt(struct fshelp_lockbox *box, struct fshelp_lock *lock)
     insert(box, lock);
 }
 
-/* Waits until nothing keeps WANTED from being held, with WANTED in the list as a waiter. */
+/* Waits until nothing keeps WANTED from being held, with WANTED in the list as a waiter.  graph_lock is held, but not during the wait. */
 static error_t wait_for(struct fshelp_lockbox *box, pthread_mutex_t *node_lock, struct fshelp_lock *wanted, bool block)
 {
-    unsigned int count = 0;
     error_t err = 0;
 
     if (!conflict(box, wanted))
         return 0;
     if (!block)
         return EAGAIN;
-    for (struct fshelp_lock *lock = box->records; lock; lock = lock->next)
-        count++;
-    if (wanted->kind == KIND_RECORD && deadlocks(box, wanted, wanted->owner, count))
-        return EDEADLK;
+    wanted->box = box;
     wanted->waiting = true;
     insert(box, wanted);
-    while (!err && conflict(box, wanted))
+    waiter_enter(wanted);
+    while (!err && conflict(box, wanted)) {
+        if (wanted->kind == KIND_RECORD && deadlocks(wanted)) {
+            err = EDEADLK;
+            break;
+        }
+        pthread_mutex_unlock(&graph_lock);
         err = ports_cond_wait(&box->wakeup, node_lock);
+        pthread_mutex_lock(&graph_lock);
+    }
+    waiter_leave(wanted);
     unlink_lock(box, wanted);
     wanted->waiting = false;
     return err;
@@ -176,6 +240,7 @@ static error_t lock_set(struct fshelp_lockbox *box, pthread_mutex_t *node_lock, 
     struct fshelp_lock *lock = malloc(sizeof *lock), *spare = malloc(sizeof *spare);
     error_t err = lock && spare ? 0 : ENOLCK;
 
+    pthread_mutex_lock(&graph_lock);
     if (!err) {
         *lock = *range;
         err = unlock ? 0 : wait_for(box, node_lock, lock, block);
@@ -190,6 +255,7 @@ static error_t lock_set(struct fshelp_lockbox *box, pthread_mutex_t *node_lock, 
         }
         pthread_cond_broadcast(&box->wakeup);
     }
+    pthread_mutex_unlock(&graph_lock);
     free(lock);
     free(spare);
     return err;
@@ -282,10 +348,19 @@ error_t fshelp_lock_record(struct fshelp_lockbox *box, pthread_mutex_t *node_loc
     return 0;
 }
 
+bool fshelp_lock_holds(const struct fshelp_lockbox *box, const void *owner)
+{
+    for (const struct fshelp_lock *lock = box->records; lock; lock = lock->next)
+        if (lock->owner == owner && !lock->waiting)
+            return true;
+    return false;
+}
+
 void fshelp_lock_drop(struct fshelp_lockbox *box, void *owner)
 {
     bool dropped = false;
 
+    pthread_mutex_lock(&graph_lock);
     for (struct fshelp_lock **at = &box->records, *lock; (lock = *at);) {
         if (lock->owner != owner || lock->waiting) {
             at = &lock->next;
@@ -295,6 +370,7 @@ void fshelp_lock_drop(struct fshelp_lockbox *box, void *owner)
         free(lock);
         dropped = true;
     }
+    pthread_mutex_unlock(&graph_lock);
     if (dropped)
         pthread_cond_broadcast(&box->wakeup);
 }

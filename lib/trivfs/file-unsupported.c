@@ -43,12 +43,6 @@ kern_return_t S_dir_mkfile(trivfs_protid_t directory, int flags, mode_t mode, ma
     return ENOTDIR;
 }
 
-kern_return_t S_dir_notice_changes(trivfs_protid_t directory, mach_port_t port)
-{
-    (void)directory, (void)port;
-    return ENOTDIR;
-}
-
 kern_return_t S_file_exec(trivfs_protid_t exec_file, mach_port_t exec_task, int flags, const_data_t argv,
                           mach_msg_type_number_t argvCnt, boolean_t argvSCopy, const_data_t envp,
                           mach_msg_type_number_t envpCnt, boolean_t envpSCopy, const_portarray_t fdarray,
@@ -84,12 +78,6 @@ kern_return_t S_file_exec_paths(trivfs_protid_t exec_file, mach_port_t exec_task
         (void)intarrayCnt, (void)intarraySCopy, (void)deallocnames, (void)deallocnamesCnt, (void)deallocnamesSCopy,
         (void)destroynames, (void)destroynamesCnt, (void)destroynamesSCopy;
     return EACCES;
-}
-
-kern_return_t S_file_notice_changes(trivfs_protid_t file, mach_port_t port)
-{
-    (void)file, (void)port;
-    return EOPNOTSUPP;
 }
 
 kern_return_t S_file_getfh(trivfs_protid_t file, data_t *filehandle, mach_msg_type_number_t *filehandleCnt)

@@ -24,12 +24,20 @@ static error_t node_for_change(struct trivfs_protid *protid, mach_port_t *node)
     return trivfs_protid_realnode(protid, node);
 }
 
+/* The attributes of PROTID's node were changed, or not if ERR. */
+static error_t changed(struct trivfs_protid *protid, error_t err)
+{
+    if (err == 0)
+        trivfs_notice_file(protid, FILE_CHANGED_META, 0, 0);
+    return err;
+}
+
 kern_return_t S_file_chown(trivfs_protid_t protid, uid_t owner, gid_t group)
 {
     mach_port_t node;
     error_t err = node_for_change(protid, &node);
     if (err || node != MACH_PORT_NULL)
-        return err ? err : file_chown(node, owner, group);
+        return err ? err : changed(protid, file_chown(node, owner, group));
     struct trivfs_control *control = protid->peropen->control;
     pthread_mutex_lock(&control->lock);
     err = fshelp_check_chown(&control->stat, owner, group, protid->user);
@@ -38,7 +46,7 @@ kern_return_t S_file_chown(trivfs_protid_t protid, uid_t owner, gid_t group)
     if (err == 0 && group != (gid_t)-1)
         control->stat.st_gid = group;
     pthread_mutex_unlock(&control->lock);
-    return err;
+    return changed(protid, err);
 }
 
 kern_return_t S_file_chauthor(trivfs_protid_t protid, uid_t author)
@@ -46,14 +54,14 @@ kern_return_t S_file_chauthor(trivfs_protid_t protid, uid_t author)
     mach_port_t node;
     error_t err = node_for_change(protid, &node);
     if (err || node != MACH_PORT_NULL)
-        return err ? err : file_chauthor(node, author);
+        return err ? err : changed(protid, file_chauthor(node, author));
     struct trivfs_control *control = protid->peropen->control;
     pthread_mutex_lock(&control->lock);
     err = fshelp_check_owner(&control->stat, protid->user);
     if (err == 0)
         control->stat.st_author = author;
     pthread_mutex_unlock(&control->lock);
-    return err;
+    return changed(protid, err);
 }
 
 kern_return_t S_file_chmod(trivfs_protid_t protid, mode_t mode)
@@ -61,14 +69,14 @@ kern_return_t S_file_chmod(trivfs_protid_t protid, mode_t mode)
     mach_port_t node;
     error_t err = node_for_change(protid, &node);
     if (err || node != MACH_PORT_NULL)
-        return err ? err : file_chmod(node, mode);
+        return err ? err : changed(protid, file_chmod(node, mode));
     struct trivfs_control *control = protid->peropen->control;
     pthread_mutex_lock(&control->lock);
     err = fshelp_check_chmod(&control->stat, mode, protid->user, &mode);
     if (err == 0)
         control->stat.st_mode = mode;
     pthread_mutex_unlock(&control->lock);
-    return err;
+    return changed(protid, err);
 }
 
 kern_return_t S_file_chflags(trivfs_protid_t protid, int flags)
@@ -76,14 +84,14 @@ kern_return_t S_file_chflags(trivfs_protid_t protid, int flags)
     mach_port_t node;
     error_t err = node_for_change(protid, &node);
     if (err || node != MACH_PORT_NULL)
-        return err ? err : file_chflags(node, flags);
+        return err ? err : changed(protid, file_chflags(node, flags));
     struct trivfs_control *control = protid->peropen->control;
     pthread_mutex_lock(&control->lock);
     err = fshelp_check_owner(&control->stat, protid->user);
     if (err == 0)
         control->stat.st_flags = flags;
     pthread_mutex_unlock(&control->lock);
-    return err;
+    return changed(protid, err);
 }
 
 static void time_apply(struct timespec *place, struct timespec new)
@@ -101,7 +109,7 @@ kern_return_t S_file_utimens(trivfs_protid_t protid, timespec_t atime, timespec_
     mach_port_t node;
     error_t err = node_for_change(protid, &node);
     if (err || node != MACH_PORT_NULL)
-        return err ? err : file_utimens(node, atime, mtime);
+        return err ? err : changed(protid, file_utimens(node, atime, mtime));
     struct trivfs_control *control = protid->peropen->control;
     pthread_mutex_lock(&control->lock);
     err = fshelp_check_owner(&control->stat, protid->user);
@@ -110,7 +118,7 @@ kern_return_t S_file_utimens(trivfs_protid_t protid, timespec_t atime, timespec_
         time_apply(&control->stat.st_mtim, mtime);
     }
     pthread_mutex_unlock(&control->lock);
-    return err;
+    return changed(protid, err);
 }
 
 static struct timespec time_convert(time_value_t old)
@@ -134,7 +142,13 @@ kern_return_t S_file_set_size(trivfs_protid_t protid, loff_t size)
         return EBADF;
     if (size < 0)
         return EINVAL;
-    return ops->set_size != NULL ? ops->set_size(protid, size) : 0;
+    if (ops->set_size == NULL)
+        return 0;
+    loff_t old = ops->size != NULL ? ops->size(protid) : size;
+    error_t err = ops->set_size(protid, size);
+    if (err == 0 && size != old)
+        trivfs_notice_file(protid, size < old ? FILE_CHANGED_TRUNCATE : FILE_CHANGED_EXTEND, 0, size);
+    return err;
 }
 
 kern_return_t S_file_statfs(trivfs_protid_t protid, fsys_statfsbuf_t *info)
@@ -295,7 +309,30 @@ kern_return_t S_file_lock_stat(trivfs_protid_t protid, int *mine, int *others)
     return 0;
 }
 
-/* Locks belong to opens: whose else they might be RENDEZVOUS cannot say. */
+static void control_hold(void *control)
+{
+    trivfs_control_hold(control);
+}
+
+static void control_release(void *control)
+{
+    trivfs_control_release(control);
+}
+
+/* A record lock of PEROPEN, or of RENDEZVOUS if that is a port. */
+static error_t record_lock(struct trivfs_peropen *peropen, struct fshelp_lockbox *locks, mach_port_t rendezvous, int cmd, flock_t *lock)
+{
+    struct trivfs_control *control = peropen->control;
+    if (rendezvous != MACH_PORT_NULL) {
+        const struct fshelp_lock_site site = {locks, &control->lock, control, control_hold, control_release};
+        return fshelp_lock_record_port(control->bucket, rendezvous, &site, 0, cmd, lock);
+    }
+    pthread_mutex_lock(&control->lock);
+    error_t err = fshelp_lock_record(locks, &control->lock, peropen, 0, cmd, lock);
+    pthread_mutex_unlock(&control->lock);
+    return err;
+}
+
 kern_return_t S_file_record_lock(trivfs_protid_t protid, int cmd, flock_t *lock, mach_port_t rendezvous)
 {
     if (protid == NULL)
@@ -303,19 +340,21 @@ kern_return_t S_file_record_lock(trivfs_protid_t protid, int cmd, flock_t *lock,
     struct trivfs_peropen *peropen = protid->peropen;
     struct trivfs_control *control = peropen->control;
     struct fshelp_lockbox *locks = peropen_lockbox(peropen);
-    if (rendezvous != MACH_PORT_NULL)
-        return EINVAL;
     if (locks == NULL)
         return EBADF;
+    if (cmd != F_GETLK64 && cmd != F_SETLK64 && cmd != F_SETLKW64)
+        return EINVAL;
     int flags = __atomic_load_n(&peropen->flags, __ATOMIC_RELAXED);
     if (cmd != F_GETLK64 && ((lock->l_type == F_RDLCK && !(flags & O_READ)) || (lock->l_type == F_WRLCK && !(flags & O_WRITE))))
         return EBADF;
     loff_t size = lock->l_whence == SEEK_END && control->ops->size != NULL ? control->ops->size(protid) : 0;
     pthread_mutex_lock(&control->lock);
     error_t err = fshelp_lock_absolute(lock, peropen->offset, size);
-    if (err == 0)
-        err = fshelp_lock_record(locks, &control->lock, peropen, 0, cmd, lock);
     pthread_mutex_unlock(&control->lock);
+    if (err == 0)
+        err = record_lock(peropen, locks, rendezvous, cmd, lock);
+    if (err == 0 && MACH_PORT_VALID(rendezvous))
+        mach_port_deallocate(mach_task_self(), rendezvous);
     return err;
 }
 

@@ -6,6 +6,7 @@
 #include "fsys_S.h"
 
 #include <argz.h>
+#include <error.h>
 #include <hurd/fsys.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,9 +74,8 @@ static bool control_unlinked(struct trivfs_control *control)
     return unused;
 }
 
-/* Answers fsys_goaway and ends the program. */
-static void control_exit(mach_port_t reply, mach_msg_type_name_t reply_type) __attribute__((noreturn));
-static void control_exit(mach_port_t reply, mach_msg_type_name_t reply_type)
+/* Answers fsys_goaway; whoever asked does not hold the program up. */
+static void goaway_answer(mach_port_t reply, mach_msg_type_name_t reply_type)
 {
     mig_reply_header_t message = {
         .Head = {.msgh_bits = MACH_MSGH_BITS(reply_type, 0), .msgh_size = sizeof message, .msgh_id = FSYS_GOAWAY_REPLY},
@@ -84,29 +84,52 @@ static void control_exit(mach_port_t reply, mach_msg_type_name_t reply_type)
     message.Head.msgh_remote_port = reply;
     if (MACH_PORT_VALID(reply))
         mach_msg(&message.Head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
-    exit(0);
+}
+
+/* All that nobody has yet brought to where it belongs goes there, unless FLAGS say that it need not.  With NOWAIT the answer is sent before (*ANSWERED), so that
+   an error cannot be told: it is worth a line. */
+static error_t goaway_sync(struct trivfs_control *control, mach_port_t reply, mach_msg_type_name_t reply_type, int flags,
+                           bool *answered)
+{
+    if (flags & FSYS_GOAWAY_NOWAIT) {
+        goaway_answer(reply, reply_type);
+        *answered = true;
+    }
+    if ((flags & FSYS_GOAWAY_NOSYNC) || control->ops->sync == NULL)
+        return 0;
+    error_t err = control->ops->sync(control, true);
+    if (err && *answered)
+        error(0, err, "%s: sync before going away", control->ops->name);
+    return (flags & FSYS_GOAWAY_FORCE) || *answered ? 0 : err;
+}
+
+/* 0: nobody uses CONTROL's node any more, or FLAGS say that it does not matter, and nobody comes to it from now on. */
+static error_t goaway_check(struct trivfs_control *control, int flags)
+{
+    if (flags & FSYS_GOAWAY_UNLINK)
+        return control_unlinked(control) ? 0 : EBUSY;
+    if (control->ops->goaway != NULL)
+        return control->ops->goaway(control, flags);
+    return control_close_down(control, flags & FSYS_GOAWAY_FORCE);
 }
 
 kern_return_t S_fsys_goaway(trivfs_control_t control, mach_port_t reply, mach_msg_type_name_t reply_type, int flags)
 {
+    bool answered = false;
     if (control == NULL)
         return EOPNOTSUPP;
-    const struct trivfs_ops *ops = control->ops;
-    error_t err = 0;
-    if (!(flags & FSYS_GOAWAY_NOSYNC) && ops->sync != NULL)
-        err = ops->sync(control, !(flags & FSYS_GOAWAY_NOWAIT));
-    if (err && !(flags & FSYS_GOAWAY_FORCE))
+    error_t err = goaway_check(control, flags);
+    if (err) /* a node without a name goes by itself when its last user does */
+        return flags & FSYS_GOAWAY_UNLINK ? 0 : err;
+    err = goaway_sync(control, reply, reply_type, flags, &answered);
+    if (err) {
+        if (!(flags & FSYS_GOAWAY_UNLINK) && control->ops->goaway == NULL)
+            ports_class_resume(control->protid_class);
         return err;
-    if (flags & FSYS_GOAWAY_UNLINK) {
-        if (!control_unlinked(control))
-            return 0;
-        control_exit(reply, reply_type);
     }
-    err = ops->goaway != NULL ? ops->goaway(control, flags)
-                              : control_close_down(control, flags & FSYS_GOAWAY_FORCE);
-    if (err)
-        return err;
-    control_exit(reply, reply_type);
+    if (!answered)
+        goaway_answer(reply, reply_type);
+    exit(0);
 }
 
 /* ---- options ------------------------------------------------------------------------- */

@@ -134,6 +134,8 @@ kern_return_t S_io_write(trivfs_protid_t protid, const_data_t data, mach_msg_typ
         return err;
     *amount = done;
     position_end(protid, offset, begin + done);
+    if (done != 0)
+        trivfs_notice_file(protid, FILE_CHANGED_WRITE, begin, begin + (loff_t)done);
     if (!in_message)
         vm_deallocate(mach_task_self(), (vm_address_t)data, count);
     return 0;

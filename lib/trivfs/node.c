@@ -65,6 +65,7 @@ void control_destroy(struct ports_object *object)
         mach_port_mod_refs(mach_task_self(), control->identity, MACH_PORT_RIGHT_RECEIVE, -1);
     if (control->fs_identity != MACH_PORT_NULL)
         mach_port_mod_refs(mach_task_self(), control->fs_identity, MACH_PORT_RIGHT_RECEIVE, -1);
+    fshelp_notify_clear(&control->notify);
     fshelp_lockbox_destroy(&control->locks);
     pthread_mutex_destroy(&control->lock);
 }

@@ -29,6 +29,7 @@ struct trivfs_control {
     unsigned int peropens;            /* lock */
     mach_port_t identity, fs_identity; /* what io_identity shows: receive rights made on first use; lock */
     struct fshelp_lockbox locks;      /* advisory locks, owners are peropens; lock */
+    struct fshelp_notify *notify;     /* who wants to hear of changes of its nodes, by trivfs_node_key; changed under the lock, read freely for "nobody" */
     bool orphan;                      /* nobody has the control port, or the node has no name, any more; lock */
 };
 
@@ -105,7 +106,8 @@ struct trivfs_ops {
     /* file_sync, file_syncfs, fsys_syncfs. NULL: nothing to do. */
     error_t (*sync)(struct trivfs_control *control, bool wait);
     /* fsys_goaway: 0 lets the translator exit(0) after the reply; EBUSY refuses. FLAGS: FSYS_GOAWAY_*. NULL: go away unless there are
-       peropens and not FORCE. */
+       peropens and not FORCE.  The library sees to the rest: `sync` is called before, unless NOSYNC, or with NOWAIT after the reply; UNLINK lets the
+       users be, and the program ends with the last of them.  (RECURSE: there is nothing below a translator of this kind.) */
     error_t (*goaway)(struct trivfs_control *control, int flags);
     /* Options of fsysopts as argz: append to *ARGZ; set from ARGZ (run time). NULL: none / EINVAL. */
     error_t (*get_options)(struct trivfs_control *control, char **argz, size_t *length);
@@ -171,6 +173,12 @@ error_t trivfs_protid_duplicate(struct trivfs_protid *protid, struct trivfs_prot
 
 /* The underlying node as PROTID's user may use it, owned by PROTID; MACH_PORT_NULL where there is none. */
 error_t trivfs_protid_realnode(struct trivfs_protid *protid, mach_port_t *realnode);
+
+/* Tells those who asked by file_notice_changes that PROTID's file was changed, by a user or by itself (FILE_CHANGED_*; bytes).  The library does it for
+   writes, changes of size and of attributes that come through it. */
+void trivfs_notice_file(struct trivfs_protid *protid, file_changed_type_t change, loff_t start, loff_t end);
+/* Tells those who asked by dir_notice_changes of PROTID's directory (DIR_CHANGED_*) that the entry NAME is new or gone. */
+void trivfs_notice_dir(struct trivfs_protid *protid, dir_changed_type_t change, const char *name);
 
 /* The node's attributes as io_stat shows them. */
 error_t trivfs_protid_stat(struct trivfs_protid *protid, struct stat *st);

@@ -126,6 +126,32 @@ static void setting(void)
     mach_port_deallocate(mach_task_self(), node);
 }
 
+/* fsys_goaway's flags, of a translator that has something to write. */
+static void goaway_flags(void)
+{
+    mach_port_t control = MACH_PORT_NULL;
+    error_t err = EBUSY;
+    put("backing", "0123456789", 0666);
+    CHECK(shell("truncate -s 2048 backing && settrans -a -c device /hurd/storeio file:/tmp/fstest/backing") == 0);
+    file_t node = file_name_lookup("device", O_NOTRANS, 0);
+    int fd = open("device", O_RDWR);
+    CHECK(fd >= 0 && file_get_translator_cntl(node, &control) == 0 && write(fd, "abc", 3) == 3);
+    CHECK(fsys_goaway(control, 0) == EBUSY && fsys_goaway(control, FSYS_GOAWAY_NOWAIT | FSYS_GOAWAY_RECURSE) == EBUSY);
+    CHECK(write(fd, "def", 3) == 3 && close(fd) == 0);                      /* nobody was held up by that */
+    for (int i = 0; i < 1000 && err == EBUSY; i++, usleep(20000))           /* the last port's death is told by a message */
+        err = fsys_goaway(control, FSYS_GOAWAY_NOWAIT);
+    CHECK(err == 0 && goes_away(node) && shell("test \"$(head -c 10 backing)\" = abcdef6789") == 0);
+    mach_port_deallocate(mach_task_self(), control);
+    CHECK(shell("settrans -a device /hurd/storeio file:/tmp/fstest/backing") == 0 && (fd = open("device", O_RDWR)) >= 0);
+    CHECK(file_get_translator_cntl(node, &control) == 0 && fsys_goaway(control, FSYS_GOAWAY_FORCE | FSYS_GOAWAY_NOSYNC) == 0);
+    signal(SIGLOST, SIG_IGN);               /* which is what a file without its server means */
+    CHECK(goes_away(node) && write(fd, "x", 1) == -1 && close(fd) == 0);
+    signal(SIGLOST, SIG_DFL);
+    mach_port_deallocate(mach_task_self(), control);
+    mach_port_deallocate(mach_task_self(), node);
+    CHECK(shell("rm device backing") == 0);
+}
+
 /* ---- file_get_storage_info ---------------------------------------------------------------------------- */
 
 enum { KIND, FLAGS, BLOCK_SIZE, RUNS, NAME_LENGTH, MISC_LENGTH, FIELDS };
@@ -277,6 +303,7 @@ void hurd_tests(void)
     SECTION(children());
     SECTION(death());
     SECTION(setting());
+    SECTION(goaway_flags());
     SECTION(storage());
     put("visible", "x", 0644);
     CHECK(in_child(1000, 100, storage_as_user, "visible") == 0 && unlink("visible") == 0);

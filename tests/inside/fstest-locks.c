@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fstest: advisory locks: records, split and joined, from all places they are counted from; waits, deadlocks, interruptions; flock. */
+/* fstest: advisory locks: records, split and joined, from all places they are counted from; waits, deadlocks, interruptions; owners that are ports; flock. */
 
 #include "fstest.h"
 
 #include <fcntl.h>
+#include <hurd.h>
+#include <hurd/fs.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -170,6 +172,89 @@ static void interruptions(int a, const char *name)
     CHECK(becomes_free(a, 0, 0));
 }
 
+/* ---- owners that are ports ------------------------------------------------------------------ */
+
+static mach_port_t owner_make(void)
+{
+    mach_port_t port = MACH_PORT_NULL;
+    CHECK(mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &port) == 0);
+    return port;
+}
+
+static void owner_die(mach_port_t port)
+{
+    CHECK(mach_port_mod_refs(mach_task_self(), port, MACH_PORT_RIGHT_RECEIVE, -1) == 0);
+}
+
+/* A record lock of the owner that is the port OWNER. */
+static error_t owned(int fd, mach_port_t owner, int cmd, short type, off_t start, off_t length)
+{
+    struct flock64 lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length };
+    file_t file = getdport(fd);
+    error_t err = file_record_lock(file, cmd, &lock, owner, MACH_MSG_TYPE_MAKE_SEND);
+    mach_port_deallocate(mach_task_self(), file);
+    return err;
+}
+
+static void owners(int a, int b, const char *name)
+{
+    struct flock64 lock = { .l_type = F_WRLCK, .l_len = 1 };
+    mach_port_t x = owner_make(), y = owner_make();
+    file_t file = getdport(a);
+    CHECK(owned(a, x, F_SETLK64, F_WRLCK, 0, 10) == 0 && owned(b, x, F_SETLK64, F_WRLCK, 5, 10) == 0);   /* whatever open: one owner */
+    HELD(a, 0, 0, "w0+15");
+    HELD(b, 0, 0, "w0+15");
+    CHECK(owned(a, y, F_SETLK64, F_RDLCK, 14, 1) == EAGAIN);
+    FAILS(record(a, F_SETLK, F_WRLCK, SEEK_SET, 0, 1), EAGAIN);             /* the opens are owners of their own */
+    CHECK(owned(b, y, F_SETLK64, F_WRLCK, 15, 5) == 0 && owned(b, x, F_SETLK64, F_UNLCK, 0, 15) == 0);
+    HELD(a, 0, 0, "w15+5");
+    CHECK(owned(a, y, F_SETLK64, F_UNLCK, 0, 0) == 0);
+    HELD(b, 0, 0, "free");
+    int c = open(name, O_RDWR);                                             /* no open keeps them, but the port does */
+    CHECK(owned(c, x, F_SETLK64, F_WRLCK, 0, 10) == 0 && close(c) == 0);
+    usleep(100000);
+    HELD(a, 0, 0, "w0+10");
+    CHECK(file_record_lock(file, F_SETLK64, &lock, MACH_PORT_DEAD, MACH_MSG_TYPE_COPY_SEND) != 0);
+    CHECK(file_record_lock(file, F_SETLK64, &lock, file, MACH_MSG_TYPE_COPY_SEND) == EINVAL);           /* the server's own */
+    mach_port_deallocate(mach_task_self(), file);
+    owner_die(x);
+    CHECK(becomes_free(a, 0, 0));
+    owner_die(y);
+}
+
+struct owned_waiter { int fd, other; mach_port_t owner; error_t err; pthread_t thread; };
+
+static void *owned_main(void *arg)
+{
+    struct owned_waiter *w = arg;
+    w->err = owned(w->fd, w->owner, F_SETLKW64, F_WRLCK, 0, 10);
+    if (w->err == EDEADLK)              /* gives way */
+        owned(w->other, w->owner, F_SETLK64, F_UNLCK, 0, 0);
+    return NULL;
+}
+
+/* Two owners, two files, each waits for what the other has: one of them is told. And the other's wait ends with an owner's death. */
+static void deadlock_of_files(void)
+{
+    int one = open("one", O_CREAT | O_RDWR, 0666), two = open("two", O_CREAT | O_RDWR, 0666);
+    mach_port_t x = owner_make(), y = owner_make();
+    CHECK(owned(one, x, F_SETLK64, F_WRLCK, 0, 10) == 0 && owned(two, y, F_SETLK64, F_WRLCK, 0, 0) == 0);
+    struct owned_waiter w = { .fd = one, .other = two, .owner = y };
+    CHECK(pthread_create(&w.thread, NULL, owned_main, &w) == 0);
+    usleep(100000);
+    /* As above, whoever comes second is told. Who is told dies, so that the other one has his lock. */
+    error_t mine = owned(two, x, F_SETLKW64, F_WRLCK, 0, 10);
+    CHECK(mine == EDEADLK || mine == 0);
+    if (mine == EDEADLK)
+        owner_die(x);
+    CHECK(pthread_join(w.thread, NULL) == 0 && w.err == (mine == EDEADLK ? 0 : EDEADLK));
+    if (mine == 0)
+        owner_die(x);
+    owner_die(y);
+    CHECK(becomes_free(one, 0, 10) && becomes_free(two, 0, 0));
+    CHECK(close(one) == 0 && close(two) == 0 && unlink("one") == 0 && unlink("two") == 0);
+}
+
 /* ---- flock, modes, closing ---------------------------------------------------------------- */
 
 static void whole(const char *name)
@@ -207,6 +292,7 @@ static void locks_on(const char *name)
     SECTION(waits(a, b));
     SECTION(deadlock(a, b));
     SECTION(interruptions(a, name));
+    SECTION(owners(a, b, name));
     SECTION(whole(name));
     SECTION(modes(name));
     CHECK(close(a) == 0 && close(b) == 0);
@@ -216,6 +302,7 @@ void locks_tests(void)
 {
     locks_on("locked");
     CHECK(unlink("locked") == 0);
+    SECTION(deadlock_of_files());
     /* The same of a translator of one node. */
     CHECK(shell("head -c 2048 /dev/zero > backing && settrans -a -c device /hurd/storeio file:/tmp/fstest/backing") == 0);
     locks_on("device");

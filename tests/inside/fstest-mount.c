@@ -4,6 +4,9 @@
 #include "fstest.h"
 
 #include <fcntl.h>
+#include <hurd.h>
+#include <hurd/fs.h>
+#include <hurd/fsys.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -104,6 +107,54 @@ static void going_away(void)
     CHECK(!exists("mnt/file"));
 }
 
+/* The control port of the translator on NAME. */
+static fsys_t control_of(const char *name)
+{
+    fsys_t control = MACH_PORT_NULL;
+    file_t node = file_name_lookup(name, O_NOTRANS, 0);
+    CHECK(node != MACH_PORT_NULL && file_get_translator_cntl(node, &control) == 0);
+    mach_port_deallocate(mach_task_self(), node);
+    return control;
+}
+
+/* Waits until the program behind CONTROL has ended; gives the right up. */
+static bool ends(fsys_t control)
+{
+    mach_port_type_t type = MACH_PORT_TYPE_SEND;
+    for (int i = 0; i < 3000 && type & MACH_PORT_TYPE_SEND; i++, usleep(20000))
+        CHECK(mach_port_type(mach_task_self(), control, &type) == 0);
+    mach_port_deallocate(mach_task_self(), control);
+    return !(type & MACH_PORT_TYPE_SEND);
+}
+
+/* fsys_goaway's other flags.  MOUNT is the command that mounts again. */
+static void goaway_flags(const char *mount, const char *image)
+{
+    char command[300];
+    put("mnt/unsynced", "kept", 0644);
+    fsys_t control = control_of("mnt");
+    error_t err = EBUSY;
+    for (int i = 0; i < 1000 && err == EBUSY; i++, usleep(20000))
+        err = fsys_goaway(control, FSYS_GOAWAY_NOWAIT);                             /* answered first; nothing is lost */
+    CHECK(err == 0 && ends(control) && shell(mount) == 0 && holds("mnt/unsynced", "kept") && unlink("mnt/unsynced") == 0);
+    /* The file that it sits on loses its name: who has it open goes on, and with him it goes. */
+    snprintf(command, sizeof command, "settrans -a -f mnt; settrans -a -c alone /hurd/ext2fs.static file:%s", image);
+    CHECK(shell(command) == 0);
+    control = control_of("alone");
+    int fd = open("alone/file", O_RDWR);
+    CHECK(fd >= 0 && unlink("alone") == 0 && !exists("alone/file") && pwrite(fd, "z", 1, 0) == 1);
+    usleep(200000);
+    char byte = 0;
+    CHECK(pread(fd, &byte, 1, 0) == 1 && byte == 'z' && pwrite(fd, "x", 1, 0) == 1 && close(fd) == 0 && ends(control));
+    /* Without the last sync. */
+    snprintf(command, sizeof command, "cp %s copy && settrans -a mnt /hurd/ext2fs.static file:/tmp/fstest/copy", image);
+    CHECK(shell(command) == 0);
+    put("mnt/lost", "x", 0644);
+    control = control_of("mnt");
+    CHECK(fsys_goaway(control, FSYS_GOAWAY_FORCE | FSYS_GOAWAY_NOSYNC) == 0 && ends(control) && unlink("copy") == 0);
+    CHECK(shell(mount) == 0 && holds("mnt/file", "x"));
+}
+
 void mount_tests(const char *image)
 {
     char command[300];
@@ -113,5 +164,8 @@ void mount_tests(const char *image)
     SECTION(access_times());
     SECTION(readonly_and_back());
     SECTION(going_away());
+    CHECK(shell(command) == 0);
+    SECTION(goaway_flags(command, image));
+    CHECK(shell("settrans -a -f mnt") == 0);
     CHECK(shell(command) == 0 && holds("mnt/file", "x") && shell("settrans -a -f mnt") == 0);   /* and once more */
 }

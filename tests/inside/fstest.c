@@ -71,6 +71,7 @@ int main(int argc, char **argv)
     posix_tests();
     locks_tests();
     hurd_tests();
+    notices_tests();
     if (argc > 1)
         mount_tests(argv[1]);
     if (chdir("/") == 0)

@@ -30,7 +30,8 @@ int shell(const char *command);
 
 void posix_tests(void);        /* fstest-posix.c: names, modes, deleted files, holes */
 void locks_tests(void);        /* fstest-locks.c: record locks and flock */
-void hurd_tests(void);         /* fstest-hurd.c: translators, storage, notices, hostile writers */
+void hurd_tests(void);         /* fstest-hurd.c: translators, how they go, storage, hostile writers */
+void notices_tests(void);      /* fstest-notices.c: who hears of changes */
 void mount_tests(const char *image); /* fstest-mount.c: options of a file system in the file IMAGE */
 
 #endif /* FSTEST_H */

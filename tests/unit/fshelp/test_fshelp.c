@@ -8,12 +8,18 @@
 #include <fshelp/fshelp.h>
 #include <sys/file.h>
 
-/* On the host nobody is woken: a wait is interrupted at once. */
+/* On the host nobody is woken: a wait is interrupted at once, after what happens `meanwhile`. */
+static void (*meanwhile)(void);
 error_t ports_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 {
     (void) cond;
     (void) mutex;
-    return EINTR;
+    if (meanwhile == NULL)
+        return EINTR;
+    void (*happens)(void) = meanwhile;
+    meanwhile = NULL;
+    happens();
+    return 0;
 }
 
 static struct fshelp_user *user(uid_t uid, gid_t gid)
@@ -175,6 +181,103 @@ UNIT_TEST(records_split_and_melt)
     fshelp_lock_drop(&box, &a);
     CHECK(!box.records);
     fshelp_lockbox_destroy(&box);
+}
+
+/* ---- deadlocks through several files ------------------------------------------------- */
+
+enum { FILES = 4 };
+static struct fshelp_lockbox files[FILES];
+static int owners[FILES];
+static unsigned int step;
+static error_t last;
+
+static error_t lock_file(unsigned int owner, unsigned int file, int type)
+{
+    struct flock64 lock = { .l_type = type };
+    return fshelp_lock_record(&files[file], &node_lock, &owners[owner], 1, F_SETLKW64, &lock);
+}
+
+/* Owner N waits for file N + 1 while the next one comes; the last closes the circle. */
+static void wait_on(void)
+{
+    unsigned int owner = step++;
+    meanwhile = step < FILES ? wait_on : NULL;
+    error_t err = lock_file(owner, (owner + 1) % FILES, F_WRLCK);
+    if (step == FILES && owner == FILES - 1)
+        last = err;
+}
+
+UNIT_TEST(deadlock_through_four_files)
+{
+    for (unsigned int i = 0; i < FILES; i++) {
+        fshelp_lockbox_init(&files[i]);
+        CHECK_EQ(lock_file(i, i, F_WRLCK), 0);
+    }
+    step = 0;
+    last = 0;
+    wait_on();
+    CHECK_EQ(step, FILES);
+    CHECK_EQ(last, EDEADLK);
+    fshelp_lock_drop(&files[0], &owners[0]);    /* an open chain is none */
+    step = 0;
+    last = 0;
+    wait_on();
+    CHECK_EQ(last, 0);
+    for (unsigned int i = 0; i < FILES; i++)
+        fshelp_lockbox_destroy(&files[i]);
+}
+
+/* Owner 1, who waits for owner 0's file 0, is given file 1 by another thread while owner 0 waits for it. */
+static void given_meanwhile(void)
+{
+    fshelp_lock_drop(&files[1], &owners[2]);
+    CHECK_EQ(lock_file(1, 1, F_WRLCK), 0);
+}
+
+static void wait_for_second(void)
+{
+    meanwhile = given_meanwhile;
+    last = lock_file(0, 1, F_WRLCK);
+}
+
+UNIT_TEST(deadlock_by_a_lock_that_is_given)
+{
+    fshelp_lockbox_init(&files[0]);
+    fshelp_lockbox_init(&files[1]);
+    CHECK(lock_file(0, 0, F_WRLCK) == 0 && lock_file(2, 1, F_WRLCK) == 0);
+    CHECK(fshelp_lock_holds(&files[1], &owners[2]) && !fshelp_lock_holds(&files[1], &owners[1]));
+    meanwhile = wait_for_second;
+    last = 0;
+    CHECK_EQ(lock_file(1, 0, F_WRLCK), EINTR);
+    CHECK_EQ(last, EDEADLK);
+    CHECK(fshelp_lock_holds(&files[1], &owners[1]) && !fshelp_lock_holds(&files[0], &owners[1]));
+    fshelp_lockbox_destroy(&files[0]);
+    fshelp_lockbox_destroy(&files[1]);
+}
+
+/* Many who wait for many: each is followed once. */
+static void crowd(void)
+{
+    static unsigned int waiting;
+    if (++waiting < 200) {
+        static int more[200];
+        struct flock64 lock = { .l_type = F_WRLCK, .l_len = 200 };
+        meanwhile = crowd;
+        CHECK_EQ(fshelp_lock_record(&files[0], &node_lock, &more[waiting], 1, F_SETLKW64, &lock), EINTR);
+    }
+}
+
+UNIT_TEST(deadlock_search_in_a_crowd)
+{
+    static int holders[200];
+    fshelp_lockbox_init(&files[0]);
+    for (unsigned int i = 0; i < 200; i++) {
+        struct flock64 lock = { .l_type = F_WRLCK, .l_start = i, .l_len = 1 };
+        CHECK_EQ(fshelp_lock_record(&files[0], &node_lock, &holders[i], 1, F_SETLK64, &lock), 0);
+    }
+    meanwhile = NULL;
+    crowd();
+    fshelp_lockbox_destroy(&files[0]);
 }
 
 UNIT_MAIN
