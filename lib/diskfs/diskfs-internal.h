@@ -28,6 +28,8 @@ extern fsid_t diskfs_fsid;              /* our pid, as every server of files has
 error_t diskfs_node_create_at(ino_t ino, mode_t mode, struct diskfs_node **node);
 /* Writes all dirty nodes; goes on after errors and gives the last. */
 error_t diskfs_node_write_all(bool wait);
+/* Removes NODE, which is in use and has no name, from the disk: nothing of it is written any more. */
+void diskfs_node_remove(struct diskfs_node *node);
 /* Waits until no node is on its way out. */
 void diskfs_node_await_dying(void);
 /* Being made read-only: no change may begin. Looked at under a node's lock (sync.c). */

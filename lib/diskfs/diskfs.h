@@ -82,6 +82,7 @@ struct diskfs_node {
 
     /* the node cache's own; cache_lock */
     unsigned int refs, weak;
+    bool removed;                  /* gone from the disk although somebody has it open (diskfs_node_remove): never written again; cache_lock */
     bool dying;                    /* being deleted or forgotten: lookups wait */
     bool idle;                     /* on the idle list */
     struct diskfs_node *hash_next;

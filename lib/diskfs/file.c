@@ -323,7 +323,7 @@ kern_return_t diskfs_S_file_sync(diskfs_protid_t cred, int wait, int omit_metada
     struct diskfs_node *node = cred->po->node;
     pthread_mutex_lock(&node->lock);
     diskfs_node_settle_times(node);
-    error_t err = diskfs_readonly ? 0 : diskfs_ops->node_sync(node, wait, omit_metadata);
+    error_t err = diskfs_readonly || node->removed ? 0 : diskfs_ops->node_sync(node, wait, omit_metadata);
     pthread_mutex_unlock(&node->lock);
     return err;
 }

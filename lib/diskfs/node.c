@@ -232,7 +232,7 @@ void diskfs_node_ref(struct diskfs_node *node)
 /* NODE, which nobody has any more, goes. cache_lock held, dropped and taken again.  */
 static void node_finish(struct diskfs_node *node)
 {
-    bool loaded = atomic_load(&node->loaded), delete = loaded && node->stat.st_nlink == 0 && !diskfs_unwritable();
+    bool loaded = atomic_load(&node->loaded), delete = loaded && node->stat.st_nlink == 0 && !node->removed && !diskfs_unwritable();
     node->dying = true;
     dying_count++;
     idle_remove(node);
@@ -340,7 +340,7 @@ void diskfs_node_weak_deref(struct diskfs_node *node)
 void diskfs_node_mark_dirty(struct diskfs_node *node)
 {
     pthread_mutex_lock(&cache_lock);
-    if (!node->dirty) {
+    if (!node->dirty && !node->removed) {
         node->dirty = true;
         node->dirty_prev = NULL;
         node->dirty_next = dirty_first;
@@ -366,6 +366,17 @@ error_t diskfs_node_update(struct diskfs_node *node, bool wait)
     if (err)
         diskfs_node_mark_dirty(node);
     return err;
+}
+
+void diskfs_node_remove(struct diskfs_node *node)
+{
+    pthread_mutex_lock(&cache_lock);
+    bool again = node->removed;
+    node->removed = true;
+    dirty_remove(node);
+    pthread_mutex_unlock(&cache_lock);
+    if (!again)
+        diskfs_ops->node_delete(node);
 }
 
 /* Takes a reference to each node that WANTED says yes to, in a vector that the caller frees. */

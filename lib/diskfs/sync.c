@@ -130,7 +130,7 @@ static error_t node_remove_orphan(struct diskfs_node *node, void *arg)
     bool orphan = node->stat.st_nlink == 0;
     pthread_mutex_unlock(&node->lock);
     if (orphan)
-        diskfs_ops->node_delete(node);
+        diskfs_node_remove(node);
     return 0;
 }
 

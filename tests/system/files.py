@@ -25,3 +25,14 @@ def test_semantics(folder):
     status, said = tool("e2fsck", "-fn", second, check=False)
     if status:
         raise Failure(f"e2fsck -fn of the second file system:\n{said}")
+
+
+def test_deleted_at_halt(folder):
+    """Programs that still write to files without a name when the system goes down: these files go, whole, and nothing of them stays on the disk."""
+    image = Image(folder)
+    with Machine(os.path.join(folder, "serial.log"), disk=image.path) as machine:
+        machine.prompt()
+        machine.run("(exec 3>/tmp/a 4>/tmp/b; rm /tmp/a /tmp/b; "
+                    "while :; do echo x >&3; head -c 300000 /bin/sh >&4; done) & sleep 1")
+        machine.halt()
+    clean(image)
