@@ -99,7 +99,7 @@ static bool notice_send(struct process *p, union notice *notice, mach_msg_id_t i
     if (full)
         notice_returned(notice);
     if (err == MACH_SEND_INVALID_DEST)
-        mach_port_deallocate(mach_task_self(), msgport_replace(p, MACH_PORT_NULL));
+        name_release_late(msgport_replace(p, MACH_PORT_NULL), 1);
     return false;
 }
 
@@ -284,7 +284,7 @@ void effect_release(struct process *p)
     exceptions_release(p);
     mach_port_t msgport = msgport_replace(p, MACH_PORT_NULL);
     if (msgport)
-        mach_port_deallocate(mach_task_self(), msgport);
+        name_release_late(msgport, 1);
     if (p->task_namespace)
         mach_port_deallocate(mach_task_self(), p->task_namespace);
     p->task_namespace = MACH_PORT_NULL;

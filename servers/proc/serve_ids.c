@@ -45,16 +45,22 @@ kern_return_t S_proc_task2pid(pcall_t call, mach_port_t task, pid_t *pid)
     return call_leave(err);
 }
 
+/* The port of P as an answer.  The right is made here: the name alone could stand for another process when the answer is sent. */
+static error_t answer_process(struct process *p, mach_port_t *proc, mach_msg_type_name_t *proc_type)
+{
+    *proc = p->port ? ports_object_send_right(p->port) : MACH_PORT_NULL;
+    *proc_type = MACH_MSG_TYPE_MOVE_SEND;
+    return *proc == MACH_PORT_NULL ? ESRCH : 0;
+}
+
 kern_return_t S_proc_task2proc(pcall_t call, mach_port_t task, mach_port_t *proc, mach_msg_type_name_t *proc_type)
 {
     struct process *p = call_enter(call), *other;
     if (!p)
         return call_refuse(call);
     error_t err = task_find(task, &other);
-    if (!err) {
-        *proc = ports_object_make_send_name(other->port);
-        *proc_type = MACH_MSG_TYPE_MAKE_SEND;
-    }
+    if (!err)
+        err = answer_process(other, proc, proc_type);
     return call_leave(err);
 }
 
@@ -77,9 +83,7 @@ kern_return_t S_proc_pid2proc(pcall_t call, pid_t pid, mach_port_t *proc, mach_m
         return call_leave(ESRCH);
     if (!process_owns(p, other))
         return call_leave(EPERM);
-    *proc = ports_object_make_send_name(other->port);
-    *proc_type = MACH_MSG_TYPE_MAKE_SEND;
-    return call_leave(0);
+    return call_leave(answer_process(other, proc, proc_type));
 }
 
 kern_return_t S_proc_child(pcall_t call, mach_port_t task)
@@ -123,7 +127,7 @@ static bool msgport_to_come(struct process *p)
         return false;
     mach_port_t dead = msgport_replace(p, MACH_PORT_NULL);
     if (dead)
-        mach_port_deallocate(mach_task_self(), dead);
+        name_release_late(dead, 1);
     return p->adopted && !p->dead && !p->exiting && !p->important;
 }
 

@@ -106,6 +106,9 @@ void exceptions_release(struct process *process);
 /* The strings of the vector at VECTOR in TASK's memory, as memory_collect gives them.  ETIMEDOUT: that memory does not come; EBUSY: nor did it
    for those who asked before; EINTR: the caller's client has given up. */
 error_t inspect_strings(mach_port_t task, uint64_t vector, char **data, size_t *length);
+/* Gives up UREFS references to NAME, a send right or a dead one that answers under way may carry by name: a while from now.  proc_lock. */
+void name_release_late(mach_port_t name, unsigned urefs);
+
 /* A reference to PROCESS's task, for use without the lock, to be given back with task_unref; MACH_PORT_NULL if it has none. */
 mach_port_t task_ref(struct process *process);
 /* Gives it back; the lock is not held.  MACH_PORT_NULL is no task. */

@@ -67,6 +67,20 @@ static void startup_died(void)
     host_reboot(proc_host_priv, RB_HALT);
 }
 
+/* An answer that carries a right of ours by its name is sent after proc_lock was given up (proc_pid2task, proc_getmsgport).  Were the name freed in between
+   and taken for something new, the client would get a right to that: another's task, perhaps.  So names that answers may carry are freed when as many others have followed. */
+enum { LATE_NAMES = 24 };
+static struct late { mach_port_t name; int urefs; } late_names[LATE_NAMES]; /* proc_lock */
+static unsigned late_next;                                                  /* proc_lock */
+
+void name_release_late(mach_port_t name, unsigned urefs)
+{
+    struct late *slot = &late_names[late_next++ % LATE_NAMES], old = *slot;
+    *slot = (struct late){name, (int)urefs};
+    if (old.name && mach_port_mod_refs(mach_task_self(), old.name, MACH_PORT_RIGHT_DEAD_NAME, -old.urefs))
+        mach_port_mod_refs(mach_task_self(), old.name, MACH_PORT_RIGHT_SEND, -old.urefs);
+}
+
 static void tasks_dead_name(struct ports_object *object, mach_port_t name)
 {
     (void)object;
@@ -78,7 +92,7 @@ static void tasks_dead_name(struct ports_object *object, mach_port_t name)
         /* Only our references: a client may have given the same port as a message port, too. */
         unsigned urefs = p->task_urefs;
         process_set_task(p, 0, 0);
-        mach_port_mod_refs(mach_task_self(), name, MACH_PORT_RIGHT_DEAD_NAME, -(int)urefs);
+        name_release_late(name, urefs);
         process_exit(p);
     }
     pthread_mutex_unlock(&proc_lock);
@@ -169,9 +183,8 @@ void task_end(struct process *p)
     ports_object_cancel_dead(tasks_object, task);
     process_set_task(p, 0, 0);
     task_terminate(task);
-    /* If it had died before, a notice is on its way, with a reference to the name: take only ours. */
-    if (mach_port_mod_refs(mach_task_self(), task, MACH_PORT_RIGHT_DEAD_NAME, -(int)urefs))
-        mach_port_mod_refs(mach_task_self(), task, MACH_PORT_RIGHT_SEND, -(int)urefs);
+    /* If it had died before, a notice is on its way, with a reference to the name: only ours are given up. */
+    name_release_late(task, urefs);
 }
 
 void process_reassign(struct process *p, struct process *stub)
@@ -186,7 +199,7 @@ void process_reassign(struct process *p, struct process *stub)
     exceptions_release(p);
     mach_port_t msgport = msgport_replace(p, MACH_PORT_NULL);
     if (msgport)
-        mach_port_deallocate(mach_task_self(), msgport);
+        name_release_late(msgport, 1);
     process_waits_cancel(p, EINTR);
     process_take_over(p, stub);
 }

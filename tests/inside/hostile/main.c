@@ -9,11 +9,13 @@
 
 #include "hostile.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <hurd.h>
 #include <hurd/process.h>
 #include <mach/thread_switch.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -161,12 +163,26 @@ static void victims_renew(const struct interface *interface, const struct wishes
     }
 }
 
+/* A session with a terminal of its own: a user may type at his own terminal, hang it up or take its modes away, and at the end of file that he has typed at
+   the console the shell that runs the test would end. */
+static void session_begin(void)
+{
+    static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU };
+    for (unsigned int i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+        signal(ignored[i], SIG_IGN);
+    setsid();
+    int master = open("/dev/ptyp7", O_RDWR | O_NOCTTY), slave = open("/dev/ttyp7", O_RDWR | O_NOCTTY);
+    if (master < 0 || slave < 0 || ioctl(slave, TIOCSCTTY, 0) != 0)
+        printf("no terminal of one's own: %s\n", strerror(errno));
+}
+
 static void child_main(const struct interface *interface, enum kind kind, const struct wishes *wishes, uint64_t from, uint64_t end)
 {
     bool shortlived = !strcmp(interface->name, "exec_startup"); /* such a port answers once */
     unsigned int renew_every = shortlived ? RENEW_SHORTLIVED : kind == ABANDON ? RENEW_ABANDONED : RENEW_EVERY;
     if (kind == KILL)
         renew_every = renew_every > KILL_BURST ? renew_every / KILL_BURST : 1;
+    session_begin();
     for (uint64_t number = from; kind == KILL ? sent_count() < wishes->count : number < end; number++) {
         if (number == from || number % renew_every == 0)
             victims_renew(interface, wishes);
