@@ -57,6 +57,11 @@ kern_return_t auth_rendezvous_user(struct auth_handle *handle, struct auth_reply
 kern_return_t auth_rendezvous_server(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous, mach_port_t newport,
                                      struct auth_handle **user);
 
+/* What is done once in AUTH_TICK_MS while anybody waits: whose partner has not come in AUTH_TICKS_MAX of them, a minute and up to one tick more, is told
+   so (ETIMEDOUT), and whose sender has gone is forgotten. */
+enum { AUTH_TICK_MS = 15000, AUTH_TICKS_MAX = 5 };
+void auth_rendezvous_tick(void);
+
 /* Answers everybody who waits on a request to HANDLE with EINTR: it was interrupted, or nobody has it any more. */
 void auth_rendezvous_interrupt(struct auth_handle *handle);
 

@@ -112,7 +112,7 @@ static void waiting_end(struct waiter *waiter, error_t end, struct waiter_list *
     TAILQ_INSERT_TAIL(list, waiter, link);
 }
 
-/* Takes all out of the table, into LIST, whom TEST, which sets their `end`, is true for; lock held. */
+/* Takes all out of the table, into LIST, whom TEST, which sets their `end`, is true for, and notes when to look for such again; lock held. */
 static void waiting_end_all(bool (*test)(struct table_entry *, void *), void *arg, struct waiter_list *list)
 {
     for (struct table_entry *entry = table_take(&waiting, test, arg), *next; entry != NULL; entry = next) {
@@ -121,13 +121,13 @@ static void waiting_end_all(bool (*test)(struct table_entry *, void *), void *ar
         waiter_left(waiter);
         TAILQ_INSERT_TAIL(list, waiter, link);
     }
+    sweep_at = waiting.count > SWEEP_MIN / 2 ? 2 * waiting.count : SWEEP_MIN;
 }
 
 /* ---- waits that nobody ends ------------------------------------------------------------- */
 
-/* The caretaker: a thread that looks once in a tick at those who wait, and sleeps while there are none.  Who has seen AGE_TICKS of its ticks waits no
-   more: a minute, and up to one tick longer. */
-enum { TICK_MS = 15000, AGE_TICKS = 5, CARETAKER_STACK = 64 * 1024 };
+/* The caretaker: a thread that looks once in a tick at those who wait, and sleeps while there are none. */
+enum { CARETAKER_STACK = 64 * 1024 };
 static bool caretaker_made;             /* waiting_lock */
 static unsigned int caretaker_awake;    /* 0: sleeps until this is 1; waiting_lock to change */
 static unsigned int caretaker_ticks;    /* waiting_lock */
@@ -146,24 +146,29 @@ static bool entry_is_over(struct table_entry *entry, void *arg)
     if (entry_is_gone(entry, arg))
         return true;
     waiter->end = ETIMEDOUT;
-    return caretaker_ticks - waiter->since >= AGE_TICKS;
+    return caretaker_ticks - waiter->since >= AUTH_TICKS_MAX;
+}
+
+void auth_rendezvous_tick(void)
+{
+    struct waiter_list list = TAILQ_HEAD_INITIALIZER(list);
+    pthread_mutex_lock(&waiting_lock);
+    caretaker_ticks++;
+    waiting_end_all(entry_is_over, NULL, &list);
+    if (waiting.count == 0)
+        __atomic_store_n(&caretaker_awake, 0, __ATOMIC_RELEASE);
+    pthread_mutex_unlock(&waiting_lock);
+    waiters_fail(&list);
 }
 
 static void *caretaker_main(void *arg)
 {
     static unsigned int never; /* nobody wakes this */
     for (;;) {
-        struct waiter_list list = TAILQ_HEAD_INITIALIZER(list);
         while (__atomic_load_n(&caretaker_awake, __ATOMIC_ACQUIRE) == 0)
             gsync_wait(mach_task_self(), (vm_address_t) &caretaker_awake, 0, 0, 0, 0);
-        gsync_wait(mach_task_self(), (vm_address_t) &never, 0, 0, TICK_MS, GSYNC_TIMED);
-        pthread_mutex_lock(&waiting_lock);
-        caretaker_ticks++;
-        waiting_end_all(entry_is_over, NULL, &list);
-        if (waiting.count == 0)
-            __atomic_store_n(&caretaker_awake, 0, __ATOMIC_RELEASE);
-        pthread_mutex_unlock(&waiting_lock);
-        waiters_fail(&list);
+        gsync_wait(mach_task_self(), (vm_address_t) &never, 0, 0, AUTH_TICK_MS, GSYNC_TIMED);
+        auth_rendezvous_tick();
     }
     return arg;
 }
@@ -184,7 +189,6 @@ static void waiting_sweep(struct waiter_list *list)
     if (waiting.count < sweep_at)
         return;
     waiting_end_all(entry_is_gone, NULL, list);
-    sweep_at = waiting.count > SWEEP_MIN / 2 ? 2 * waiting.count : SWEEP_MIN;
 }
 
 /* ---- meeting ------------------------------------------------------------------------------ */

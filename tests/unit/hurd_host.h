@@ -14,6 +14,9 @@
 #define O_WRITE 2
 #define O_EXEC 4
 #endif
+#ifndef EDIED
+#define EDIED 0x40000065
+#endif
 #ifndef S_IUNKSHIFT
 #define S_IUNKSHIFT 12
 #define S_IUSEUNK 0400000
