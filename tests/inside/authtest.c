@@ -395,9 +395,10 @@ static void test_reauthentication_waits_without_threads(const char *name)
     for (int i = 0; i < MANY; i++) {
         rendezvous[i] = new_port();
         CHECK(io_reauthenticate(port, rendezvous[i], MACH_MSG_TYPE_COPY_SEND) == 0);
+        CHECK(fstat(fd, &st) == 0);     /* comes behind it: one at a time */
     }
-    CHECK(fstat(fd, &st) == 0);     /* comes behind them */
-    CHECK(threads_of(st.st_fsid) <= before + 8);
+    /* A few may have come about because auth's queue was full.  Were each of them kept it would be all. */
+    CHECK(threads_of(st.st_fsid) < before + MANY / 2);
     /* One comes after all, and what he sends reaches the file. */
     CHECK(auth_user_authenticate(root, rendezvous[MANY / 2], MACH_MSG_TYPE_COPY_SEND, &got) == 0);
     struct stat64 again;

@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { KILL_BURST = 32, KIDS = 4, RENEW_EVERY = 400, RENEW_ABANDONED = 100, RENEW_SHORTLIVED = 12, STUCK_SECONDS = 300, DEATHS_MIN = 40, ASK_EVERY = 100 };
+enum { TERMINAL_TRIES = 70, KILL_BURST = 32, KIDS = 4, RENEW_EVERY = 400, RENEW_ABANDONED = 100, RENEW_SHORTLIVED = 12, STUCK_SECONDS = 300, DEATHS_MIN = 40, ASK_EVERY = 100 };
 
 const char *const kind_names[KINDS] = { "well-formed", "size", "type", "count", "huge", "right", "class", "reply", "noise", "notify", "interrupt",
                                         "abandon", "pager", "abort", "kill" };
@@ -171,9 +171,19 @@ static void session_begin(void)
     for (unsigned int i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
         signal(ignored[i], SIG_IGN);
     setsid();
-    int master = open("/dev/ptyp7", O_RDWR | O_NOCTTY), slave = open("/dev/ttyp7", O_RDWR | O_NOCTTY);
-    if (master < 0 || slave < 0 || ioctl(slave, TIOCSCTTY, 0) != 0)
-        printf("no terminal of one's own: %s\n", strerror(errno));
+    for (unsigned int try = 0; try < TERMINAL_TRIES; try++) {   /* some message may still hold the last child's */
+        char name[] = "/dev/ptyp1";
+        name[sizeof name - 2] += try % 7;
+        int master = open(name, O_RDWR | O_NOCTTY), slave;
+        name[5] = 't';
+        slave = master < 0 ? -1 : open(name, O_RDWR | O_NOCTTY);
+        if (slave >= 0 && ioctl(slave, TIOCSCTTY, 0) == 0)
+            return;
+        close(slave);
+        close(master);
+        usleep(20000);
+    }
+    printf("no terminal of one's own: %s\n", strerror(errno));
 }
 
 static void child_main(const struct interface *interface, enum kind kind, const struct wishes *wishes, uint64_t from, uint64_t end)
