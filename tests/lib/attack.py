@@ -8,6 +8,7 @@ from image import OBJ, Image
 from machine import Machine
 
 PROGRAM = os.path.join(OBJ, "tests", "inside", "hostile", "hostile")
+FOLDER = "/tmp/hostile"     # what the tester makes its files in (main.c)
 USER = "chroot --userspec=1000:100 / "
 AS_USER = ("fs", "io", "fsys", "exec", "exec_startup", "process", "auth", "term", "tioctl", "socket", "pci", "startup", "msg", "memory_object", "interrupt", "notify",
            "exc", "task_notify", "startup_notify", "fs_notify", "auth_reply", "io_reply", "fsys_reply", "process_reply", "startup_reply")
@@ -43,7 +44,7 @@ def grown(before, after):
 def attack(machine, interfaces, count, seed, user=True, limit=600):
     """COUNT messages of each kind of each of INTERFACES; how many were sent."""
     if user:    # a user has control ports of the translators that he started
-        machine.run(f"{USER}mkdir -p /tmp/hostile; {USER}settrans -a -c /tmp/hostile/null /hurd/null", status=None)
+        machine.run(f"{USER}mkdir -p {FOLDER}; {USER}settrans -a -c {FOLDER}/null /hurd/null", status=None)
     # The terminal is attacked, too: its modes are restored before the next command is typed.  Programs that messages had executed are ended.
     status, out = machine.run(f"{USER if user else ''}/hostile -s {seed} -n {count} {' '.join(interfaces)}; e=$?; stty sane; /hostile --sweep; (exit $e)",
                               status=None, limit=limit)
