@@ -84,10 +84,16 @@ kern_return_t diskfs_S_dir_rename(diskfs_protid_t from, const_string_t oldname, 
         return EOPNOTSUPP;
     if (to == NULL)
         return EXDEV;
-    error_t err = diskfs_entry_rename(from->po->node, oldname, to->po->node, newname, excl, from->user);
-    if (!err)
-        consume_right(to);
-    return err;
+    struct diskfs_node *replaced;
+    error_t err = diskfs_entry_rename(from->po->node, oldname, to->po->node, newname, excl, from->user, &replaced);
+    if (err)
+        return err;
+    if (replaced != NULL && replaced->held)
+        translator_unlinked(replaced);
+    if (replaced != NULL)
+        diskfs_node_deref(replaced);
+    consume_right(to);
+    return 0;
 }
 
 /* Collects struct dirents into a buffer. */

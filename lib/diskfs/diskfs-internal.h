@@ -75,8 +75,9 @@ error_t diskfs_entry_unlink(struct diskfs_node *dir, const char *name, const str
                             struct diskfs_node **victim);
 error_t diskfs_entry_link(struct diskfs_node *dir, struct diskfs_node *node, const char *name, bool excl,
                           const struct fshelp_user *user);
+/* *REPLACED, if not a null pointer: the node that lost the name TO_NAME, as *VICTIM above; NULL if there was none. */
 error_t diskfs_entry_rename(struct diskfs_node *from, const char *from_name, struct diskfs_node *to,
-                            const char *to_name, bool excl, const struct fshelp_user *user);
+                            const char *to_name, bool excl, const struct fshelp_user *user, struct diskfs_node **replaced);
 /* Puts NODE (not locked by the caller) under NAME into DIR (locked) at SLOT; counts the link. */
 error_t diskfs_entry_add(struct diskfs_node *dir, const char *name, size_t length, struct diskfs_node *node,
                          struct diskfs_slot *slot);

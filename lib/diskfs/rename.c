@@ -268,12 +268,14 @@ static error_t rename_do(struct rename *r)
 }
 
 error_t diskfs_entry_rename(struct diskfs_node *from, const char *from_name, struct diskfs_node *to,
-                            const char *to_name, bool excl, const struct fshelp_user *user)
+                            const char *to_name, bool excl, const struct fshelp_user *user, struct diskfs_node **replaced)
 {
     struct rename r = { .from = from, .to = to, .from_name = from_name, .to_name = to_name, .excl = excl, .user = user };
     error_t err = diskfs_entry_check_name(from_name, &r.from_length);
     if (!err)
         err = diskfs_entry_check_name(to_name, &r.to_length);
+    if (replaced != NULL)
+        *replaced = NULL;
     if (err)
         return err;
 
@@ -288,6 +290,11 @@ error_t diskfs_entry_rename(struct diskfs_node *from, const char *from_name, str
         if (!err)
             err = rename_do(&r);
         rename_unlock(&r);
+    }
+    if (replaced != NULL) {
+        bool gone = !err && r.target != r.source;
+        *replaced = gone ? r.target : NULL;
+        r.target = gone ? NULL : r.target;
     }
     if (from != to)
         pthread_mutex_unlock(&rename_lock);

@@ -88,7 +88,7 @@ static void make_symlink(const char *path, const char *target)
 static error_t move(const char *from_dir, const char *from, const char *to_dir, const char *to)
 {
     struct diskfs_node *a = at(from_dir), *b = at(to_dir);
-    error_t err = diskfs_entry_rename(a, from, b, to, false, root_user);
+    error_t err = diskfs_entry_rename(a, from, b, to, false, root_user, NULL);
     diskfs_node_deref(a);
     diskfs_node_deref(b);
     return err;
@@ -421,8 +421,8 @@ UNIT_TEST(rename_files)
     CHECK_EQ(diskfs_entry_link(b, node, "same", true, root_user), 0);
     CHECK_EQ(move("b", "g", "b", "same"), 0);   /* two names of one file: both stay */
     CHECK(ino_at("b/g") == f && ino_at("b/same") == f);
-    CHECK_EQ(diskfs_entry_rename(b, "g", b, "same2", true, root_user), 0);
-    CHECK_EQ(diskfs_entry_rename(b, "same2", b, "same", true, root_user), EEXIST);
+    CHECK_EQ(diskfs_entry_rename(b, "g", b, "same2", true, root_user, NULL), 0);
+    CHECK_EQ(diskfs_entry_rename(b, "same2", b, "same", true, root_user, NULL), EEXIST);
     diskfs_node_deref(node);
     diskfs_node_deref(b);
     CHECK(ram_consistent());
@@ -433,8 +433,14 @@ UNIT_TEST(rename_excl)
     begin();
     make_file("x");
     make_file("y");
-    CHECK_EQ(diskfs_entry_rename(diskfs_root, "x", diskfs_root, "y", true, root_user), EEXIST);
-    CHECK_EQ(diskfs_entry_rename(diskfs_root, "x", diskfs_root, "z", true, root_user), 0);
+    CHECK_EQ(diskfs_entry_rename(diskfs_root, "x", diskfs_root, "y", true, root_user, NULL), EEXIST);
+    /* Who is replaced is handed over, to be looked after; nobody is by a new name. */
+    struct diskfs_node *replaced = diskfs_root;
+    CHECK_EQ(diskfs_entry_rename(diskfs_root, "x", diskfs_root, "z", true, root_user, &replaced), 0);
+    CHECK(replaced == NULL);
+    CHECK_EQ(diskfs_entry_rename(diskfs_root, "y", diskfs_root, "z", false, root_user, &replaced), 0);
+    CHECK(replaced != NULL && replaced->stat.st_nlink == 0);
+    diskfs_node_deref(replaced);
     CHECK(ram_consistent());
 }
 
@@ -471,7 +477,7 @@ UNIT_TEST(rename_checks_the_sticky_bit)
     make_file("tmp/f");
     struct diskfs_node *tmp = at("tmp");
     tmp->stat.st_mode = S_IFDIR | S_ISVTX | 0777;
-    CHECK(diskfs_entry_rename(tmp, "f", tmp, "g", false, someone) != 0);
+    CHECK(diskfs_entry_rename(tmp, "f", tmp, "g", false, someone, NULL) != 0);
     CHECK(ino_at("tmp/f") != 0);
     struct diskfs_node *victim;
     CHECK(diskfs_entry_unlink(tmp, "f", someone, &victim) != 0);
@@ -588,7 +594,7 @@ static void *worker(void *arg)
         case 1: err = diskfs_entry_mkdir(from, n, 0755, root_user); break;
         case 2: if ((err = diskfs_entry_unlink(from, n, root_user, &victim)) == 0) diskfs_node_deref(victim); break;
         case 3: err = diskfs_entry_rmdir(from, n, root_user); break;
-        case 4: err = diskfs_entry_rename(from, n, to, names[rand_r(&seed) % 4], false, root_user); break;
+        case 4: err = diskfs_entry_rename(from, n, to, names[rand_r(&seed) % 4], false, root_user, NULL); break;
         default: ino_at(path); break;
         }
         stale += err == ESTALE;
@@ -620,7 +626,7 @@ static void *mover(void *arg)
 {
     (void) arg;
     for (int i = 0; i < 30000; i++)
-        stale += diskfs_entry_rename(diskfs_root, i % 2 ? "y" : "x", diskfs_root, i % 2 ? "x" : "y", false, root_user) == ESTALE;
+        stale += diskfs_entry_rename(diskfs_root, i % 2 ? "y" : "x", diskfs_root, i % 2 ? "x" : "y", false, root_user, NULL) == ESTALE;
     return NULL;
 }
 
