@@ -51,6 +51,7 @@ struct cache {
     size_t object_size, align; /* as asked for; to how many bytes it was rounded */
     unsigned int order;    /* a slab has 2^order pages */
     unsigned int ready_count, ready_max;
+    unsigned int spare_max; /* free objects beyond those that are used */
     struct cache_ready *ready; /* objects freed last, at hand: their slabs count them as used */
     struct cache_free *free; /* other objects free, of any slab */
     size_t used, total;    /* objects */

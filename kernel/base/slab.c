@@ -8,11 +8,13 @@
 #include "../vm/page.h"
 #include "base.h"
 
-#define SLAB_OBJECTS_MIN 8
+#define SLAB_WASTE_MAX 5 /* a slab has as few pages in one piece, of which memory that is nearly full has few, as waste no more than a fifth */
 #define SLAB_ORDER_MAX 3
 #define READY_BYTES 16384 /* what is at hand of a cache at most, but at least READY_MIN objects */
 #define READY_MIN 8
-#define SPARE_MAX 256 /* free objects a cache may keep beyond those that are used */
+#define SPARE_BYTES 131072 /* free objects a cache may keep beyond those that are used, but SPARE_MAX at most and at least SPARE_MIN */
+#define SPARE_MIN 16
+#define SPARE_MAX 256
 
 struct cache_free {
     struct cache_free *next;
@@ -26,10 +28,11 @@ void cache_init(struct cache *cache, const char *name, size_t size)
     size_t object_size = size, align = size >= 64 - 15 && size < 4096 ? 64 : 16;
     size = align_up(max(size, sizeof(struct cache_free)), align);
     unsigned int order = 0;
-    while (order < SLAB_ORDER_MAX && (PAGE_SIZE << order) / size < SLAB_OBJECTS_MIN)
+    while (order < SLAB_ORDER_MAX && (PAGE_SIZE << order) % size > (PAGE_SIZE << order) / SLAB_WASTE_MAX)
         order++;
     *cache = (struct cache){.name = name, .size = size, .object_size = object_size, .align = align, .order = order,
-                            .ready_max = max((unsigned int)(READY_BYTES / size), READY_MIN)};
+                            .ready_max = max((unsigned int)(READY_BYTES / size), READY_MIN),
+                            .spare_max = min(max((unsigned int)(SPARE_BYTES / size), SPARE_MIN), SPARE_MAX)};
     list_append(&caches, &cache->link);
 }
 
@@ -117,7 +120,7 @@ static void object_put_away(struct cache *cache, void *object)
     struct page *slab = slab_of(cache, object);
     assert(slab->cache == cache && slab->table_used > 0);
     free_push(cache, object);
-    if (--slab->table_used == 0 && cache->total - cache->used > cache->used + SPARE_MAX)
+    if (--slab->table_used == 0 && cache->total - cache->used > cache->used + cache->spare_max)
         slab_return(cache, slab);
 }
 

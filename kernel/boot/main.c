@@ -5,6 +5,7 @@
 #include "../arch/x86_64/cpu.h"
 #include "../arch/x86_64/machine.h"
 #include "../arch/x86_64/smp.h"
+#include "../arch/x86_64/stack.h"
 #include "../device/console.h"
 #include "../device/device.h"
 #include "../device/interrupt.h"
@@ -59,6 +60,7 @@ void kernel_main(uint32_t magic, uint64_t information)
     pmap_bootstrap(page_bootstrap_limit());
     page_bootstrap();
     kalloc_init();
+    stack_init();
     pmap_init();
     page_hash_init();
     kprintf("memory: %lu MiB\n", page_counts.total >> 8);
@@ -84,5 +86,5 @@ void kernel_main(uint32_t magic, uint64_t information)
     /* 6. Threads run from here on; this one becomes the idle thread. */
     pageout_init();
     thread_make_kernel("bootstrap", bootstrap_run, NULL, PRIORITY_KERNEL);
-    sched_start();
+    sched_start_first();
 }

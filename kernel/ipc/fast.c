@@ -229,7 +229,7 @@ static INLINE mach_msg_return_t kernel_call(struct thread *thread, uint64_t user
     if (unlikely(count > SMALL_WORDS || !user_move_now(request.body, (void *)(user + sizeof(struct words)), count)))
         return msg_general(&thread->receive, size);
     if (unlikely(reply == NULL) && (reply = kmsg_alloc_large()) == NULL)
-        return MACH_SEND_NO_BUFFER;
+        return msg_general(&thread->receive, size); /* which waits for memory */
     reply_spare = NULL;
     request.bits = MACH_MSGH_BITS(MACH_MSG_TYPE_PORT_SEND, MACH_MSG_TYPE_PORT_SEND_ONCE);
     request.size = size;
@@ -287,7 +287,7 @@ static INLINE mach_msg_return_t call(struct thread *thread, uint64_t user, uint3
             return kernel_call(thread, user, size, count, port, reply, sent.id);
         queue = receive_queue(space, receive_name, from);
         receiver = likely(queue != NULL) ? receiver_waiting(port, size) : NULL;
-        if (unlikely(receiver == NULL || port->receiver->free == NULL))
+        if (unlikely(receiver == NULL || port->receiver->free == NULL || port->qlimit == 0)) /* nothing may go there but by a send-once right */
             return msg_general(&thread->receive, size);
         if (count && unlikely((body = body_read(user, count)) == NULL))
             return msg_general(&thread->receive, size);

@@ -401,11 +401,13 @@ static inline struct kmsg *kmsg_alloc_large(void)
     struct kmsg *kmsg = kmsg_spare_take(&kmsg_spares_large);
     return likely(kmsg != NULL) ? kmsg : kmsg_alloc_slowly(KMSG_LARGE);
 }
+/* The same where the caller may block, and waits for memory.  NULL: none came. */
+struct kmsg *kmsg_alloc_large_waiting(void);
 /* A message in such a buffer gets one of its own size (if there is memory), because it is to be queued; others stay where they are. */
 struct kmsg *kmsg_fit(struct kmsg *kmsg);
 /* Frees a message under way with all its rights and memory. */
 void kmsg_destroy(struct kmsg *kmsg);
-/* Reads a message of SIZE bytes from user memory. */
+/* Reads a message of SIZE bytes from user memory; waits for memory.  MACH_SEND_NO_BUFFER: none came. */
 mach_msg_return_t kmsg_get(uint64_t user, uint32_t size, struct kmsg **kmsg);
 /* Writes it to user memory and frees it. */
 mach_msg_return_t kmsg_put(uint64_t user, struct kmsg *kmsg, uint32_t size);

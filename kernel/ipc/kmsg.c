@@ -6,6 +6,7 @@
 #include "../arch/x86_64/user.h"
 #include "../task/task.h"
 #include "../vm/map.h"
+#include "../vm/pageout.h"
 
 struct kmsg_spares kmsg_spares_small, kmsg_spares_large;
 
@@ -60,12 +61,28 @@ struct kmsg *kmsg_fit(struct kmsg *kmsg)
     return fitting;
 }
 
+/* The same for a caller that may block: only where memory does not come is there none. */
+static __attribute__((noinline)) struct kmsg *kmsg_alloc_waiting(uint32_t size)
+{
+    struct kmsg *kmsg;
+    for (unsigned int tries = 0; (kmsg = kmsg_alloc_slowly(size)) == NULL; tries++)
+        if (!pageout_retry(tries, offsetof(struct kmsg, header) + (size_t)size))
+            break;
+    return kmsg;
+}
+
+struct kmsg *kmsg_alloc_large_waiting(void)
+{
+    struct kmsg *kmsg = kmsg_spare_take(&kmsg_spares_large);
+    return likely(kmsg != NULL) ? kmsg : kmsg_alloc_waiting(KMSG_LARGE);
+}
+
 mach_msg_return_t kmsg_get(uint64_t user, uint32_t size, struct kmsg **result)
 {
     if (size < sizeof(mach_msg_header_t) || size % MACH_MSG_USER_ALIGNMENT)
         return MACH_SEND_MSG_TOO_SMALL;
     struct kmsg *kmsg = kmsg_alloc(size);
-    if (kmsg == NULL)
+    if (unlikely(kmsg == NULL) && (kmsg = kmsg_alloc_waiting(size)) == NULL)
         return MACH_SEND_NO_BUFFER;
     if (unlikely(!user_words_read(&kmsg->header, user, size / 8))) {
         kmsg_free(kmsg);

@@ -102,7 +102,7 @@ static inline void request_end(struct kmsg *request, kern_return_t kr)
 
 struct kmsg *kobject_server(struct kmsg *request)
 {
-    struct kmsg *reply = kmsg_alloc_large();
+    struct kmsg *reply = kmsg_alloc_large_waiting();
     if (unlikely(reply == NULL)) {
         kmsg_destroy(request);
         return NULL;

@@ -240,7 +240,6 @@ static void switch_to(struct thread *next)
     struct thread *prev = cpu->thread;
     if (next == prev)
         return;
-    assert(thread_stack_whole(prev));
     if (unlikely(prev->attention) && prev->segments)
         segments_leave(prev);
     sched_thread_switch(cpu, next);
@@ -484,6 +483,14 @@ void sched_init(void)
     boot_cpu.idle = boot_cpu.thread = thread;
     thread->stack_top = boot_cpu.kernel_rsp;
     thread->frame = (struct trap_frame *)thread->stack_top - 1;
+}
+
+_Noreturn void sched_start_first(void)
+{
+    if (!thread_stack_make(&idle_thread))
+        panic("no memory for the idle thread's stack");
+    boot_cpu.kernel_rsp = idle_thread.stack_top;
+    cpu_stack_begin(idle_thread.stack_top, sched_start);
 }
 
 _Noreturn void sched_start(void)

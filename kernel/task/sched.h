@@ -106,6 +106,8 @@ void sched_debug_changed(struct thread *thread);
 void sched_init(void);
 /* The thread of control that this processor began with becomes its idle thread; never returns. */
 _Noreturn void sched_start(void);
+/* The same of the boot processor, which leaves the boot's stack for one that is like all others. */
+_Noreturn void sched_start_first(void);
 
 /* ---- time -------------------------------------------------------------------------- */
 

@@ -140,14 +140,6 @@ static inline struct trap_frame *thread_frame(struct thread *thread)
     return thread->frame;
 }
 
-/* The lowest word of each kernel stack: the next page below is somebody else's, so the checked kernel looks at it whenever a thread gives the
-   processor away. */
-#define STACK_END 0x57ac4e4d57ac4e4dul
-static inline bool thread_stack_whole(const struct thread *thread)
-{
-    return thread->stack == NULL || *(const uint64_t *)thread->stack == STACK_END;
-}
-
 /* Time as the interfaces want it. */
 time_value_t time_of_micros(uint64_t micros);
 time_value64_t time64_of_micros(uint64_t micros);
@@ -181,6 +173,8 @@ kern_return_t thread_hold(struct thread *thread);
 kern_return_t thread_unhold(struct thread *thread);
 /* THREAD, if it was stopped and may run again, does. */
 void thread_continue(struct thread *thread);
+/* Gives THREAD a kernel stack; false: no memory. */
+bool thread_stack_make(struct thread *thread);
 /* A processor's idle thread, which it begins with; false: no memory. */
 bool thread_make_idle(struct cpu *cpu);
 /* Waits until THREAD, as long as it is held, is out of the kernel (or in a wait that thread_abort can end), and not in user mode either. */

@@ -30,7 +30,7 @@ kern_return_t rpc_task_create(task_t parent, boolean_t inherit, task_t *child)
     kern_return_t kr = KERN_FAILURE;
     task_ref(parent);
     for (unsigned int tries = 0; parent->active; tries++)
-        if ((kr = task_make(parent, inherit, child)) != KERN_RESOURCE_SHORTAGE || !pageout_retry(tries))
+        if ((kr = task_make(parent, inherit, child)) != KERN_RESOURCE_SHORTAGE || !pageout_retry(tries, 0))
             break;
     task_deref(parent);
     return kr;

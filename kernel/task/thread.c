@@ -4,6 +4,7 @@
 #include "../arch/x86_64/machine.h"
 #include "../arch/x86_64/segments.h"
 #include "../arch/x86_64/smp.h"
+#include "../arch/x86_64/stack.h"
 #include "../ipc/ipc.h"
 #include "../vm/map.h"
 #include "host.h"
@@ -19,13 +20,11 @@ void thread_init(void)
     cache_init(&float_cache, "float registers", cpu_float_size);
 }
 
-static bool stack_alloc(struct thread *thread)
+bool thread_stack_make(struct thread *thread)
 {
-    struct page *page = page_alloc_vacating(KERNEL_STACK_ORDER);
-    if (page == NULL)
+    thread->stack = stack_alloc();
+    if (thread->stack == NULL)
         return false;
-    thread->stack = page_address(page);
-    *(uint64_t *)thread->stack = STACK_END;
     thread->stack_top = (uint64_t)thread->stack + KERNEL_STACK_SIZE;
     thread->frame = (struct trap_frame *)thread->stack_top - 1;
     return true;
@@ -43,7 +42,7 @@ static struct thread *thread_alloc(void)
     list_init(&thread->wait_link);
     list_init(&thread->timer.link);
     list_init(&thread->depress_timer.link);
-    if (!stack_alloc(thread)) {
+    if (!thread_stack_make(thread)) {
         cache_free(&thread_cache, thread);
         return NULL;
     }
@@ -61,8 +60,7 @@ static void thread_free(struct thread *thread)
     segments_drop(thread);
     if (thread->float_area)
         cache_free(&float_cache, thread->float_area);
-    assert(thread_stack_whole(thread));
-    page_free(page_of_address(thread->stack), KERNEL_STACK_ORDER);
+    stack_free(thread->stack);
     cache_free(&thread_cache, thread);
 }
 

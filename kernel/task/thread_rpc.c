@@ -21,7 +21,7 @@ kern_return_t rpc_thread_create(task_t task, thread_t *child)
     if (task == NULL)
         return KERN_INVALID_ARGUMENT;
     kern_return_t kr;
-    for (unsigned int tries = 0; (kr = thread_make(task, child)) == KERN_RESOURCE_SHORTAGE && pageout_retry(tries); tries++)
+    for (unsigned int tries = 0; (kr = thread_make(task, child)) == KERN_RESOURCE_SHORTAGE && pageout_retry(tries, 0); tries++)
         ;
     return kr;
 }

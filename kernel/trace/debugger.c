@@ -123,6 +123,19 @@ static void command_panic(const char *word)
     panic("asked for by the debugger%s%s", *word ? ": " : "", word);
 }
 
+/* Calls itself until the stack is full, for a test of what happens then. */
+static __attribute__((noinline)) uint64_t stack_use(uint64_t depth)
+{
+    volatile uint64_t room[32] = {depth};
+    return depth == UINT64_MAX ? room[0] : stack_use(depth + 1) + room[0];
+}
+
+static void command_overflow(const char *word)
+{
+    (void)word;
+    kprintf("%lu\n", stack_use(0));
+}
+
 static void command_reboot(const char *word)
 {
     (void)word;
@@ -152,6 +165,7 @@ static const struct {
     {"here", "the calls that led here", command_here},
     {"continue", "lets the system go on", command_continue},
     {"panic", "[WORDS]  stops the system as an error of the kernel's does", command_panic},
+    {"overflow", "uses up the kernel stack of the thread that runs, to see what happens", command_overflow},
     {"reboot", "", command_reboot},
     {"halt", "", command_halt},
     {"help", "", command_help},

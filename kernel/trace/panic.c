@@ -24,6 +24,8 @@ _Noreturn void panic(const char *format, ...)
         kprintf("\n");
         if (thread && thread->task)
             kprintf("  in task %s, thread %s\n", thread->task->name, thread->name);
+        else if (thread)
+            kprintf("  in thread %s\n", thread->name);
         backtrace_print(__builtin_frame_address(0));
         if (debugger_enabled)
             for (;;)

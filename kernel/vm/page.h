@@ -27,12 +27,12 @@ struct page {
         struct vm_object *object;  /* NULL: not in an object */
         struct cache *cache;       /* a slab's first page */
     };
-    uint64_t offset;               /* in the object */
+    uint64_t offset;               /* in the object; of a table of kernel stacks its number (stack.c) */
     struct page *hash_next;        /* of the lookup table */
     struct list queue;             /* active or inactive pages */
     struct mapping mapping;        /* the first of its mappings; pmap NULL: none */
     uint32_t wired;                /* how many count on its staying */
-    uint16_t table_used;           /* entries of a page table */
+    uint16_t table_used;           /* entries of a page table, or the stacks that one maps */
     uint8_t order;                 /* of a free block */
     bool free : 1;
     bool managed : 1;              /* memory of the allocator at all */
@@ -90,10 +90,14 @@ void page_release_range(uint64_t start, uint64_t end);
    `object`, `wired` and flags are clear. */
 struct page *page_alloc(unsigned int order, uint64_t limit);
 void page_free(struct page *page, unsigned int order);
-/* The same, and pages of objects make room when there is enough memory but not in one piece: the caller must not rely on any page that is not
-   wired or busy.  ORDER is PAGE_VACATE_ORDER_MAX at most. */
-struct page *page_alloc_vacating(unsigned int order);
+/* Moves pages of objects so that 2^ORDER free pages are in one piece: the caller must not rely on any page that is not wired or busy.  False: there is
+   too little memory, or ORDER is above PAGE_VACATE_ORDER_MAX. */
+bool page_vacate(unsigned int order);
 #define PAGE_VACATE_ORDER_MAX 4
+/* COUNT pages that their owner keeps for the next time, and gives back when there are no others, count as free; and no longer.  False: there is too
+   little memory, and they stay free. */
+void page_spares_give(size_t count);
+bool page_spares_take(size_t count);
 /* COUNT pages in one piece within [START, END), the first at a multiple of ALIGN (a power of two); each is freed by page_free(…, 0). */
 struct page *page_alloc_contiguous(size_t count, uint64_t start, uint64_t end, uint64_t align);
 

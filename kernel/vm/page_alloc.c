@@ -4,6 +4,7 @@
    A free block of 2^n pages is known by its first page, on the list of its order; its buddy is found by flipping bit n of the page
    number.  Allocation begins in the highest zone that fits, so that memory that old devices reach is kept for them. */
 
+#include "../arch/x86_64/stack.h"
 #include "page.h"
 #include "pageout.h"
 
@@ -296,22 +297,27 @@ static inline bool page_permitted(size_t count)
     return likely(page_counts.free >= page_free_last + count) || (page_counts.free >= count && pageout_privileged());
 }
 
+/* A block as page_alloc gives it, still in page_counts.free; NULL: none. */
+static struct page *block_any(unsigned int order, uint64_t limit)
+{
+    if (likely(order == 0 && limit == UINT64_MAX))
+        return ready_pop();
+    struct page *block = block_find(order, 0, limit);
+    if (block || ready_count == 0)
+        return block;
+    ready_drain(0);
+    return block_find(order, 0, limit);
+}
+
 static __attribute__((noinline)) struct page *page_alloc_general(unsigned int order, uint64_t limit)
 {
-    struct page *page;
     if (unlikely(!page_permitted(1ul << order))) {
         pageout_wake();
         return NULL;
     }
-    if (likely(order == 0 && limit == UINT64_MAX)) {
-        page = ready_pop();
-    } else {
-        page = block_find(order, 0, limit);
-        if (page == NULL && ready_count) {
-            ready_drain(0);
-            page = block_find(order, 0, limit);
-        }
-    }
+    struct page *page = block_any(order, limit);
+    if (page == NULL && stack_kept_free())
+        page = block_any(order, limit);
     if (page == NULL)
         return NULL;
     page_counts.free -= 1ul << order;
@@ -330,6 +336,23 @@ struct page *page_alloc(unsigned int order, uint64_t limit)
     page_counts.free--;
     page_clear(page);
     return page;
+}
+
+void page_spares_give(size_t count)
+{
+    page_counts.free += count;
+    if (unlikely(pageout_waiting))
+        pageout_page_freed();
+}
+
+bool page_spares_take(size_t count)
+{
+    if (unlikely(!page_permitted(count))) {
+        pageout_wake();
+        return false;
+    }
+    page_counts.free -= count;
+    return true;
 }
 
 /* ---- contiguous memory of any size ------------------------------------------------------- */
@@ -412,6 +435,7 @@ struct page *page_alloc_contiguous(size_t count, uint64_t start, uint64_t end, u
         pageout_wake();
         return NULL;
     }
+    stack_kept_free();
     ready_drain(0);
     struct page *block = run_from_block(count, start, min(end, page_limit), max(align, PAGE_SIZE));
     if (block)
@@ -498,13 +522,13 @@ static bool group_take(size_t first, size_t count)
     return false;
 }
 
-struct page *page_alloc_vacating(unsigned int order)
+bool page_vacate(unsigned int order)
 {
     static size_t hand; /* where the last search ended */
     size_t count = 1ul << order, groups = page_limit >> PAGE_SHIFT >> order;
-    struct page *page = page_alloc(order, UINT64_MAX);
-    if (page || page_counts.free < page_free_last + 2 * count)
-        return page;
+    if (order > PAGE_VACATE_ORDER_MAX || page_counts.free < page_free_last + 2 * count)
+        return false;
+    stack_kept_free();
     ready_drain(0);
     for (size_t tried = 0; tried < groups; tried++) {
         hand = hand + 1 < groups ? hand + 1 : 0;
@@ -514,10 +538,11 @@ struct page *page_alloc_vacating(unsigned int order)
         if (fit < count)
             continue;
         if (!group_take(first, count))
-            return NULL;
+            return false;
         for (size_t i = first; i < first + count; i++)
             page_clear(&page_array[i]);
-        return &page_array[first];
+        page_free(&page_array[first], order);
+        return true;
     }
-    return NULL;
+    return false;
 }

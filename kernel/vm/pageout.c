@@ -95,9 +95,16 @@ enum fault_result pageout_wait(void)
     }
 }
 
-bool pageout_retry(unsigned int tries)
+bool pageout_retry(unsigned int tries, size_t size)
 {
-    return tries < RETRIES_MAX && page_counts.free < page_free_target && pageout_wait() == FAULT_RETRY;
+    unsigned int order = 0;
+    while (PAGE_SIZE << order < size && order <= PAGE_VACATE_ORDER_MAX)
+        order++;
+    if (tries >= RETRIES_MAX)
+        return false;
+    if (order > 0 && page_vacate(order))
+        return true;
+    return page_counts.free < page_free_target && pageout_wait() == FAULT_RETRY;
 }
 
 /* Sleeps MS milliseconds (0: until pageout_wake). */

@@ -22,8 +22,9 @@ void pageout_wake(void);
 /* Waits until there is memory for a fault: FAULT_RETRY; FAULT_INTERRUPTED; FAULT_NO_MEMORY: nothing can be freed, and the caller's task is
    the one that has to do without. */
 enum fault_result pageout_wait(void);
-/* A call of the kernel found no memory, the TRIES-th time: waits until some was freed, if that is likely.  False: the call has to fail. */
-bool pageout_retry(unsigned int tries);
+/* A call of the kernel found no memory, the TRIES-th time (from 0): puts free pages together if it wants SIZE bytes in one piece (0: it does not), or
+   waits until some were freed, if that is likely.  False: the call has to fail. */
+bool pageout_retry(unsigned int tries, size_t size);
 /* The running thread frees memory (pageout itself, the default memory manager, a thread that thread_wire named), and may take the last of it. */
 bool pageout_privileged(void);
 /* A page for contents that the caller can wait for: NULL when only the pages are left that the kernel's own structures are for. */

@@ -63,6 +63,23 @@ def test_panic(folder):
             machine.fail(f"tools/boot ended with status {status}")
 
 
+def test_overflow(folder):
+    """Nothing is mapped below a kernel stack: one that overflows stops the system, and tells whose it was and by which calls."""
+    with Machine(os.path.join(folder, "serial.log"), "--kernel", "quadrille", "--append", "kdb", disk=Image(folder).path) as machine:
+        machine.prompt()
+        machine.run("(while :; do :; done) & true")
+        machine.send("\x1d\x1d\x1d")
+        machine.expect(r"kdb> ")
+        machine.send("overflow\r")
+        machine.expect(r"the calls up to there:\n  ffffffff[0-9a-f]+ stack_use\+0x(.*\n)*panic: a kernel stack of 16384 bytes has overflowed: .*\n"
+                       r"  in (task \S+, )?thread \S+\n(.*\n)*kernel debugger: panic")
+        if "double fault" in machine.log:
+            machine.fail("it is not told from another double fault")
+        status = machine.ended()
+        if status != 4:
+            machine.fail(f"tools/boot ended with status {status}")
+
+
 def test_no_debugger_without_the_word(folder):
     """The keys are then the terminal's."""
     with Machine(os.path.join(folder, "serial.log"), "--kernel", "quadrille", disk=Image(folder).path) as machine:
@@ -97,7 +114,7 @@ def messages(folder, options, by_message):
             machine.fail(f"the disk does not interrupt by {'messages' if by_message else 'a line'}:\n{output}")
 
 
-CASES = [("debugger", test_debugger), ("panic", test_panic), ("no-debugger-without-the-word", test_no_debugger_without_the_word)]
+CASES = [("debugger", test_debugger), ("panic", test_panic), ("overflow", test_overflow), ("no-debugger-without-the-word", test_no_debugger_without_the_word)]
 CASES += [("lines-by-the-io-apic", test_lines_by_the_io_apic)]
 CASES += [(f"interrupts-by-message-{bus}", functools.partial(messages, options=["--disk-bus", bus], by_message=True)) for bus in BUSES]
 CASES += [("interrupts-by-line-without-apic", functools.partial(messages, options=["--cpu", "max,-erms,-apic"], by_message=False))]

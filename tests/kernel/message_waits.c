@@ -256,6 +256,31 @@ CASE(limit_of_no_messages_and_a_receiver)
     port_destroy(port);
 }
 
+CASE(limit_of_no_messages_and_a_call)
+{
+    /* The same for one who sends and receives in one call: what the request is not let in for, its answer is. */
+    mach_port_t port = port_create_with_send(), reply = port_create();
+    struct helper helper = {0};
+    EXPECT(mach_port_set_qlimit(mach_task_self(), port, 0), KERN_SUCCESS);
+    call_start(0, &helper, port, MACH_RCV_MSG, 0);
+    mach_msg_header_t request = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE), .msgh_size = sizeof request,
+                                 .msgh_remote_port = port, .msgh_local_port = reply, .msgh_id = 8};
+    OBSERVE(mach_msg(&request, MACH_SEND_MSG | MACH_RCV_MSG | MACH_SEND_TIMEOUT | MACH_RCV_TIMEOUT, sizeof request, sizeof request, reply, 100,
+                     MACH_PORT_NULL));
+    OBSERVE(port_status(port).mps_msgcount);
+    OBSERVE(port_status(reply).mps_sorights);
+    mach_port_t sonce = request.msgh_local_port == port ? request.msgh_remote_port : request.msgh_local_port;
+    if (port_type(sonce) & MACH_PORT_TYPE_SEND_ONCE) /* what was not sent has come back */
+        mach_port_deallocate(mach_task_self(), sonce);
+    EXPECT(mach_port_set_qlimit(mach_task_self(), port, 1), KERN_SUCCESS);
+    if (calls[0].ended == 0)
+        OBSERVE(send_empty(port, 9));
+    CHECK(helper_join(&helper));
+    OBSERVE(calls[0].message.header.msgh_id);
+    port_destroy(port);
+    port_destroy(reply);
+}
+
 /* ---- interruption ------------------------------------------------------------------------------------------ */
 
 CASE(receiver_is_aborted)

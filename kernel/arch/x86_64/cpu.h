@@ -228,6 +228,8 @@ static inline uint64_t cpu_debug_status_take(void)
 /* Saves what a C function must keep on the stack of the thread that runs, its stack pointer in *SAVED, and goes on at the address that is
    on top of the stack NEXT: its own end, if it saved that stack, or where the thread is to begin. */
 void cpu_switch_stack(uint64_t *saved, uint64_t next);
+/* Forgets the stack that this runs on, and goes on in START at TOP, of another one. */
+_Noreturn void cpu_stack_begin(uint64_t top, void (*start)(void));
 /* Where a new thread begins: returns to user mode by the frame at the top of the stack. */
 void thread_start_user(void);
 /* Where a new kernel thread begins: calls the function whose address is on the stack, with the word behind it. */

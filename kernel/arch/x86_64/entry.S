@@ -282,6 +282,13 @@ cpu_switch_stack:
     pop %rbx
     ret
 
+    .globl cpu_stack_begin
+cpu_stack_begin:
+    mov %rdi, %rsp
+    xor %ebp, %ebp
+    call *%rsi
+    ud2
+
 /* Instructions that may fault on a user address, and where to go on then. */
     .macro may_fault instruction:vararg
 6:  \instruction

@@ -3,17 +3,20 @@
 
        0                    .. 0x0000800000000000   the user's
        0xffff800000000000   .. + physical memory    the direct map: all physical memory, in the largest pages there are
+       0xffffff0000000000   .. + 512 GiB            the threads' kernel stacks, each above as much that is not mapped (stack.c)
        0xffffffff80000000   .. + 2 GiB              the kernel's image, at its physical address plus this
 
-   The kernel has no other mappings: everything it allocates is physical memory seen through the direct map, so it is never
+   The kernel has no other mappings: everything else that it allocates is physical memory seen through the direct map, so it is never
    mapped, unmapped or flushed.  Also included by assembler.  */
 
 #ifndef X86_64_LAYOUT_H
 #define X86_64_LAYOUT_H
 
 #define DIRECT_MAP 0xffff800000000000
+#define STACK_AREA 0xffffff0000000000
 #define IMAGE_BASE 0xffffffff80000000
 #define DIRECT_MAP_SLOT 256 /* of the top page table */
+#define STACK_AREA_SLOT 510
 #define IMAGE_SLOT 511
 
 #define KERNEL_STACK_ORDER 2

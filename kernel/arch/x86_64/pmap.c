@@ -102,6 +102,7 @@ struct pmap *pmap_create(void)
     }
     for (unsigned int slot = DIRECT_MAP_SLOT; kernel_pmap.top[slot] & PTE_PRESENT; slot++)
         top[slot] = kernel_pmap.top[slot];
+    top[STACK_AREA_SLOT] = kernel_pmap.top[STACK_AREA_SLOT];
     top[IMAGE_SLOT] = kernel_pmap.top[IMAGE_SLOT];
     *pmap = (struct pmap){.root = virt_to_phys(top), .top = top, .near = NEAR_NONE};
     return pmap;

@@ -234,6 +234,17 @@ void smp_flush(struct pmap *pmap, uint64_t start, uint64_t end, bool tables)
         flush_await();
 }
 
+void smp_flush_kernel(void)
+{
+    struct cpu *self = cpu_self();
+    write_cr3(self->loaded->root);
+    for_each_cpu(cpu)
+        if (cpu != self)
+            flush_ask(cpu, FLUSH_RELOAD);
+    if (cpu_count > 1)
+        flush_await();
+}
+
 void smp_pmap_leave(struct pmap *pmap)
 {
     struct cpu *self = cpu_self();

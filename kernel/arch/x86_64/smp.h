@@ -17,6 +17,8 @@ void smp_start(void);
 
 /* All processors but this one forget what they know of PMAP in [START, END) before this returns.  TABLES: page tables of it go, too. */
 void smp_flush(struct pmap *pmap, uint64_t start, uint64_t end, bool tables);
+/* All processors, this one too, forget all translations: something of the kernel's own has gone (stack.c). */
+void smp_flush_kernel(void);
 /* No processor has PMAP loaded when this returns; no thread may run on it any more. */
 void smp_pmap_leave(struct pmap *pmap);
 

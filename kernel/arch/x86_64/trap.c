@@ -10,6 +10,7 @@
 #include "../../vm/map.h"
 #include "../../mig/mig_types.h"
 #include "apic.h"
+#include "stack.h"
 #include "mach_S.h"
 #include "mach_port_S.h"
 #include "traps.h"
@@ -19,6 +20,7 @@
 #include <mach/machine/trap.h>
 
 #define DEBUG_TRAP 1
+#define DOUBLE_FAULT 8
 #define GENERAL_PROTECTION 13
 #define PAGE_FAULT 14
 #define PF_WRITE 2u
@@ -147,6 +149,8 @@ void trap_from_kernel(struct trap_frame *frame)
     kprintf("the calls up to there:\n");
     symbol_print(frame->rip);
     backtrace_print((const uint64_t *)frame->rbp);
+    if (frame->vector == DOUBLE_FAULT && stack_guards(address))
+        panic("a kernel stack of %u bytes has overflowed: rip %lx rsp %lx", KERNEL_STACK_SIZE, frame->rip, frame->rsp);
     panic("%s in the kernel: rip %lx error %lx address %lx rsp %lx rbp %lx\n  rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx",
           frame->vector < countof(trap_names) ? trap_names[frame->vector] : "trap", frame->rip, frame->error, address, frame->rsp,
           frame->rbp, frame->rax, frame->rbx, frame->rcx, frame->rdx, frame->rsi, frame->rdi);

@@ -23,6 +23,7 @@ enum {
     PAGES_SLACK = 200, /* what is kept until memory is short: 150 after "crowd", all back after "memory" */
     RESERVE_PAGES = 256, /* that the part "memory" leaves */
     CACHES_MAX = 64,
+    FILL_ROUNDS_MAX = 20, /* of the part "memory" */
     LAST_ROUNDS_MAX = 5, /* of the part "last": each takes seconds, until the kernel sees that nothing moves */
 };
 
@@ -159,7 +160,8 @@ static bool crowd_comes_and_goes(unsigned long count)
 /* Every page there is but a few, written and freed. */
 static bool memory_fills(unsigned long count)
 {
-    for (unsigned long round = 0; round < count / 1000; round++) {
+    unsigned long rounds = count / 1000 < FILL_ROUNDS_MAX ? count / 1000 : FILL_ROUNDS_MAX;
+    for (unsigned long round = 0; round < rounds; round++) {
         vm_address_t memory = 0;
         long pages = figures_take().pages - RESERVE_PAGES;
         if (pages <= 0 || vm_allocate(mach_task_self(), &memory, (vm_size_t)pages * 4096, TRUE))
