@@ -68,16 +68,22 @@ static INLINE bool body_write(uint64_t user, const struct kmsg *body, uint64_t c
     return user_move((void *)(user + sizeof(struct words)), &body->header + 1, count);
 }
 
-/* The header of what comes by PORT, by a right of TYPE; REPLY is the name to answer to. */
-static INLINE struct words header_make(struct ipc_port *port, uint32_t type, const struct sent *sent, mach_port_name_t reply, uint32_t reply_type)
+/* How a message says by which port it came: its name and the right's type, or its payload. */
+struct mark {
+    uint64_t local;
+    uint32_t type;
+};
+
+static INLINE struct mark mark_payload(const struct ipc_port *port)
 {
-    struct words words = {.remote = reply, .local = port->receiver_name, .seqno_id = port->seqno++ | (uint64_t)sent->id << 32};
-    if (unlikely(port->has_payload)) {
-        words.local = port->payload;
-        type = MACH_MSG_TYPE_PROTECTED_PAYLOAD;
-    }
-    words.bits_size = MACH_MSGH_BITS(reply_type, type) | (uint64_t)sent->size << 32;
-    return words;
+    return (struct mark){port->payload, MACH_MSG_TYPE_PROTECTED_PAYLOAD};
+}
+
+/* The header of what comes by PORT, with MARK; REPLY is the name to answer to. */
+static INLINE struct words header_make(struct ipc_port *port, struct mark mark, const struct sent *sent, mach_port_name_t reply, uint32_t reply_type)
+{
+    return (struct words){.bits_size = MACH_MSGH_BITS(reply_type, mark.type) | (uint64_t)sent->size << 32, .remote = reply, .local = mark.local,
+                          .seqno_id = port->seqno++ | (uint64_t)sent->id << 32};
 }
 
 /* ---- changing over to the receiver --------------------------------------------------------- */
@@ -158,14 +164,14 @@ void msg_hand_over(struct thread *thread, struct thread *receiver, struct mqueue
 /* ---- the two kinds of message ----------------------------------------------------------------- */
 
 /* The request in SENT, to PORT with REPLY to answer to, becomes what the receiver gets; its space has a free name. */
-static INLINE struct words request_move(const struct sent *sent, struct ipc_port *port, struct ipc_port *reply)
+static INLINE struct words request_move(const struct sent *sent, struct ipc_port *port, struct ipc_port *reply, struct mark mark)
 {
     struct ipc_entry *entry = space_entry_reuse(port->receiver);
     entry->port = reply;
     entry->bits = MACH_PORT_TYPE_SEND_ONCE | 1;
     reply->sorights++;
     reply->refs++;
-    return header_make(port, MACH_MSG_TYPE_PORT_SEND, sent, entry->name, MACH_MSG_TYPE_PORT_SEND_ONCE);
+    return header_make(port, mark, sent, entry->name, MACH_MSG_TYPE_PORT_SEND_ONCE);
 }
 
 /* The same of an answer by the send-once right ENTRY. */
@@ -175,7 +181,10 @@ static INLINE struct words answer_move(struct ipc_space *space, const struct sen
     space_entry_free_dense(space, entry);
     port->sorights--;
     port->refs--; /* not the last: there is the receive right's */
-    return header_make(port, MACH_MSG_TYPE_PORT_SEND_ONCE, sent, MACH_PORT_NAME_NULL, 0);
+    struct mark mark = {port->receiver_name, MACH_MSG_TYPE_PORT_SEND_ONCE};
+    if (unlikely(port->has_payload))
+        mark = mark_payload(port);
+    return header_make(port, mark, sent, MACH_PORT_NAME_NULL, 0);
 }
 
 /* A buffer with the COUNT words behind the header; NULL: it cannot be had at once. */
@@ -287,11 +296,17 @@ static INLINE mach_msg_return_t call(struct thread *thread, uint64_t user, uint3
             return kernel_call(thread, user, size, count, port, reply, sent.id);
         queue = receive_queue(space, receive_name, from);
         receiver = likely(queue != NULL) ? receiver_waiting(port, size) : NULL;
-        if (unlikely(receiver == NULL || port->receiver->free == NULL || port->qlimit == 0)) /* nothing may go there but by a send-once right */
+        if (unlikely(receiver == NULL || port->receiver->free == NULL))
             return msg_general(&thread->receive, size);
-        if (count && unlikely((body = body_read(user, count)) == NULL))
-            return msg_general(&thread->receive, size);
-        words = request_move(&sent, port, reply);
+        if (likely(!port->unusual)) {
+            if (count && unlikely((body = body_read(user, count)) == NULL))
+                return msg_general(&thread->receive, size);
+            words = request_move(&sent, port, reply, (struct mark){port->receiver_name, MACH_MSG_TYPE_PORT_SEND});
+        } else {
+            if (port->no_room || (count && unlikely((body = body_read(user, count)) == NULL)))
+                return msg_general(&thread->receive, size);
+            words = request_move(&sent, port, reply, mark_payload(port));
+        }
     } else if (sent.bits == ANSWER_BITS) {
         struct ipc_entry *to = space_entry_of(space, sent.remote);
         if (unlikely(!(to->bits & MACH_PORT_TYPE_SEND_ONCE) || sent.local != MACH_PORT_NAME_NULL))

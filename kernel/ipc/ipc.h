@@ -60,7 +60,13 @@ enum kobject_type {
 struct ipc_port {
     uint32_t refs;
     bool active;
-    bool has_payload;
+    union {
+        struct {
+            bool has_payload;
+            bool no_room;         /* qlimit is 0 */
+        };
+        uint16_t unusual;         /* either: one look for the short way */
+    };
     bool kernel_no_senders;       /* the kernel's port ends with its last send right */
     bool is_pager;                /* a memory object may have it as its pager */
     uint8_t kobject_type;         /* enum kobject_type */

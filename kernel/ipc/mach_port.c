@@ -245,6 +245,7 @@ kern_return_t rpc_mach_port_set_qlimit(ipc_space_t space, mach_port_name_t name,
         return kr;
     uint32_t more = qlimit > port->qlimit ? qlimit - port->qlimit : 0;
     port->qlimit = qlimit;
+    port->no_room = qlimit == 0;
     while (more-- > 0 && wait_queue_wake_one(&port->senders, WAIT_RESTART))
         ;
     return KERN_SUCCESS;

@@ -4,7 +4,7 @@
 A case reaches the prompt, shows the processes and translators of the seed (bootstrap.txt), reads a file that the host made, writes one
 that the host then reads, and halts.  One case of each bus reads files of every size (64 MiB on AHCI only), boots again from the same disk and reboots. e2fsck
 agrees after each.  GNU Mach boots every combination, our kernel every chain on AHCI and every bus once, and the chain without a disk driver, whose disk
-is in memory; our kernel every chain with two processors and little or much memory, too, and by both firmwares and both versions of Multiboot."""
+is in memory; our kernel every chain with one and two processors and little or much memory, too, and by both firmwares and both versions of Multiboot."""
 
 import functools
 import hashlib
@@ -170,13 +170,14 @@ CASES = [(f"{kernel}-{bus}-chain{chain}-{exec_kind}",
 CASES += [(f"quadrille-memory-chain2-{exec_kind}",
            functools.partial(boot_memory, options=["--kernel", "quadrille", "--chain", "2", "--exec", exec_kind]))
           for exec_kind in ("static", "ldso")]
-# Two processors, with little memory and with more than 4 GiB of it.
-CASES += [(f"quadrille-2-processors-{memory}-MiB-chain{chain}-{exec_kind}",
-           functools.partial(boot_short, chain=chain, options=["--kernel", "quadrille", "--cpus", "2", "--memory", memory, "--chain", chain,
+# One and two processors, with a little more memory than the least (docs/kernel.md) and with more than 4 GiB of it.
+SHAPES = (("2", "32", "4", "static"), ("2", "32", "3", "ldso"), ("1", "32", "4", "ldso"), ("2", "6144", "4", "ldso"), ("2", "6144", "3", "static"), ("1", "6144", "3", "ldso"))
+CASES += [(f"quadrille-{cpus}-processors-{memory}-MiB-chain{chain}-{exec_kind}",
+           functools.partial(boot_short, chain=chain, options=["--kernel", "quadrille", "--cpus", cpus, "--memory", memory, "--chain", chain,
                                                                "--exec", exec_kind]))
-          for memory, chain, exec_kind in (("64", "4", "static"), ("6144", "4", "ldso"), ("6144", "3", "static"), ("64", "3", "ldso"))]
-CASES += [(f"quadrille-2-processors-{memory}-MiB-chain2-{exec_kind}",
-           functools.partial(boot_memory, options=["--kernel", "quadrille", "--cpus", "2", "--memory", memory, "--chain", "2", "--exec", exec_kind]))
-          for memory, exec_kind in (("96", "static"), ("6144", "ldso"))]
+          for cpus, memory, chain, exec_kind in SHAPES]
+CASES += [(f"quadrille-{cpus}-processors-{memory}-MiB-chain2-{exec_kind}",
+           functools.partial(boot_memory, options=["--kernel", "quadrille", "--cpus", cpus, "--memory", memory, "--chain", "2", "--exec", exec_kind]))
+          for cpus, memory, exec_kind in (("2", "76", "static"), ("1", "76", "ldso"), ("2", "6144", "ldso"))]
 CASES += [(f"quadrille-{firmware}-multiboot{multiboot}", functools.partial(boot_firmware, firmware=firmware, multiboot=multiboot))
           for firmware, multiboot in (("bios", "2"), ("uefi", "1"), ("uefi", "2"))]
