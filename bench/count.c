@@ -167,14 +167,15 @@ static void on_switch(unsigned int vcpu, void *data)
     running = -1;
 }
 
-/* A line for each function of LIST that has run in the address space of program NUMBER (a kernel's: PREFIX empty, NUMBER 0). */
-static void functions_print(const struct functions *list, const char *prefix, unsigned int number)
+/* A line for each function of LIST that has run in the address space of program NUMBER (a kernel's: PROGRAM NULL, NUMBER 0). */
+static void functions_print(const struct functions *list, const char *program, unsigned int number)
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct tally *tally = list->functions[i].data;
 
         if (tally && tally[number].count)
-            fprintf(out, "function %s%s %" PRIu64 " %" PRIu64 "\n", prefix, list->functions[i].name, tally[number].count, tally[number].calls);
+            fprintf(out, "function %s%s%s %" PRIu64 " %" PRIu64 "\n", program ? program : "", program ? ":" : "", list->functions[i].name,
+                    tally[number].count, tally[number].calls);
     }
 }
 
@@ -182,12 +183,11 @@ static void functions_print(const struct functions *list, const char *prefix, un
 static void user_functions_print(void)
 {
     for (unsigned int i = 0; i < nprograms; i++) {
-        char prefix[IMAGE_NAME_SIZE + 1];
+        const char *name = programs[i].image.name;
 
-        snprintf(prefix, sizeof prefix, "%s:", programs[i].image.name);
-        functions_print(&programs[i].image.functions, prefix, i);
+        functions_print(&programs[i].image.functions, name, i);
         for (unsigned int k = 0; k < nlibraries; k++)
-            functions_print(&libraries[k].functions, prefix, i);
+            functions_print(&libraries[k].functions, name, i);
     }
 }
 
@@ -198,7 +198,7 @@ static void on_mark(unsigned int vcpu, void *data)
     for (unsigned int i = 0; i < nprograms; i++)
         if (nprograms > 1)
             fprintf(out, "space %s %" PRIu64 " %" PRIu64 "\n", programs[i].image.name, programs[i].kernel, programs[i].user);
-    functions_print(&kernel_functions, "", 0);
+    functions_print(&kernel_functions, NULL, 0);
     if (functions_wanted)
         user_functions_print();
     fflush(out);
