@@ -9,11 +9,12 @@
    go to the disk in five groups, with a flush of the disk's own cache between any two:
      1. bitmaps, descriptors, the super block; blocks that were just taken: new tables of a block map, new blocks of a directory
      2. inodes, tables of a block map: what they name is there already
-     3. directory blocks with names entered or changed: their inodes are there already
+     3. directory blocks with names entered or changed: their inodes are there already; tables from which blocks were cut off
      4. directory blocks from which something moved to another block: where it went is there already
      5. blocks of the inode table with inodes that were deleted: their names are gone or stand for what replaced them
    A block that is due in two groups goes with the later one, but what is new always goes first.  Where that puts the two blocks of a rename
-   in the wrong order, because names moved out of the one to which another moved, dir.c has everything written in between: `awaited` notes the
+   in the wrong order, because names moved out of the one to which another moved, dir.c has everything written in between (a file that was linked
+   and loses its old name is one that moved: links.c remembers): `awaited` notes the
    blocks that others wait for.  So it is with a new inode that takes a name from an old one, and inodes that go from the same block.  Blocks that were freed are not used again
    until this has run its course (balloc.c), so nothing on the disk belongs to two files.  What changes while everything is being written may go
    with it, one group too early or one round before what it should come after.  Names that are entered then, and inodes made, lose nothing but the

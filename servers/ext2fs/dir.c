@@ -16,6 +16,14 @@
 /* What this thread entered last, and where: when it removes a name of the same inode next, that is a rename.  */
 static _Thread_local struct { uint32_t ino, block; } entered;
 
+/* A name of INO was entered into BLOCK, which is dirty: who removes another one of that file has to know.  */
+static void entered_note(struct ext2_fs *fs, uint32_t ino, uint32_t block)
+{
+    entered.ino = ino;
+    entered.block = block;
+    ext2_links_note(fs, ino, block);
+}
+
 /* ---- entries in a block --------------------------------------------------------------------------- */
 
 const char *ext2_dirent_wrong(const struct ext2_fs *fs, const struct ext2_buf *buf, uint32_t offset)
@@ -87,9 +95,8 @@ error_t ext2_dirblock_enter(struct ext2_fs *fs, struct ext2_inode *dir, const st
             e = dirent_at(&buf, slot->offset + e->rec_len);
         }
         ext2_dirent_fill(fs, e, rec_len, name, length, ino, type);
-        entered.ino = ino;
-        entered.block = buf.block;
         ext2_cache_dirty(fs, &buf, EXT2_ENTRY);
+        entered_note(fs, ino, buf.block);
         ext2_dindex_entered(fs, dir, name, length, slot->block, &buf);
     }
     ext2_cache_put(fs, &buf);
@@ -171,8 +178,20 @@ error_t ext2_dir_lookup(struct ext2_fs *fs, struct ext2_inode *dir, const char *
 
 /* ---- changing ----------------------------------------------------------------------------------------- */
 
+void ext2_dir_inode_settle(struct ext2_fs *fs, const struct ext2_inode *dir)
+{
+    struct ext2_buf buf;
+    struct disk_inode *raw;
+    if (ext2_inode_get_raw(fs, dir->ino, &buf, &raw))
+        return;
+    for (int tries = 0; !ext2_cache_await_inode(fs, buf.block) && tries < 2; tries++)
+        (void)ext2_sync(fs, true, false);
+    ext2_cache_put(fs, &buf);
+}
+
 error_t ext2_dir_grow(struct ext2_fs *fs, struct ext2_inode *dir, uint32_t *lblock, struct ext2_buf *buf)
 {
+    ext2_dir_inode_settle(fs, dir);
     pthread_mutex_lock(&dir->map_lock);
     *lblock = dir_blocks(fs, dir);
     error_t err = dir->size >= (uint64_t)INT32_MAX ? EFBIG : ext2_map_append(fs, dir, *lblock, buf);
@@ -183,6 +202,8 @@ error_t ext2_dir_grow(struct ext2_fs *fs, struct ext2_inode *dir, uint32_t *lblo
         ext2_cache_put(fs, buf);
         dir->size -= fs->block_size;
     }
+    if (!err)
+        ext2_dir_inode_settle(fs, dir);
     if (err) {                                       /* the block may be in the map already */
         pthread_mutex_lock(&dir->map_lock);
         (void)ext2_map_truncate(fs, dir, *lblock);
@@ -199,9 +220,8 @@ static error_t dir_append(struct ext2_fs *fs, struct ext2_inode *dir, const char
     if (err)
         return err;
     ext2_dirent_fill(fs, dirent_at(&buf, 0), fs->block_size, name, length, ino, type);
-    entered.ino = ino;
-    entered.block = buf.block;
     ext2_cache_dirty(fs, &buf, EXT2_ENTRY);
+    entered_note(fs, ino, buf.block);
     ext2_dindex_entered(fs, dir, name, length, lblock, &buf);
     ext2_cache_put(fs, &buf);
     return 0;
@@ -272,14 +292,27 @@ error_t ext2_dir_entry(struct ext2_fs *fs, struct ext2_inode *dir, const struct 
     return 0;
 }
 
-/* The name of INO is going to leave BUF for the block where it was entered, which must be on the disk first.  ext2_cache_change_end follows.  */
-static void move_begin(struct ext2_fs *fs, uint32_t ino, const struct ext2_buf *buf)
+/* Where a name of INO was entered lately, if it was and another one is to leave the block HERE: 0 otherwise.  */
+static uint32_t moved_to(struct ext2_fs *fs, uint32_t ino, uint32_t here)
+{
+    uint32_t block;
+    if (entered.ino == ino)                          /* a rename */
+        return entered.block != here ? entered.block : 0;
+    if (!ext2_links_find(fs, ino, &block))
+        return 0;
+    if (block == 0)                                  /* several names: all of them are there afterwards */
+        (void)ext2_sync(fs, true, false);
+    return block != here ? block : 0;
+}
+
+/* A name of INO is going to leave BUF, and another one was entered into block TO, which must be on the disk first.  ext2_cache_change_end follows.  */
+static void move_begin(struct ext2_fs *fs, uint32_t ino, uint32_t to, const struct ext2_buf *buf)
 {
     bool old = ext2_inode_is_old(fs, ino);
     ext2_cache_change_begin(fs);
-    for (int tries = 0; old && !ext2_cache_await(fs, entered.block, buf->block) && tries < 2; tries++) {
+    for (int tries = 0; old && !ext2_cache_await(fs, to, buf->block) && tries < 2; tries++) {
         ext2_cache_change_end(fs);
-        (void)ext2_sync(fs, false, false);       /* what cannot be written stays dirty: the next sync says so */
+        (void)ext2_sync(fs, true, false);        /* what cannot be written stays dirty: the next sync says so */
         ext2_cache_change_begin(fs);
     }
 }
@@ -291,9 +324,9 @@ error_t ext2_dir_remove(struct ext2_fs *fs, struct ext2_inode *dir, const struct
     if (err)
         return err;
     struct dir_entry *e = dirent_at(&buf, slot->offset), *before = dirent_at(&buf, slot->previous);
-    bool moved = entered.ino == e->inode && entered.block != buf.block;
+    uint32_t moved = moved_to(fs, e->inode, buf.block);
     if (moved)
-        move_begin(fs, e->inode, &buf);
+        move_begin(fs, e->inode, moved, &buf);
     entered.ino = 0;
     if (slot->offset != slot->previous && slot->previous + before->rec_len == slot->offset)
         before->rec_len = (uint16_t)(before->rec_len + e->rec_len);
@@ -333,11 +366,9 @@ error_t ext2_dir_rewrite(struct ext2_fs *fs, struct ext2_inode *dir, const struc
     e->inode = ino;
     if (fs->filetype)
         e->file_type = type;
-    if (!name_is_dot(e->name, e->name_len)) {
-        entered.ino = ino;
-        entered.block = buf.block;
-    }
     ext2_cache_dirty(fs, &buf, EXT2_ENTRY);
+    if (!name_is_dot(e->name, e->name_len))
+        entered_note(fs, ino, buf.block);
     ext2_cache_put(fs, &buf);
     return 0;
 }

@@ -46,7 +46,10 @@ error_t ext2_dirblock_search(struct ext2_fs *fs, const struct ext2_inode *dir, c
 /* Enters a name at the room that SLOT names.  EINVAL: there is none.  */
 error_t ext2_dirblock_enter(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot, const char *name, size_t length,
                             uint32_t ino, uint8_t type);
-/* A new block of zeros at the directory's end, which moves behind it; the inode is in the cache with it, so that no order of writing can
+/* Sees to it that DIR's inode, as the cache has it, is written before names that were moved leave where they were: it would not be if another inode of its
+   block has been deleted, or is going to be.  To be called before the inode changes, and again when it has.  */
+void ext2_dir_inode_settle(struct ext2_fs *fs, const struct ext2_inode *dir);
+/* A new block of zeros at the directory's end, which moves behind it; the inode is in the cache with it, settled, so that no order of writing can
    lose what is going to be moved there.  */
 error_t ext2_dir_grow(struct ext2_fs *fs, struct ext2_inode *dir, uint32_t *lblock, struct ext2_buf *buf);
 

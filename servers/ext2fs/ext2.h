@@ -82,6 +82,7 @@ struct ext2_fs {
     unsigned int damage_lines;         /* in that second, printed or not; damage_lock */
     void (*on_panic)(void);            /* called when damage is seen and the super block says `panic`; NULL: as `remount-ro` */
     uint32_t next_generation;          /* alloc_lock */
+    struct ext2_links *links;          /* names entered since the last sync (links.c); constant */
 };
 
 /* A run of file blocks.  */
@@ -114,6 +115,18 @@ struct ext2_inode {
     struct ext2_inode *reserver_next, **reserver_prevp;  /* alloc_lock */
     struct ext2_inode *orphan_next, **orphan_prevp;      /* alloc_lock; orphan_prevp is NULL when it is not on the list */
 };
+
+/* ---- names entered lately (links.c) ------------------------------------------------- */
+
+struct ext2_links *ext2_links_create(void);          /* NULL: no memory */
+void ext2_links_destroy(struct ext2_links *links);
+/* A name of INO was entered into BLOCK, which has been marked dirty. Files made since the last sync are not noted.  */
+void ext2_links_note(struct ext2_fs *fs, uint32_t ino, uint32_t block);
+/* True if names of INO were entered since the last sync: *BLOCK, 0: into several blocks.  */
+bool ext2_links_find(struct ext2_fs *fs, uint32_t ino, uint32_t *block);
+/* Everything is going to be written; and has been.  One sync at a time.  */
+void ext2_links_sync_begin(struct ext2_fs *fs);
+void ext2_links_sync_end(struct ext2_fs *fs);
 
 /* ---- features (feature.c) ---------------------------------------------------------- */
 
@@ -161,7 +174,7 @@ static inline bool ext2_block_valid(const struct ext2_fs *fs, uint32_t block, ui
 enum ext2_order {
     EXT2_FIRST,          /* bitmaps, descriptors, the super block; by itself every block of ext2_cache_zero */
     EXT2_INODE,          /* inodes, tables of a block map */
-    EXT2_ENTRY,          /* names entered or changed */
+    EXT2_ENTRY,          /* names entered or changed; tables of files that became shorter */
     EXT2_REMOVED,        /* names moved to another block */
     EXT2_DELETED,        /* inodes deleted */
     EXT2_ORDERS

@@ -281,7 +281,8 @@ static void tree_free(struct gather *g, uint32_t *entry, unsigned int level, uin
         uint64_t span = entry_span(g->fs, level - 1);
         for (uint64_t i = first / span; i < g->fs->addr_per_block; i++)
             tree_free(g, &table[i], level - 1, i == first / span ? first % span : 0);
-        ext2_cache_dirty(g->fs, &buf, EXT2_INODE);
+        /* A table that stays goes to the disk after the inode with the new size: the other way round a power cut leaves holes in the old one's end.  */
+        ext2_cache_dirty(g->fs, &buf, first == 0 ? EXT2_INODE : EXT2_ENTRY);
         ext2_cache_put(g->fs, &buf);
         if (first == 0) {
             gather_flush(g);

@@ -270,11 +270,14 @@ bool ext2_htree_rebuild(struct ext2_fs *fs, struct ext2_inode *dir)
     if (!err)
         err = blocks_build(&b);
     if (!err) {
+        ext2_dir_inode_settle(fs, dir);
         maps_exchange(&b);
         err = ext2_inode_write(fs, dir);
         if (err) {
             maps_exchange(&b);
             dir->flags &= ~INODE_FL_INDEX;
+        } else {
+            ext2_dir_inode_settle(fs, dir);
         }
     }
     (void)ext2_map_truncate(fs, fresh, 0);

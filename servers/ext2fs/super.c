@@ -299,7 +299,8 @@ error_t ext2_mount(struct store *store, size_t cache_bytes, struct ext2_fs **res
     fs->groups = calloc(fs->ngroups, sizeof *fs->groups);
     fs->group_dirty = calloc(fs->ngroups / per_block + 1, sizeof *fs->group_dirty);
     fs->state = calloc(fs->ngroups, sizeof *fs->state);
-    err = fs->groups && fs->group_dirty && fs->state ? 0 : ENOMEM;
+    fs->links = ext2_links_create();
+    err = fs->groups && fs->group_dirty && fs->state && fs->links ? 0 : ENOMEM;
     if (!err)
         err = ext2_cache_create(store, fs->block_size, fs->blocks, cache_bytes, &fs->cache);
     if (!err)
@@ -323,6 +324,7 @@ void ext2_unmount(struct ext2_fs *fs)
     pthread_mutex_destroy(&fs->alloc_lock);
     pthread_mutex_destroy(&fs->sync_lock);
     pthread_mutex_destroy(&fs->damage_lock);
+    ext2_links_destroy(fs->links);
     free(fs);
 }
 
@@ -404,15 +406,19 @@ static error_t sums_write(struct ext2_fs *fs, uint16_t state)
 /* Writes everything dirty, then frees what was deleted.  */
 static error_t pass(struct ext2_fs *fs, uint16_t state, bool flush, bool all)
 {
+    ext2_links_sync_begin(fs);
     error_t err = sums_write(fs, state), e = ext2_cache_sync(fs);
     err = err ? err : e;
-    if (flush || fs->freed) {
+    bool flushed = flush || fs->freed;
+    if (flushed) {
         e = store_flush(fs->store);
         err = err ? err : e;
     }
     if (!err) {
         ext2_bfreed_release(fs, all);
         ext2_inodes_age(fs);
+        if (flushed)
+            ext2_links_sync_end(fs);
     }
     return err;
 }

@@ -118,7 +118,7 @@ static void file_make(unsigned int n)
     CHECK_EQ(file_close(fs, &in), 0);
 }
 
-/* To a free name in any directory; BY_LINK: it has both names for a moment, and its inode says so.  */
+/* To a free name in any directory; BY_LINK: it has both names for a while, in which other files are made, and its inode says so.  */
 static void file_move(struct state *f, unsigned int number, const char *name, uint32_t ino, bool by_link)
 {
     char to_name[64];
@@ -135,6 +135,9 @@ static void file_move(struct state *f, unsigned int number, const char *name, ui
         CHECK_EQ(ext2_inode_write(fs, &in), 0);
     }
     bool entered = !ext2_dir_enter(fs, &dir[to], to_name, strlen(to_name), ino, FT_REG, &to_slot);
+    for (unsigned int i = rnd(FILES), tries = 0; by_link && tries < 3; i = (i + 1) % FILES, tries++)
+        if (!files[i].exists)
+            file_make(i);
     if (entered) {
         CHECK_EQ(ext2_dir_lookup(fs, &dir[f->dir], name, strlen(name), &ino, &slot), 0);
         CHECK_EQ(ext2_dir_remove(fs, &dir[f->dir], &slot), 0);
@@ -327,6 +330,12 @@ static bool sub_is_there(struct ext2_fs *cut, unsigned int d, unsigned int n)
     return there;
 }
 
+static void state_print(unsigned int n, const char *when, const struct state *f)
+{
+    printf("file %u %s: %s %s/%u, %u blocks of %02x, made %u, moved %u, cut %u, replaced by %u\n", n, when, f->exists ? "is" : "was", dirs[f->dir], f->name,
+           f->blocks, f->value, f->made, f->moved, f->cut, f->by);
+}
+
 /* The state at the last sync before AT, and the one at the next: what is the same in both was not touched in between.  */
 static void cut_check(struct image *im, size_t at)
 {
@@ -338,17 +347,24 @@ static void cut_check(struct image *im, size_t at)
     if (!before || !after)
         return;
     CHECK(run("e2fsck -fy %s >%s.log 2>&1", im->path, im->path) <= 1);
-    CHECK_EQ(image_fsck(im), 0);
+    CHECK_EQ(run("e2fsck -fn %s >/dev/null 2>&1", im->path), 0);
     if (!image_mount(im, false)) {
         CHECK(!"mounted");
         return;
     }
     unsigned int lost = 0;
-    for (unsigned int n = 0; n < FILES; n++)
-        lost += file_is_sure(before, after, n) && !file_is_either(im->fs, before, after, n);
+    for (unsigned int n = 0; n < FILES; n++) {
+        if (!file_is_sure(before, after, n) || file_is_either(im->fs, before, after, n))
+            continue;
+        lost++;
+        state_print(n, "before", &before->files[n]);
+        state_print(n, "after", &after->files[n]);
+    }
     for (unsigned int d = 0; d < 3; d++)
         for (unsigned int n = 0; n < SUBS; n++)
             lost += before->subs[d][n].changes == after->subs[d][n].changes && sub_is_there(im->fs, d, n) != before->subs[d][n].exists;
+    if (lost)
+        run("cat %s.log", im->path);
     CHECK_EQ(lost, 0);
     image_unmount(im, false);
 }
@@ -409,8 +425,10 @@ UNIT_TEST(power_cuts)
 {
     const char *other = getenv("QUADRILLE_SEED");       /* for more of the same */
     seed = other ? strtoull(other, NULL, 0) : 42;
-    crash_case("-b 1024 -N 600");
-    crash_case("-b 1024 -N 600 -O ^dir_index -I 128");
+    /* Names lie where their hashes say, so these are always the same. */
+#define SAME "-U 51756164-7269-6c6c-6500-000000000001 -E hash_seed=51756164-7269-6c6c-6500-000000000002 "
+    crash_case(SAME "-b 1024 -N 600");
+    crash_case(SAME "-b 1024 -N 600 -O ^dir_index -I 128");
 }
 
 UNIT_MAIN
