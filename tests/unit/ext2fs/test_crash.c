@@ -429,6 +429,10 @@ UNIT_TEST(power_cuts)
 #define SAME "-U 51756164-7269-6c6c-6500-000000000001 -E hash_seed=51756164-7269-6c6c-6500-000000000002 "
     crash_case(SAME "-b 1024 -N 600");
     crash_case(SAME "-b 1024 -N 600 -O ^dir_index -I 128");
+    for (unsigned int more = 1; !other && more <= 2; more++) {
+        seed = more;                                    /* 1: a file linked and unlinked; 2: a directory's inode beside a deleted one */
+        crash_case(SAME "-b 1024 -N 600");
+    }
 }
 
 UNIT_MAIN
