@@ -202,15 +202,16 @@ static error_t exec_check(struct exec_request *r, uid_t *uid, gid_t *gid)
     return err;
 }
 
-/* A port to the file that the exec server may read, whatever the caller may. */
+/* A port to the file that the exec server may read, whatever the caller may.  It is open for reading and in nobody's name: the exec server hands it to
+   the program when that is a script (/dev/fd/N), and whoever has the program's task gets hold of it. */
 static error_t exec_file_right(struct diskfs_node *node, struct diskfs_origin *origin, mach_port_t *right)
 {
-    struct fshelp_user *root = fshelp_user_create_root();
-    if (root == NULL)
+    struct fshelp_user *nobody = fshelp_user_create(NULL, 0, NULL, 0);
+    if (nobody == NULL)
         return ENOMEM;
     diskfs_node_ref(node);
-    error_t err = diskfs_open_right(node, O_READ | O_EXEC, origin, root, right);
-    fshelp_user_deref(root);
+    error_t err = diskfs_open_right(node, O_READ | O_EXEC, origin, nobody, right);
+    fshelp_user_deref(nobody);
     return err;
 }
 

@@ -231,6 +231,18 @@ static error_t tree_lookup(struct trivfs_protid *protid, const char *path, int f
     return 0;
 }
 
+/* Another port to PROTID's open, as an answer's MAKE_SEND. */
+static error_t same_open_name(struct trivfs_protid *protid, mach_port_t *name)
+{
+    struct trivfs_protid *duplicate;
+    error_t err = trivfs_protid_duplicate(protid, &duplicate);
+    if (err)
+        return err;
+    *name = ports_object_make_send_name(duplicate);
+    ports_object_deref(duplicate);
+    return *name == MACH_PORT_NULL ? ENOMEM : 0;
+}
+
 kern_return_t S_dir_lookup(trivfs_protid_t protid, const_string_t name, int flags, mode_t mode, retry_type *retry,
                            string_t retry_name, mach_port_t *result, mach_msg_type_name_t *result_type)
 {
@@ -248,7 +260,7 @@ kern_return_t S_dir_lookup(trivfs_protid_t protid, const_string_t name, int flag
     }
     if (control->ops->magic == NULL && (name[0] != '\0' || (flags & O_DIRECTORY))) /* there is nothing below a single node */
         return ENOTDIR;
-    error_t err = control_open_name(control, protid->user, flags, result);
+    error_t err = control->ops->unnamed ? same_open_name(protid, result) : control_open_name(control, protid->user, flags, result);
     if (err)
         return err;
     *result_type = MACH_MSG_TYPE_MAKE_SEND;
@@ -259,7 +271,7 @@ kern_return_t S_dir_lookup(trivfs_protid_t protid, const_string_t name, int flag
 
 kern_return_t S_file_getcontrol(trivfs_protid_t protid, mach_port_t *control, mach_msg_type_name_t *type)
 {
-    if (protid == NULL)
+    if (protid == NULL || protid->peropen->control->ops->unnamed)
         return EOPNOTSUPP;
     struct stat st;
     error_t err = control_stat(protid->peropen->control, &st);

@@ -449,7 +449,7 @@ static error_t revoke_one(struct ports_object *object, void *arg)
 kern_return_t S_io_revoke(trivfs_protid_t protid)
 {
     struct stat st;
-    if (protid == NULL)
+    if (protid == NULL || protid->peropen->control->ops->unnamed)
         return EOPNOTSUPP;
     struct trivfs_control *control = protid->peropen->control;
     error_t err = control_stat(control, &st);

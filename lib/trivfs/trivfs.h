@@ -74,6 +74,8 @@ struct trivfs_ops {
     int fstype;                /* FSTYPE_* */
     int modes;                 /* what opens are possible: or of O_READ, O_WRITE, O_EXEC */
     mode_t node_type;          /* S_IFCHR, S_IFBLK, S_IFREG, S_IFDIR: type shown by stat; 0: that of the underlying node */
+    bool unnamed;              /* its opens are things of their own that no file system names, like sockets: nobody gets the control port, and they are
+                                  not revoked or opened anew as if they were one node; looked up again they are the same open */
     bool seekable;             /* offsets mean something; otherwise every read and write is at "now" and io_seek gives ESPIPE */
 
     /* A user with permission opens the node. May set PEROPEN->hook. Any error refuses the open. NULL: fine. May block (ports_cond_wait). */

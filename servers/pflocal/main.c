@@ -87,7 +87,7 @@ static void socket_close(struct trivfs_peropen *peropen)
 static const ports_interface_t socket_interfaces[] = { socket_server_routine, NULL };
 
 static const struct trivfs_ops socket_ops = {
-    .name = "pflocal", .fstype = FSTYPE_SOCKET, .modes = O_READ | O_WRITE, .node_type = S_IFSOCK,
+    .name = "pflocal", .fstype = FSTYPE_SOCKET, .modes = O_READ | O_WRITE, .node_type = S_IFSOCK, .unnamed = true,
     .close = socket_close, .stat = socket_stat, .read = socket_read, .write = socket_write,
     .readable = socket_readable, .select = socket_select, .node_interfaces = socket_interfaces,
 };
@@ -101,11 +101,11 @@ const struct trivfs_ops *const pflocal_domain_ops = &domain_ops;
 
 error_t socket_port(struct sock *sock, mach_port_t *port)
 {
-    static struct fshelp_user *nobody; /* whoever has the port may use the socket: ids matter to no operation here */
+    static struct fshelp_user *nobody; /* whoever has the port may use the socket, but none may do what its file system's owner may */
     struct trivfs_protid *protid;
     error_t err;
 
-    if (!nobody && !(nobody = fshelp_user_create_root()))
+    if (!nobody && !(nobody = fshelp_user_create(NULL, 0, NULL, 0)))
         return ENOMEM;
     err = trivfs_open(socket_control, nobody, O_READ | O_WRITE, &protid);
     if (err)

@@ -3,6 +3,9 @@
    options, errors, odd requests.  Prints a line for each check that fails, and last `socktest: N passed, N failed`. */
 
 #include <fcntl.h>
+#include <hurd.h>
+#include <hurd/fs.h>
+#include <hurd/io.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -369,6 +372,28 @@ static void test_waiting(void)
     close(fd[1]);
 }
 
+/* A socket is no node: its port gives nobody power over the server, nor over others' sockets; looked up again it is the same socket. */
+static void test_no_node(void)
+{
+    int fd[2];
+    char got[4] = "";
+    retry_type retry;
+    string_t retry_name;
+    mach_port_t control = MACH_PORT_NULL, again = MACH_PORT_NULL;
+    CHECK(socketpair(AF_LOCAL, SOCK_STREAM, 0, fd) == 0);
+    io_t port = getdport(fd[0]);
+    CHECK(file_getcontrol(port, &control) == EOPNOTSUPP);
+    CHECK(io_revoke(port) == EOPNOTSUPP);
+    CHECK(dir_lookup(port, "", O_READ | O_WRITE, 0, &retry, retry_name, &again) == 0 && MACH_PORT_VALID(again));
+    vm_size_t amount = 0;
+    CHECK(io_write(again, "abc", 3, -1, &amount) == 0 && amount == 3);
+    CHECK(read(fd[1], got, 3) == 3 && !memcmp(got, "abc", 3));
+    mach_port_deallocate(mach_task_self(), again);
+    mach_port_deallocate(mach_task_self(), port);
+    close(fd[0]);
+    close(fd[1]);
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -382,5 +407,6 @@ int main(void)
     test_options();
     test_pipes();
     test_waiting();
+    test_no_node();
     return check_end("socktest");
 }

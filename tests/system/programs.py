@@ -75,6 +75,10 @@ def set_id(machine):
     wanted(machine, USER + "/bin/cat /root/secret", "ermission denied", 1)
     wanted(machine, USER + "/tmp/x/c/cat /root/secret", "secret")
     wanted(machine, USER + "/tmp/x/s 1 2", "/dev/fd/3 1 2")
+    # The descriptor is for reading, and in nobody's name.
+    machine.run("printf '#!/bin/sh\\nchmod 777 /dev/fd/3 || echo refused\\n' > /tmp/x/t; chmod 2755 /tmp/x/t")
+    wanted(machine, USER + "/tmp/x/t 2>&1", "refused")
+    wanted(machine, "ls -l /tmp/x/t", "-rwxr-sr-x")
     wanted(machine, USER + "/tmp/x/y/ls -d /", "/")
     wanted(machine, USER + "/bin/cat /tmp/x/y/ls", "ermission denied", 1)
     wanted(machine, USER + "/bin/ls /root", "ermission denied", 2)
