@@ -26,6 +26,6 @@ kern_return_t experimental_device_intr_register(ipc_port_t master, int line, int
 
 kern_return_t experimental_device_intr_enable(ipc_port_t master, int line, char status)
 {
-    (void)master, (void)line, (void)status;
-    return KERN_INVALID_ARGUMENT;
+    (void)line, (void)status;
+    return port_kobject(master, KOBJECT_DEVICE_MASTER) ? KERN_INVALID_ARGUMENT : D_INVALID_OPERATION;
 }

@@ -123,8 +123,12 @@ static void old_float_set(struct thread *thread, const struct i386_float_state *
     area[XSAVE_LEGACY] |= 1; /* XSTATE_BV: x87 is there */
 }
 
+#define SAVE_KIND 3 /* in i386_xfloat_state.fp_save_kind: of several layouts, the processor's XSAVE; GNU Mach's number */
+
 static kern_return_t xfloat_set(struct thread *thread, const struct i386_xfloat_state *state)
 {
+    if (state->initialized && state->fp_save_kind != SAVE_KIND)
+        return KERN_INVALID_ARGUMENT;
     cpu_float_init(thread->float_area);
     if (!state->initialized)
         return KERN_SUCCESS;
@@ -159,7 +163,7 @@ static void xfloat_get(struct thread *thread, struct i386_xfloat_state *state)
     memset(state, 0, sizeof *state + cpu_float_size);
     if (float_initial(thread))
         return;
-    *state = (struct i386_xfloat_state){.fpkind = FP_387X, .initialized = 1, .fp_save_kind = FP_387X};
+    *state = (struct i386_xfloat_state){.fpkind = FP_387X, .initialized = 1, .fp_save_kind = SAVE_KIND};
     memcpy(state->hw_state, thread->float_area, cpu_float_size);
 }
 

@@ -176,7 +176,7 @@ kern_return_t rpc_vm_machine_attribute(vm_map_t map, vm_address_t address, vm_si
                                        vm_machine_attribute_val_t *value)
 {
     (void)attribute, (void)value;
-    if (map == NULL || address < MAP_MIN || address + size > MAP_MAX || address + size < address)
+    if (map == NULL || address + size > MAP_MAX)
         return KERN_INVALID_ARGUMENT;
     return KERN_INVALID_ADDRESS; /* this machine has none; GNU Mach's answer */
 }
@@ -237,15 +237,16 @@ kern_return_t rpc_vm_map(vm_map_t map, vm_address_t *address, vm_size_t size, vm
     bool needs_copy = false;
     kern_return_t kr = KERN_SUCCESS;
     if (IP_VALID(port)) {
-        kr = object_of_port(port, &at, bytes, copy ? &(vm_prot_t){VM_PROT_ALL} : &max_protection, &object);
+        vm_prot_t allowed = VM_PROT_ALL; /* by proxies: a copy is made of what may be read, a mapping has no more rights */
+        kr = object_of_port(port, &at, bytes, &allowed, &object);
         if (kr)
             return kr;
-        if (protection & ~max_protection) {
-            object_deref(object);
-            return KERN_PROTECTION_FAILURE;
+        if (copy) {
+            kr = allowed & VM_PROT_READ ? object_copy_range(&object, &at, bytes, &needs_copy) : KERN_PROTECTION_FAILURE;
+        } else {
+            protection &= allowed;
+            max_protection &= allowed;
         }
-        if (copy)
-            kr = object_copy_range(&object, &at, bytes, &needs_copy);
     }
     if (kr == KERN_SUCCESS)
         kr = map_enter(map, &start, bytes, mask | 0xfff, anywhere, object, at, needs_copy, object && !copy, protection, max_protection,
@@ -358,6 +359,23 @@ kern_return_t rpc_vm_allocate_contiguous(host_t host, vm_map_t map, vm_address_t
     return kr;
 }
 
+/* Where the page of MAP at ADDRESS is in memory, mapped or not; 0: nowhere. */
+static rpc_phys_addr_t physical_find(struct vm_map *map, uint64_t address)
+{
+    struct map_entry *entry = map_lookup(map, address);
+    uint64_t physical = entry ? pmap_extract(map->pmap, address) : 0;
+    if (physical || entry == NULL)
+        return physical;
+    uint64_t offset = entry->offset + (address - entry->start);
+    for (struct vm_object *object = entry->object; object && !object->is_physical; object = object->shadow) {
+        struct page *page = page_lookup(object, offset);
+        if (page)
+            return page_physical(page);
+        offset += object->shadow_offset;
+    }
+    return 0;
+}
+
 kern_return_t rpc_vm_pages_phys(host_t host, vm_map_t map, vm_address_t address, vm_size_t size, rpc_phys_addr_array_t *pages,
                                 mach_msg_type_number_t *count)
 {
@@ -374,7 +392,7 @@ kern_return_t rpc_vm_pages_phys(host_t host, vm_map_t map, vm_address_t address,
     if (physical == NULL)
         return KERN_RESOURCE_SHORTAGE;
     for (size_t i = 0; i < number; i++)
-        physical[i] = map_lookup(map, address + i * PAGE_SIZE) ? pmap_extract(map->pmap, address + i * PAGE_SIZE) : 0;
+        physical[i] = physical_find(map, address + i * PAGE_SIZE);
     struct vm_copy *copy = number ? vm_copy_from_kernel(physical, number * sizeof *physical) : NULL;
     kfree(physical, capacity);
     *pages = (rpc_phys_addr_array_t)copy;

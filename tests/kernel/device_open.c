@@ -117,6 +117,26 @@ CASE(open_new_of_names)
     mach_port_mod_refs(mach_task_self(), request.head.msgh_local_port, MACH_PORT_RIGHT_RECEIVE, -1);
 }
 
+CASE(open_new_opens)
+{
+    static const char *const names[] = {"time", "console", "mem", "nothing", "", "timer"};
+    mach_port_t device, again;
+    for (unsigned int i = 0; i < sizeof names / sizeof *names; i++) {
+        device = MACH_PORT_NULL;
+        OBSERVE(device_open_new(device_master, D_READ, (char *)names[i], &device));
+        OBSERVE(device != MACH_PORT_NULL);
+        if (device)
+            mach_port_deallocate(mach_task_self(), device);
+    }
+    EXPECT(device_open_new(device_master, D_READ, (char *)"time", &device), D_SUCCESS);
+    EXPECT(device_open(device_master, D_READ, (char *)"time", &again), D_SUCCESS);
+    EXPECT(device == again, true);
+    mach_port_deallocate(mach_task_self(), device);
+    mach_port_deallocate(mach_task_self(), again);
+    OBSERVE(device_open_new(mach_task_self(), D_READ, (char *)"time", &device));
+    OBSERVE(device_open_new(host_priv, D_READ, (char *)"time", &device));
+}
+
 CASE(close_and_use)
 {
     mach_port_t device = opened("time"), pager = MACH_PORT_NULL;

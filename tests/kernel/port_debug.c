@@ -4,6 +4,7 @@
 #include "messages.h"
 #include "rights.h"
 
+/* mach_port_get_srights, mach_port_dnrequest_info, mach_port_kernel_object */
 enum { GET_SRIGHTS = 3007, DNREQUEST_INFO = 3011, KERNEL_OBJECT = 3018 };
 
 /* Asks TASK about NAME by message ID; the result, the answer's first number in *FIRST. */

@@ -332,6 +332,26 @@ CASE(set_tasks_and_threads)
     mach_port_deallocate(mach_task_self(), set);
 }
 
+CASE(set_lists_threads)
+{
+    mach_port_t set = default_set(), name = default_set_name(), self = mach_thread_self(), *list = NULL;
+    mach_msg_type_number_t count = 0;
+    bool found = false;
+    kern_return_t kr = processor_set_threads(set, &list, &count);
+    OBSERVE(kr);
+    for (unsigned int i = 0; kr == KERN_SUCCESS && i < count; i++)
+        found |= list[i] == self;
+    OBSERVE(found);
+    if (kr == KERN_SUCCESS)
+        ports_drop(list, count);
+    OBSERVE(processor_set_threads(name, &list, &count));
+    OBSERVE(processor_set_threads(mach_task_self(), &list, &count));
+    OBSERVE(processor_set_threads(MACH_PORT_NULL, &list, &count));
+    mach_port_deallocate(mach_task_self(), self);
+    mach_port_deallocate(mach_task_self(), set);
+    mach_port_deallocate(mach_task_self(), name);
+}
+
 /* ---- two at the same time -------------------------------------------------------------------------- */
 
 static void rally_play(void *argument)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Is there a routine of the kernel's interfaces that nobody has written?  MIG answers such ones by a weak function.
 
-    python3 tests/kernel/routines.py        every routine of every interface that gnumach-dev's kernel serves, and what we have
+    python3 tests/kernel/routines.py        every routine of every interface that gnumach-dev's kernel serves, what we have, and the subjects
+                                            (files of this folder) whose conformance cases call it
 
 Those without a body must be in docs/kernel.md, section "Routines without a body".
 """
 
+import functools
 import os
 import re
 import subprocess
@@ -65,6 +67,29 @@ def table():
                 for name, path in interfaces() for routine in routines(path, scratch)]
 
 
+def subjects(routine):
+    """The files of cases in which a routine is called, by the name that its users know."""
+    name = re.compile(rf"\b{routine.removeprefix('rpc_').removeprefix('ds_').removeprefix('experimental_')}\b")
+    return [subject for subject, text in sources().items() if name.search(text)]
+
+
+@functools.cache
+def sources():
+    folder = os.path.dirname(os.path.abspath(__file__))
+    found = {}
+    for file in sorted(os.listdir(folder)):
+        if file.endswith(".c"):
+            with open(os.path.join(folder, file), encoding="utf-8") as source:
+                found[file[:-2]] = source.read()
+    return found
+
+
+def test_every_routine_has_cases(_folder):
+    bad = [f"{name}: {routine}: no conformance case calls it" for name, routine, state in table() if state == "written" and not subjects(routine)]
+    if bad:
+        raise Failure("\n".join(bad))
+
+
 def test_every_routine_has_a_body(_folder):
     rows, known = table(), documented()
     if len(rows) < 150:
@@ -78,4 +103,4 @@ def test_every_routine_has_a_body(_folder):
 
 if __name__ == "__main__":
     for row in table():
-        print("%-28s %-44s %s" % row)
+        print("%-28s %-44s %-10s %s" % (*row, " ".join(subjects(row[1]))))
