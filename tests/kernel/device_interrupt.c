@@ -133,11 +133,24 @@ static kern_return_t seen(mach_port_t irq, mach_port_t port)
     return device_intr_ack(irq, port, MACH_MSG_TYPE_MAKE_SEND);
 }
 
+/* The next interrupt's notification.  The clock raises its line again only when its register C has been read: should an edge have been lost, as on
+   a machine that runs by fits and starts, reading it makes another. */
+static mach_msg_return_t interrupt_receive(mach_port_t port)
+{
+    mach_msg_return_t mr = MACH_RCV_TIMED_OUT;
+    for (int tries = 0; tries < 100 && mr == MACH_RCV_TIMED_OUT; tries++) {
+        mr = receive_within(port, 1000);
+        if (mr == MACH_RCV_TIMED_OUT)
+            clock_read(CLOCK_C);
+    }
+    return mr;
+}
+
 CASE(interrupt_notification)
 {
     mach_port_t irq = irq_open(), port = port_create(), clock = clock_begin();
     EXPECT(register_line(irq, CLOCK_LINE, port), D_SUCCESS);
-    EXPECT(receive_within(port, 10000), MACH_MSG_SUCCESS);
+    EXPECT(interrupt_receive(port), MACH_MSG_SUCCESS);
     const device_intr_notification_t *message = (device_intr_notification_t *)received();
     EXPECT(message->intr_header.msgh_id, DEVICE_INTR_NOTIFY);
     EXPECT(message->id, CLOCK_LINE);
@@ -154,11 +167,11 @@ CASE(interrupt_comes_again_after_acknowledgement_only)
 {
     mach_port_t irq = irq_open(), port = port_create(), clock = clock_begin();
     EXPECT(register_line(irq, CLOCK_LINE, port), D_SUCCESS);
-    EXPECT(receive_within(port, 10000), MACH_MSG_SUCCESS);
+    EXPECT(interrupt_receive(port), MACH_MSG_SUCCESS);
     EXPECT(receive_within(port, 200), MACH_RCV_TIMED_OUT);
     for (int i = 0; i < 5; i++) {
         EXPECT(seen(irq, port), D_SUCCESS);
-        EXPECT(receive_within(port, 10000), MACH_MSG_SUCCESS);
+        EXPECT(interrupt_receive(port), MACH_MSG_SUCCESS);
     }
     EXPECT(seen(irq, port), D_SUCCESS);
     clock_end(clock);
@@ -172,8 +185,8 @@ CASE(interrupt_of_two_listeners)
     EXPECT(register_line(irq, CLOCK_LINE, one), D_SUCCESS);
     EXPECT(register_line(irq, CLOCK_LINE, two), D_SUCCESS);
     for (int i = 0; i < 3; i++) {
-        EXPECT(receive_within(one, 10000), MACH_MSG_SUCCESS);
-        EXPECT(receive_within(two, 10000), MACH_MSG_SUCCESS);
+        EXPECT(interrupt_receive(one), MACH_MSG_SUCCESS);
+        EXPECT(interrupt_receive(two), MACH_MSG_SUCCESS);
         EXPECT(seen(irq, one), D_SUCCESS);
         /* Not before both have. */
         EXPECT(receive_within(one, 100), MACH_RCV_TIMED_OUT);
@@ -190,11 +203,11 @@ CASE(interrupt_of_one_who_dies_unacknowledged)
     mach_port_t irq = irq_open(), one = port_create(), two = port_create(), clock = clock_begin();
     EXPECT(register_line(irq, CLOCK_LINE, one), D_SUCCESS);
     EXPECT(register_line(irq, CLOCK_LINE, two), D_SUCCESS);
-    EXPECT(receive_within(two, 10000), MACH_MSG_SUCCESS);
+    EXPECT(interrupt_receive(two), MACH_MSG_SUCCESS);
     EXPECT(seen(irq, two), D_SUCCESS);
     port_destroy(one);
     clock_read(CLOCK_C);
-    EXPECT(receive_within(two, 10000), MACH_MSG_SUCCESS);
+    EXPECT(interrupt_receive(two), MACH_MSG_SUCCESS);
     seen(irq, two);
     clock_end(clock);
     port_destroy(two);

@@ -299,7 +299,7 @@ static void bad_addresses(int flags)
     pages_drop((void *)page, 1);
 }
 
-CASE(wake_at_bad_addresses) { bad_addresses(0); }
+CASE_OURS(wake_at_bad_addresses) { bad_addresses(0); }
 CASE_OURS(wake_at_bad_addresses_shared) { bad_addresses(SHARED); }
 CASE_OURS(wake_at_bad_addresses_and_write)
 {
