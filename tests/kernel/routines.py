@@ -58,6 +58,7 @@ def documented():
     return set(re.findall(r"`(\w+)`", section[1])) if section else set()
 
 
+@functools.cache
 def table():
     """Rows (interface, routine, what there is)."""
     have = bodies()
