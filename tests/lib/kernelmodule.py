@@ -50,10 +50,10 @@ def rest_read(stdout):
     return text
 
 
-def run(folder, program, *words, kernel="quadrille-checked", beside={}, memory=128, cpus=1, limit=600):
+def run(folder, program, *words, kernel="quadrille-checked", beside={}, memory=128, cpus=1, limit=600, silence=SILENCE):
     """Boots PROGRAM (below build/obj/tests) with WORDS on KERNEL (gnumach, quadrille, quadrille-checked); gives its last line.  BESIDE has
     further modules: their file below build/obj, and what follows it in the boot script.  Fails if the kernel panics, falls silent or does not
-    end within LIMIT seconds, or if the module says that something failed."""
+    end within LIMIT seconds (or says nothing for SILENCE), or if the module says that something failed."""
     argv = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max,-erms", "-m", str(memory), "-smp", str(cpus), "-boot", "d",
             "-cdrom", medium_make(folder, kernel, program, words, beside), "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot"]
     child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -74,8 +74,8 @@ def run(folder, program, *words, kernel="quadrille-checked", beside={}, memory=1
                 elif re.search(r"\bpanic\b", text):
                     why = "panic"
                     text += rest_read(child.stdout)
-            elif now - last > SILENCE:
-                why = f"silent for {SILENCE} s"
+            elif now - last > silence:
+                why = f"silent for {silence} s"
             if now - start > limit:
                 why = f"did not end within {limit} s"
     finally:

@@ -10,5 +10,5 @@ import kernelmodule
 def soak(folder):
     words = os.environ.get("QUADRILLE_KERNEL_STRESS", "250").split()
     line = kernelmodule.run(folder, "kernel/stress/kernel_stress", f"--scale={words[0]}", kernel="quadrille", cpus=int(words[1]) if len(words) > 1 else 1,
-                            limit=4 * 3600)
+                            limit=4 * 3600, silence=1800)  # a part says nothing before its end
     return f"{line}; figures before and after agree"
