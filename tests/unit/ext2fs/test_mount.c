@@ -380,11 +380,16 @@ UNIT_TEST(directories_are_spread_and_files_are_near)
 
 /* ---- inodes --------------------------------------------------------------------------------------------- */
 
+/* As debugfs shows the two words of a time: the seconds' low 32 bits; nanoseconds * 4 + what has to be added to the seconds, in 2^32, when
+   the low bits are taken as a signed number.  (The dates beside them differ: debugfs 1.47.2 takes 2038 for 2174.) */
 UNIT_TEST(times_are_those_of_debugfs)
 {
     static const struct { int64_t seconds; long nanoseconds; const char *shown; } times[] = {
-        { 4102444800ll, 123456789, "2100" }, { 1, 5, "1970" }, { -1000000000ll, 0, "1938" }, { 2147483648ll, 999999999, "2038" },
-        { 15032385535ll, 0, "2446" },
+        { 4102444800ll, 123456789, "0xf4865700:1d6f3455" },  /* 2100 */
+        { 1, 5, "0x00000001:00000014" },
+        { -1000000000ll, 0, "0xc4653600:00000000" },         /* 1938 */
+        { 2147483648ll, 999999999, "0x80000000:ee6b27fd" },  /* 2038 */
+        { 15032385535ll, 0, "0x7fffffff:00000003" },         /* 2446 */
     };
     struct image im;
     struct ext2_inode root, f;
