@@ -4,7 +4,7 @@
 import os
 import re
 
-from image import SECTOR, tool
+from image import SECTOR
 
 READ, WRITE, FLUSH = "read", "write", "flush"
 EVENTS = {READ: "read_aio", WRITE: "write_aio", FLUSH: "flush_to_os"}
@@ -23,7 +23,7 @@ def drive(folder, image, *faults):
 
 def block_sectors(image):
     """Sectors of a file system block."""
-    return int(re.search(r"Block size:\s*(\d+)", tool("dumpe2fs", "-h", image.filesystem)[1])[1]) // SECTOR
+    return int(re.search(r"Block size:\s*(\d+)", image.debugfs("show_super_stats -h"))[1]) // SECTOR
 
 
 def block_sector(image, block):
@@ -48,7 +48,6 @@ def superblock_sector(image):
 
 
 def bitmap_sectors(image):
-    """Sectors of the block bitmap and the inode bitmap of the first group with free blocks and inodes."""
-    _, out = tool("dumpe2fs", image.filesystem)
-    match = re.search(r"Block bitmap at (\d+).*?Inode bitmap at (\d+)", out, re.S)
+    """Sectors of the block bitmap and the inode bitmap of the first group."""
+    match = re.search(r"block bitmap at (\d+), inode bitmap at (\d+)", image.debugfs("show_super_stats"))
     return block_sector(image, int(match[1])), block_sector(image, int(match[2]))

@@ -79,8 +79,8 @@ class Image:
         return None if status == 0 else out
 
     def state(self):
-        """The superblock's state in dumpe2fs' words: clean, not clean."""
-        _, out = tool("dumpe2fs", "-h", self.filesystem)
+        """The superblock's state in debugfs' words: clean, not clean.  (dumpe2fs 1.47.2 does not take "?offset=".)"""
+        out = self.debugfs("show_super_stats -h")
         return next(line.split(":", 1)[1].strip() for line in out.splitlines() if line.startswith("Filesystem state"))
 
     def damage(self, offset, data):
