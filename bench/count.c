@@ -1,30 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* count: a TCG plugin of QEMU that counts the guest's instructions and reports them at marks.
 
-       qemu-system-x86_64 -plugin build/bench/count.so,out=FILE[,program=NAME:ELF]...[,symbols=FILE][,functions=1[,library=NAME:ELF]...] ...
+       qemu-system-x86_64 -plugin
+       build/bench/count.so,out=FILE[,program=NAME:ELF]...[,symbols=FILE][,functions=1[,library=NAME:ELF]...] ...
 
    FILE gets one line for each event:
        user KERNEL USER            the first instruction of the first user program
        mark NUMBER KERNEL USER     a mark (mark.h) was executed
        idle KERNEL USER            the processor went to sleep after a piece of work (not after a mere clock tick)
        end KERNEL USER             the machine stopped
-   KERNEL and USER are the instructions executed so far at addresses of the upper and of the lower half.  Time that the processor spends
-   halted counts nothing, so the figures mean the same whether the disk was fast or slow.  A kernel starts in the lower half: what runs
-   there before the first instruction of the upper half counts as kernel.
+   KERNEL and USER are the instructions executed so far at addresses of the upper and of the lower half.  Time that the
+   processor spends halted counts nothing, so the figures mean the same whether the disk was fast or slow.  A kernel
+   starts in the lower half: what runs there before the first instruction of the upper half counts as kernel.
 
    Behind each mark stand the shares of that moment, all since the start:
        switches N                  loads of the register that holds the address space (CR3)
        space NAME KERNEL USER      instructions in the address space of a program, and the kernel's on its behalf
-       function NAME N CALLS       instructions in a function of the kernel (those of `symbols`, a file as `nm` writes it), and how often it began
-       function PROGRAM:NAME N CALLS    with functions=1, the same of a program's own code and of the libraries in its address space
+       function NAME N CALLS       instructions in a function of the kernel (those of `symbols`, a file as `nm` writes
+                                   it), and how often it began
+       function PROGRAM:NAME N CALLS    with functions=1, the same of a program's own code and of the libraries in its
+                                        address space
 
-   Whose address space it is, is told by the code: a plugin sees no registers.  A piece of user code is compared with the static programs that
-   `program` names, at the address where it runs; code that fits none of them (the C library of a dynamic program) belongs to the last
-   program known since the last switch, else to "other".  What the kernel does between a switch and the first user code behind it is put
-   down to the program that runs then.
+   Whose address space it is, is told by the code: a plugin sees no registers.  A piece of user code is compared with
+   the static programs that `program` names, at the address where it runs; code that fits none of them (the C library of
+   a dynamic program) belongs to the last program known since the last switch, else to "other".  What the kernel does
+   between a switch and the first user code behind it is put down to the program that runs then.
 
-   QEMU has no package for its plugin header; what is used of the interface is declared here, from QEMU's documentation ("QEMU TCG
-   Plugins").  Version 1 of it is QEMU 7 (Debian 12), version 2 and later QEMU 9 and 10 (Debian 13); build with -DQEMU_PLUGIN_VERSION=N. */
+   QEMU has no package for its plugin header; what is used of the interface is declared here, from QEMU's documentation
+   ("QEMU TCG Plugins").  Version 1 of it is QEMU 7 (Debian 12), version 2 and later QEMU 9 and 10 (Debian 13); build
+   with -DQEMU_PLUGIN_VERSION=N. */
 
 #include "image.h"
 
@@ -46,9 +50,12 @@ struct qemu_plugin_insn;
 enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
 typedef void (*qemu_plugin_vcpu_udata_cb_t)(unsigned int vcpu, void *data);
 
-extern void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, struct qemu_plugin_tb *));
-extern void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, qemu_plugin_vcpu_udata_cb_t, enum qemu_plugin_cb_flags, void *);
-extern void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *, qemu_plugin_vcpu_udata_cb_t, enum qemu_plugin_cb_flags, void *);
+extern void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t,
+                                                  void (*)(qemu_plugin_id_t, struct qemu_plugin_tb *));
+extern void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *, qemu_plugin_vcpu_udata_cb_t,
+                                                 enum qemu_plugin_cb_flags, void *);
+extern void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *, qemu_plugin_vcpu_udata_cb_t,
+                                                   enum qemu_plugin_cb_flags, void *);
 extern void qemu_plugin_register_vcpu_idle_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, unsigned int));
 extern void qemu_plugin_register_atexit_cb(qemu_plugin_id_t, void (*)(qemu_plugin_id_t, void *), void *);
 extern size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
@@ -98,7 +105,8 @@ struct block {
     bool begins;               /* it is the function's beginning */
 };
 
-/* One virtual processor is counted exactly; with more, additions of two may collide, which a figure over millions does not show. */
+/* One virtual processor is counted exactly; with more, additions of two may collide, which a figure over millions does
+   not show. */
 static uint64_t kernel_count, user_count, switches;
 static bool kernel_runs, user_runs;
 static int running = -1;       /* number of the program whose address space is active; -1: not known yet */
@@ -167,15 +175,16 @@ static void on_switch(unsigned int vcpu, void *data)
     running = -1;
 }
 
-/* A line for each function of LIST that has run in the address space of program NUMBER (a kernel's: PROGRAM NULL, NUMBER 0). */
+/* A line for each function of LIST that has run in the address space of program NUMBER (a kernel's: PROGRAM NULL,
+   NUMBER 0). */
 static void functions_print(const struct functions *list, const char *program, unsigned int number)
 {
     for (size_t i = 0; i < list->count; i++) {
         const struct tally *tally = list->functions[i].data;
 
         if (tally && tally[number].count)
-            fprintf(out, "function %s%s%s %" PRIu64 " %" PRIu64 "\n", program ? program : "", program ? ":" : "", list->functions[i].name,
-                    tally[number].count, tally[number].calls);
+            fprintf(out, "function %s%s%s %" PRIu64 " %" PRIu64 "\n", program ? program : "", program ? ":" : "",
+                    list->functions[i].name, tally[number].count, tally[number].calls);
     }
 }
 
@@ -194,10 +203,12 @@ static void user_functions_print(void)
 static void on_mark(unsigned int vcpu, void *data)
 {
     (void) vcpu;
-    fprintf(out, "mark %u %" PRIu64 " %" PRIu64 "\nswitches %" PRIu64 "\n", (unsigned) (uintptr_t) data, kernel_count, user_count, switches);
+    fprintf(out, "mark %u %" PRIu64 " %" PRIu64 "\nswitches %" PRIu64 "\n", (unsigned)(uintptr_t)data, kernel_count,
+            user_count, switches);
     for (unsigned int i = 0; i < nprograms; i++)
         if (nprograms > 1)
-            fprintf(out, "space %s %" PRIu64 " %" PRIu64 "\n", programs[i].image.name, programs[i].kernel, programs[i].user);
+            fprintf(out, "space %s %" PRIu64 " %" PRIu64 "\n", programs[i].image.name, programs[i].kernel,
+                    programs[i].user);
     functions_print(&kernel_functions, NULL, 0);
     if (functions_wanted)
         user_functions_print();
@@ -270,7 +281,8 @@ static void block_set_function(struct block *block, struct functions *list, uint
     block->begins = function->address == address;
 }
 
-/* The same for user code, of which the first SIZE bytes are these: in the first program that it fits, else in a library. */
+/* The same for user code, of which the first SIZE bytes are these: in the first program that it fits, else in a
+   library. */
 static void block_find_function(struct block *block, uint64_t address, const uint8_t *bytes, size_t size)
 {
     uint64_t inside;

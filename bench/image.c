@@ -105,7 +105,8 @@ static bool segments_read(struct image *image, const Elf64_Ehdr *header)
         Elf64_Phdr segment;
 
         memcpy(&segment, image->file + header->e_phoff + i * sizeof segment, sizeof segment);
-        if (segment.p_type != PT_LOAD || !(segment.p_flags & PF_X) || !image_reaches(image, segment.p_offset, segment.p_filesz, 1))
+        if (segment.p_type != PT_LOAD || !(segment.p_flags & PF_X) ||
+            !image_reaches(image, segment.p_offset, segment.p_filesz, 1))
             continue;
         image->segments[image->nsegments].address = segment.p_vaddr;
         image->segments[image->nsegments].size = segment.p_filesz;
@@ -117,17 +118,19 @@ static bool segments_read(struct image *image, const Elf64_Ehdr *header)
 /* The functions of TABLE, whose names are in NAMES. */
 static void symbols_read(struct image *image, const Elf64_Shdr *table, const Elf64_Shdr *names)
 {
-    if (!image_reaches(image, table->sh_offset, table->sh_size, 1) || !image_reaches(image, names->sh_offset, names->sh_size, 1))
+    if (!image_reaches(image, table->sh_offset, table->sh_size, 1) ||
+        !image_reaches(image, names->sh_offset, names->sh_size, 1))
         return;
     for (uint64_t at = 0; at + sizeof(Elf64_Sym) <= table->sh_size; at += sizeof(Elf64_Sym)) {
         Elf64_Sym symbol;
         char name[IMAGE_NAME_SIZE];
 
         memcpy(&symbol, image->file + table->sh_offset + at, sizeof symbol);
-        if ((ELF64_ST_TYPE(symbol.st_info) != STT_FUNC && ELF64_ST_TYPE(symbol.st_info) != STT_NOTYPE) || symbol.st_shndx == SHN_UNDEF
-            || symbol.st_shndx >= SHN_LORESERVE || symbol.st_name >= names->sh_size)
+        if ((ELF64_ST_TYPE(symbol.st_info) != STT_FUNC && ELF64_ST_TYPE(symbol.st_info) != STT_NOTYPE) ||
+            symbol.st_shndx == SHN_UNDEF || symbol.st_shndx >= SHN_LORESERVE || symbol.st_name >= names->sh_size)
             continue;
-        snprintf(name, sizeof name, "%.*s", (int) (names->sh_size - symbol.st_name), (char *) image->file + names->sh_offset + symbol.st_name);
+        snprintf(name, sizeof name, "%.*s", (int)(names->sh_size - symbol.st_name),
+                 (char *)image->file + names->sh_offset + symbol.st_name);
         if (name[0])
             functions_add(&image->functions, symbol.st_value, name);
     }
@@ -136,7 +139,8 @@ static void symbols_read(struct image *image, const Elf64_Shdr *table, const Elf
 /* Of .symtab if the file has it, else of .dynsym. */
 static void image_read_functions(struct image *image, const Elf64_Ehdr *header)
 {
-    if (header->e_shentsize != sizeof(Elf64_Shdr) || !image_reaches(image, header->e_shoff, header->e_shnum, sizeof(Elf64_Shdr)))
+    if (header->e_shentsize != sizeof(Elf64_Shdr) ||
+        !image_reaches(image, header->e_shoff, header->e_shnum, sizeof(Elf64_Shdr)))
         return;
     for (int pass = 0; pass < 2 && image->functions.count == 0; pass++)
         for (unsigned int i = 0; i < header->e_shnum; i++) {

@@ -33,11 +33,13 @@ struct image {
     uint64_t base;               /* where image_find found it last */
 };
 
-/* Reads "NAME:ELF", with its FUNCTIONS if wanted.  False, and a line on stderr, if there is no such file or it is no ELF. */
+/* Reads "NAME:ELF", with its FUNCTIONS if wanted.  False, and a line on stderr, if there is no such file or it is no
+   ELF. */
 bool image_load(struct image *image, const char *words, bool functions);
 /* SIZE bytes at ADDRESS of the file are the same as BYTES. */
 bool image_has(const struct image *image, uint64_t address, const uint8_t *bytes, size_t size);
-/* The same for a library that may be anywhere, at a page's boundary: *INSIDE is the address in the file.  The place where it was found last comes first. */
+/* The same for a library that may be anywhere, at a page's boundary: *INSIDE is the address in the file.  The place
+   where it was found last comes first. */
 bool image_find(struct image *image, uint64_t address, const uint8_t *bytes, size_t size, uint64_t *inside);
 
 /* Reads lines "ADDRESS LETTER NAME", those of code, as `nm` writes them. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* linux-init: the first and only program of the Linux that `make bench` compares with: a static program for Linux.
 
-   It loads the modules that /modules/order names, mounts the root partition of our image, goes into it, and runs the lines of /workloads there,
-   each by a fresh /libexec/bench/qbench.linux with these words.  Then it turns the machine off. */
+   It loads the modules that /modules/order names, mounts the root partition of our image, goes into it, and runs the
+   lines of /workloads there, each by a fresh /libexec/bench/qbench.linux with these words.  Then it turns the machine
+   off. */
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* mark.h: marks in a program that bench/count.c, a plugin of QEMU, sees go by.
 
-   A mark is one no-operation instruction (NOPL with a displacement that nobody else uses), so it costs nothing, needs no kernel's
-   help, and stays where it is on a machine without the plugin.  NUMBER is a constant of 0 to 255. */
+   A mark is one no-operation instruction (NOPL with a displacement that nobody else uses), so it costs nothing, needs
+   no kernel's help, and stays where it is on a machine without the plugin.  NUMBER is a constant of 0 to 255. */
 
 #ifndef BENCH_MARK_H
 #define BENCH_MARK_H

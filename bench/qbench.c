@@ -3,10 +3,12 @@
 
        qbench DIRECTORY [NAME...]      all, or those named; files are made in DIRECTORY
 
-   Each operation runs once to warm up and then ROUNDS times between two marks (mark.h: start = 2*index, end = 2*index+1), and prints
+   Each operation runs once to warm up and then ROUNDS times between two marks (mark.h: start = 2*index, end =
+   2*index+1), and prints
        bench INDEX NAME ROUNDS BYTES MICROSECONDS
-   with the wall time of all rounds; BYTES is what one round moves, 0 where it moves nothing.  bench/run puts the instruction counts of
-   the plugin beside that.  The program re-executes itself: "qbench --exit" and its dynamic twin "qbench-dynamic --exit" only exit.
+   with the wall time of all rounds; BYTES is what one round moves, 0 where it moves nothing.  bench/run puts the
+   instruction counts of the plugin beside that.  The program re-executes itself: "qbench --exit" and its dynamic twin
+   "qbench-dynamic --exit" only exit.
 
    The same source, compiled for Linux with SELF set (bench/linux.py), is what Linux is measured with. */
 

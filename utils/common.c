@@ -56,7 +56,8 @@ void print_argz(const char *argz, size_t length)
     while ((word = argz_next(argz, length, word)) != NULL) {
         if (word != argz)
             putchar(' ');
-        if (*word != '\0' && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")] == '\0') {
+        if (*word != '\0' &&
+            word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")] == '\0') {
             fputs(word, stdout);
             continue;
         }

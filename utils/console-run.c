@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* console-run: keeps a shell on a terminal, for ever; the last thing that runsystem becomes, hence process 1.
 
-   Each shell leads a session of its own with the terminal as the controlling one, so that ^C and job control work in it. When it
-   ends, another starts; one that ends at once, again and again, is not started more often than every few seconds.  One that cannot be
-   executed, or is killed at once each time, is given up with one line: whoever started us then goes on to something else (startup
-   tries other shells, and halts when there is none).  As process 1 it also takes in the children that have lost their parents. */
+   Each shell leads a session of its own with the terminal as the controlling one, so that ^C and job control work in
+   it. When it ends, another starts; one that ends at once, again and again, is not started more often than every few
+   seconds.  One that cannot be executed, or is killed at once each time, is given up with one line: whoever started us
+   then goes on to something else (startup tries other shells, and halts when there is none).  As process 1 it also
+   takes in the children that have lost their parents. */
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -21,15 +22,16 @@
 #include "common.h"
 
 const char program_name[] = "console-run";
-const char program_help[] =
-    "console-run TERMINAL PROGRAM [ARG...]\n"
-    "Runs PROGRAM on TERMINAL in a session of its own, and again whenever it ends; if TERMINAL cannot be opened, on the\n"
-    "kernel's console, with -i as further argument.  Ends with status 127 when PROGRAM cannot be executed, 126 when it is\n"
-    "killed each time as soon as it has begun.\n\n"
-    "      --help  this text\n";
+const char program_help[] = "console-run TERMINAL PROGRAM [ARG...]\n"
+                            "Runs PROGRAM on TERMINAL in a session of its own, and again whenever it ends; if TERMINAL "
+                            "cannot be opened, on the\n"
+                            "kernel's console, with -i as further argument.  Ends with status 127 when PROGRAM cannot "
+                            "be executed, 126 when it is\n"
+                            "killed each time as soon as it has begun.\n\n"
+                            "      --help  this text\n";
 
-/* A run shorter than this counts as a failure; after so many in a row there is a pause, and after so many that ended by a signal, or could
-   not begin for want of memory, the program is given up. */
+/* A run shorter than this counts as a failure; after so many in a row there is a pause, and after so many that ended by
+   a signal, or could not begin for want of memory, the program is given up. */
 #define SHORT_RUN 2
 #define FAILURES_MAX 3
 #define PAUSE 5
@@ -37,8 +39,8 @@ const char program_help[] =
 
 static const struct option options[] = { { "help", no_argument, NULL, 'h' }, { 0 } };
 
-/* Without a terminal the kernel's console, which we were started with, will do for repairs; a shell there has to be told that
-   somebody types at it. */
+/* Without a terminal the kernel's console, which we were started with, will do for repairs; a shell there has to be
+   told that somebody types at it. */
 static void become_repair_shell(char **words)
 {
     int count = 0;
@@ -75,7 +77,8 @@ static error_t become(const char *terminal, char **words)
     return errno;
 }
 
-/* Starts PROGRAM. Its process in *CHILD; or why there is none: fork's error, or that of the exec, told through a pipe that it closes. */
+/* Starts PROGRAM. Its process in *CHILD; or why there is none: fork's error, or that of the exec, told through a pipe
+   that it closes. */
 static error_t start(const char *terminal, char **words, pid_t *child)
 {
     int ends[2];

@@ -22,7 +22,10 @@ const char program_help[] =
     "      --help         this text\n";
 
 static const struct option options[] = {
-    { "dereference", no_argument, NULL, 'L' }, { "recursive", no_argument, NULL, 'R' }, { "help", no_argument, NULL, 'h' }, { 0 },
+    {"dereference", no_argument, NULL, 'L'},
+    {"recursive", no_argument, NULL, 'R'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
 };
 
 static void show(file_t node, const char *name)

@@ -11,11 +11,11 @@
 #include "processes.h"
 
 const char program_name[] = "portinfo";
-const char program_help[] =
-    "portinfo [OPTION...] PID...\n"
-    "Shows the port rights of each process PID: name, kinds and references, for receive rights also messages and senders.\n\n"
-    "  -s, --summary  only how many of each kind\n"
-    "      --help     this text\n";
+const char program_help[] = "portinfo [OPTION...] PID...\n"
+                            "Shows the port rights of each process PID: name, kinds and references, for receive rights "
+                            "also messages and senders.\n\n"
+                            "  -s, --summary  only how many of each kind\n"
+                            "      --help     this text\n";
 
 struct kind {
     mach_port_type_t type;
@@ -23,9 +23,11 @@ struct kind {
     const char *name;
 };
 static const struct kind kinds[] = {
-    { MACH_PORT_TYPE_RECEIVE, MACH_PORT_RIGHT_RECEIVE, "receive" }, { MACH_PORT_TYPE_SEND, MACH_PORT_RIGHT_SEND, "send" },
-    { MACH_PORT_TYPE_SEND_ONCE, MACH_PORT_RIGHT_SEND_ONCE, "send-once" },
-    { MACH_PORT_TYPE_PORT_SET, MACH_PORT_RIGHT_PORT_SET, "set" }, { MACH_PORT_TYPE_DEAD_NAME, MACH_PORT_RIGHT_DEAD_NAME, "dead" },
+    {MACH_PORT_TYPE_RECEIVE, MACH_PORT_RIGHT_RECEIVE, "receive"},
+    {MACH_PORT_TYPE_SEND, MACH_PORT_RIGHT_SEND, "send"},
+    {MACH_PORT_TYPE_SEND_ONCE, MACH_PORT_RIGHT_SEND_ONCE, "send-once"},
+    {MACH_PORT_TYPE_PORT_SET, MACH_PORT_RIGHT_PORT_SET, "set"},
+    {MACH_PORT_TYPE_DEAD_NAME, MACH_PORT_RIGHT_DEAD_NAME, "dead"},
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 

@@ -25,7 +25,8 @@ const char program_help[] =
     "  -p PID,...      these processes\n"
     "      --no-headers\n"
     "      --help      this text\n"
-    "STAT: R runs, S waits, D waits uninterruptibly, T stopped, Z has ended; s leads its session, l has several threads.\n";
+    "STAT: R runs, S waits, D waits uninterruptibly, T stopped, Z has ended; s leads its session, l has several "
+    "threads.\n";
 
 enum { OPTION_NO_HEADERS = 256, OPTION_HELP };
 static const struct option options[] = {
@@ -42,16 +43,19 @@ struct wishes {
 
 /* ---- what one process is ----------------------------------------------------------- */
 
-static unsigned long add_time(unsigned long milliseconds, const struct procinfo *info, unsigned int threads, bool with_task)
+static unsigned long add_time(unsigned long milliseconds, const struct procinfo *info, unsigned int threads,
+                              bool with_task)
 {
     if (with_task)
-        milliseconds += (unsigned long) (info->taskinfo.user_time.seconds + info->taskinfo.system_time.seconds) * 1000
-                        + (unsigned long) (info->taskinfo.user_time.microseconds + info->taskinfo.system_time.microseconds) / 1000;
+        milliseconds += (unsigned long)(info->taskinfo.user_time.seconds + info->taskinfo.system_time.seconds) * 1000 +
+                        (unsigned long)(info->taskinfo.user_time.microseconds +
+                                        info->taskinfo.system_time.microseconds) /
+                            1000;
     for (unsigned int i = 0; i < threads; i++) {
         const struct thread_basic_info *thread = &info->threadinfos[i].pis_bi;
         if (!info->threadinfos[i].died)
-            milliseconds += (unsigned long) (thread->user_time.seconds + thread->system_time.seconds) * 1000
-                            + (unsigned long) (thread->user_time.microseconds + thread->system_time.microseconds) / 1000;
+            milliseconds += (unsigned long)(thread->user_time.seconds + thread->system_time.seconds) * 1000 +
+                            (unsigned long)(thread->user_time.microseconds + thread->system_time.microseconds) / 1000;
     }
     return milliseconds;
 }
@@ -123,10 +127,17 @@ static error_t get_process(process_t proc, pid_t pid, struct ps_process *process
         if ((int) threads > info->nthreads)
             threads = (unsigned int) info->nthreads;
         bool task = (flags & PI_FETCH_TASKINFO) && bytes >= sizeof *info;
-        *process = (struct ps_process) {
-            .pid = pid, .ppid = info->ppid, .pgrp = info->pgrp, .session = info->session, .owner = info->owner, .state = info->state,
-            .threads = (unsigned int) info->nthreads, .letter = state_letter(info, flags & PI_FETCH_THREAD_BASIC ? threads : 0),
-            .virtual_kb = task ? info->taskinfo.virtual_size / 1024 : 0, .resident_kb = task ? info->taskinfo.resident_size / 1024 : 0,
+        *process = (struct ps_process){
+            .pid = pid,
+            .ppid = info->ppid,
+            .pgrp = info->pgrp,
+            .session = info->session,
+            .owner = info->owner,
+            .state = info->state,
+            .threads = (unsigned int)info->nthreads,
+            .letter = state_letter(info, flags & PI_FETCH_THREAD_BASIC ? threads : 0),
+            .virtual_kb = task ? info->taskinfo.virtual_size / 1024 : 0,
+            .resident_kb = task ? info->taskinfo.resident_size / 1024 : 0,
             .milliseconds = add_time(0, info, flags & PI_FETCH_THREAD_BASIC ? threads : 0, task),
         };
     }

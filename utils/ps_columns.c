@@ -59,13 +59,13 @@ static void format_comm(const struct ps_process *p, char *text, size_t size)
 }
 
 static const struct ps_column all_columns[] = {
-    { "pid", "PID", 5, format_pid }, { "ppid", "PPID", 5, format_ppid }, { "pgrp", "PGRP", 5, format_pgrp },
-    { "pgid", "PGID", 5, format_pgrp }, { "sess", "SESS", 5, format_sess }, { "sid", "SID", 5, format_sess },
-    { "uid", "UID", 5, format_uid }, { "user", "USER", -8, format_user }, { "stat", "STAT", -4, format_stat },
-    { "state", "STAT", -4, format_stat }, { "nth", "NTH", 3, format_nth }, { "nlwp", "NLWP", 4, format_nth },
-    { "vsz", "VSZ", 8, format_vsz }, { "rss", "RSS", 6, format_rss }, { "time", "TIME", 8, format_time },
-    { "comm", "COMMAND", -15, format_comm }, { "args", "COMMAND", 0, format_args }, { "command", "COMMAND", 0, format_args },
-    { "cmd", "CMD", 0, format_args },
+    {"pid", "PID", 5, format_pid},         {"ppid", "PPID", 5, format_ppid},    {"pgrp", "PGRP", 5, format_pgrp},
+    {"pgid", "PGID", 5, format_pgrp},      {"sess", "SESS", 5, format_sess},    {"sid", "SID", 5, format_sess},
+    {"uid", "UID", 5, format_uid},         {"user", "USER", -8, format_user},   {"stat", "STAT", -4, format_stat},
+    {"state", "STAT", -4, format_stat},    {"nth", "NTH", 3, format_nth},       {"nlwp", "NLWP", 4, format_nth},
+    {"vsz", "VSZ", 8, format_vsz},         {"rss", "RSS", 6, format_rss},       {"time", "TIME", 8, format_time},
+    {"comm", "COMMAND", -15, format_comm}, {"args", "COMMAND", 0, format_args}, {"command", "COMMAND", 0, format_args},
+    {"cmd", "CMD", 0, format_args},
 };
 
 static const struct ps_column *column_find(const char *name, size_t length)
@@ -83,7 +83,8 @@ const char *ps_columns_parse(const char *list, struct ps_column **columns, unsig
     for (;;) {
         size_t length = strcspn(list, ", ");
         /* `-o pid=` means without a header */
-        size_t name_length = memchr(list, '=', length) ? (size_t) ((const char *) memchr(list, '=', length) - list) : length;
+        size_t name_length = memchr(list, '=', length) ? (size_t)((const char *)memchr(list, '=', length) - list)
+                                                       : length;
         const struct ps_column *column = column_find(list, name_length);
         if (column == NULL)
             return list;

@@ -35,10 +35,13 @@ const char program_help[] =
     "      --help         this text\n";
 
 static const struct option options[] = {
-    { "active", no_argument, NULL, 'a' }, { "passive", no_argument, NULL, 'p' }, { "create", no_argument, NULL, 'c' },
-    { "exclusive", no_argument, NULL, 'x' }, { "dereference", no_argument, NULL, 'L' }, { "timeout", required_argument, NULL, 't' },
-    { "goaway", no_argument, NULL, 'g' }, { "keep-active", no_argument, NULL, 'k' }, { "orphan", no_argument, NULL, 'O' }, { "force", no_argument, NULL, 'f' },
-    { "recursive", no_argument, NULL, 'R' }, { "nosync", no_argument, NULL, 'S' }, { "help", no_argument, NULL, 'h' }, { 0 },
+    {"active", no_argument, NULL, 'a'},      {"passive", no_argument, NULL, 'p'},
+    {"create", no_argument, NULL, 'c'},      {"exclusive", no_argument, NULL, 'x'},
+    {"dereference", no_argument, NULL, 'L'}, {"timeout", required_argument, NULL, 't'},
+    {"goaway", no_argument, NULL, 'g'},      {"keep-active", no_argument, NULL, 'k'},
+    {"orphan", no_argument, NULL, 'O'},      {"force", no_argument, NULL, 'f'},
+    {"recursive", no_argument, NULL, 'R'},   {"nosync", no_argument, NULL, 'S'},
+    {"help", no_argument, NULL, 'h'},        {0},
 };
 
 struct wishes {
@@ -97,11 +100,13 @@ static error_t underlying_open(void *cookie, int flags, mach_port_t *port)
     return *port == MACH_PORT_NULL ? errno : 0;
 }
 
-static mach_port_t translator_start(const struct wishes *wishes, const char *name, int lookup_flags, const char *argz, size_t length)
+static mach_port_t translator_start(const struct wishes *wishes, const char *name, int lookup_flags, const char *argz,
+                                    size_t length)
 {
     struct underlying underlying = { name, lookup_flags & ~O_CREAT };
     mach_port_t control;
-    error_t err = fshelp_translator_start(argz, length, geteuid(), getegid(), wishes->timeout_ms, underlying_open, &underlying, &control);
+    error_t err = fshelp_translator_start(argz, length, geteuid(), getegid(), wishes->timeout_ms, underlying_open,
+                                          &underlying, &control);
 
     if (err)
         fail(err, "%s", argz);
@@ -137,8 +142,9 @@ int main(int argc, char **argv)
     if (wishes.active && length > 0)
         control = translator_start(&wishes, name, lookup_flags, argz, length);
     int set = FS_TRANS_SET | (wishes.exclusive ? FS_TRANS_EXCL : 0), old = wishes.orphan ? FS_TRANS_ORPHAN : 0;
-    err = file_set_translator(node, wishes.passive ? set : 0, wishes.active ? set | old : bystander_flags(&wishes), wishes.goaway_flags,
-                              argz, (mach_msg_type_number_t) (wishes.passive ? length : 0), control, MACH_MSG_TYPE_COPY_SEND);
+    err = file_set_translator(node, wishes.passive ? set : 0, wishes.active ? set | old : bystander_flags(&wishes),
+                              wishes.goaway_flags, argz, (mach_msg_type_number_t)(wishes.passive ? length : 0), control,
+                              MACH_MSG_TYPE_COPY_SEND);
     if (err)
         fail(err, "%s", name);
     return 0;

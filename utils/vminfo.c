@@ -10,11 +10,11 @@
 #include "processes.h"
 
 const char program_name[] = "vminfo";
-const char program_help[] =
-    "vminfo [OPTION...] PID...\n"
-    "Shows the regions of each process PID: address, size, protection (largest allowed), inheritance, offset in its memory object.\n\n"
-    "  -s, --summary  only how many there are and how large they are together\n"
-    "      --help     this text\n";
+const char program_help[] = "vminfo [OPTION...] PID...\n"
+                            "Shows the regions of each process PID: address, size, protection (largest allowed), "
+                            "inheritance, offset in its memory object.\n\n"
+                            "  -s, --summary  only how many there are and how large they are together\n"
+                            "      --help     this text\n";
 
 static void protection_text(vm_prot_t protection, char text[4])
 {
@@ -42,7 +42,8 @@ static error_t show(pid_t pid, bool summary)
         vm_offset_t offset;
         vm_size_t size;
         char now[4], most[4];
-        kern_return_t end = vm_region(task, &address, &size, &protection, &maximum, &inheritance, &shared, &object, &offset);
+        kern_return_t end = vm_region(task, &address, &size, &protection, &maximum, &inheritance, &shared, &object,
+                                      &offset);
         if (end == KERN_NO_SPACE)
             break;
         err = end;
@@ -51,9 +52,12 @@ static error_t show(pid_t pid, bool summary)
         protection_text(protection, now);
         protection_text(maximum, most);
         if (!summary)
-            printf("%#14lx %10lu KiB %s (%s) %s%s +%#lx\n", (unsigned long) address, (unsigned long) size / 1024, now, most,
-                   inheritance == VM_INHERIT_COPY ? "copy" : inheritance == VM_INHERIT_SHARE ? "share" : "none",
-                   shared ? " shared" : "", (unsigned long) offset);
+            printf("%#14lx %10lu KiB %s (%s) %s%s +%#lx\n", (unsigned long)address, (unsigned long)size / 1024, now,
+                   most,
+                   inheritance == VM_INHERIT_COPY    ? "copy"
+                   : inheritance == VM_INHERIT_SHARE ? "share"
+                                                     : "none",
+                   shared ? " shared" : "", (unsigned long)offset);
         if (MACH_PORT_VALID(object))
             mach_port_deallocate(mach_task_self(), object);
         total += size;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The kernel's benchmark: a boot module, the only one of a kernel that takes GNU Mach's modules.  Prints a line
-   `operation ROUNDS INSTRUCTIONS NAME` an operation (instructions of all rounds), then `N passed, N failed`, and reboots (bench/kernel/run). */
+   `operation ROUNDS INSTRUCTIONS NAME` an operation (instructions of all rounds), then `N passed, N failed`, and
+   reboots (bench/kernel/run). */
 
 #include <stdio.h>
 #include <stdlib.h>

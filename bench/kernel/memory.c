@@ -99,8 +99,9 @@ static void page(void *argument)
             memory_object_ready(message.control.name, FALSE, MEMORY_OBJECT_COPY_NONE);
         }
         if (message.head.msgh_id == OBJECT_DATA_REQUEST)
-            memory_object_data_supply(message.control.name, message.offset, supply + message.offset, (mach_msg_type_number_t)message.length, TRUE,
-                                      VM_PROT_NONE, FALSE, MACH_PORT_NULL);
+            memory_object_data_supply(message.control.name, message.offset, supply + message.offset,
+                                      (mach_msg_type_number_t)message.length, TRUE, VM_PROT_NONE, FALSE,
+                                      MACH_PORT_NULL);
     }
 }
 
@@ -122,8 +123,9 @@ void memory_start(void)
     object_port = partner_port(partner_task);
     partner_copy(&object_port, sizeof object_port);
     partner_start(partner_task, page, &object_port);
-    must(vm_map(mach_task_self(), &object_memory, OBJECT_PAGES * PAGE, 0, TRUE, object_port, 0, FALSE, VM_PROT_DEFAULT, VM_PROT_ALL,
-                VM_INHERIT_NONE), "vm_map");
+    must(vm_map(mach_task_self(), &object_memory, OBJECT_PAGES * PAGE, 0, TRUE, object_port, 0, FALSE, VM_PROT_DEFAULT,
+                VM_PROT_ALL, VM_INHERIT_NONE),
+         "vm_map");
 }
 
 const struct operation memory_operations[] = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Messages: remote procedure calls between tasks and within one, with data inline and out of line, and to the kernel. */
+/* Messages: remote procedure calls between tasks and within one, with data inline and out of line, and to the
+   kernel. */
 
 #include <mach/mach_traps.h>
 #include <mach/message.h>
@@ -40,7 +41,8 @@ static mach_msg_size_t answer(struct message *message, task_t self)
         message->head.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0);
         return message->head.msgh_size;
     }
-    message->head.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0) | (message->head.msgh_bits & MACH_MSGH_BITS_COMPLEX);
+    message->head.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0) |
+                              (message->head.msgh_bits & MACH_MSGH_BITS_COMPLEX);
     if (message->head.msgh_id == TAKE) {
         vm_deallocate(self, (vm_address_t)message->address, message->type.msgt_number);
         message->head.msgh_bits &= ~MACH_MSGH_BITS_COMPLEX;
@@ -55,9 +57,11 @@ static void serve(void *argument)
     struct server *server = argument;
     struct message *message = &server->message;
     task_t self = (mach_task_self)();
-    mach_msg_return_t mr = mach_msg_trap(&message->head, MACH_RCV_MSG, 0, sizeof *message, server->port, 0, MACH_PORT_NULL);
+    mach_msg_return_t mr = mach_msg_trap(&message->head, MACH_RCV_MSG, 0, sizeof *message, server->port, 0,
+                                         MACH_PORT_NULL);
     while (mr == MACH_MSG_SUCCESS)
-        mr = mach_msg_trap(&message->head, MACH_SEND_MSG | MACH_RCV_MSG, answer(message, self), sizeof *message, server->port, 0, MACH_PORT_NULL);
+        mr = mach_msg_trap(&message->head, MACH_SEND_MSG | MACH_RCV_MSG, answer(message, self), sizeof *message,
+                           server->port, 0, MACH_PORT_NULL);
     for (;;)
         swtch_pri(0);
 }
@@ -65,7 +69,8 @@ static void serve(void *argument)
 /* A call with SIZE bytes behind the header. */
 static void call_prepare(mach_port_t port, enum request id, mach_msg_size_t size)
 {
-    call.head.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE) | (id == ECHO ? 0 : MACH_MSGH_BITS_COMPLEX);
+    call.head.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE) |
+                          (id == ECHO ? 0 : MACH_MSGH_BITS_COMPLEX);
     call.head.msgh_size = sizeof call.head + size;
     call.head.msgh_remote_port = port;
     call.head.msgh_local_port = reply_port;
@@ -75,11 +80,15 @@ static void call_prepare(mach_port_t port, enum request id, mach_msg_size_t size
 static uint64_t echo(const struct operation *operation, unsigned int rounds)
 {
     mach_msg_size_t size = (mach_msg_size_t)(operation->size ? sizeof call.type + operation->size : 0);
-    call.type = (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_BYTE, .msgt_size = 8, .msgt_inline = 1, .msgt_number = (unsigned int)operation->size};
+    call.type = (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_BYTE,
+                                  .msgt_size = 8,
+                                  .msgt_inline = 1,
+                                  .msgt_number = (unsigned int)operation->size};
     uint64_t start = instructions();
     for (unsigned int i = 0; i < rounds; i++) {
         call_prepare(*operation->port, ECHO, size);
-        mach_msg_return_t mr = mach_msg_trap(&call.head, MACH_SEND_MSG | MACH_RCV_MSG, call.head.msgh_size, sizeof call, reply_port, 0, 0);
+        mach_msg_return_t mr = mach_msg_trap(&call.head, MACH_SEND_MSG | MACH_RCV_MSG, call.head.msgh_size, sizeof call,
+                                             reply_port, 0, 0);
         if (mr)
             must(mr, "mach_msg");
     }
@@ -95,9 +104,13 @@ static uint64_t copied(const struct operation *operation, unsigned int rounds)
     uint64_t start = instructions();
     for (unsigned int i = 0; i < rounds; i++) {
         call_prepare(*operation->port, TAKE, sizeof call.type + sizeof call.address);
-        call.type = (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_BYTE, .msgt_size = 8, .msgt_number = (unsigned int)operation->size};
+        call.type = (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_BYTE,
+                                      .msgt_size = 8,
+                                      .msgt_number = (unsigned int)operation->size};
         call.address = (void *)memory;
-        must(mach_msg_trap(&call.head, MACH_SEND_MSG | MACH_RCV_MSG, call.head.msgh_size, sizeof call, reply_port, 0, 0), "mach_msg");
+        must(mach_msg_trap(&call.head, MACH_SEND_MSG | MACH_RCV_MSG, call.head.msgh_size, sizeof call, reply_port, 0,
+                           0),
+             "mach_msg");
     }
     uint64_t spent = instructions() - start;
     must(vm_deallocate(mach_task_self(), memory, operation->size), "vm_deallocate");
@@ -113,10 +126,14 @@ static uint64_t moved(const struct operation *operation, unsigned int rounds)
     uint64_t start = instructions();
     for (unsigned int i = 0; i < rounds; i++) {
         call_prepare(*operation->port, RETURN, sizeof call.type + sizeof call.address);
-        call.type = (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_BYTE, .msgt_size = 8, .msgt_number = (unsigned int)operation->size,
+        call.type = (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_BYTE,
+                                      .msgt_size = 8,
+                                      .msgt_number = (unsigned int)operation->size,
                                       .msgt_deallocate = 1};
         call.address = (void *)memory;
-        must(mach_msg_trap(&call.head, MACH_SEND_MSG | MACH_RCV_MSG, call.head.msgh_size, sizeof call, reply_port, 0, 0), "mach_msg");
+        must(mach_msg_trap(&call.head, MACH_SEND_MSG | MACH_RCV_MSG, call.head.msgh_size, sizeof call, reply_port, 0,
+                           0),
+             "mach_msg");
         memory = (vm_address_t)call.address;
     }
     uint64_t spent = instructions() - start;
@@ -132,7 +149,9 @@ static uint64_t send_to_self(const struct operation *operation, unsigned int rou
         call_prepare(reply_port, ECHO, 0);
         call.head.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MAKE_SEND_ONCE, 0);
         call.head.msgh_local_port = MACH_PORT_NULL;
-        must(mach_msg_trap(&call.head, MACH_SEND_MSG | MACH_RCV_MSG, call.head.msgh_size, sizeof call, reply_port, 0, 0), "mach_msg");
+        must(mach_msg_trap(&call.head, MACH_SEND_MSG | MACH_RCV_MSG, call.head.msgh_size, sizeof call, reply_port, 0,
+                           0),
+             "mach_msg");
     }
     return instructions() - start;
 }

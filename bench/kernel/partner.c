@@ -41,7 +41,8 @@ thread_t partner_start(task_t task, void (*start)(void *argument), void *argumen
     state.rdi = (uint64_t)argument;
     state.ursp = (uint64_t)top - 8;
     must(thread_set_state(thread, i386_THREAD_STATE, (thread_state_t)&state, count), "thread_set_state");
-    must(thread_set_state(thread, i386_FSGS_BASE_STATE, (thread_state_t)&bases, i386_FSGS_BASE_STATE_COUNT), "thread_set_state");
+    must(thread_set_state(thread, i386_FSGS_BASE_STATE, (thread_state_t)&bases, i386_FSGS_BASE_STATE_COUNT),
+         "thread_set_state");
     must(thread_resume(thread), "thread_resume");
     return thread;
 }

@@ -19,7 +19,8 @@
 #define min(a, b) ((a) < (b) ? (a) : (b))
 #define max(a, b) ((a) > (b) ? (a) : (b))
 
-/* Writes to the console and to the kernel's log.  Conversions: d i u x X p s c %, l/ll/z, width, 0, -, precision of s. */
+/* Writes to the console and to the kernel's log.  Conversions: d i u x X p s c %, l/ll/z, width, 0, -, precision of
+   s. */
 void kprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void kvprintf(const char *format, va_list arguments);
 int ksnprintf(char *buffer, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -65,7 +66,8 @@ void cache_init(struct cache *cache, const char *name, size_t size);
 void *cache_alloc_more(struct cache *cache);
 void cache_free_more(struct cache *cache);
 #ifdef POISON
-/* In the checked kernel free objects are full of rubbish but for their link: whoever wrote to one after freeing it is found when it is given out again. */
+/* In the checked kernel free objects are full of rubbish but for their link: whoever wrote to one after freeing it is
+   found when it is given out again. */
 void cache_poison_put(struct cache *cache, void *object);
 void cache_poison_check(const struct cache *cache, const void *object);
 #else

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Doubly linked lists whose links lie in the objects themselves.  A list is a link that points to itself when it is empty. */
+/* Doubly linked lists whose links lie in the objects themselves.  A list is a link that points to itself when it is
+   empty. */
 
 #ifndef BASE_LIST_H
 #define BASE_LIST_H

@@ -33,7 +33,8 @@ static void sink_text(struct sink *sink, const struct conversion *how, const cha
         sink_pad(sink, ' ', padding);
 }
 
-static void sink_number(struct sink *sink, const struct conversion *how, uint64_t value, unsigned int base, bool negative, bool upper)
+static void sink_number(struct sink *sink, const struct conversion *how, uint64_t value, unsigned int base,
+                        bool negative, bool upper)
 {
     char digits[24];
     int length = 0;

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Objects of one size, cut from slabs of pages.
 
-   The objects freed last are at hand in a stack (cache_alloc and cache_free, inline: most of what is made and ended never goes further).
-   The other free objects of all slabs of a cache are on one list, last freed first.  A slab's first page counts its objects that are not on
-   that list in `table_used`; a slab without any is given back when the cache has plenty of others.  Lock: the kernel lock. */
+   The objects freed last are at hand in a stack (cache_alloc and cache_free, inline: most of what is made and ended
+   never goes further). The other free objects of all slabs of a cache are on one list, last freed first.  A slab's
+   first page counts its objects that are not on that list in `table_used`; a slab without any is given back when the
+   cache has plenty of others.  Lock: the kernel lock. */
 
 #include "../vm/page.h"
 #include "base.h"
 
-#define SLAB_WASTE_MAX 5 /* a slab has as few pages in one piece, of which memory that is nearly full has few, as waste no more than a fifth */
+/* a slab has as few pages in one piece, of which memory that is nearly full has few, as waste no more than a fifth */
+#define SLAB_WASTE_MAX 5
 #define SLAB_ORDER_MAX 3
 #define READY_BYTES 16384 /* what is at hand of a cache at most, but at least READY_MIN objects */
 #define READY_MIN 8
-#define SPARE_BYTES 131072 /* free objects a cache may keep beyond those that are used, but SPARE_MAX at most and at least SPARE_MIN */
+/* free objects a cache may keep beyond those that are used, but SPARE_MAX at most and at least SPARE_MIN */
+#define SPARE_BYTES 131072
 #define SPARE_MIN 16
 #define SPARE_MAX 256
 
@@ -162,7 +165,8 @@ static inline unsigned int log2_up(size_t size)
 
 void kalloc_init(void)
 {
-    static const char *const names[] = {"kalloc_32", "kalloc_64", "kalloc_128", "kalloc_256", "kalloc_512", "kalloc_1024", "kalloc_2048", "kalloc_4096", "kalloc_8192"};
+    static const char *const names[] = {"kalloc_32",   "kalloc_64",   "kalloc_128",  "kalloc_256", "kalloc_512",
+                                        "kalloc_1024", "kalloc_2048", "kalloc_4096", "kalloc_8192"};
     for (unsigned int i = 0; i < countof(kalloc_caches); i++)
         cache_init(&kalloc_caches[i], names[i], 1ul << (i + KALLOC_SMALLEST));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sparse sets of numbers: leaves of 512 bits below nodes of 64 pointers.  The tree grows at its root when a number does not fit; it is taken
-   down as a whole. */
+/* Sparse sets of numbers: leaves of 512 bits below nodes of 64 pointers.  The tree grows at its root when a number does
+   not fit; it is taken down as a whole. */
 
 #include "sparse_bits.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sets of numbers that cost in proportion to what is in them: a tree whose leaves are words of bits.  For callers that lock. */
+/* Sets of numbers that cost in proportion to what is in them: a tree whose leaves are words of bits.  For callers that
+   lock. */
 
 #ifndef BASE_SPARSE_BITS_H
 #define BASE_SPARSE_BITS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Bytes.  The compiler calls these by name too.  String instructions move eight bytes each: a fixed number of instructions whatever
-   the size, and fast on every processor for the sizes that the kernel moves. */
+/* Bytes.  The compiler calls these by name too.  String instructions move eight bytes each: a fixed number of
+   instructions whatever the size, and fast on every processor for the sizes that the kernel moves. */
 
 #include "base.h"
 

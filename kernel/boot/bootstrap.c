@@ -88,7 +88,8 @@ static int script_variable(void *cookie, unsigned int index, const char *name, s
     (void)cookie;
     const struct variable *variable = variable_lookup(name, length);
     if (variable)
-        return variable->port ? port_put(variable->port, index, to, size) : text_put(to, size, variable->text, strlen(variable->text));
+        return variable->port ? port_put(variable->port, index, to, size)
+                              : text_put(to, size, variable->text, strlen(variable->text));
     size_t value_length;
     if (length == strlen("kernel-command-line") && memcmp(name, "kernel-command-line", length) == 0)
         return text_put(to, size, boot_info.command_line, strlen(boot_info.command_line));
@@ -142,7 +143,8 @@ static const char *task_resume(unsigned int index, bool prompt)
     return rpc_task_resume(tasks[index]) ? "the task is resumed already" : NULL;
 }
 
-static const char *script_call(void *cookie, unsigned int index, enum script_function function, const char *name, size_t length)
+static const char *script_call(void *cookie, unsigned int index, enum script_function function, const char *name,
+                               size_t length)
 {
     (void)cookie;
     switch (function) {
@@ -186,7 +188,8 @@ static void module_load(unsigned int index, char *arguments)
     for (size_t at = 0; at < used; at += strlen(arguments + at) + 1)
         kprintf(" %s", arguments + at);
     kprintf("\n");
-    const char *why = load_program(tasks[index], phys_to_virt(module->start), module->end - module->start, arguments, count, used);
+    const char *why = load_program(tasks[index], phys_to_virt(module->start), module->end - module->start, arguments,
+                                   count, used);
     if (why)
         boot_failed(index, 1, why);
     page_release_range(module->start, module->end);
@@ -208,7 +211,8 @@ void bootstrap_run(void *unused)
         kprintf("no boot modules: boot failed\n");
         machine_halt(8);
     }
-    /* 7. "GNU Mach sets up tasks for the various bootstrap translators": create all, then load each with its variables, then resume. */
+    /* 7. "GNU Mach sets up tasks for the various bootstrap translators": create all, then load each with its variables,
+          then resume. */
     variable_add("host-port", 9, port_make_send(realhost.priv), NULL);
     variable_add("device-port", 11, port_make_send(device_master), NULL);
     variable_add("kernel-task", 11, port_make_send(kernel_task->self), NULL);

@@ -25,7 +25,15 @@ struct elf_program {
     uint64_t offset, address, physical, file_size, memory_size, align;
 };
 
-enum { ELF_EXECUTABLE = 2, ELF_SHARED = 3, ELF_X86_64 = 62, PROGRAM_LOAD = 1, FLAG_EXECUTE = 1, FLAG_WRITE = 2, FLAG_READ = 4 };
+enum {
+    ELF_EXECUTABLE = 2,
+    ELF_SHARED = 3,
+    ELF_X86_64 = 62,
+    PROGRAM_LOAD = 1,
+    FLAG_EXECUTE = 1,
+    FLAG_WRITE = 2,
+    FLAG_READ = 4
+};
 
 /* Writes kernel memory into TASK at ADDRESS, which is mapped. */
 static bool put(struct task *task, uint64_t address, const void *data, size_t size)
@@ -42,9 +50,11 @@ static bool put(struct task *task, uint64_t address, const void *data, size_t si
     return true;
 }
 
-static const char *segment_load(struct task *task, const struct elf_program *segment, const char *image, size_t size, uint64_t base)
+static const char *segment_load(struct task *task, const struct elf_program *segment, const char *image, size_t size,
+                                uint64_t base)
 {
-    if (segment->file_size > segment->memory_size || segment->offset > size || segment->file_size > size - segment->offset)
+    if (segment->file_size > segment->memory_size || segment->offset > size ||
+        segment->file_size > size - segment->offset)
         return "a segment lies outside the file";
     uint64_t start = align_down(base + segment->address, PAGE_SIZE);
     uint64_t end = align_up(base + segment->address + segment->memory_size, PAGE_SIZE);
@@ -54,13 +64,15 @@ static const char *segment_load(struct task *task, const struct elf_program *seg
         return "two segments overlap, or there is no memory";
     if (!put(task, base + segment->address, image + segment->offset, segment->file_size))
         return "no memory for a segment";
-    vm_prot_t protection = (segment->flags & FLAG_READ ? VM_PROT_READ : 0) | (segment->flags & FLAG_WRITE ? VM_PROT_WRITE : 0) |
+    vm_prot_t protection = (segment->flags & FLAG_READ ? VM_PROT_READ : 0) |
+                           (segment->flags & FLAG_WRITE ? VM_PROT_WRITE : 0) |
                            (segment->flags & FLAG_EXECUTE ? VM_PROT_EXECUTE : 0);
     vm_map_protect(task->map, start, end, protection, false);
     return NULL;
 }
 
-static const char *segments_load(struct task *task, const struct elf_header *elf, const char *image, size_t size, uint64_t *entry)
+static const char *segments_load(struct task *task, const struct elf_header *elf, const char *image, size_t size,
+                                 uint64_t *entry)
 {
     if (size < sizeof *elf || memcmp(elf->ident, "\177ELF\2\1\1", 7) || elf->machine != ELF_X86_64)
         return "not a 64-bit x86 ELF file";
@@ -73,7 +85,9 @@ static const char *segments_load(struct task *task, const struct elf_header *elf
     for (unsigned int i = 0; i < elf->program_count; i++) {
         struct elf_program segment;
         memcpy(&segment, image + elf->program_offset + i * sizeof segment, sizeof segment);
-        const char *why = segment.type == PROGRAM_LOAD && segment.memory_size ? segment_load(task, &segment, image, size, base) : NULL;
+        const char *why = segment.type == PROGRAM_LOAD && segment.memory_size
+                              ? segment_load(task, &segment, image, size, base)
+                              : NULL;
         if (why)
             return why;
     }
@@ -82,7 +96,8 @@ static const char *segments_load(struct task *task, const struct elf_header *elf
 }
 
 /* argc, the argument pointers, NULL, an empty environment, and the strings at the top. */
-static const char *stack_make(struct task *task, const char *arguments, unsigned int count, size_t used, uint64_t *pointer)
+static const char *stack_make(struct task *task, const char *arguments, unsigned int count, size_t used,
+                              uint64_t *pointer)
 {
     uint64_t words[ARGUMENTS_MAX + 3], bottom = STACK_TOP - STACK_SIZE;
     if (count > ARGUMENTS_MAX)
@@ -103,7 +118,8 @@ static const char *stack_make(struct task *task, const char *arguments, unsigned
     return put(task, strings, arguments, used) && put(task, *pointer, words, size) ? NULL : "no memory for a stack";
 }
 
-const char *load_program(struct task *task, const void *image, size_t size, const char *arguments, unsigned int count, size_t used)
+const char *load_program(struct task *task, const void *image, size_t size, const char *arguments, unsigned int count,
+                         size_t used)
 {
     uint64_t entry, stack;
     struct thread *thread;

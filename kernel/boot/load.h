@@ -9,8 +9,9 @@
 
 struct task;
 
-/* Maps the ELF file IMAGE (SIZE bytes) into TASK, which is suspended, and makes its first thread, with COUNT arguments (USED bytes of strings, each
-   with a NUL) on its stack.  NULL, or why it cannot. */
-const char *load_program(struct task *task, const void *image, size_t size, const char *arguments, unsigned int count, size_t used);
+/* Maps the ELF file IMAGE (SIZE bytes) into TASK, which is suspended, and makes its first thread, with COUNT arguments
+   (USED bytes of strings, each with a NUL) on its stack.  NULL, or why it cannot. */
+const char *load_program(struct task *task, const void *image, size_t size, const char *arguments, unsigned int count,
+                         size_t used);
 
 #endif

@@ -17,8 +17,8 @@
 #define MEMORY_USABLE 1
 
 struct info1 {
-    uint32_t flags, memory_lower, memory_upper, boot_device, command_line, module_count, modules, symbols[4], map_length, map, drives_length, drives, config,
-        loader_name, apm, vbe[4];
+    uint32_t flags, memory_lower, memory_upper, boot_device, command_line, module_count, modules, symbols[4],
+        map_length, map, drives_length, drives, config, loader_name, apm, vbe[4];
     uint64_t framebuffer;
     uint32_t framebuffer_pitch, framebuffer_width, framebuffer_height;
     uint8_t framebuffer_depth, framebuffer_type;
@@ -45,7 +45,14 @@ struct map_entry2 {
 };
 
 enum {
-    TAG_END, TAG_COMMAND_LINE, TAG_MODULE = 3, TAG_MEMORY_MAP = 6, TAG_FRAMEBUFFER = 8, TAG_EFI_32 = 11, TAG_EFI_64 = 12, TAG_ACPI_1 = 14,
+    TAG_END,
+    TAG_COMMAND_LINE,
+    TAG_MODULE = 3,
+    TAG_MEMORY_MAP = 6,
+    TAG_FRAMEBUFFER = 8,
+    TAG_EFI_32 = 11,
+    TAG_EFI_64 = 12,
+    TAG_ACPI_1 = 14,
     TAG_ACPI_2 = 15
 };
 

@@ -58,14 +58,16 @@ static bool call(const char *line, const char *at, const char *end, unsigned int
             continue;
         if (name_length && functions[i].pass == SCRIPT_RESUME)
             return fail(error, module, line, at, "the function has no result to assign");
-        const char *why = functions[i].pass == pass ? actions->call(cookie, module, functions[i].function, name, name_length) : NULL;
+        const char *why = functions[i].pass == pass
+                              ? actions->call(cookie, module, functions[i].function, name, name_length)
+                              : NULL;
         return why ? fail(error, module, line, at, why) : true;
     }
     return fail(error, module, line, function, "no such function");
 }
 
-bool script_run(const char *line, unsigned int module, enum script_pass pass, const struct script_actions *actions, void *cookie,
-                struct script_error *error)
+bool script_run(const char *line, unsigned int module, enum script_pass pass, const struct script_actions *actions,
+                void *cookie, struct script_error *error)
 {
     for (const char *at = line; *at; at++) {
         if (at[0] != '$' || at[1] != '(')
@@ -95,8 +97,8 @@ static bool put(struct output *output, char c)
 }
 
 /* One word, from *AT on; moves it behind the word.  *WRITTEN: it is an argument. */
-static bool word(const char *line, const char **position, unsigned int module, const struct script_actions *actions, void *cookie,
-                 struct output *output, bool *written, struct script_error *error)
+static bool word(const char *line, const char **position, unsigned int module, const struct script_actions *actions,
+                 void *cookie, struct output *output, bool *written, struct script_error *error)
 {
     const char *at = *position;
     bool is_call = false, is_text = false;
@@ -109,7 +111,8 @@ static bool word(const char *line, const char **position, unsigned int module, c
                 is_call = true;
             } else {
                 size_t room = output->size - output->used;
-                int length = actions->variable(cookie, module, at + 2, (size_t)(end - at - 2), output->to + output->used, room);
+                int length = actions->variable(cookie, module, at + 2, (size_t)(end - at - 2),
+                                               output->to + output->used, room);
                 if (length < 0)
                     return fail(error, module, line, at, "no such variable");
                 if ((size_t)length >= room)
@@ -132,8 +135,8 @@ static bool word(const char *line, const char **position, unsigned int module, c
     return true;
 }
 
-bool script_arguments(const char *line, unsigned int module, const struct script_actions *actions, void *cookie, char *to, size_t size,
-                      unsigned int *count, size_t *used, struct script_error *error)
+bool script_arguments(const char *line, unsigned int module, const struct script_actions *actions, void *cookie,
+                      char *to, size_t size, unsigned int *count, size_t *used, struct script_error *error)
 {
     struct output output = {to, size, 0};
     *count = 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The console: on the serial line, or on the screen with the keyboard (8042), and the kernel's log.
 
-   Input comes by interrupt into a ring; what does not fit is lost, as on any terminal line.  What users write to the serial line goes through a ring
-   too, which interrupts empty; writers wait for room.  The kernel's own words wait for the line itself, behind what is in the ring: they come out
-   whatever happens.  Lock: the kernel lock. */
+   Input comes by interrupt into a ring; what does not fit is lost, as on any terminal line.  What users write to the
+   serial line goes through a ring too, which interrupts empty; writers wait for room.  The kernel's own words wait for
+   the line itself, behind what is in the ring: they come out whatever happens.  Lock: the kernel lock. */
 
 #include "console.h"
 

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* SERIAL: the first serial line ("console=com0" on the kernel's command line), else the screen.  May be called twice: first for early messages. */
+/* SERIAL: the first serial line ("console=com0" on the kernel's command line), else the screen.  May be called twice:
+   first for early messages. */
 void console_init(bool serial);
 /* The device takes input from now on. */
 void console_start(void);
@@ -23,7 +24,8 @@ void console_wait_key(void);
 /* The next character from the keyboard or line itself, without interrupts, for the debugger; -1: none has come. */
 int console_poll(void);
 
-/* What the kernel has said: copies up to SIZE characters from *POSITION on (0: the oldest that are kept) and moves it behind them; gives how many. */
+/* What the kernel has said: copies up to SIZE characters from *POSITION on (0: the oldest that are kept) and moves it
+   behind them; gives how many. */
 size_t console_log_read(size_t *position, char *to, size_t size);
 /* Has it said more since this was asked last? */
 bool console_log_grown(void);

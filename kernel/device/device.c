@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The kernel's devices and their protocol (device/device.defs).  Each has one port that all who open it share; one whose operations have `open` makes
-   a device of its own for each. */
+/* The kernel's devices and their protocol (device/device.defs).  Each has one port that all who open it share; one
+   whose operations have `open` makes a device of its own for each. */
 
 #include "device.h"
 
@@ -97,8 +97,8 @@ static struct device *device_lookup(const char *name, size_t room)
     return unit;
 }
 
-kern_return_t ds_device_open(ipc_port_t master, ipc_port_t reply, mach_msg_type_name_t reply_type, dev_mode_t mode, const_dev_name_t name,
-                             device_t *device)
+kern_return_t ds_device_open(ipc_port_t master, ipc_port_t reply, mach_msg_type_name_t reply_type, dev_mode_t mode,
+                             const_dev_name_t name, device_t *device)
 {
     (void)reply, (void)reply_type, (void)mode;
     if (port_kobject(master, KOBJECT_DEVICE_MASTER) == NULL)
@@ -112,8 +112,8 @@ kern_return_t ds_device_open(ipc_port_t master, ipc_port_t reply, mach_msg_type_
     return D_SUCCESS;
 }
 
-kern_return_t ds_device_open_new(ipc_port_t master, ipc_port_t reply, mach_msg_type_name_t reply_type, dev_mode_t mode, const_dev_name_t name,
-                                 device_t *device)
+kern_return_t ds_device_open_new(ipc_port_t master, ipc_port_t reply, mach_msg_type_name_t reply_type, dev_mode_t mode,
+                                 const_dev_name_t name, device_t *device)
 {
     return ds_device_open(master, reply, reply_type, mode, name, device);
 }
@@ -125,8 +125,8 @@ kern_return_t ds_device_close(device_t device)
 
 #define WRITE_CHUNK 4096u
 
-kern_return_t ds_device_write(device_t device, ipc_port_t reply, mach_msg_type_name_t reply_type, dev_mode_t mode, recnum_t record,
-                              io_buf_ptr_t data, mach_msg_type_number_t size, int *written)
+kern_return_t ds_device_write(device_t device, ipc_port_t reply, mach_msg_type_name_t reply_type, dev_mode_t mode,
+                              recnum_t record, io_buf_ptr_t data, mach_msg_type_number_t size, int *written)
 {
     (void)reply, (void)reply_type, (void)mode;
     struct vm_copy *copy = (struct vm_copy *)data;
@@ -142,7 +142,9 @@ kern_return_t ds_device_write(device_t device, ipc_port_t reply, mach_msg_type_n
     while (kr == D_SUCCESS && count == part && done < size) {
         part = min(size - done, WRITE_CHUNK);
         count = 0;
-        kr = vm_copy_read(copy, done, buffer, part) ? device->ops->write(device, record + done / DEVICE_RECORD, buffer, part, &count) : D_NO_MEMORY;
+        kr = vm_copy_read(copy, done, buffer, part)
+                 ? device->ops->write(device, record + done / DEVICE_RECORD, buffer, part, &count)
+                 : D_NO_MEMORY;
         done += count;
         sched_pause();
     }
@@ -154,8 +156,9 @@ kern_return_t ds_device_write(device_t device, ipc_port_t reply, mach_msg_type_n
     return D_SUCCESS;
 }
 
-kern_return_t ds_device_write_inband(device_t device, ipc_port_t reply, mach_msg_type_name_t reply_type, dev_mode_t mode, recnum_t record,
-                                     const io_buf_ptr_inband_t data, mach_msg_type_number_t size, int *written)
+kern_return_t ds_device_write_inband(device_t device, ipc_port_t reply, mach_msg_type_name_t reply_type,
+                                     dev_mode_t mode, recnum_t record, const io_buf_ptr_inband_t data,
+                                     mach_msg_type_number_t size, int *written)
 {
     (void)reply, (void)reply_type, (void)mode;
     if (device == NULL)
@@ -182,7 +185,8 @@ static void readers_forget_dead(struct device *device)
 }
 
 /* Keeps the request until there is something to read. */
-static kern_return_t reader_add(struct device *device, ipc_port_t reply, mach_msg_type_name_t reply_type, uint32_t wanted, bool inband)
+static kern_return_t reader_add(struct device *device, ipc_port_t reply, mach_msg_type_name_t reply_type,
+                                uint32_t wanted, bool inband)
 {
     if (!IP_VALID(reply))
         return D_INVALID_OPERATION;
@@ -201,7 +205,8 @@ static void reader_answer(struct device_request *request, const char *data, uint
         ds_device_read_reply_inband(request->reply, request->reply_type, D_SUCCESS, data, count);
     } else {
         struct vm_copy *copy = vm_copy_from_kernel(data, count);
-        ds_device_read_reply(request->reply, request->reply_type, copy ? D_SUCCESS : D_NO_MEMORY, (io_buf_ptr_t)copy, copy ? count : 0);
+        ds_device_read_reply(request->reply, request->reply_type, copy ? D_SUCCESS : D_NO_MEMORY, (io_buf_ptr_t)copy,
+                             copy ? count : 0);
     }
     kfree(request, sizeof *request);
 }
@@ -235,8 +240,8 @@ void device_tick(void)
 
 #define READ_MAX (1u << 20)
 
-kern_return_t ds_device_read(device_t device, ipc_port_t reply, mach_msg_type_name_t reply_type, dev_mode_t mode, recnum_t record, int wanted,
-                             io_buf_ptr_t *data, mach_msg_type_number_t *count)
+kern_return_t ds_device_read(device_t device, ipc_port_t reply, mach_msg_type_name_t reply_type, dev_mode_t mode,
+                             recnum_t record, int wanted, io_buf_ptr_t *data, mach_msg_type_number_t *count)
 {
     if (device == NULL)
         return D_NO_SUCH_DEVICE;
@@ -262,8 +267,9 @@ kern_return_t ds_device_read(device_t device, ipc_port_t reply, mach_msg_type_na
     return mode & D_NOWAIT ? D_WOULD_BLOCK : reader_add(device, reply, reply_type, size, false);
 }
 
-kern_return_t ds_device_read_inband(device_t device, ipc_port_t reply, mach_msg_type_name_t reply_type, dev_mode_t mode, recnum_t record,
-                                    int wanted, io_buf_ptr_inband_t data, mach_msg_type_number_t *count)
+kern_return_t ds_device_read_inband(device_t device, ipc_port_t reply, mach_msg_type_name_t reply_type, dev_mode_t mode,
+                                    recnum_t record, int wanted, io_buf_ptr_inband_t data,
+                                    mach_msg_type_number_t *count)
 {
     if (device == NULL)
         return D_NO_SUCH_DEVICE;
@@ -277,7 +283,8 @@ kern_return_t ds_device_read_inband(device_t device, ipc_port_t reply, mach_msg_
     return mode & D_NOWAIT ? D_WOULD_BLOCK : reader_add(device, reply, reply_type, (uint32_t)wanted, true);
 }
 
-kern_return_t ds_device_map(device_t device, vm_prot_t protection, vm_offset_t offset, vm_size_t size, ipc_port_t *pager, int unmap)
+kern_return_t ds_device_map(device_t device, vm_prot_t protection, vm_offset_t offset, vm_size_t size,
+                            ipc_port_t *pager, int unmap)
 {
     (void)unmap;
     if (device == NULL)
@@ -299,21 +306,24 @@ kern_return_t ds_device_map(device_t device, vm_prot_t protection, vm_offset_t o
     return D_SUCCESS;
 }
 
-kern_return_t ds_device_get_status(device_t device, dev_flavor_t flavor, dev_status_t status, mach_msg_type_number_t *count)
+kern_return_t ds_device_get_status(device_t device, dev_flavor_t flavor, dev_status_t status,
+                                   mach_msg_type_number_t *count)
 {
     if (device == NULL)
         return D_NO_SUCH_DEVICE;
     return device->ops->get_status ? device->ops->get_status(device, flavor, status, count) : D_INVALID_OPERATION;
 }
 
-kern_return_t ds_device_set_status(device_t device, dev_flavor_t flavor, const dev_status_t status, mach_msg_type_number_t count)
+kern_return_t ds_device_set_status(device_t device, dev_flavor_t flavor, const dev_status_t status,
+                                   mach_msg_type_number_t count)
 {
     if (device == NULL)
         return D_NO_SUCH_DEVICE;
     return device->ops->set_status ? device->ops->set_status(device, flavor, status, count) : D_INVALID_OPERATION;
 }
 
-kern_return_t ds_device_set_filter(device_t device, ipc_port_t port, int priority, const filter_array_t filter, mach_msg_type_number_t count)
+kern_return_t ds_device_set_filter(device_t device, ipc_port_t port, int priority, const filter_array_t filter,
+                                   mach_msg_type_number_t count)
 {
     (void)port, (void)priority, (void)filter, (void)count;
     return device ? D_INVALID_OPERATION : D_NO_SUCH_DEVICE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* experimental.defs: what drivers in user space used before gnumach.defs and the device `irq` had it.  Memory is still given; for interrupts GNU
-   Mach refers to the device, too. */
+/* experimental.defs: what drivers in user space used before gnumach.defs and the device `irq` had it.  Memory is still
+   given; for interrupts GNU Mach refers to the device, too. */
 
 #include "../ipc/ipc.h"
 #include "../mig/mig_types.h"
@@ -10,7 +10,8 @@
 
 #include <device/device_types.h>
 
-kern_return_t experimental_vm_allocate_contiguous(host_t host, vm_map_t map, vm_address_t *address, vm_address_t *physical, vm_size_t size)
+kern_return_t experimental_vm_allocate_contiguous(host_t host, vm_map_t map, vm_address_t *address,
+                                                  vm_address_t *physical, vm_size_t size)
 {
     rpc_phys_addr_t at = 0;
     kern_return_t kr = rpc_vm_allocate_contiguous(host, map, address, &at, size, 0, UINT64_MAX, PAGE_SIZE);

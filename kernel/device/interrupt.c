@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Interrupt lines and messages to user-space drivers (device_intr_register).
 
-   Lines come from the two controllers of a PC (Intel 8259A) to the boot processor.  With more processors and an I/O APIC the edge-triggered
-   ones, but for the clock's, come from that, each to a processor of its own.
+   Lines come from the two controllers of a PC (Intel 8259A) to the boot processor.  With more processors and an I/O
+   APIC the edge-triggered ones, but for the clock's, come from that, each to a processor of its own.
 
-   Lines may be shared: every port registered for a line is told of each interrupt, and hears no more of it until each of them has acknowledged,
-   or died: the old controllers mask the line and keep an edge meanwhile; the I/O APIC would lose it, so the line stays open there, and
-   what comes is remembered.  Lock: the kernel lock. */
+   Lines may be shared: every port registered for a line is told of each interrupt, and hears no more of it until each
+   of them has acknowledged, or died: the old controllers mask the line and keep an edge meanwhile; the I/O APIC would
+   lose it, so the line stays open there, and what comes is remembered.  Lock: the kernel lock. */
 
 #include "interrupt.h"
 
@@ -82,7 +82,8 @@ void interrupt_lines_spread(void)
 {
     const struct cpu *cpu = &boot_cpu;
     for (unsigned int line = 0; line < INTERRUPT_LINES && cpu_count > 1; line++) {
-        if (line == CLOCK_LINE || line == CASCADE_LINE || line_is_level(line) || !ioapic_line_route(line, VECTOR_LINES + line, cpu))
+        if (line == CLOCK_LINE || line == CASCADE_LINE || line_is_level(line) ||
+            !ioapic_line_route(line, VECTOR_LINES + line, cpu))
             continue;
         bool open = !(mask & 1u << line);
         line_disable(line);
@@ -90,14 +91,16 @@ void interrupt_lines_spread(void)
         if (open)
             line_enable(line);
         if (lines[line].handler)
-            lines[line].handler(false); /* the old controller may have kept an edge: there is no other before somebody looks */
+            lines[line].handler(false); /* the old controller may have kept an edge: there is no other before somebody
+                                           looks */
         cpu = cpu->next ? cpu->next : &boot_cpu;
     }
 }
 
 void interrupt_init(void)
 {
-    static const uint8_t sequence[2][4] = {{0x11, VECTOR_BASE, 1u << CASCADE_LINE, 0x01}, {0x11, VECTOR_BASE + 8, CASCADE_LINE, 0x01}};
+    static const uint8_t sequence[2][4] = {{0x11, VECTOR_BASE, 1u << CASCADE_LINE, 0x01},
+                                           {0x11, VECTOR_BASE + 8, CASCADE_LINE, 0x01}};
     for (unsigned int i = 0; i < INTERRUPT_LINES; i++)
         list_init(&lines[i].listeners);
     for (unsigned int i = 0; i < 4; i++) {
@@ -138,11 +141,13 @@ static void listener_drop(unsigned int line, struct listener *listener)
 
 void interrupt_notify(struct ipc_port *port, int id)
 {
-    device_intr_notification_t message = {
-        .intr_header = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0), .msgh_size = align_up(sizeof message, 8ul),
-                        .msgh_remote_port = (mach_port_t)port, .msgh_id = DEVICE_INTR_NOTIFY},
-        .intr_type = {.msgt_name = MACH_MSG_TYPE_INTEGER_32, .msgt_size = 32, .msgt_number = 1, .msgt_inline = 1},
-        .id = id};
+    device_intr_notification_t message =
+        {.intr_header = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0),
+                         .msgh_size = align_up(sizeof message, 8ul),
+                         .msgh_remote_port = (mach_port_t)port,
+                         .msgh_id = DEVICE_INTR_NOTIFY},
+         .intr_type = {.msgt_name = MACH_MSG_TYPE_INTEGER_32, .msgt_size = 32, .msgt_number = 1, .msgt_inline = 1},
+         .id = id};
     mach_msg_send_from_kernel(&message.intr_header, message.intr_header.msgh_size);
 }
 
@@ -275,7 +280,8 @@ void interrupt_dump(void)
         list_for_each(link, &lines[line].listeners)
             listeners++;
         if (lines[line].taken || listeners || lines[line].handler)
-            kprintf("  line %u%s: %lu interrupts%s, %u drivers%s\n", line, lines[line].routed ? " (I/O APIC)" : "", lines[line].taken, lines[line].handler ? ", the kernel's" : "", listeners,
+            kprintf("  line %u%s: %lu interrupts%s, %u drivers%s\n", line, lines[line].routed ? " (I/O APIC)" : "",
+                    lines[line].taken, lines[line].handler ? ", the kernel's" : "", listeners,
                     lines[line].pending ? ", waits to be acknowledged" : "");
     }
     msi_dump();

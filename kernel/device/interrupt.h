@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Interrupt lines, and who hears of them: the kernel's own clock, keyboard and serial line, and drivers in user space. */
+/* Interrupt lines, and who hears of them: the kernel's own clock, keyboard and serial line, and drivers in user
+   space. */
 
 #ifndef DEVICE_INTERRUPT_H
 #define DEVICE_INTERRUPT_H
@@ -22,8 +23,8 @@ void interrupt_attach(unsigned int line, void (*handler)(bool user));
 /* An interrupt came on VECTOR. */
 void interrupt_taken(unsigned int vector, bool user);
 
-/* Drivers in user space: the device "irq".  Each port that is registered for a line hears of each interrupt; the line stays masked until all who
-   were told have acknowledged. */
+/* Drivers in user space: the device "irq".  Each port that is registered for a line hears of each interrupt; the line
+   stays masked until all who were told have acknowledged. */
 
 /* Tells PORT (a send right, which stays) of interrupt ID. */
 void interrupt_notify(struct ipc_port *port, int id);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* I/O ports for user space (mach_i386.defs, i386_io_perm_*): a right to a range, and a task's map of what its threads may touch.  The map
-   goes into the processor's task state segment when a thread of such a task runs. */
+/* I/O ports for user space (mach_i386.defs, i386_io_perm_*): a right to a range, and a task's map of what its threads
+   may touch.  The map goes into the processor's task state segment when a thread of such a task runs. */
 
 #include "../arch/x86_64/cpu.h"
 #include "../ipc/ipc.h"
@@ -9,8 +9,8 @@
 #include "interrupt.h"
 #include "mach_i386_S.h"
 
-/* PCI's configuration is reached in two steps, so two drivers at it would disturb each other: whoever has a right to these ports is the only one,
-   until nobody has the right any more. */
+/* PCI's configuration is reached in two steps, so two drivers at it would disturb each other: whoever has a right to
+   these ports is the only one, until nobody has the right any more. */
 #define PCI_FIRST 0xcf8
 #define PCI_LAST 0xcff
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Scan codes, set 1.  Alt puts an Escape before the key, as Meta does on terminals; the keys of the cursor are a VT100's. */
+/* Scan codes, set 1.  Alt puts an Escape before the key, as Meta does on terminals; the keys of the cursor are a
+   VT100's. */
 
 #include "keyboard.h"
 
@@ -7,7 +8,14 @@
 #define EXTENDED 0xe0
 #define PAUSE 0xe1
 
-enum { KEY_CONTROL = 0x1d, KEY_SHIFT_LEFT = 0x2a, KEY_SHIFT_RIGHT = 0x36, KEY_ALT = 0x38, KEY_CAPS_LOCK = 0x3a, KEY_DELETE = 0x53 };
+enum {
+    KEY_CONTROL = 0x1d,
+    KEY_SHIFT_LEFT = 0x2a,
+    KEY_SHIFT_RIGHT = 0x36,
+    KEY_ALT = 0x38,
+    KEY_CAPS_LOCK = 0x3a,
+    KEY_DELETE = 0x53
+};
 
 static const char plain[] = "\0\0331234567890-=\177\tqwertyuiop[]\r\0asdfghjkl;'`\0\\zxcvbnm,./\0*\0 ";
 static const char shifted[] = "\0\033!@#$%^&*()_+\177\tQWERTYUIOP{}\r\0ASDFGHJKL:\"~\0|ZXCVBNM<>?\0*\0 ";

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The devices that are only mapped: "time", a page with the time of day, and "mem", the physical address space of devices and firmware. */
+/* The devices that are only mapped: "time", a page with the time of day, and "mem", the physical address space of
+   devices and firmware. */
 
 #include "../arch/x86_64/cpu.h"
 #include "../arch/x86_64/machine.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Vectors of message-signalled interrupts.  The message goes to the boot processor's local interrupt controller (Intel SDM volume 3, "Message
-   Signalled Interrupts": fixed delivery, edge-triggered).  Lock of everything here: the kernel lock. */
+/* Vectors of message-signalled interrupts.  The message goes to the boot processor's local interrupt controller (Intel
+   SDM volume 3, "Message Signalled Interrupts": fixed delivery, edge-triggered).  Lock of everything here: the kernel
+   lock. */
 
 #include "msi.h"
 
@@ -75,7 +76,8 @@ static bool vector_allocate(struct msi *msi)
     return msi->vector != 0;
 }
 
-static kern_return_t msi_get_status(struct device *device, dev_flavor_t flavor, dev_status_t status, mach_msg_type_number_t *count)
+static kern_return_t msi_get_status(struct device *device, dev_flavor_t flavor, dev_status_t status,
+                                    mach_msg_type_number_t *count)
 {
     struct msi *msi = msi_of(device);
     if (flavor != MSI_ALLOCATE)
@@ -110,7 +112,10 @@ static kern_return_t msi_intr_ack(struct device *device, struct ipc_port *port)
     return D_SUCCESS;
 }
 
-const struct device_ops msi_ops = {.open = msi_open, .end = msi_end, .get_status = msi_get_status, .intr_register = msi_intr_register,
+const struct device_ops msi_ops = {.open = msi_open,
+                                   .end = msi_end,
+                                   .get_status = msi_get_status,
+                                   .intr_register = msi_intr_register,
                                    .intr_ack = msi_intr_ack};
 
 /* Is a notification of VECTOR still in PORT's queue?  It stands for the one that came now. */
@@ -121,8 +126,8 @@ static bool notification_waits(struct ipc_port *port, unsigned int vector)
     list_for_each(link, &port_queue(port)->messages) {
         const struct kmsg *kmsg = list_entry(link, struct kmsg, link);
         const device_intr_notification_t *message = (const device_intr_notification_t *)&kmsg->header;
-        if (kmsg_remote(kmsg) == port && kmsg->header.msgh_id == DEVICE_INTR_NOTIFY && kmsg->header.msgh_size >= sizeof *message &&
-            message->id == (int)vector)
+        if (kmsg_remote(kmsg) == port && kmsg->header.msgh_id == DEVICE_INTR_NOTIFY &&
+            kmsg->header.msgh_size >= sizeof *message && message->id == (int)vector)
             return true;
     }
     return false;
@@ -149,8 +154,8 @@ void msi_dump(void)
 {
     for (unsigned int i = 0; i < countof(vectors); i++)
         if (vectors[i])
-            kprintf("  message %x: %lu interrupts, %lu notifications to the port %lx\n", MSI_VECTOR_FIRST + i, vectors[i]->taken,
-                    vectors[i]->sent, (uint64_t)vectors[i]->port);
+            kprintf("  message %x: %lu interrupts, %lu notifications to the port %lx\n", MSI_VECTOR_FIRST + i,
+                    vectors[i]->taken, vectors[i]->sent, (uint64_t)vectors[i]->port);
     if (strays)
         kprintf("  messages of nobody's vectors: %lu\n", strays);
 }

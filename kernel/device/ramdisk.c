@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* RAM disks: boot modules as the block devices "rd0", "rd1", … of 512-byte records ($(ramdisk-create), boot/script.h). */
+/* RAM disks: boot modules as the block devices "rd0", "rd1", … of 512-byte records ($(ramdisk-create),
+   boot/script.h). */
 
 #include "../vm/map.h"
 #include "device.h"
@@ -17,7 +18,8 @@ static kern_return_t ramdisk_read(struct device *device, uint64_t record, char *
 }
 
 /* The same as memory that is copied once. */
-static kern_return_t ramdisk_copy(struct device *device, uint64_t record, uint32_t size, struct vm_copy **copy, uint32_t *count)
+static kern_return_t ramdisk_copy(struct device *device, uint64_t record, uint32_t size, struct vm_copy **copy,
+                                  uint32_t *count)
 {
     uint64_t at = record * SECTOR;
     if (record > device->size / SECTOR)
@@ -27,7 +29,8 @@ static kern_return_t ramdisk_copy(struct device *device, uint64_t record, uint32
     return *count && *copy == NULL ? D_NO_MEMORY : D_SUCCESS;
 }
 
-static kern_return_t ramdisk_write(struct device *device, uint64_t record, const char *from, uint32_t size, uint32_t *written)
+static kern_return_t ramdisk_write(struct device *device, uint64_t record, const char *from, uint32_t size,
+                                   uint32_t *written)
 {
     uint64_t at = record * SECTOR;
     if (record > device->size / SECTOR || size > device->size - at)
@@ -46,7 +49,8 @@ static struct vm_object *ramdisk_map(struct device *device, vm_prot_t protection
     return object_create_physical(start, align_down(size, PAGE_SIZE), false);
 }
 
-static kern_return_t ramdisk_get_status(struct device *device, dev_flavor_t flavor, dev_status_t status, mach_msg_type_number_t *count)
+static kern_return_t ramdisk_get_status(struct device *device, dev_flavor_t flavor, dev_status_t status,
+                                        mach_msg_type_number_t *count)
 {
     if (*count < 2)
         return D_INVALID_SIZE;
@@ -61,7 +65,10 @@ static kern_return_t ramdisk_get_status(struct device *device, dev_flavor_t flav
     return D_SUCCESS;
 }
 
-static const struct device_ops ramdisk_ops = {.read = ramdisk_read, .copy = ramdisk_copy, .write = ramdisk_write, .map = ramdisk_map,
+static const struct device_ops ramdisk_ops = {.read = ramdisk_read,
+                                              .copy = ramdisk_copy,
+                                              .write = ramdisk_write,
+                                              .map = ramdisk_map,
                                               .get_status = ramdisk_get_status};
 
 unsigned int device_ramdisk_add(void *data, uint64_t size)

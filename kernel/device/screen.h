@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The PC's screen in VGA's text mode: 25 rows of 80 cells, and the part of a VT100's control sequences that programs use for moving, clearing and
-   attributes.  Pure: it writes cells and knows no hardware, so a unit test runs it on the host. */
+/* The PC's screen in VGA's text mode: 25 rows of 80 cells, and the part of a VT100's control sequences that programs
+   use for moving, clearing and attributes.  Pure: it writes cells and knows no hardware, so a unit test runs it on the
+   host. */
 
 #ifndef DEVICE_SCREEN_H
 #define DEVICE_SCREEN_H

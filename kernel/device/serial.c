@@ -6,7 +6,14 @@
 #include "../arch/x86_64/cpu.h"
 
 #define UART 0x3f8
-enum { DATA = UART, INTERRUPTS = UART + 1, FIFO = UART + 2, LINE_CONTROL = UART + 3, MODEM = UART + 4, STATUS = UART + 5 };
+enum {
+    DATA = UART,
+    INTERRUPTS = UART + 1,
+    FIFO = UART + 2,
+    LINE_CONTROL = UART + 3,
+    MODEM = UART + 4,
+    STATUS = UART + 5
+};
 #define FIFO_SIZE 16 /* empty when STATUS_ROOM says so */
 #define STATUS_READY 0x01
 #define STATUS_BREAK 0x10

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* msg-accepted notifications (Mach manual, "Message Send", MACH_SEND_NOTIFY): a message is queued although the queue is full, and who sent it
-   is told when it leaves the queue.  A task has at most one such message on its way by each of its names; the name's entry is marked
-   (MACH_PORT_TYPE_MAREQUEST).
+/* msg-accepted notifications (Mach manual, "Message Send", MACH_SEND_NOTIFY): a message is queued although the queue is
+   full, and who sent it is told when it leaves the queue.  A task has at most one such message on its way by each of
+   its names; the name's entry is marked (MACH_PORT_TYPE_MAREQUEST).
 
-   The request belongs to the message.  It has the name by which the sender knows the port, as long as the name is that: a name that goes takes
-   itself out of the request (accepted_forget).
+   The request belongs to the message.  It has the name by which the sender knows the port, as long as the name is that:
+   a name that goes takes itself out of the request (accepted_forget).
 
    Lock: the kernel lock. */
 

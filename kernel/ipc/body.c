@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The bodies of messages that carry rights and memory: into the kernel and out of it.
 
-   A body is a row of items: a type word (mach_msg_type_t) and then either the data, padded to 8 bytes, or the address of
-   out-of-line data.  Inside the kernel an inline right is a port pointer; out-of-line rights are a kalloc'ed array of them
-   (users' arrays are of 32-bit names); out-of-line memory is a struct vm_copy.
+   A body is a row of items: a type word (mach_msg_type_t) and then either the data, padded to 8 bytes, or the address
+   of out-of-line data.  Inside the kernel an inline right is a port pointer; out-of-line rights are a kalloc'ed array
+   of them (users' arrays are of 32-bit names); out-of-line memory is a struct vm_copy.
 
-   Most items are plain data, which nobody looks at but to step over them (item_plain).  Those that carry something are counted on the way in,
-   and the first is noted (kmsg.carriers), so that the way out begins there and ends with the last. */
+   Most items are plain data, which nobody looks at but to step over them (item_plain).  Those that carry something are
+   counted on the way in, and the first is noted (kmsg.carriers), so that the way out begins there and ends with the
+   last. */
 
 #include "body.h"
 
@@ -17,7 +18,8 @@
 
 #define PLAIN_FLAGS 0x20u /* the type's last byte of an inline item: nothing but msgt_inline */
 
-/* Where the item behind the one at OFFSET of a body of TOTAL bytes begins, if that is inline data and whole; 0: it must be looked at. */
+/* Where the item behind the one at OFFSET of a body of TOTAL bytes begins, if that is inline data and whole; 0: it must
+   be looked at. */
 static inline uint64_t item_plain(const struct kmsg *kmsg, uint64_t offset, uint64_t total)
 {
     if (unlikely(total - offset < sizeof(mach_msg_type_t)))
@@ -37,7 +39,8 @@ struct item {
     bool ports;
 };
 
-/* Looks at the item at OFFSET of a message of which all is in the buffer.  If that is too short: its type is NULL, or the data are missing. */
+/* Looks at the item at OFFSET of a message of which all is in the buffer.  If that is too short: its type is NULL, or
+   the data are missing. */
 static mach_msg_return_t item_parse(struct kmsg *kmsg, uint64_t offset, struct item *item)
 {
     uint64_t total = kmsg->header.msgh_size;
@@ -76,8 +79,8 @@ static inline void carrier_note(struct kmsg *kmsg, const struct item *item, uint
 
 /* ---- into the kernel --------------------------------------------------------------------------- */
 
-static mach_msg_return_t port_get(struct ipc_space *space, mach_port_name_t name, const struct item *item, struct ipc_port *destination,
-                                  bool *circular, struct ipc_port **port)
+static mach_msg_return_t port_get(struct ipc_space *space, mach_port_name_t name, const struct item *item,
+                                  struct ipc_port *destination, bool *circular, struct ipc_port **port)
 {
     if (name == MACH_PORT_NAME_NULL || name == MACH_PORT_NAME_DEAD) {
         *port = name == MACH_PORT_NAME_NULL ? IP_NULL : IP_DEAD;
@@ -96,8 +99,8 @@ static mach_msg_return_t port_get(struct ipc_space *space, mach_port_name_t name
     return MACH_MSG_SUCCESS;
 }
 
-static mach_msg_return_t inline_ports_get(struct ipc_space *space, struct item *item, struct ipc_port *destination, bool *circular,
-                                          uint32_t *done)
+static mach_msg_return_t inline_ports_get(struct ipc_space *space, struct item *item, struct ipc_port *destination,
+                                          bool *circular, uint32_t *done)
 {
     uint64_t *slots = item->data;
     for (*done = 0; *done < item->type->msgt_number; (*done)++) {
@@ -119,7 +122,8 @@ static void ports_release(uint64_t *ports, uint32_t count, mach_msg_type_name_t 
 #define PORT_ARRAY_MAX (1u << 20) /* rights in one item */
 
 /* An out-of-line array of names becomes a kernel array of rights. */
-static mach_msg_return_t array_get(struct ipc_space *space, struct vm_map *map, struct item *item, struct ipc_port *destination, bool *circular)
+static mach_msg_return_t array_get(struct ipc_space *space, struct vm_map *map, struct item *item,
+                                   struct ipc_port *destination, bool *circular)
 {
     uint32_t count = item->type->msgt_number;
     uint64_t *pointer = item->data, user = *pointer;
@@ -187,7 +191,8 @@ void body_clean(struct kmsg *kmsg, uint64_t limit)
 }
 
 /* Gets one item; says in *COMPLEX whether it is one that the kernel must look at again. */
-static mach_msg_return_t item_get(struct kmsg *kmsg, struct item *item, struct ipc_space *space, struct vm_map *map, bool *circular)
+static mach_msg_return_t item_get(struct kmsg *kmsg, struct item *item, struct ipc_space *space, struct vm_map *map,
+                                  bool *circular)
 {
     struct ipc_port *destination = kmsg_remote(kmsg);
     mach_msg_return_t mr = MACH_MSG_SUCCESS;
@@ -260,7 +265,8 @@ static void item_make(struct item *item)
     item->type->msgt_name = port_type_of(item->type->msgt_name);
 }
 
-/* Makes the first item at or behind *OFFSET that is not plain, and leaves its place in *OFFSET; false: there is none. */
+/* Makes the first item at or behind *OFFSET that is not plain, and leaves its place in *OFFSET; false: there is
+   none. */
 static inline bool item_make_next(struct kmsg *kmsg, uint64_t *offset, struct item *item)
 {
     uint64_t total = kmsg->header.msgh_size, next;
@@ -286,7 +292,8 @@ void body_make(struct kmsg *kmsg)
 
 /* ---- out of the kernel ------------------------------------------------------------------------------- */
 
-mach_msg_return_t port_put(struct ipc_space *space, struct ipc_port *port, mach_msg_type_name_t type, mach_port_name_t *name)
+mach_msg_return_t port_put(struct ipc_space *space, struct ipc_port *port, mach_msg_type_name_t type,
+                           mach_port_name_t *name)
 {
     if (!IP_VALID(port)) {
         *name = port == IP_NULL ? MACH_PORT_NAME_NULL : MACH_PORT_NAME_DEAD;

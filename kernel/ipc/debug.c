@@ -30,7 +30,8 @@ kern_return_t rpc_mach_port_get_srights(ipc_space_t space, mach_port_name_t name
 }
 
 /* There is no table: it is as large as what is in it. */
-kern_return_t rpc_mach_port_dnrequest_info(ipc_space_t space, mach_port_name_t name, unsigned int *total, unsigned int *used)
+kern_return_t rpc_mach_port_dnrequest_info(ipc_space_t space, mach_port_name_t name, unsigned int *total,
+                                           unsigned int *used)
 {
     struct ipc_port *port;
     kern_return_t kr = receive_find(space, name, &port);
@@ -45,11 +46,13 @@ kern_return_t rpc_mach_port_dnrequest_info(ipc_space_t space, mach_port_name_t n
 
 /* GNU Mach's numbers of what we have too; the address is nobody's business. */
 static const unsigned char object_types[] = {
-    [KOBJECT_THREAD] = 1, [KOBJECT_TASK] = 2, [KOBJECT_HOST] = 3, [KOBJECT_HOST_PRIV] = 4, [KOBJECT_PROCESSOR] = 5, [KOBJECT_PSET] = 6,
-    [KOBJECT_PSET_NAME] = 7, [KOBJECT_PAGER] = 8, [KOBJECT_PAGING_REQUEST] = 9, [KOBJECT_DEVICE] = 10,
+    [KOBJECT_THREAD] = 1,         [KOBJECT_TASK] = 2,    [KOBJECT_HOST] = 3,      [KOBJECT_HOST_PRIV] = 4,
+    [KOBJECT_PROCESSOR] = 5,      [KOBJECT_PSET] = 6,    [KOBJECT_PSET_NAME] = 7, [KOBJECT_PAGER] = 8,
+    [KOBJECT_PAGING_REQUEST] = 9, [KOBJECT_DEVICE] = 10,
 };
 
-kern_return_t rpc_mach_port_kernel_object(ipc_space_t space, mach_port_name_t name, unsigned int *type, vm_offset_t *address)
+kern_return_t rpc_mach_port_kernel_object(ipc_space_t space, mach_port_name_t name, unsigned int *type,
+                                          vm_offset_t *address)
 {
     if (space == NULL || !space->active)
         return KERN_INVALID_TASK;

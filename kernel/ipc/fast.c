@@ -6,18 +6,20 @@
        request   to a send right (copied), with a send-once right made of a receive right to answer to
        answer    to a send-once right (moved), with no right to answer to
 
-   For these, without rights or memory in their bodies, and if a thread waits in a receive for them, the sender does all.  It reads the
-   header into registers and the body (if any) into a buffer, finds the rights, gives the receiver's space its names, and puts itself on the
-   queue of its own receive.  Then it becomes the receiver: address space, registers and stack are the receiver's, and the message goes on
-   from the registers to the receiver's user memory (msg_deliver).  What one space gives up and the other gains is one step: the
-   message's rights are never counted.  A thread that waits here has nothing on its stack but the frame of its trap; whoever else wakes it
-   lets it begin at msg_wait_over (entry.S).  A message that was copied in by the general way changes threads here too (msg_hand_over).
+   For these, without rights or memory in their bodies, and if a thread waits in a receive for them, the sender does
+   all.  It reads the header into registers and the body (if any) into a buffer, finds the rights, gives the receiver's
+   space its names, and puts itself on the queue of its own receive.  Then it becomes the receiver: address space,
+   registers and stack are the receiver's, and the message goes on from the registers to the receiver's user memory
+   (msg_deliver).  What one space gives up and the other gains is one step: the message's rights are never counted.  A
+   thread that waits here has nothing on its stack but the frame of its trap; whoever else wakes it lets it begin at
+   msg_wait_over (entry.S).  A message that was copied in by the general way changes threads here too (msg_hand_over).
 
-   A request to the kernel is read onto the stack and carried out here (kernel_call), and its answer is written to the user from the buffer
-   that MIG's stub made it in.
+   A request to the kernel is read onto the stack and carried out here (kernel_call), and its answer is written to the
+   user from the buffer that MIG's stub made it in.
 
-   Whatever else there is goes the general way (msg.c), which begins anew.  The conditions are checked before anything changes, and after the
-   header has been read nothing blocks until the receiver runs (user_move_now), so what was found stays true. */
+   Whatever else there is goes the general way (msg.c), which begins anew.  The conditions are checked before anything
+   changes, and after the header has been read nothing blocks until the receiver runs (user_move_now), so what was found
+   stays true. */
 
 #include "../arch/x86_64/traps.h"
 #include "../arch/x86_64/user.h"
@@ -52,14 +54,14 @@ _Static_assert(sizeof(struct words) == sizeof(mach_msg_header_t), "mach/message.
 
 static INLINE bool header_read(uint64_t user, struct sent *sent)
 {
-    return user_lower(user) && user_load32(user, &sent->bits) && user_load32(user + 8, &sent->remote) && user_load32(user + 16, &sent->local) &&
-           user_load32(user + 28, &sent->id);
+    return user_lower(user) && user_load32(user, &sent->bits) && user_load32(user + 8, &sent->remote) &&
+           user_load32(user + 16, &sent->local) && user_load32(user + 28, &sent->id);
 }
 
 static INLINE bool header_write(uint64_t user, const struct words *words)
 {
-    return user_store(user, words->bits_size) && user_store(user + 8, words->remote) && user_store(user + 16, words->local) &&
-           user_store(user + 24, words->seqno_id);
+    return user_store(user, words->bits_size) && user_store(user + 8, words->remote) &&
+           user_store(user + 16, words->local) && user_store(user + 24, words->seqno_id);
 }
 
 /* COUNT words of eight bytes behind the header. */
@@ -80,9 +82,12 @@ static INLINE struct mark mark_payload(const struct ipc_port *port)
 }
 
 /* The header of what comes by PORT, with MARK; REPLY is the name to answer to. */
-static INLINE struct words header_make(struct ipc_port *port, struct mark mark, const struct sent *sent, mach_port_name_t reply, uint32_t reply_type)
+static INLINE struct words header_make(struct ipc_port *port, struct mark mark, const struct sent *sent,
+                                       mach_port_name_t reply, uint32_t reply_type)
 {
-    return (struct words){.bits_size = MACH_MSGH_BITS(reply_type, mark.type) | (uint64_t)sent->size << 32, .remote = reply, .local = mark.local,
+    return (struct words){.bits_size = MACH_MSGH_BITS(reply_type, mark.type) | (uint64_t)sent->size << 32,
+                          .remote = reply,
+                          .local = mark.local,
                           .seqno_id = port->seqno++ | (uint64_t)sent->id << 32};
 }
 
@@ -138,7 +143,8 @@ static INLINE void receive_wait(struct thread *thread, struct mqueue *queue)
 }
 
 /* THREAD, whose wait has begun, leaves the processor to RECEIVER, which goes on in DELIVER with the message. */
-static INLINE _Noreturn void change_over(struct thread *thread, struct thread *receiver, const struct words *words, struct kmsg *body, void *deliver)
+static INLINE _Noreturn void change_over(struct thread *thread, struct thread *receiver, const struct words *words,
+                                         struct kmsg *body, void *deliver)
 {
     struct cpu *cpu = cpu_self();
     struct trap_frame *frame = sched_thread_switch(cpu, receiver);
@@ -149,8 +155,10 @@ static INLINE _Noreturn void change_over(struct thread *thread, struct thread *r
     sched_user_state_switch(cpu, thread, receiver);
     register struct kmsg *fifth __asm__("r8") = body;
     __asm__ volatile("mov %[frame], %%rsp\n\tmov %%rsp, %%rbp\n\tcall %c[deliver]\n\tjmp syscall_return"
-                     : : [frame] "a"(frame), "D"(words->bits_size), "S"(words->remote), "d"(words->local), "c"(words->seqno_id), "r"(fifth),
-                       [deliver] "i"(deliver) : "memory");
+                     :
+                     : [frame] "a"(frame), "D"(words->bits_size), "S"(words->remote), "d"(words->local),
+                       "c"(words->seqno_id), "r"(fifth), [deliver] "i"(deliver)
+                     : "memory");
     __builtin_unreachable();
 }
 
@@ -164,7 +172,8 @@ void msg_hand_over(struct thread *thread, struct thread *receiver, struct mqueue
 /* ---- the two kinds of message ----------------------------------------------------------------- */
 
 /* The request in SENT, to PORT with REPLY to answer to, becomes what the receiver gets; its space has a free name. */
-static INLINE struct words request_move(const struct sent *sent, struct ipc_port *port, struct ipc_port *reply, struct mark mark)
+static INLINE struct words request_move(const struct sent *sent, struct ipc_port *port, struct ipc_port *reply,
+                                        struct mark mark)
 {
     struct ipc_entry *entry = space_entry_reuse(port->receiver);
     entry->port = reply;
@@ -202,7 +211,8 @@ static INLINE struct kmsg *body_read(uint64_t user, uint32_t count)
 
 /* ---- the kernel's objects ----------------------------------------------------------------------- */
 
-/* A buffer for the answer of the call under way.  While a call waits in its routine, others find this empty and take another. */
+/* A buffer for the answer of the call under way.  While a call waits in its routine, others find this empty and take
+   another. */
 static struct kmsg *reply_spare;
 
 /* A request to the kernel, on the stack. */
@@ -221,17 +231,19 @@ static __attribute__((noinline)) mach_msg_return_t kernel_reply(struct kmsg *rep
 }
 
 /* The answer of SIZE bytes to request ID, whose sequence number is SEQNO, to the user's buffer. */
-static INLINE bool reply_write(uint64_t user, mach_port_name_t name, uint32_t seqno, uint32_t id, const struct kmsg *reply, uint32_t size)
+static INLINE bool reply_write(uint64_t user, mach_port_name_t name, uint32_t seqno, uint32_t id,
+                               const struct kmsg *reply, uint32_t size)
 {
-    return user_store32(user, MACH_MSGH_BITS(0, MACH_MSG_TYPE_PORT_SEND_ONCE)) && user_store32(user + 4, size) && user_store(user + 8, 0) &&
-           user_store(user + 16, name) && user_store32(user + 24, seqno) && user_store32(user + 28, id + 100) &&
-           body_write(user, reply, (size - sizeof(struct words)) / 8);
+    return user_store32(user, MACH_MSGH_BITS(0, MACH_MSG_TYPE_PORT_SEND_ONCE)) && user_store32(user + 4, size) &&
+           user_store(user + 8, 0) && user_store(user + 16, name) && user_store32(user + 24, seqno) &&
+           user_store32(user + 28, id + 100) && body_write(user, reply, (size - sizeof(struct words)) / 8);
 }
 
-/* A request of SIZE bytes, COUNT words of them behind the header, to the kernel's PORT.  The message's right to PORT is not counted: the routine
-   has taken what it needs of the object before it blocks, and nobody asks for PORT afterwards. */
-static INLINE mach_msg_return_t kernel_call(struct thread *thread, uint64_t user, uint32_t size, uint32_t count, struct ipc_port *port,
-                                            struct ipc_port *reply_port, uint32_t id)
+/* A request of SIZE bytes, COUNT words of them behind the header, to the kernel's PORT.  The message's right to PORT is
+   not counted: the routine has taken what it needs of the object before it blocks, and nobody asks for PORT
+   afterwards. */
+static INLINE mach_msg_return_t kernel_call(struct thread *thread, uint64_t user, uint32_t size, uint32_t count,
+                                            struct ipc_port *port, struct ipc_port *reply_port, uint32_t id)
 {
     struct kernel_request request;
     struct kmsg *reply = reply_spare;
@@ -259,8 +271,8 @@ static INLINE mach_msg_return_t kernel_call(struct thread *thread, uint64_t user
     uint32_t answer = out->Head.msgh_size;
     mach_port_name_t name = reply_port->receiver_name;
     if (unlikely(out->RetCode || (out->Head.msgh_bits & MACH_MSGH_BITS_COMPLEX) || answer > thread->receive.limit ||
-                 reply_port->receiver != task->space || name != thread->receive.name || reply_port->pset || reply_port->has_payload ||
-                 !list_empty(&reply_port->queue.messages)))
+                 reply_port->receiver != task->space || name != thread->receive.name || reply_port->pset ||
+                 reply_port->has_payload || !list_empty(&reply_port->queue.messages)))
         return kernel_reply(reply, reply_port, id);
     reply_port->sorights--;
     reply_port->refs--;
@@ -276,7 +288,8 @@ static INLINE mach_msg_return_t kernel_call(struct thread *thread, uint64_t user
 /* ---- the trap ------------------------------------------------------------------------------------- */
 
 /* A message of SIZE bytes, COUNT words of them behind the header. */
-static INLINE mach_msg_return_t call(struct thread *thread, uint64_t user, uint32_t size, uint32_t count, mach_port_name_t receive_name)
+static INLINE mach_msg_return_t call(struct thread *thread, uint64_t user, uint32_t size, uint32_t count,
+                                     mach_port_name_t receive_name)
 {
     struct ipc_space *space = thread->task->space;
     struct kmsg *body = NULL;
@@ -327,9 +340,10 @@ static INLINE mach_msg_return_t call(struct thread *thread, uint64_t user, uint3
     change_over(thread, receiver, &words, body, msg_deliver);
 }
 
-/* mach_msg_trap (mach/message.h; the seventh argument, `notify`, is on the user's stack and only read when asked for). */
-mach_msg_return_t trap_mach_msg(uint64_t user, mach_msg_option_t option, mach_msg_size_t send_size, mach_msg_size_t receive_size,
-                                mach_port_name_t receive_name, mach_msg_timeout_t timeout)
+/* mach_msg_trap (mach/message.h; the seventh argument, `notify`, is on the user's stack and only read when asked
+   for). */
+mach_msg_return_t trap_mach_msg(uint64_t user, mach_msg_option_t option, mach_msg_size_t send_size,
+                                mach_msg_size_t receive_size, mach_port_name_t receive_name, mach_msg_timeout_t timeout)
 {
     struct thread *thread = current_thread();
     thread->receive.user = user;

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Ports, port sets, name spaces, messages.  Mach manual, chapter "Inter Process Communication".
 
-   A port is alive (`active`) as long as somebody has its receive right: a space (`receiver`), a message under way (receiver NULL), or the
-   kernel (receiver is ipc_space_kernel).  The structure lives on while there are references: one for each entry of a space with send rights
-   or the receive right or a send-once right, one for each right in a message, one for each pointer the kernel keeps.
+   A port is alive (`active`) as long as somebody has its receive right: a space (`receiver`), a message under way
+   (receiver NULL), or the kernel (receiver is ipc_space_kernel).  The structure lives on while there are references:
+   one for each entry of a space with send rights or the receive right or a send-once right, one for each right in a
+   message, one for each pointer the kernel keeps.
 
-       port_alloc → active --port_destroy--> dead: queued messages are destroyed, senders and receivers woken, no-senders, dead-name and
-       port-destroyed requests answered → last reference: freed
+       port_alloc → active --port_destroy--> dead: queued messages are destroyed, senders and receivers woken,
+       no-senders, dead-name and port-destroyed requests answered → last reference: freed
 
-   A right is a reference plus a count in the port: send rights count srights, send-once rights sorights.  right_release gives one
-   up.  What messages carry are "naked" rights: a port pointer and a type (MACH_MSG_TYPE_PORT_RECEIVE, _SEND, _SEND_ONCE).
+   A right is a reference plus a count in the port: send rights count srights, send-once rights sorights.  right_release
+   gives one up.  What messages carry are "naked" rights: a port pointer and a type (MACH_MSG_TYPE_PORT_RECEIVE, _SEND,
+   _SEND_ONCE).
 
-   A message queue (struct mqueue) belongs to a port or to a port set; a port that is in a set uses the set's, so messages of all
-   members come in the order in which they were sent.
+   A message queue (struct mqueue) belongs to a port or to a port set; a port that is in a set uses the set's, so
+   messages of all members come in the order in which they were sent.
 
    Lock of everything here: the kernel lock. */
 
@@ -150,7 +152,8 @@ struct ipc_space {
 };
 
 extern struct ipc_space *ipc_space_kernel; /* has the receive rights of the kernel's objects */
-extern struct ipc_space *ipc_space_dead;   /* without names: what a dead task has; and receives the kernel's own replies */
+extern struct ipc_space *ipc_space_dead;   /* without names: what a dead task has; and receives the kernel's own
+                                              replies */
 
 /* A message.  In a queue its header has port pointers for names and naked-right types in its bits. */
 struct kmsg {
@@ -196,7 +199,8 @@ void port_receiver_clear(struct ipc_port *port);
 static inline struct mqueue *port_queue(struct ipc_port *port);
 void mqueue_init(struct mqueue *queue);
 
-/* Naked rights.  port_make_send makes one of a port that the caller can prove alive or holds a reference to; a dead one gives IP_DEAD. */
+/* Naked rights.  port_make_send makes one of a port that the caller can prove alive or holds a reference to; a dead one
+   gives IP_DEAD. */
 struct ipc_port *port_make_send(struct ipc_port *port);
 struct ipc_port *port_copy_send(struct ipc_port *port);
 struct ipc_port *port_make_sonce(struct ipc_port *port);
@@ -260,10 +264,11 @@ static inline struct ipc_entry *space_entry_of(struct ipc_space *space, mach_por
     if (likely(name < LEAF_ENTRIES))
         return &space->first[name];
     uint32_t leaf = name / LEAF_ENTRIES;
-    return likely(leaf < space->leaf_count && space->leaves[leaf]) ? &space->leaves[leaf][name % LEAF_ENTRIES] : &space_no_entry;
+    return likely(leaf < space->leaf_count && space->leaves[leaf]) ? &space->leaves[leaf][name % LEAF_ENTRIES]
+                                                                   : &space_no_entry;
 }
-/* An unused entry with a name that the space chooses, or of NAME.  The caller gives it a type at once, or space_entry_free.
-   KERN_RESOURCE_SHORTAGE, KERN_NAME_EXISTS, KERN_NO_SPACE. */
+/* An unused entry with a name that the space chooses, or of NAME.  The caller gives it a type at once, or
+   space_entry_free. KERN_RESOURCE_SHORTAGE, KERN_NAME_EXISTS, KERN_NO_SPACE. */
 kern_return_t space_entry_alloc(struct ipc_space *space, struct ipc_entry **entry);
 /* The same where a name was freed before; NULL: none was. */
 static inline struct ipc_entry *space_entry_reuse(struct ipc_space *space)
@@ -291,7 +296,8 @@ void space_reverse_remove(struct ipc_space *space, struct ipc_entry *entry);
 /* How many entries are in use. */
 uint32_t space_used(struct ipc_space *space);
 /* Every entry in use; VISIT may free it. */
-void space_walk(struct ipc_space *space, void (*visit)(struct ipc_space *space, struct ipc_entry *entry, void *cookie), void *cookie);
+void space_walk(struct ipc_space *space, void (*visit)(struct ipc_space *space, struct ipc_entry *entry, void *cookie),
+                void *cookie);
 
 /* ---- rights of a space (right.c) -------------------------------------------------------------- */
 
@@ -303,23 +309,29 @@ static inline bool right_check_dead(struct ipc_space *space, struct ipc_entry *e
         right_die(space, entry);
     return entry->bits & MACH_PORT_TYPE_DEAD_NAME;
 }
-/* Takes a right out of SPACE for a message: TYPE is what the sender says (MACH_MSG_TYPE_MOVE_SEND …).  A naked right of port_type_of(TYPE) in
-   *PORT (IP_DEAD if DEAD_OK and the name is a dead one).  KERN_INVALID_NAME, KERN_INVALID_RIGHT. */
-kern_return_t right_copyin(struct ipc_space *space, mach_port_name_t name, mach_msg_type_name_t type, bool dead_ok, struct ipc_port **port);
+/* Takes a right out of SPACE for a message: TYPE is what the sender says (MACH_MSG_TYPE_MOVE_SEND …).  A naked right of
+   port_type_of(TYPE) in *PORT (IP_DEAD if DEAD_OK and the name is a dead one).  KERN_INVALID_NAME,
+   KERN_INVALID_RIGHT. */
+kern_return_t right_copyin(struct ipc_space *space, mach_port_name_t name, mach_msg_type_name_t type, bool dead_ok,
+                           struct ipc_port **port);
 /* Would right_copyin work? */
 bool right_copyin_check(struct ipc_space *space, mach_port_name_t name, mach_msg_type_name_t type);
 /* Gives SPACE the naked right PORT of TYPE, consumed on success.  KERN_RESOURCE_SHORTAGE, KERN_UREFS_OVERFLOW never: a
    send right that cannot be counted is given up, as the name stands for it already. */
-kern_return_t right_copyout(struct ipc_space *space, struct ipc_port *port, mach_msg_type_name_t type, mach_port_name_t *name);
+kern_return_t right_copyout(struct ipc_space *space, struct ipc_port *port, mach_msg_type_name_t type,
+                            mach_port_name_t *name);
 /* The same under a given, unused name. */
-kern_return_t right_copyout_name(struct ipc_space *space, struct ipc_port *port, mach_msg_type_name_t type, mach_port_name_t name);
-/* Asks for a dead-name notification of ENTRY, which has none and a living port: consumes the send-once right NOTIFY.  KERN_RESOURCE_SHORTAGE. */
+kern_return_t right_copyout_name(struct ipc_space *space, struct ipc_port *port, mach_msg_type_name_t type,
+                                 mach_port_name_t name);
+/* Asks for a dead-name notification of ENTRY, which has none and a living port: consumes the send-once right NOTIFY.
+   KERN_RESOURCE_SHORTAGE. */
 kern_return_t request_add(struct ipc_space *space, struct ipc_entry *entry, struct ipc_port *notify);
 /* Ends the entry with all its rights. */
 void right_destroy(struct ipc_space *space, struct ipc_entry *entry);
 /* One user reference less of whatever ENTRY is (mach_port_deallocate). */
 kern_return_t right_dealloc(struct ipc_space *space, struct ipc_entry *entry);
-kern_return_t right_delta(struct ipc_space *space, struct ipc_entry *entry, mach_port_right_t right, mach_port_delta_t delta);
+kern_return_t right_delta(struct ipc_space *space, struct ipc_entry *entry, mach_port_right_t right,
+                          mach_port_delta_t delta);
 
 static inline mach_msg_type_name_t port_type_of(mach_msg_type_name_t type)
 {
@@ -347,8 +359,8 @@ void port_no_senders(struct ipc_port *port);
 
 /* ---- msg-accepted notifications (accepted.c) -------------------------------------------------------- */
 
-/* KMSG, which SPACE sends, is to be queued in any case: the receive right NOTIFY of SPACE is told when it leaves the queue.
-   MACH_SEND_INVALID_NOTIFY, MACH_SEND_NOTIFY_IN_PROGRESS, MACH_SEND_NO_NOTIFY. */
+/* KMSG, which SPACE sends, is to be queued in any case: the receive right NOTIFY of SPACE is told when it leaves the
+   queue. MACH_SEND_INVALID_NOTIFY, MACH_SEND_NOTIFY_IN_PROGRESS, MACH_SEND_NO_NOTIFY. */
 mach_msg_return_t accepted_request(struct kmsg *kmsg, struct ipc_space *space, mach_port_name_t notify);
 /* ENTRY, marked MACH_PORT_TYPE_MAREQUEST, is going. */
 void accepted_forget(struct ipc_space *space, struct ipc_entry *entry);
@@ -409,7 +421,8 @@ static inline struct kmsg *kmsg_alloc_large(void)
 }
 /* The same where the caller may block, and waits for memory.  NULL: none came. */
 struct kmsg *kmsg_alloc_large_waiting(void);
-/* A message in such a buffer gets one of its own size (if there is memory), because it is to be queued; others stay where they are. */
+/* A message in such a buffer gets one of its own size (if there is memory), because it is to be queued; others stay
+   where they are. */
 struct kmsg *kmsg_fit(struct kmsg *kmsg);
 /* Frees a message under way with all its rights and memory. */
 void kmsg_destroy(struct kmsg *kmsg);
@@ -417,20 +430,23 @@ void kmsg_destroy(struct kmsg *kmsg);
 mach_msg_return_t kmsg_get(uint64_t user, uint32_t size, struct kmsg **kmsg);
 /* Writes it to user memory and frees it. */
 mach_msg_return_t kmsg_put(uint64_t user, struct kmsg *kmsg, uint32_t size);
-/* Names to rights, user's memory to the message's.  On failure nothing of the message is left in the kernel (but the buffer). */
+/* Names to rights, user's memory to the message's.  On failure nothing of the message is left in the kernel (but the
+   buffer). */
 mach_msg_return_t kmsg_copyin(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map);
-/* The same with MACH_SEND_CANCEL: if the destination's name goes, its dead-name request to the receive right NOTIFY goes silently.
-   MACH_SEND_INVALID_NOTIFY as well. */
-mach_msg_return_t kmsg_copyin_cancel(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map, mach_port_name_t notify);
+/* The same with MACH_SEND_CANCEL: if the destination's name goes, its dead-name request to the receive right NOTIFY
+   goes silently. MACH_SEND_INVALID_NOTIFY as well. */
+mach_msg_return_t kmsg_copyin_cancel(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map,
+                                     mach_port_name_t notify);
 /* The other way; the bits of MACH_MSG_MASK in the result tell of shortages. */
 mach_msg_return_t kmsg_copyout(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map);
 /* The same of a message whose body the kernel's stubs wrote. */
 mach_msg_return_t kmsg_copyout_from_kernel(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map);
-/* The same with MACH_RCV_NOTIFY: the receive right NOTIFY is to be told if a right to reply that is new to SPACE dies.  MACH_RCV_INVALID_NOTIFY: the
-   header alone is left (kmsg_copyout_dest). */
-mach_msg_return_t kmsg_copyout_notify(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map, mach_port_name_t notify);
-/* Gives a message that could not be queued back to who sent it: the header's rights are as they were, by their names now.  The bits of
-   MACH_MSG_MASK in the result tell of shortages. */
+/* The same with MACH_RCV_NOTIFY: the receive right NOTIFY is to be told if a right to reply that is new to SPACE dies.
+   MACH_RCV_INVALID_NOTIFY: the header alone is left (kmsg_copyout_dest). */
+mach_msg_return_t kmsg_copyout_notify(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map,
+                                      mach_port_name_t notify);
+/* Gives a message that could not be queued back to who sent it: the header's rights are as they were, by their names
+   now.  The bits of MACH_MSG_MASK in the result tell of shortages. */
 mach_msg_return_t kmsg_copyout_pseudo(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map);
 /* For a receiver who cannot take the body: header only, the body destroyed. */
 void kmsg_copyout_dest(struct kmsg *kmsg, struct ipc_space *space);
@@ -439,22 +455,25 @@ void kmsg_copyin_from_kernel(struct kmsg *kmsg);
 
 /* ---- sending and receiving (msg.c) --------------------------------------------------------------- */
 
-/* Queues KMSG at its destination, whose right is used up.  ALWAYS: even if the queue is full.  MACH_SEND_TIMED_OUT, MACH_SEND_INTERRUPTED,
-   MACH_SEND_INVALID_DEST... leave the message with the caller.  To a dead port a message is destroyed with success. */
+/* Queues KMSG at its destination, whose right is used up.  ALWAYS: even if the queue is full.  MACH_SEND_TIMED_OUT,
+   MACH_SEND_INTERRUPTED, MACH_SEND_INVALID_DEST... leave the message with the caller.  To a dead port a message is
+   destroyed with success. */
 mach_msg_return_t msg_send(struct kmsg *kmsg, mach_msg_option_t option, mach_msg_timeout_t timeout, bool always);
 /* The message of the kernel's own stubs (MIG's mach_msg_send_from_kernel). */
 mach_msg_return_t mach_msg_send_from_kernel(mach_msg_header_t *message, mach_msg_size_t size);
 /* Receives in the kernel what comes to PORT. */
 mach_msg_return_t msg_receive_kernel(struct ipc_port *port, struct kmsg **kmsg);
 /* Sends a message and waits for the reply: exceptions. */
-mach_msg_return_t mach_msg_rpc_from_kernel(mach_msg_header_t *message, mach_msg_size_t send_size, mach_msg_size_t reply_size);
+mach_msg_return_t mach_msg_rpc_from_kernel(mach_msg_header_t *message, mach_msg_size_t send_size,
+                                           mach_msg_size_t reply_size);
 
 /* ---- the kernel's objects (kobject.c) ---------------------------------------------------------------- */
 
 void kobject_init(void);
-/* Carries out the request and gives the reply, or NULL if there is none to send.  The request is consumed.  The reply is in a buffer of
-   KMSG_LARGE bytes: for one who gets it at once and frees it.  If it is complex its body has port pointers as MIG's stub wrote them: it is sent
-   after kmsg_copyin_from_kernel, or given out by kmsg_copyout_from_kernel. */
+/* Carries out the request and gives the reply, or NULL if there is none to send.  The request is consumed.  The reply
+   is in a buffer of KMSG_LARGE bytes: for one who gets it at once and frees it.  If it is complex its body has port
+   pointers as MIG's stub wrote them: it is sent after kmsg_copyin_from_kernel, or given out by
+   kmsg_copyout_from_kernel. */
 struct kmsg *kobject_server(struct kmsg *request);
 /* A kernel port that asked for it (kernel_no_senders) has lost its last send right: what it stands for may end. */
 void kobject_no_senders(struct ipc_port *port);

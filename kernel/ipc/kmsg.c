@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Messages in the kernel: their buffers, and their way in and out: names to rights and back.  The bodies are body.c's. */
+/* Messages in the kernel: their buffers, and their way in and out: names to rights and back.  The bodies are
+   body.c's. */
 
 #include "body.h"
 
@@ -11,7 +12,8 @@
 struct kmsg_spares kmsg_spares_small, kmsg_spares_large;
 
 static struct cache small_cache;
-static struct list doomed = LIST_INIT(doomed); /* messages to be destroyed: one may hold the last right of a port with others */
+static struct list doomed = LIST_INIT(doomed); /* messages to be destroyed: one may hold the last right of a port with
+                                                  others */
 static bool destroying;
 
 void kmsg_init(void)
@@ -95,17 +97,19 @@ mach_msg_return_t kmsg_get(uint64_t user, uint32_t size, struct kmsg **result)
 
 mach_msg_return_t kmsg_put(uint64_t user, struct kmsg *kmsg, uint32_t size)
 {
-    bool good = likely(size % 8 == 0) ? user_words_write(user, &kmsg->header, size / 8) : copy_to_user(user, &kmsg->header, size);
+    bool good = likely(size % 8 == 0) ? user_words_write(user, &kmsg->header, size / 8)
+                                      : copy_to_user(user, &kmsg->header, size);
     kmsg_free(kmsg);
     return good ? MACH_MSG_SUCCESS : MACH_RCV_INVALID_DATA;
 }
 
 /* ---- into the kernel --------------------------------------------------------------------------- */
 
-#define BITS_KEPT (~(MACH_MSGH_BITS_PORTS_MASK | MACH_MSGH_BITS_CIRCULAR)) /* of a header: they go through as they are */
+/* of a header: they go through as they are */
+#define BITS_KEPT (~(MACH_MSGH_BITS_PORTS_MASK | MACH_MSGH_BITS_CIRCULAR))
 
-/* The rights of most headers: a request (a send right copied, a send-once right made) or an answer (a send-once right).  False: nothing was
-   done. */
+/* The rights of most headers: a request (a send right copied, a send-once right made) or an answer (a send-once right).
+   False: nothing was done. */
 static inline bool header_copyin_common(mach_msg_header_t *header, struct ipc_space *space)
 {
     uint32_t bits = header->msgh_bits, complex = bits & MACH_MSGH_BITS_COMPLEX;
@@ -113,15 +117,16 @@ static inline bool header_copyin_common(mach_msg_header_t *header, struct ipc_sp
     struct ipc_port *port = to ? to->port : NULL;
     if ((bits & ~MACH_MSGH_BITS_COMPLEX) == MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE)) {
         struct ipc_entry *from = space_lookup(space, (mach_port_name_t)header->msgh_local_port);
-        if (unlikely(!to || !from || !(to->bits & MACH_PORT_TYPE_SEND) || !(from->bits & MACH_PORT_TYPE_RECEIVE) || !port->active))
+        if (unlikely(!to || !from || !(to->bits & MACH_PORT_TYPE_SEND) || !(from->bits & MACH_PORT_TYPE_RECEIVE) ||
+                     !port->active))
             return false;
         port->srights++;
         port->refs++;
         header->msgh_protected_payload = (uint64_t)port_make_sonce(from->port);
         header->msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_PORT_SEND, MACH_MSG_TYPE_PORT_SEND_ONCE) | complex;
     } else if ((bits & ~MACH_MSGH_BITS_COMPLEX) == MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0)) {
-        if (unlikely(!to || !(to->bits & MACH_PORT_TYPE_SEND_ONCE) || !port->active || to->request || to->name >= space->limit ||
-                     (mach_port_name_t)header->msgh_local_port))
+        if (unlikely(!to || !(to->bits & MACH_PORT_TYPE_SEND_ONCE) || !port->active || to->request ||
+                     to->name >= space->limit || (mach_port_name_t)header->msgh_local_port))
             return false;
         space_entry_free_dense(space, to);
         header->msgh_protected_payload = 0;
@@ -136,8 +141,10 @@ static inline bool header_copyin_common(mach_msg_header_t *header, struct ipc_sp
 /* May the header name its two rights so?  BOTH: the reply's name is one that must be looked at. */
 static mach_msg_return_t header_check(struct ipc_space *space, const mach_msg_header_t *header, bool both)
 {
-    mach_msg_type_name_t remote_type = MACH_MSGH_BITS_REMOTE(header->msgh_bits), local_type = MACH_MSGH_BITS_LOCAL(header->msgh_bits);
-    mach_port_name_t remote_name = (mach_port_name_t)header->msgh_remote_port, local_name = (mach_port_name_t)header->msgh_local_port;
+    mach_msg_type_name_t remote_type = MACH_MSGH_BITS_REMOTE(header->msgh_bits),
+                         local_type = MACH_MSGH_BITS_LOCAL(header->msgh_bits);
+    mach_port_name_t remote_name = (mach_port_name_t)header->msgh_remote_port,
+                     local_name = (mach_port_name_t)header->msgh_local_port;
     struct ipc_entry *remote = space_lookup(space, remote_name);
     if (remote == NULL)
         return MACH_SEND_INVALID_DEST;
@@ -157,7 +164,8 @@ static mach_msg_return_t header_copyin(struct kmsg *kmsg, struct ipc_space *spac
     mach_msg_header_t *header = &kmsg->header;
     uint32_t bits = header->msgh_bits;
     mach_msg_type_name_t remote_type = MACH_MSGH_BITS_REMOTE(bits), local_type = MACH_MSGH_BITS_LOCAL(bits);
-    mach_port_name_t remote_name = (mach_port_name_t)header->msgh_remote_port, local_name = (mach_port_name_t)header->msgh_local_port;
+    mach_port_name_t remote_name = (mach_port_name_t)header->msgh_remote_port,
+                     local_name = (mach_port_name_t)header->msgh_local_port;
     struct ipc_port *remote = IP_NULL, *local = IP_NULL;
 
     if (!MACH_MSG_TYPE_PORT_ANY_SEND(remote_type))
@@ -187,7 +195,8 @@ static mach_msg_return_t header_copyin(struct kmsg *kmsg, struct ipc_space *spac
 }
 
 /* The rest of a message whose header has been copied in, with result MR. */
-static inline mach_msg_return_t copyin_finish(struct kmsg *kmsg, mach_msg_return_t mr, struct ipc_space *space, struct vm_map *map)
+static inline mach_msg_return_t copyin_finish(struct kmsg *kmsg, mach_msg_return_t mr, struct ipc_space *space,
+                                              struct vm_map *map)
 {
     if (mr || likely(!(kmsg->header.msgh_bits & MACH_MSGH_BITS_COMPLEX)))
         return mr;
@@ -201,11 +210,13 @@ static inline mach_msg_return_t copyin_finish(struct kmsg *kmsg, mach_msg_return
 
 mach_msg_return_t kmsg_copyin(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
 {
-    mach_msg_return_t mr = likely(header_copyin_common(&kmsg->header, space)) ? MACH_MSG_SUCCESS : header_copyin(kmsg, space);
+    mach_msg_return_t mr = likely(header_copyin_common(&kmsg->header, space)) ? MACH_MSG_SUCCESS
+                                                                              : header_copyin(kmsg, space);
     return copyin_finish(kmsg, mr, space, map);
 }
 
-mach_msg_return_t kmsg_copyin_cancel(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map, mach_port_name_t notify)
+mach_msg_return_t kmsg_copyin_cancel(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map,
+                                     mach_port_name_t notify)
 {
     mach_port_name_t name = (mach_port_name_t)kmsg->header.msgh_remote_port;
     struct ipc_entry *receive = space_lookup(space, notify), *entry = space_lookup(space, name);
@@ -233,7 +244,8 @@ mach_msg_return_t kmsg_copyin_cancel(struct kmsg *kmsg, struct ipc_space *space,
 void kmsg_copyin_from_kernel(struct kmsg *kmsg)
 {
     mach_msg_header_t *header = &kmsg->header;
-    mach_msg_type_name_t remote = MACH_MSGH_BITS_REMOTE(header->msgh_bits), local = MACH_MSGH_BITS_LOCAL(header->msgh_bits);
+    mach_msg_type_name_t remote = MACH_MSGH_BITS_REMOTE(header->msgh_bits),
+                         local = MACH_MSGH_BITS_LOCAL(header->msgh_bits);
     header->msgh_remote_port_do_not_use = (uint64_t)kernel_right(kmsg_remote(kmsg), remote);
     header->msgh_protected_payload = (uint64_t)kernel_right(kmsg_local(kmsg), local);
     header->msgh_bits = MACH_MSGH_BITS(port_type_of(remote), local ? port_type_of(local) : 0) |
@@ -249,11 +261,13 @@ static mach_msg_return_t header_copyout(struct kmsg *kmsg, struct ipc_space *spa
 {
     mach_msg_header_t *header = &kmsg->header;
     struct ipc_port *dest = kmsg_remote(kmsg), *reply = kmsg_local(kmsg);
-    mach_msg_type_name_t dest_type = MACH_MSGH_BITS_REMOTE(header->msgh_bits), reply_type = MACH_MSGH_BITS_LOCAL(header->msgh_bits);
+    mach_msg_type_name_t dest_type = MACH_MSGH_BITS_REMOTE(header->msgh_bits),
+                         reply_type = MACH_MSGH_BITS_LOCAL(header->msgh_bits);
     mach_port_name_t reply_name = MACH_PORT_NAME_NULL;
     struct ipc_entry *entry;
     mach_msg_return_t mr = MACH_MSG_SUCCESS;
-    if (likely(reply_type == MACH_MSG_TYPE_PORT_SEND_ONCE && IP_VALID(reply) && reply->active && (entry = space_entry_reuse(space)) != NULL)) {
+    if (likely(reply_type == MACH_MSG_TYPE_PORT_SEND_ONCE && IP_VALID(reply) && reply->active &&
+               (entry = space_entry_reuse(space)) != NULL)) {
         entry->port = reply;
         entry->bits = MACH_PORT_TYPE_SEND_ONCE | 1;
         reply_name = entry->name;
@@ -263,9 +277,11 @@ static mach_msg_return_t header_copyout(struct kmsg *kmsg, struct ipc_space *spa
     header->msgh_remote_port_do_not_use = reply_name;
     if (dest->active && dest->receiver == space && dest->has_payload) {
         header->msgh_protected_payload = dest->payload;
-        header->msgh_bits = (header->msgh_bits & BITS_KEPT) | MACH_MSGH_BITS(reply_type, MACH_MSG_TYPE_PROTECTED_PAYLOAD);
+        header->msgh_bits = (header->msgh_bits & BITS_KEPT) |
+                            MACH_MSGH_BITS(reply_type, MACH_MSG_TYPE_PROTECTED_PAYLOAD);
     } else {
-        header->msgh_protected_payload = dest->active && dest->receiver == space ? dest->receiver_name : MACH_PORT_NAME_DEAD;
+        header->msgh_protected_payload = dest->active && dest->receiver == space ? dest->receiver_name
+                                                                                 : MACH_PORT_NAME_DEAD;
         header->msgh_bits = (header->msgh_bits & BITS_KEPT) | MACH_MSGH_BITS(reply_type, dest_type);
     }
     if (dest_type == MACH_MSG_TYPE_PORT_SEND) {
@@ -283,7 +299,8 @@ static mach_msg_return_t header_copyout(struct kmsg *kmsg, struct ipc_space *spa
 }
 
 /* The rest of a message whose header has been copied out, with result MR. */
-static inline mach_msg_return_t copyout_finish(struct kmsg *kmsg, mach_msg_return_t mr, struct ipc_space *space, struct vm_map *map)
+static inline mach_msg_return_t copyout_finish(struct kmsg *kmsg, mach_msg_return_t mr, struct ipc_space *space,
+                                               struct vm_map *map)
 {
     if (likely(!(kmsg->header.msgh_bits & MACH_MSGH_BITS_COMPLEX)))
         return mr;
@@ -305,7 +322,8 @@ mach_msg_return_t kmsg_copyout_from_kernel(struct kmsg *kmsg, struct ipc_space *
     return mr == MACH_MSG_SUCCESS && body ? MACH_RCV_BODY_ERROR | body : mr;
 }
 
-mach_msg_return_t kmsg_copyout_notify(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map, mach_port_name_t notify)
+mach_msg_return_t kmsg_copyout_notify(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map,
+                                      mach_port_name_t notify)
 {
     struct ipc_entry *receive = space_lookup(space, notify), *entry;
     struct ipc_port *reply = kmsg_local(kmsg);
@@ -315,7 +333,8 @@ mach_msg_return_t kmsg_copyout_notify(struct kmsg *kmsg, struct ipc_space *space
     }
     struct ipc_port *told = receive->port;
     bool fresh = IP_VALID(reply) && reply->active &&
-                 (MACH_MSGH_BITS_LOCAL(kmsg->header.msgh_bits) == MACH_MSG_TYPE_PORT_SEND_ONCE || space_reverse(space, reply) == NULL);
+                 (MACH_MSGH_BITS_LOCAL(kmsg->header.msgh_bits) == MACH_MSG_TYPE_PORT_SEND_ONCE ||
+                  space_reverse(space, reply) == NULL);
     mach_msg_return_t mr = header_copyout(kmsg, space);
     if (fresh && (entry = space_lookup(space, (mach_port_name_t)kmsg->header.msgh_remote_port)) != NULL) {
         struct ipc_port *sonce = port_make_sonce(told);

@@ -19,8 +19,8 @@
 typedef mig_routine_t (*finder_t)(const mach_msg_header_t *header);
 
 static const finder_t finders[] = {
-    mach_server_routine, mach_host_server_routine, device_server_routine, mach_debug_server_routine, mach_port_server_routine,
-    mach_i386_server_routine, mach4_server_routine, gnumach_server_routine,
+    mach_server_routine,      mach_host_server_routine, device_server_routine, mach_debug_server_routine,
+    mach_port_server_routine, mach_i386_server_routine, mach4_server_routine,  gnumach_server_routine,
 };
 
 kobject_routine_t kobject_routines[KOBJECT_IDS];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* mach_port.defs: what a task does with its names (Mach manual, "Port Manipulation Interface").  MIG gives the space NULL if the port was
-   no task's; names of arrays are in the message's out-of-line memory. */
+/* mach_port.defs: what a task does with its names (Mach manual, "Port Manipulation Interface").  MIG gives the space
+   NULL if the port was no task's; names of arrays are in the message's out-of-line memory. */
 
 #include "../mig/mig_types.h"
 #include "../task/task.h"
@@ -202,7 +202,8 @@ kern_return_t rpc_mach_port_deallocate(ipc_space_t space, mach_port_name_t name)
     return kr ? kr : right_dealloc(space, entry);
 }
 
-kern_return_t rpc_mach_port_get_refs(ipc_space_t space, mach_port_name_t name, mach_port_right_t right, mach_port_urefs_t *refs)
+kern_return_t rpc_mach_port_get_refs(ipc_space_t space, mach_port_name_t name, mach_port_right_t right,
+                                     mach_port_urefs_t *refs)
 {
     struct ipc_entry *entry;
     if (space == NULL)
@@ -222,7 +223,8 @@ kern_return_t rpc_mach_port_get_refs(ipc_space_t space, mach_port_name_t name, m
     return KERN_SUCCESS;
 }
 
-kern_return_t rpc_mach_port_mod_refs(ipc_space_t space, mach_port_name_t name, mach_port_right_t right, mach_port_delta_t delta)
+kern_return_t rpc_mach_port_mod_refs(ipc_space_t space, mach_port_name_t name, mach_port_right_t right,
+                                     mach_port_delta_t delta)
 {
     struct ipc_entry *entry;
     if (space == NULL)
@@ -315,7 +317,8 @@ kern_return_t rpc_mach_port_move_member(ipc_space_t space, mach_port_name_t memb
 }
 
 /* A dead-name request replaces the one before it, which is given back. */
-static kern_return_t request_dead_name(struct ipc_space *space, mach_port_name_t name, bool immediate, ipc_port_t notify, ipc_port_t *previous)
+static kern_return_t request_dead_name(struct ipc_space *space, mach_port_name_t name, bool immediate,
+                                       ipc_port_t notify, ipc_port_t *previous)
 {
     struct ipc_entry *entry;
     kern_return_t kr = entry_find(space, name, &entry);
@@ -349,8 +352,8 @@ static kern_return_t request_dead_name(struct ipc_space *space, mach_port_name_t
     return KERN_SUCCESS;
 }
 
-kern_return_t rpc_mach_port_request_notification(ipc_space_t space, mach_port_name_t name, mach_msg_id_t id, mach_port_mscount_t sync,
-                                                 ipc_port_t notify, ipc_port_t *previous)
+kern_return_t rpc_mach_port_request_notification(ipc_space_t space, mach_port_name_t name, mach_msg_id_t id,
+                                                 mach_port_mscount_t sync, ipc_port_t notify, ipc_port_t *previous)
 {
     struct ipc_port *port;
     kern_return_t kr;
@@ -387,7 +390,8 @@ kern_return_t rpc_mach_port_request_notification(ipc_space_t space, mach_port_na
     }
 }
 
-kern_return_t rpc_mach_port_insert_right(ipc_space_t space, mach_port_name_t name, ipc_port_t right, mach_msg_type_name_t type)
+kern_return_t rpc_mach_port_insert_right(ipc_space_t space, mach_port_name_t name, ipc_port_t right,
+                                         mach_msg_type_name_t type)
 {
     if (space == NULL || !space->active)
         return KERN_INVALID_TASK;
@@ -398,8 +402,8 @@ kern_return_t rpc_mach_port_insert_right(ipc_space_t space, mach_port_name_t nam
     return right_copyout_name(space, right, type, name);
 }
 
-kern_return_t rpc_mach_port_extract_right(ipc_space_t space, mach_port_name_t name, mach_msg_type_name_t type, ipc_port_t *right,
-                                          mach_msg_type_name_t *right_type)
+kern_return_t rpc_mach_port_extract_right(ipc_space_t space, mach_port_name_t name, mach_msg_type_name_t type,
+                                          ipc_port_t *right, mach_msg_type_name_t *right_type)
 {
     if (space == NULL || !space->active)
         return KERN_INVALID_TASK;
@@ -415,10 +419,15 @@ kern_return_t rpc_mach_port_get_receive_status(ipc_space_t space, mach_port_name
     kern_return_t kr = receive_find(space, name, &port);
     if (kr)
         return kr;
-    *status = (mach_port_status_t){
-        .mps_pset = port->pset ? port->pset->name : MACH_PORT_NAME_NULL, .mps_seqno = port->seqno, .mps_mscount = port->mscount,
-        .mps_qlimit = port->qlimit, .mps_msgcount = port->msgcount, .mps_sorights = port->sorights,
-        .mps_srights = port->srights > 0, .mps_pdrequest = port->pdrequest != NULL, .mps_nsrequest = port->nsrequest != NULL};
+    *status = (mach_port_status_t){.mps_pset = port->pset ? port->pset->name : MACH_PORT_NAME_NULL,
+                                   .mps_seqno = port->seqno,
+                                   .mps_mscount = port->mscount,
+                                   .mps_qlimit = port->qlimit,
+                                   .mps_msgcount = port->msgcount,
+                                   .mps_sorights = port->sorights,
+                                   .mps_srights = port->srights > 0,
+                                   .mps_pdrequest = port->pdrequest != NULL,
+                                   .mps_nsrequest = port->nsrequest != NULL};
     return KERN_SUCCESS;
 }
 

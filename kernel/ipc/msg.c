@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* mach_msg: sending and receiving (Mach manual, "Mach Message Call"), whatever is asked for; fast.c has the calls that count.
+/* mach_msg: sending and receiving (Mach manual, "Mach Message Call"), whatever is asked for; fast.c has the calls that
+   count.
 
-   If the receiver waits already, the message goes straight into its hands, and the processor with it (thread_block_to): no queue, no run
-   queue.  If the destination is one of the kernel's ports, the request is carried out in the sender's own context, and the reply is given
-   back without ever being queued.  */
+   If the receiver waits already, the message goes straight into its hands, and the processor with it (thread_block_to):
+   no queue, no run queue.  If the destination is one of the kernel's ports, the request is carried out in the sender's
+   own context, and the reply is given back without ever being queued.  */
 
 #include "msg.h"
 
@@ -16,10 +17,12 @@ static inline void hand_over(struct ipc_port *port, struct kmsg *kmsg, struct th
 {
     thread->kmsg = kmsg;
     thread->receive_seqno = port->seqno++;
-    thread->receive_error = likely(kmsg->header.msgh_size <= thread->receive.limit) ? MACH_MSG_SUCCESS : MACH_RCV_TOO_LARGE;
+    thread->receive_error = likely(kmsg->header.msgh_size <= thread->receive.limit) ? MACH_MSG_SUCCESS
+                                                                                    : MACH_RCV_TOO_LARGE;
 }
 
-/* The waiting receiver that can take KMSG, off its queue and ready to run; those that only wanted to know its size are told. */
+/* The waiting receiver that can take KMSG, off its queue and ready to run; those that only wanted to know its size are
+   told. */
 static struct thread *receiver_take(struct ipc_port *port, struct mqueue *queue, struct kmsg *kmsg)
 {
     struct thread *thread;
@@ -57,15 +60,18 @@ static mach_msg_return_t wait_for_room(struct ipc_port *port, mach_msg_option_t 
     }
 }
 
-/* The trap's seventh argument, on the user's stack: asked for where an option says that it is there.  A bad stack gives no name that is one. */
+/* The trap's seventh argument, on the user's stack: asked for where an option says that it is there.  A bad stack gives
+   no name that is one. */
 static mach_port_name_t notify_argument(void)
 {
     mach_port_name_t name;
     return copy_from_user(&name, thread_frame(current_thread())->rsp + 8, sizeof name) ? name : MACH_PORT_NAME_DEAD;
 }
 
-/* The queue of PORT is full.  MACH_MSG_SUCCESS: KMSG goes in all the same if it has an `accepted` request, else look again. */
-static mach_msg_return_t deliver_full(struct ipc_port *port, struct kmsg *kmsg, mach_msg_option_t option, mach_msg_timeout_t timeout)
+/* The queue of PORT is full.  MACH_MSG_SUCCESS: KMSG goes in all the same if it has an `accepted` request, else look
+   again. */
+static mach_msg_return_t deliver_full(struct ipc_port *port, struct kmsg *kmsg, mach_msg_option_t option,
+                                      mach_msg_timeout_t timeout)
 {
     mach_msg_return_t mr = MACH_SEND_TIMED_OUT;
     if ((option & (MACH_SEND_NOTIFY | MACH_SEND_TIMEOUT)) != MACH_SEND_NOTIFY)
@@ -73,13 +79,14 @@ static mach_msg_return_t deliver_full(struct ipc_port *port, struct kmsg *kmsg, 
     if (mr != MACH_SEND_TIMED_OUT || !(option & MACH_SEND_NOTIFY))
         return mr;
     mach_port_name_t notify = notify_argument(); /* may block */
-    return port->active && port->msgcount >= port->qlimit ? accepted_request(kmsg, current_task()->space, notify) : MACH_MSG_SUCCESS;
+    return port->active && port->msgcount >= port->qlimit ? accepted_request(kmsg, current_task()->space, notify)
+                                                          : MACH_MSG_SUCCESS;
 }
 
-/* Delivers KMSG to PORT, which is not the kernel's.  A receiver that waited is given in *RECEIVER: it must be run.  MACH_SEND_WILL_NOTIFY: it
-   has been, beyond the limit; other errors leave it with the caller. */
-static mach_msg_return_t deliver(struct ipc_port *port, struct kmsg *kmsg, mach_msg_option_t option, mach_msg_timeout_t timeout,
-                                 bool always, struct thread **receiver)
+/* Delivers KMSG to PORT, which is not the kernel's.  A receiver that waited is given in *RECEIVER: it must be run.
+   MACH_SEND_WILL_NOTIFY: it has been, beyond the limit; other errors leave it with the caller. */
+static mach_msg_return_t deliver(struct ipc_port *port, struct kmsg *kmsg, mach_msg_option_t option,
+                                 mach_msg_timeout_t timeout, bool always, struct thread **receiver)
 {
     bool waited = false;
     *receiver = NULL;
@@ -183,7 +190,8 @@ static mach_msg_return_t receive_finish(struct receive_call *call, mach_msg_retu
     if (unlikely(kmsg == NULL)) {
         if (mr == MACH_RCV_TOO_LARGE) {
             uint32_t size = call->limit;
-            (void)copy_to_user(call->user + offsetof(mach_msg_header_t, msgh_size), &size, sizeof size); /* the message is there all the same */
+            /* the message is there all the same */
+            (void)copy_to_user(call->user + offsetof(mach_msg_header_t, msgh_size), &size, sizeof size);
         }
         return mr;
     }
@@ -294,8 +302,9 @@ mach_msg_return_t msg_receive_reply(struct receive_call *call, struct kmsg *repl
     struct ipc_port *port;
     if (unlikely(reply == NULL))
         return msg_receive_general(call, NULL);
-    if (unlikely(source_find(task->space, call->name, &queue, &port) != MACH_MSG_SUCCESS || kmsg_remote(reply) != port ||
-                 !list_empty(&queue->messages) || reply->header.msgh_size > call->limit || (call->option & MACH_RCV_NOTIFY))) {
+    if (unlikely(source_find(task->space, call->name, &queue, &port) != MACH_MSG_SUCCESS ||
+                 kmsg_remote(reply) != port || !list_empty(&queue->messages) || reply->header.msgh_size > call->limit ||
+                 (call->option & MACH_RCV_NOTIFY))) {
         reply_send(reply);
         return msg_receive_general(call, NULL);
     }
@@ -307,15 +316,18 @@ mach_msg_return_t msg_receive_reply(struct receive_call *call, struct kmsg *repl
     return put ? put : mr;
 }
 
-/* If a thread waits for KMSG, which is to go to PORT, and the running one will have to wait in CALL's receive, they change over and this does not
-   return. */
+/* If a thread waits for KMSG, which is to go to PORT, and the running one will have to wait in CALL's receive, they
+   change over and this does not return. */
 static inline void change_over(struct receive_call *call, struct ipc_port *port, struct kmsg *kmsg)
 {
     struct thread *thread = current_thread();
     uint32_t bits = kmsg->header.msgh_bits;
-    struct thread *receiver = likely(port->active && !(bits & MACH_MSGH_BITS_CIRCULAR)) ? receiver_waiting(port, kmsg->header.msgh_size) : NULL;
+    struct thread *receiver = likely(port->active && !(bits & MACH_MSGH_BITS_CIRCULAR))
+                                  ? receiver_waiting(port, kmsg->header.msgh_size)
+                                  : NULL;
     struct mqueue *queue = likely(receiver != NULL) ? receive_queue(thread->task->space, call->name, NULL) : NULL;
-    if (unlikely(queue == NULL || thread->attention || (port->qlimit == 0 && MACH_MSGH_BITS_REMOTE(bits) != MACH_MSG_TYPE_PORT_SEND_ONCE)))
+    if (unlikely(queue == NULL || thread->attention ||
+                 (port->qlimit == 0 && MACH_MSGH_BITS_REMOTE(bits) != MACH_MSG_TYPE_PORT_SEND_ONCE)))
         return;
     if (unlikely((call->option & MACH_RCV_TIMEOUT) && call->timeout == 0))
         return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Notifications: messages that the kernel sends with a send-once right somebody gave it (mach/notify.defs; Mach manual, "Request
-   Notifications").  One that cannot be made for lack of memory is lost with a message on the console. */
+/* Notifications: messages that the kernel sends with a send-once right somebody gave it (mach/notify.defs; Mach manual,
+   "Request Notifications").  One that cannot be made for lack of memory is lost with a message on the console. */
 
 #include "ipc.h"
 
@@ -16,7 +16,8 @@ static void receive_right_goes(struct kmsg *kmsg, struct ipc_port *port, struct 
 }
 
 /* A message with ID to NOTIFY, whose body has one item of type NAME, SIZE bytes at DATA. */
-static void notify_send(struct ipc_port *notify, mach_msg_id_t id, mach_msg_type_name_t name, const void *data, uint32_t size)
+static void notify_send(struct ipc_port *notify, mach_msg_id_t id, mach_msg_type_name_t name, const void *data,
+                        uint32_t size)
 {
     if (!IP_VALID(notify))
         return;

@@ -53,7 +53,8 @@ void port_deref(struct ipc_port *port)
     }
 }
 
-/* Everybody who asked is told that their name is dead now.  Their entries become dead names when they are next looked at. */
+/* Everybody who asked is told that their name is dead now.  Their entries become dead names when they are next looked
+   at. */
 static void dead_names_notify(struct ipc_port *port)
 {
     struct list *link;

@@ -15,7 +15,8 @@ static void forget_send(struct ipc_space *space, struct ipc_entry *entry)
         space_reverse_remove(space, entry);
 }
 
-/* Drops the entry's request; its send-once right is the caller's, for a port-deleted notification (IP_NULL: there was none). */
+/* Drops the entry's request; its send-once right is the caller's, for a port-deleted notification (IP_NULL: there was
+   none). */
 static struct ipc_port *request_take(struct ipc_entry *entry)
 {
     struct request *request = entry->request;
@@ -39,7 +40,8 @@ kern_return_t request_add(struct ipc_space *space, struct ipc_entry *entry, stru
     return KERN_SUCCESS;
 }
 
-/* What is asked about ENTRY's name ends, as the name goes.  The send-once right of its dead-name request is the caller's (IP_NULL: none). */
+/* What is asked about ENTRY's name ends, as the name goes.  The send-once right of its dead-name request is the
+   caller's (IP_NULL: none). */
 static struct ipc_port *requests_end(struct ipc_space *space, struct ipc_entry *entry)
 {
     if (unlikely(entry->bits & MACH_PORT_TYPE_MAREQUEST))
@@ -128,8 +130,8 @@ static kern_return_t copyin_receive(struct ipc_space *space, struct ipc_entry *e
     return KERN_SUCCESS;
 }
 
-static kern_return_t copyin_dead(struct ipc_space *space, struct ipc_entry *entry, mach_msg_type_name_t type, bool dead_ok,
-                                 struct ipc_port **result)
+static kern_return_t copyin_dead(struct ipc_space *space, struct ipc_entry *entry, mach_msg_type_name_t type,
+                                 bool dead_ok, struct ipc_port **result)
 {
     if (!dead_ok)
         return KERN_INVALID_RIGHT;
@@ -139,7 +141,8 @@ static kern_return_t copyin_dead(struct ipc_space *space, struct ipc_entry *entr
     return KERN_SUCCESS;
 }
 
-kern_return_t right_copyin(struct ipc_space *space, mach_port_name_t name, mach_msg_type_name_t type, bool dead_ok, struct ipc_port **result)
+kern_return_t right_copyin(struct ipc_space *space, mach_port_name_t name, mach_msg_type_name_t type, bool dead_ok,
+                           struct ipc_port **result)
 {
     struct ipc_entry *entry = space_lookup(space, name);
     if (entry == NULL)
@@ -226,7 +229,8 @@ static void copyout_send_more(struct ipc_entry *entry, struct ipc_port *port)
 }
 
 /* Fills an entry that has nothing yet. */
-static void copyout_fresh(struct ipc_space *space, struct ipc_entry *entry, struct ipc_port *port, mach_msg_type_name_t type)
+static void copyout_fresh(struct ipc_space *space, struct ipc_entry *entry, struct ipc_port *port,
+                          mach_msg_type_name_t type)
 {
     entry->port = port;
     switch (type) {
@@ -243,7 +247,8 @@ static void copyout_fresh(struct ipc_space *space, struct ipc_entry *entry, stru
     }
 }
 
-kern_return_t right_copyout(struct ipc_space *space, struct ipc_port *port, mach_msg_type_name_t type, mach_port_name_t *name)
+kern_return_t right_copyout(struct ipc_space *space, struct ipc_port *port, mach_msg_type_name_t type,
+                            mach_port_name_t *name)
 {
     struct ipc_entry *entry = type == MACH_MSG_TYPE_PORT_SEND_ONCE ? NULL : space_reverse(space, port);
     if (entry) {
@@ -262,7 +267,8 @@ kern_return_t right_copyout(struct ipc_space *space, struct ipc_port *port, mach
     return KERN_SUCCESS;
 }
 
-kern_return_t right_copyout_name(struct ipc_space *space, struct ipc_port *port, mach_msg_type_name_t type, mach_port_name_t name)
+kern_return_t right_copyout_name(struct ipc_space *space, struct ipc_port *port, mach_msg_type_name_t type,
+                                 mach_port_name_t name)
 {
     struct ipc_entry *entry = type == MACH_MSG_TYPE_PORT_SEND_ONCE ? NULL : space_reverse(space, port);
     if (entry) {
@@ -286,7 +292,8 @@ kern_return_t right_copyout_name(struct ipc_space *space, struct ipc_port *port,
 
 /* ---- counting -------------------------------------------------------------------------------- */
 
-/* Ends ENTRY, which has one kind of send right with one reference, and gives the right up; who asked about the name is told last. */
+/* Ends ENTRY, which has one kind of send right with one reference, and gives the right up; who asked about the name is
+   told last. */
 static void send_right_drop(struct ipc_space *space, struct ipc_entry *entry)
 {
     struct ipc_port *port = entry->port, *notify;
@@ -396,7 +403,8 @@ static kern_return_t delta_send_once(struct ipc_space *space, struct ipc_entry *
     return delta == -1 ? right_dealloc(space, entry) : KERN_INVALID_VALUE;
 }
 
-static kern_return_t delta_counted(struct ipc_space *space, struct ipc_entry *entry, uint32_t type, mach_port_delta_t delta)
+static kern_return_t delta_counted(struct ipc_space *space, struct ipc_entry *entry, uint32_t type,
+                                   mach_port_delta_t delta)
 {
     bool dead = right_check_dead(space, entry);
     if (dead != (type == MACH_PORT_TYPE_DEAD_NAME) || !(entry->bits & type))
@@ -414,7 +422,8 @@ static kern_return_t delta_counted(struct ipc_space *space, struct ipc_entry *en
     return right_dealloc(space, entry);
 }
 
-kern_return_t right_delta(struct ipc_space *space, struct ipc_entry *entry, mach_port_right_t right, mach_port_delta_t delta)
+kern_return_t right_delta(struct ipc_space *space, struct ipc_entry *entry, mach_port_right_t right,
+                          mach_port_delta_t delta)
 {
     switch (right) {
     case MACH_PORT_RIGHT_RECEIVE:

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Name spaces.
 
-   A name is a small number, its entry in a leaf of 128; freed names are handed out again, last freed first.  Names that a task
-   chooses itself above DENSE_NAMES (mach_port_allocate_name) are on a list of their own: they are rare.  In a leaf, entries that were never
-   used are all zero, also their names; who goes through all entries stops at the highest that was (`high`).  A leaf of a space that has ended has
-   no rights, and is kept for the next task.
+   A name is a small number, its entry in a leaf of 128; freed names are handed out again, last freed first.  Names that
+   a task chooses itself above DENSE_NAMES (mach_port_allocate_name) are on a list of their own: they are rare.  In a
+   leaf, entries that were never used are all zero, also their names; who goes through all entries stops at the highest
+   that was (`high`).  A leaf of a space that has ended has no rights, and is kept for the next task.
 
-   A space has at most one name with send rights or the receive right of a port.  The name of the receive right is in the port; for
-   pure send rights a hash table leads from the port to the entry.  Send-once rights have a name each. */
+   A space has at most one name with send rights or the receive right of a port.  The name of the receive right is in
+   the port; for pure send rights a hash table leads from the port to the entry.  Send-once rights have a name each. */
 
 #include "ipc.h"
 #include "../task/task.h"
@@ -44,7 +44,12 @@ struct ipc_space *space_create(struct task *task)
     struct ipc_space *space = cache_alloc(&space_cache);
     if (space == NULL)
         return NULL;
-    *space = (struct ipc_space){.refs = 1, .active = true, .task = task, .limit = 1, .first = empty_leaf, .reverse_size = REVERSE_INLINE};
+    *space = (struct ipc_space){.refs = 1,
+                                .active = true,
+                                .task = task,
+                                .limit = 1,
+                                .first = empty_leaf,
+                                .reverse_size = REVERSE_INLINE};
     space->reverse = space->reverse_first;
     return space;
 }
@@ -263,13 +268,15 @@ void space_reverse_remove(struct ipc_space *space, struct ipc_entry *entry)
 
 /* ---- all of it ----------------------------------------------------------------------------- */
 
-void space_walk(struct ipc_space *space, void (*visit)(struct ipc_space *space, struct ipc_entry *entry, void *cookie), void *cookie)
+void space_walk(struct ipc_space *space, void (*visit)(struct ipc_space *space, struct ipc_entry *entry, void *cookie),
+                void *cookie)
 {
     for (uint32_t name = 0; name < space->high; name += LEAF_ENTRIES) {
         struct ipc_entry *entry = space->leaves[name / LEAF_ENTRIES];
         if (entry == NULL)
             continue;
-        for (const struct ipc_entry *end = entry + min(space->high - name, (uint32_t)LEAF_ENTRIES); entry < end; entry++)
+        for (const struct ipc_entry *end = entry + min(space->high - name, (uint32_t)LEAF_ENTRIES); entry < end;
+             entry++)
             if (entry->bits & ENTRY_TYPES)
                 visit(space, entry, cookie);
     }

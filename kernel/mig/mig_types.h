@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What MIG's kernel stubs need: the kernel's objects behind ports, and how a port becomes one and back (mach/mach_types.defs,
-   device/device_types.defs, mach/machine/mach_i386.defs under KERNEL_SERVER).
+/* What MIG's kernel stubs need: the kernel's objects behind ports, and how a port becomes one and back
+   (mach/mach_types.defs, device/device_types.defs, mach/machine/mach_i386.defs under KERNEL_SERVER).
 
    intran: port → object with a reference, NULL if the port stands for something else; the routine answers
-   KERN_INVALID_ARGUMENT then.  destructor: the reference is given up.  outtran: object, whose reference is consumed → send right. */
+   KERN_INVALID_ARGUMENT then.  destructor: the reference is given up.  outtran: object, whose reference is consumed →
+   send right. */
 
 #if !defined(MIG_TYPES_H) && !defined(__ASSEMBLER__) /* every file of the kernel has it included first */
 #define MIG_TYPES_H
@@ -27,7 +28,8 @@ typedef struct processor_set *processor_set_t;
 typedef struct device *device_t;
 typedef struct io_perm *io_perm_t;
 
-typedef mach_port_t *task_array_t, *thread_array_t, *processor_array_t, *processor_set_array_t, *processor_set_name_array_t;
+typedef mach_port_t *task_array_t, *thread_array_t, *processor_array_t, *processor_set_array_t,
+    *processor_set_name_array_t;
 typedef vm_offset_t *emulation_vector_t;
 typedef uint16_t io_port_t;
 
@@ -46,8 +48,8 @@ void *memset(void *where, int byte, size_t size);
 /* Copies at most SIZE - 1 characters and a NUL; gives what it wrote. */
 size_t mig_strncpy(char *to, const char *from, size_t size);
 
-/* Answers NUMBER elements of SIZE bytes: in the message if *ARRAY, as the stub gave it, has room for them (*COUNT), else out of line; *COUNT is
-   NUMBER then.  DATA stays the caller's.  KERN_RESOURCE_SHORTAGE. */
+/* Answers NUMBER elements of SIZE bytes: in the message if *ARRAY, as the stub gave it, has room for them (*COUNT),
+   else out of line; *COUNT is NUMBER then.  DATA stays the caller's.  KERN_RESOURCE_SHORTAGE. */
 kern_return_t mig_array_give(void **array, uint32_t *count, const void *data, size_t number, size_t size);
 
 void ipc_port_release_send(ipc_port_t port);

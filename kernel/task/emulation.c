@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Emulation vectors (mach.defs): the handlers that a task has for system calls, by number.  As GNU Mach for x86_64, the kernel keeps them, copies
-   have them too, and no call goes to one.  Lock: the kernel lock. */
+/* Emulation vectors (mach.defs): the handlers that a task has for system calls, by number.  As GNU Mach for x86_64, the
+   kernel keeps them, copies have them too, and no call goes to one.  Lock: the kernel lock. */
 
 #include "../ipc/ipc.h"
 #include "../mig/mig_types.h"
@@ -82,7 +82,8 @@ kern_return_t rpc_task_set_emulation(task_t task, vm_address_t entry, int number
 }
 
 /* ENTRIES is out-of-line memory. */
-kern_return_t rpc_task_set_emulation_vector(task_t task, int start, emulation_vector_t entries, mach_msg_type_number_t count)
+kern_return_t rpc_task_set_emulation_vector(task_t task, int start, emulation_vector_t entries,
+                                            mach_msg_type_number_t count)
 {
     struct vm_copy *copy = (struct vm_copy *)entries;
     if (task == NULL)
@@ -93,7 +94,8 @@ kern_return_t rpc_task_set_emulation_vector(task_t task, int start, emulation_ve
     vm_offset_t *list = kalloc(size);
     if (list == NULL)
         return KERN_RESOURCE_SHORTAGE;
-    kern_return_t kr = count == 0 || vm_copy_read(copy, 0, list, count * sizeof *list) ? KERN_SUCCESS : KERN_MEMORY_ERROR;
+    kern_return_t kr = count == 0 || vm_copy_read(copy, 0, list, count * sizeof *list) ? KERN_SUCCESS
+                                                                                       : KERN_MEMORY_ERROR;
     if (kr == KERN_SUCCESS)
         kr = emulation_set(task, start, list, count);
     kfree(list, size);
@@ -102,7 +104,8 @@ kern_return_t rpc_task_set_emulation_vector(task_t task, int start, emulation_ve
     return kr;
 }
 
-kern_return_t rpc_task_get_emulation_vector(task_t task, int *start, emulation_vector_t *entries, mach_msg_type_number_t *count)
+kern_return_t rpc_task_get_emulation_vector(task_t task, int *start, emulation_vector_t *entries,
+                                            mach_msg_type_number_t *count)
 {
     if (task == NULL)
         return EML_BAD_TASK;
@@ -110,5 +113,7 @@ kern_return_t rpc_task_get_emulation_vector(task_t task, int *start, emulation_v
     *start = emulation ? (int)emulation->start : 0;
     *count = 0;
     *entries = NULL;
-    return emulation ? mig_array_give((void **)entries, count, emulation->entries, emulation->count, sizeof *emulation->entries) : KERN_SUCCESS;
+    return emulation ? mig_array_give((void **)entries, count, emulation->entries, emulation->count,
+                                      sizeof *emulation->entries)
+                     : KERN_SUCCESS;
 }

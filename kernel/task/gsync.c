@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* gsync: threads that wait for a word of memory to change (gnumach.defs).
 
-   A waiter is known by what its address means: (map, address) for task-local words, (object, offset) for shared ones.  Waiters with keys
-   of the same hash are on one queue.  */
+   A waiter is known by what its address means: (map, address) for task-local words, (object, offset) for shared ones.
+   Waiters with keys of the same hash are on one queue.  */
 
 #include "../mig/mig_types.h"
 #include "../vm/map.h"
@@ -75,7 +75,8 @@ static kern_return_t word_find(struct task *task, uint64_t address, vm_prot_t ac
     return KERN_SUCCESS;
 }
 
-/* KERN_SUCCESS if the word at ADDRESS is LOW (and the next one HIGH); KERN_INVALID_ARGUMENT if not.  Nothing blocks after the last look. */
+/* KERN_SUCCESS if the word at ADDRESS is LOW (and the next one HIGH); KERN_INVALID_ARGUMENT if not.  Nothing blocks
+   after the last look. */
 static kern_return_t value_compare(struct task *task, uint64_t address, uint32_t low, uint32_t high, int flags)
 {
     uint32_t *word, *next = NULL;
@@ -89,7 +90,8 @@ static kern_return_t value_compare(struct task *task, uint64_t address, uint32_t
     return *word != low || (next && *next != high) ? KERN_INVALID_ARGUMENT : KERN_SUCCESS;
 }
 
-kern_return_t rpc_gsync_wait(task_t task, vm_address_t address, unsigned low, unsigned high, natural_t milliseconds, int flags)
+kern_return_t rpc_gsync_wait(task_t task, vm_address_t address, unsigned low, unsigned high, natural_t milliseconds,
+                             int flags)
 {
     void *key[2];
     if (task == NULL)
@@ -150,7 +152,8 @@ kern_return_t rpc_gsync_wake(task_t task, vm_address_t address, unsigned value, 
     return kr;
 }
 
-kern_return_t rpc_gsync_requeue(task_t task, vm_address_t source, vm_address_t destination, boolean_t wake_one, int flags)
+kern_return_t rpc_gsync_requeue(task_t task, vm_address_t source, vm_address_t destination, boolean_t wake_one,
+                                int flags)
 {
     void *from[2], *to[2];
     if (task == NULL)

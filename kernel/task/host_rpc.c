@@ -98,7 +98,10 @@ kern_return_t rpc_host_adjust_time64(host_t host, time_value64_t adjustment, tim
 kern_return_t rpc_host_adjust_time(host_t host, time_value_t adjustment, time_value_t *old)
 {
     time_value64_t old64 = {0, 0};
-    kern_return_t kr = rpc_host_adjust_time64(host, (time_value64_t){adjustment.seconds, (int64_t)adjustment.microseconds * 1000}, &old64);
+    kern_return_t kr = rpc_host_adjust_time64(host,
+                                              (time_value64_t){adjustment.seconds,
+                                                               (int64_t)adjustment.microseconds * 1000},
+                                              &old64);
     *old = (time_value_t){old64.seconds, (integer_t)(old64.nanoseconds / 1000)};
     return kr;
 }
@@ -113,9 +116,11 @@ kern_return_t rpc_host_info(host_t host, int flavor, host_info_t out, mach_msg_t
     case HOST_BASIC_INFO:
         if (*count < HOST_BASIC_INFO_COUNT)
             return KERN_FAILURE;
-        *(struct host_basic_info *)out = (struct host_basic_info){
-            .max_cpus = (integer_t)cpu_count, .avail_cpus = (integer_t)cpu_count, .memory_size = page_counts.total * PAGE_SIZE, .cpu_type = CPU_TYPE_X86_64,
-            .cpu_subtype = CPU_SUBTYPE_AT386};
+        *(struct host_basic_info *)out = (struct host_basic_info){.max_cpus = (integer_t)cpu_count,
+                                                                  .avail_cpus = (integer_t)cpu_count,
+                                                                  .memory_size = page_counts.total * PAGE_SIZE,
+                                                                  .cpu_type = CPU_TYPE_X86_64,
+                                                                  .cpu_subtype = CPU_SUBTYPE_AT386};
         *count = HOST_BASIC_INFO_COUNT;
         return KERN_SUCCESS;
     case HOST_PROCESSOR_SLOTS:
@@ -128,7 +133,8 @@ kern_return_t rpc_host_info(host_t host, int flavor, host_info_t out, mach_msg_t
     case HOST_SCHED_INFO:
         if (*count < HOST_SCHED_INFO_COUNT)
             return KERN_FAILURE;
-        *(struct host_sched_info *)out = (struct host_sched_info){.min_timeout = 1000 / HZ, .min_quantum = QUANTUM_TICKS * 1000 / HZ};
+        *(struct host_sched_info *)out = (struct host_sched_info){.min_timeout = 1000 / HZ,
+                                                                  .min_quantum = QUANTUM_TICKS * 1000 / HZ};
         *count = HOST_SCHED_INFO_COUNT;
         return KERN_SUCCESS;
     case HOST_LOAD_INFO:

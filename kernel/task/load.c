@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How busy the processors are: averages of the last 5, 30 and 60 seconds, as host_info and processor_set_info give them (Mach manual,
-   "Host Information": load, and the resources that one more thread would have).  Lock: the kernel lock. */
+/* How busy the processors are: averages of the last 5, 30 and 60 seconds, as host_info and processor_set_info give them
+   (Mach manual, "Host Information": load, and the resources that one more thread would have).  Lock: the kernel
+   lock. */
 
 #include "../arch/x86_64/cpu.h"
 #include "host.h"
@@ -28,7 +29,8 @@ void load_tick(void)
     sampled = clock_ticks;
     uint32_t threads = sched_runnable();
     uint32_t load_now = min(threads, 100000u) * LOAD_SCALE / cpu_count;
-    uint32_t factor_now = threads >= cpu_count ? cpu_count * LOAD_SCALE / (threads + 1) : (cpu_count - threads) * LOAD_SCALE;
+    uint32_t factor_now = threads >= cpu_count ? cpu_count * LOAD_SCALE / (threads + 1)
+                                               : (cpu_count - threads) * LOAD_SCALE;
     for (unsigned int i = 0; i < SECONDS_COUNT; i++) {
         load[i] = average(load[i], load_now, stays[i]);
         factor[i] = average(factor[i], factor_now, stays[i]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Processors and their one set (mach_host.defs; Mach manual, "Processors and Processor Sets").  As in GNU Mach there are no other sets, and
-   processors are not started or stopped by request: those routines answer KERN_FAILURE. */
+/* Processors and their one set (mach_host.defs; Mach manual, "Processors and Processor Sets").  As in GNU Mach there
+   are no other sets, and processors are not started or stopped by request: those routines answer KERN_FAILURE. */
 
 #include "../ipc/ipc.h"
 #include "../mig/mig_types.h"
@@ -45,7 +45,8 @@ kern_return_t rpc_host_processors(host_t host, processor_array_t *list, mach_msg
     return KERN_SUCCESS;
 }
 
-kern_return_t rpc_processor_info(processor_t processor, int flavor, host_t *host, processor_info_t out, mach_msg_type_number_t *count)
+kern_return_t rpc_processor_info(processor_t processor, int flavor, host_t *host, processor_info_t out,
+                                 mach_msg_type_number_t *count)
 {
     if (processor == NULL)
         return KERN_INVALID_ARGUMENT;
@@ -132,7 +133,8 @@ kern_return_t rpc_processor_set_destroy(processor_set_t set)
     return KERN_FAILURE;
 }
 
-kern_return_t rpc_processor_set_info(processor_set_t set, int flavor, host_t *host, processor_set_info_t out, mach_msg_type_number_t *count)
+kern_return_t rpc_processor_set_info(processor_set_t set, int flavor, host_t *host, processor_set_info_t out,
+                                     mach_msg_type_number_t *count)
 {
     if (set == NULL)
         return KERN_INVALID_ARGUMENT;
@@ -143,9 +145,12 @@ kern_return_t rpc_processor_set_info(processor_set_t set, int flavor, host_t *ho
         if (*count < PROCESSOR_SET_BASIC_INFO_COUNT)
             return KERN_FAILURE;
         load_get(&load);
-        *(struct processor_set_basic_info *)out = (struct processor_set_basic_info){
-            .processor_count = (integer_t)cpu_count, .task_count = (integer_t)task_count, .thread_count = (integer_t)thread_count_all,
-            .load_average = load.avenrun[0], .mach_factor = load.mach_factor[0]};
+        *(struct processor_set_basic_info *)
+            out = (struct processor_set_basic_info){.processor_count = (integer_t)cpu_count,
+                                                    .task_count = (integer_t)task_count,
+                                                    .thread_count = (integer_t)thread_count_all,
+                                                    .load_average = load.avenrun[0],
+                                                    .mach_factor = load.mach_factor[0]};
         *count = PROCESSOR_SET_BASIC_INFO_COUNT;
         return KERN_SUCCESS;
     case PROCESSOR_SET_SCHED_INFO:

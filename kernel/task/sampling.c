@@ -56,8 +56,10 @@ static kern_return_t disable(struct samples **samples, int *taken)
     return KERN_SUCCESS;
 }
 
-/* Those from number *SEQNO on that are still there, as many as the answer holds; *SEQNO is the number of the next one then. */
-static kern_return_t get(const struct samples *samples, sampled_pc_seqno_t *seqno, struct sampled_pc *list, mach_msg_type_number_t *count)
+/* Those from number *SEQNO on that are still there, as many as the answer holds; *SEQNO is the number of the next one
+   then. */
+static kern_return_t get(const struct samples *samples, sampled_pc_seqno_t *seqno, struct sampled_pc *list,
+                         mach_msg_type_number_t *count)
 {
     if (samples == NULL)
         return KERN_FAILURE;
@@ -82,7 +84,8 @@ kern_return_t rpc_task_disable_pc_sampling(task_t task, int *taken)
     return task ? disable(&task->samples, taken) : KERN_INVALID_ARGUMENT;
 }
 
-kern_return_t rpc_task_get_sampled_pcs(task_t task, sampled_pc_seqno_t *seqno, sampled_pc_array_t list, mach_msg_type_number_t *count)
+kern_return_t rpc_task_get_sampled_pcs(task_t task, sampled_pc_seqno_t *seqno, sampled_pc_array_t list,
+                                       mach_msg_type_number_t *count)
 {
     return task ? get(task->samples, seqno, list, count) : KERN_INVALID_ARGUMENT;
 }
@@ -97,7 +100,8 @@ kern_return_t rpc_thread_disable_pc_sampling(thread_t thread, int *taken)
     return thread ? disable(&thread->samples, taken) : KERN_INVALID_ARGUMENT;
 }
 
-kern_return_t rpc_thread_get_sampled_pcs(thread_t thread, sampled_pc_seqno_t *seqno, sampled_pc_array_t list, mach_msg_type_number_t *count)
+kern_return_t rpc_thread_get_sampled_pcs(thread_t thread, sampled_pc_seqno_t *seqno, sampled_pc_array_t list,
+                                         mach_msg_type_number_t *count)
 {
     return thread ? get(thread->samples, seqno, list, count) : KERN_INVALID_ARGUMENT;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Samples of program counters (mach/pc_sample.h): where a task's threads, or one thread, were at each clock tick, or made faults: pages of
-   zeros, copies and pages from a pager (SAMPLED_PC_VM_REACTIVATION_FAULTS do not come).  */
+/* Samples of program counters (mach/pc_sample.h): where a task's threads, or one thread, were at each clock tick, or
+   made faults: pages of zeros, copies and pages from a pager (SAMPLED_PC_VM_REACTIVATION_FAULTS do not come).  */
 
 #ifndef TASK_SAMPLING_H
 #define TASK_SAMPLING_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The scheduler: one run queue of 64 priorities, round robin within one, with fair sharing of time: a thread that uses the processor
-   loses priority, and gets it back within seconds when it no longer does.
+/* The scheduler: one run queue of 64 priorities, round robin within one, with fair sharing of time: a thread that uses
+   the processor loses priority, and gets it back within seconds when it no longer does.
 
-   usage counts ticks of processor time and halves every second, so a thread that always runs comes to about 2 HZ; every USAGE_STEP of
-   it costs one priority.  */
+   usage counts ticks of processor time and halves every second, so a thread that always runs comes to about 2 HZ; every
+   USAGE_STEP of it costs one priority.  */
 
 #include "sched.h"
 
@@ -193,8 +193,8 @@ void sched_debug_changed(struct thread *thread)
         debug_switch(cpu_self(), thread);
 }
 
-/* From or to a kernel thread, which runs on anybody's address space and registers: what the last user thread left may be there still, but need
-   not. */
+/* From or to a kernel thread, which runs on anybody's address space and registers: what the last user thread left may
+   be there still, but need not. */
 static void kernel_state_switch(struct cpu *cpu, struct thread *prev, struct thread *next)
 {
     if (prev->float_area)
@@ -232,8 +232,8 @@ static void rare_state_switch(struct cpu *cpu, struct thread *prev, struct threa
         cpu->ast |= AST_HALT;
 }
 
-/* Runs NEXT on this processor.  Who was chosen from the run queue has a whole time slice; who was handed the processor has what was left of the
-   slice, or two threads that call each other would keep it for ever. */
+/* Runs NEXT on this processor.  Who was chosen from the run queue has a whole time slice; who was handed the processor
+   has what was left of the slice, or two threads that call each other would keep it for ever. */
 static void switch_to(struct thread *next)
 {
     struct cpu *cpu = cpu_self();

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Threads that run, wait and wake.
 
-   The kernel runs with interrupts off and under one lock, the kernel lock (arch/x86_64/cpu.h): a processor holds it from its entry until
-   it returns to user mode or idles. So nothing in the kernel is preempted; what a function finds stays true until it calls something that may block
-   (thread_block, thread_sleep, page_grab, kernel copies from and to user memory), and long work is cut into pieces by
-   sched_pause.  To split the lock later, these are the places to look at.
+   The kernel runs with interrupts off and under one lock, the kernel lock (arch/x86_64/cpu.h): a processor holds it
+   from its entry until it returns to user mode or idles. So nothing in the kernel is preempted; what a function finds
+   stays true until it calls something that may block (thread_block, thread_sleep, page_grab, kernel copies from and to
+   user memory), and long work is cut into pieces by sched_pause.  To split the lock later, these are the places to look
+   at.
 
-   All processors take threads from one run queue.  What is put there goes to them when the one that put it there leaves the kernel
-   (sched_spread): often that one takes it itself before.
+   All processors take threads from one run queue.  What is put there goes to them when the one that put it there leaves
+   the kernel (sched_spread): often that one takes it itself before.
 
-   A thread waits on at most one wait queue at a time, by wait_link, and on a timer.  Whoever ends the wait says how by the result;
-   that takes it off the queue.  */
+   A thread waits on at most one wait queue at a time, by wait_link, and on a timer.  Whoever ends the wait says how by
+   the result; that takes it off the queue.  */
 
 #ifndef TASK_SCHED_H
 #define TASK_SCHED_H
@@ -44,8 +45,8 @@ static inline void wait_queue_init(struct wait_queue *queue)
 #define HZ 100
 #define QUANTUM_TICKS (HZ / 10)
 
-/* Puts the running thread on QUEUE, to be woken after TIMEOUT ms (0: never by time); interruptible: thread_abort ends the wait.  Then
-   thread_block waits. */
+/* Puts the running thread on QUEUE, to be woken after TIMEOUT ms (0: never by time); interruptible: thread_abort ends
+   the wait.  Then thread_block waits. */
 void wait_begin(struct wait_queue *queue, bool interruptible);
 void wait_timeout(uint32_t milliseconds);
 /* Runs somebody else until the wait that was begun is over, and says how it ended. */
@@ -76,7 +77,8 @@ void sched_dequeue(struct thread *thread);
 void sched_yield(void);
 /* In long work: lets interrupts in, other processors into the kernel, and others run if it is time. */
 void sched_pause(void);
-/* Finds a processor for the best thread of the run queue: an idle one, or the one with the least urgent thread, if that is less urgent. */
+/* Finds a processor for the best thread of the run queue: an idle one, or the one with the least urgent thread, if that
+   is less urgent. */
 void sched_spread(void);
 /* The thread's priority has changed. */
 void sched_priority_changed(struct thread *thread);

@@ -49,7 +49,10 @@ kern_return_t task_make(struct task *parent, bool inherit, struct task **result)
     struct task *task = cache_alloc(&task_cache);
     if (task == NULL)
         return KERN_RESOURCE_SHORTAGE;
-    *task = (struct task){.refs = 2, .active = true, .priority = PRIORITY_BASE_USER, .created = machine_uptime_micros()};
+    *task = (struct task){.refs = 2,
+                          .active = true,
+                          .priority = PRIORITY_BASE_USER,
+                          .created = machine_uptime_micros()};
     list_init(&task->threads);
     list_init(&task->all_link);
     task->map = inherit && parent ? map_fork(parent->map) : map_create();

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tasks and threads.
 
-   A task has an address space, a port name space and threads.  References are counted; the last one frees it.  It is active until
-   task_terminate, which ends its threads, then its space and its map; what is left lives as long as somebody holds it.
-   A thread likewise: thread_terminate on another thread makes it end itself at its next way out of the kernel (its AST), where it
-   holds nothing; the structure and stack go when the last reference does and another thread is running.
+   A task has an address space, a port name space and threads.  References are counted; the last one frees it.  It is
+   active until task_terminate, which ends its threads, then its space and its map; what is left lives as long as
+   somebody holds it. A thread likewise: thread_terminate on another thread makes it end itself at its next way out of
+   the kernel (its AST), where it holds nothing; the structure and stack go when the last reference does and another
+   thread is running.
 
    Each field's lock is the kernel lock unless it says otherwise.  */
 
@@ -66,7 +67,8 @@ enum thread_state {
 struct receive_call {
     uint64_t user;                /* the buffer */
     mach_msg_option_t option;
-    mach_msg_size_t limit;        /* its size; after MACH_RCV_TOO_LARGE with MACH_RCV_LARGE the size that it should have */
+    mach_msg_size_t limit;        /* its size; after MACH_RCV_TOO_LARGE with MACH_RCV_LARGE the size that it should
+                                     have */
     mach_port_name_t name;        /* a port or a set */
     mach_msg_timeout_t timeout;
 };
@@ -76,8 +78,8 @@ struct thread {
     enum thread_state state;
     bool active;                /* not terminated */
     bool on_run_queue, interruptible, is_idle;
-    bool attention;             /* it may be held, aborted or settle_wanted, has a gs base, debug registers or segments, or receives in the kernel: no short way
-                                   for it, and ast_taken looks closer */
+    bool attention;             /* it may be held, aborted or settle_wanted, has a gs base, debug registers or segments,
+                                   or receives in the kernel: no short way for it, and ast_taken looks closer */
     bool aborted;               /* thread_abort came: the next interruptible wait ends at once */
     bool depressed;
     bool settle_wanted;         /* somebody waits for it to leave its processor (thread_settle) */
@@ -147,8 +149,8 @@ time_value64_t time64_of_micros(uint64_t micros);
 uint64_t host_boot_micros(void);
 
 void task_init(void);
-/* A task with a copy of PARENT's memory (INHERIT) or an empty one, PARENT's bootstrap and registered ports and a reference for the caller.
-   PARENT NULL: none of them.  KERN_RESOURCE_SHORTAGE. */
+/* A task with a copy of PARENT's memory (INHERIT) or an empty one, PARENT's bootstrap and registered ports and a
+   reference for the caller. PARENT NULL: none of them.  KERN_RESOURCE_SHORTAGE. */
 kern_return_t task_make(struct task *parent, bool inherit, struct task **task);
 void task_ref(struct task *task);
 void task_deref(struct task *task);
@@ -177,9 +179,11 @@ void thread_continue(struct thread *thread);
 bool thread_stack_make(struct thread *thread);
 /* A processor's idle thread, which it begins with; false: no memory. */
 bool thread_make_idle(struct cpu *cpu);
-/* Waits until THREAD, as long as it is held, is out of the kernel (or in a wait that thread_abort can end), and not in user mode either. */
+/* Waits until THREAD, as long as it is held, is out of the kernel (or in a wait that thread_abort can end), and not in
+   user mode either. */
 void thread_settle(struct thread *thread);
-/* THREAD's registers are about to be read or written: it stops running, unless it is the caller.  What it gives goes to thread_uncatch. */
+/* THREAD's registers are about to be read or written: it stops running, unless it is the caller.  What it gives goes to
+   thread_uncatch. */
 bool thread_catch(struct thread *thread);
 void thread_uncatch(struct thread *thread, bool caught);
 /* How many kernel stacks there are. */

@@ -100,8 +100,10 @@ kern_return_t rpc_task_threads(task_t task, thread_array_t *list, mach_msg_type_
 static void basic_info(struct task *task, struct task_basic_info *info)
 {
     uint64_t created = task->created;
-    *info = (struct task_basic_info){.suspend_count = (integer_t)task->suspend_count, .base_priority = task->priority,
-                                     .virtual_size = task->map->size, .resident_size = task->map->pmap->resident * PAGE_SIZE};
+    *info = (struct task_basic_info){.suspend_count = (integer_t)task->suspend_count,
+                                     .base_priority = task->priority,
+                                     .virtual_size = task->map->size,
+                                     .resident_size = task->map->pmap->resident * PAGE_SIZE};
     info->user_time = convert_time_value_to_user(time_of_micros(task->user_time));
     info->system_time = convert_time_value_to_user(time_of_micros(task->system_time));
     info->creation_time = convert_time_value_to_user(time_of_micros(host_boot_micros() + created));

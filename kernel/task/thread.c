@@ -36,7 +36,11 @@ static struct thread *thread_alloc(void)
     struct thread *thread = cache_alloc(&thread_cache);
     if (thread == NULL)
         return NULL;
-    *thread = (struct thread){.refs = 1, .state = THREAD_STOPPED, .active = true, .slice = QUANTUM_TICKS, .created = machine_uptime_micros()};
+    *thread = (struct thread){.refs = 1,
+                              .state = THREAD_STOPPED,
+                              .active = true,
+                              .slice = QUANTUM_TICKS,
+                              .created = machine_uptime_micros()};
     list_init(&thread->task_link);
     list_init(&thread->run_link);
     list_init(&thread->wait_link);
@@ -292,7 +296,8 @@ void ast_taken(struct trap_frame *frame)
         thread->state = THREAD_STOPPED;
         thread_block();
     }
-    thread->attention = thread->aborted || thread->settle_wanted || thread->gs_base || thread->debug.control || thread->segments;
+    thread->attention = thread->aborted || thread->settle_wanted || thread->gs_base || thread->debug.control ||
+                        thread->segments;
     if (ast & AST_RESCHEDULE)
         sched_yield();
     if (ast & AST_SPREAD)

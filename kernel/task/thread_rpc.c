@@ -21,7 +21,8 @@ kern_return_t rpc_thread_create(task_t task, thread_t *child)
     if (task == NULL)
         return KERN_INVALID_ARGUMENT;
     kern_return_t kr;
-    for (unsigned int tries = 0; (kr = thread_make(task, child)) == KERN_RESOURCE_SHORTAGE && pageout_retry(tries, 0); tries++)
+    for (unsigned int tries = 0; (kr = thread_make(task, child)) == KERN_RESOURCE_SHORTAGE && pageout_retry(tries, 0);
+         tries++)
         ;
     return kr;
 }
@@ -86,7 +87,8 @@ kern_return_t rpc_thread_get_state(thread_t thread, int flavor, thread_state_t s
     return kr;
 }
 
-kern_return_t rpc_thread_set_state(thread_t thread, int flavor, const thread_state_t state, mach_msg_type_number_t count)
+kern_return_t rpc_thread_set_state(thread_t thread, int flavor, const thread_state_t state,
+                                   mach_msg_type_number_t count)
 {
     /* A thread may change its own segment bases and breakpoints; the rest of it is in use. */
     if (thread == NULL || (thread == current_thread() && flavor != i386_FSGS_BASE_STATE && flavor != i386_DEBUG_STATE))
@@ -113,8 +115,10 @@ static void basic_info(struct thread *thread, struct thread_basic_info *info)
     uint64_t user = thread->user_ticks * (1000000 / HZ), system = thread->system_ticks * (1000000 / HZ);
     uint64_t created = host_boot_micros() + thread->created;
     *info = (struct thread_basic_info){.cpu_usage = (integer_t)(thread->usage * TH_USAGE_SCALE / (2 * HZ)),
-                                       .base_priority = thread->priority, .cur_priority = thread->sched_priority,
-                                       .run_state = run_state(thread), .suspend_count = (integer_t)thread->suspend_count};
+                                       .base_priority = thread->priority,
+                                       .cur_priority = thread->sched_priority,
+                                       .run_state = run_state(thread),
+                                       .suspend_count = (integer_t)thread->suspend_count};
     info->user_time = convert_time_value_to_user(time_of_micros(user));
     info->system_time = convert_time_value_to_user(time_of_micros(system));
     info->creation_time = convert_time_value_to_user(time_of_micros(created));
@@ -137,11 +141,14 @@ kern_return_t rpc_thread_info(thread_t thread, int flavor, thread_info_t out, ma
     case THREAD_SCHED_INFO:
         if (*count < THREAD_SCHED_INFO_COUNT)
             return KERN_INVALID_ARGUMENT;
-        *(struct thread_sched_info *)out = (struct thread_sched_info){
-            .policy = thread->fixed ? POLICY_FIXEDPRI : POLICY_TIMESHARE, .data = thread->fixed ? thread->slice * 1000 / HZ : 0,
-            .base_priority = thread->depressed ? PRIORITY_IDLE : thread->priority,
-            .max_priority = thread->max_priority, .cur_priority = thread->sched_priority, .depressed = thread->depressed,
-            .depress_priority = thread->depressed ? thread->priority : -1};
+        *(struct thread_sched_info *)
+            out = (struct thread_sched_info){.policy = thread->fixed ? POLICY_FIXEDPRI : POLICY_TIMESHARE,
+                                             .data = thread->fixed ? thread->slice * 1000 / HZ : 0,
+                                             .base_priority = thread->depressed ? PRIORITY_IDLE : thread->priority,
+                                             .max_priority = thread->max_priority,
+                                             .cur_priority = thread->sched_priority,
+                                             .depressed = thread->depressed,
+                                             .depress_priority = thread->depressed ? thread->priority : -1};
         *count = THREAD_SCHED_INFO_COUNT;
         return KERN_SUCCESS;
     default:
@@ -199,8 +206,8 @@ kern_return_t rpc_thread_get_name(thread_t thread, kernel_debug_name_t name)
     return KERN_SUCCESS;
 }
 
-kern_return_t rpc_thread_terminate_release(thread_t thread, task_t task, mach_port_name_t thread_name, mach_port_name_t reply_port,
-                                           vm_address_t address, vm_size_t size)
+kern_return_t rpc_thread_terminate_release(thread_t thread, task_t task, mach_port_name_t thread_name,
+                                           mach_port_name_t reply_port, vm_address_t address, vm_size_t size)
 {
     if (task == NULL || thread == NULL)
         return KERN_INVALID_ARGUMENT;
@@ -315,7 +322,8 @@ kern_return_t trap_thread_switch(mach_port_name_t name, int option, mach_msg_tim
     if (option < 0 || option > 2)
         return KERN_INVALID_ARGUMENT;
     struct ipc_entry *entry = space_lookup(current_task()->space, name);
-    struct thread *next = entry && (entry->bits & MACH_PORT_TYPE_SEND) ? port_kobject(entry->port, KOBJECT_THREAD) : NULL;
+    struct thread *next = entry && (entry->bits & MACH_PORT_TYPE_SEND) ? port_kobject(entry->port, KOBJECT_THREAD)
+                                                                       : NULL;
     if (option == 2) { /* SWITCH_OPTION_WAIT */
         static struct wait_queue waiting = {LIST_INIT(waiting.threads)};
         wait_begin(&waiting, true);
@@ -337,6 +345,7 @@ kern_return_t trap_thread_switch(mach_port_name_t name, int option, mach_msg_tim
 kern_return_t trap_thread_depress_abort(mach_port_name_t name)
 {
     struct ipc_entry *entry = space_lookup(current_task()->space, name);
-    struct thread *thread = entry && (entry->bits & MACH_PORT_TYPE_SEND) ? port_kobject(entry->port, KOBJECT_THREAD) : NULL;
+    struct thread *thread = entry && (entry->bits & MACH_PORT_TYPE_SEND) ? port_kobject(entry->port, KOBJECT_THREAD)
+                                                                         : NULL;
     return thread ? depress_abort(thread) : MACH_SEND_INTERRUPTED;
 }

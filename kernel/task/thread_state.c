@@ -20,10 +20,26 @@
 static kern_return_t general_get(struct thread *thread, struct i386_thread_state *state)
 {
     const struct trap_frame *f = thread_frame(thread);
-    *state = (struct i386_thread_state){
-        .r8 = f->r8, .r9 = f->r9, .r10 = f->r10, .r11 = f->r11, .r12 = f->r12, .r13 = f->r13, .r14 = f->r14, .r15 = f->r15,
-        .rdi = f->rdi, .rsi = f->rsi, .rbp = f->rbp, .rbx = f->rbx, .rdx = f->rdx, .rcx = f->rcx, .rax = f->rax, .rip = f->rip,
-        .cs = (unsigned int)f->cs, .rfl = f->rflags, .ursp = f->rsp, .ss = (unsigned int)f->ss};
+    *state = (struct i386_thread_state){.r8 = f->r8,
+                                        .r9 = f->r9,
+                                        .r10 = f->r10,
+                                        .r11 = f->r11,
+                                        .r12 = f->r12,
+                                        .r13 = f->r13,
+                                        .r14 = f->r14,
+                                        .r15 = f->r15,
+                                        .rdi = f->rdi,
+                                        .rsi = f->rsi,
+                                        .rbp = f->rbp,
+                                        .rbx = f->rbx,
+                                        .rdx = f->rdx,
+                                        .rcx = f->rcx,
+                                        .rax = f->rax,
+                                        .rip = f->rip,
+                                        .cs = (unsigned int)f->cs,
+                                        .rfl = f->rflags,
+                                        .ursp = f->rsp,
+                                        .ss = (unsigned int)f->ss};
     if (f->vector == VECTOR_SYSCALL) { /* where the instruction has put them; the frame does not have them twice */
         state->rcx = f->rip;
         state->r11 = f->rflags;
@@ -36,11 +52,27 @@ static kern_return_t general_set(struct thread *thread, const struct i386_thread
     if (s->rip >= 0x800000000000 && s->rip < 0xffff800000000000)
         return KERN_INVALID_ARGUMENT; /* not canonical: the processor cannot go there, not even to fault */
     struct trap_frame *f = thread_frame(thread);
-    *f = (struct trap_frame){
-        .r8 = s->r8, .r9 = s->r9, .r10 = s->r10, .r11 = s->r11, .r12 = s->r12, .r13 = s->r13, .r14 = s->r14, .r15 = s->r15,
-        .rdi = s->rdi, .rsi = s->rsi, .rbp = s->rbp, .rbx = s->rbx, .rdx = s->rdx, .rcx = s->rcx, .rax = s->rax, .rip = s->rip,
-        .cs = SELECTOR_USER_CODE, .rflags = (s->rfl & RFLAGS_USER) | RFLAGS_ALWAYS, .rsp = s->ursp, .ss = SELECTOR_USER_DATA,
-        .vector = 0}; /* back by iretq, which restores every register */
+    *f = (struct trap_frame){.r8 = s->r8,
+                             .r9 = s->r9,
+                             .r10 = s->r10,
+                             .r11 = s->r11,
+                             .r12 = s->r12,
+                             .r13 = s->r13,
+                             .r14 = s->r14,
+                             .r15 = s->r15,
+                             .rdi = s->rdi,
+                             .rsi = s->rsi,
+                             .rbp = s->rbp,
+                             .rbx = s->rbx,
+                             .rdx = s->rdx,
+                             .rcx = s->rcx,
+                             .rax = s->rax,
+                             .rip = s->rip,
+                             .cs = SELECTOR_USER_CODE,
+                             .rflags = (s->rfl & RFLAGS_USER) | RFLAGS_ALWAYS,
+                             .rsp = s->ursp,
+                             .ss = SELECTOR_USER_DATA,
+                             .vector = 0}; /* back by iretq, which restores every register */
     thread->attention = true; /* the way out of a system call must look at the frame again */
     return KERN_SUCCESS;
 }
@@ -78,7 +110,8 @@ static bool float_initial(struct thread *thread)
     return features == 0;
 }
 
-/* The eight x87 registers and their environment in the old format, from the new one (Intel SDM volume 1, chapters 8.1.10 and 10.5). */
+/* The eight x87 registers and their environment in the old format, from the new one (Intel SDM volume 1, chapters
+   8.1.10 and 10.5). */
 static void old_float_get(struct thread *thread, struct i386_float_state *state)
 {
     memset(state, 0, sizeof *state);
@@ -123,7 +156,8 @@ static void old_float_set(struct thread *thread, const struct i386_float_state *
     area[XSAVE_LEGACY] |= 1; /* XSTATE_BV: x87 is there */
 }
 
-#define SAVE_KIND 3 /* in i386_xfloat_state.fp_save_kind: of several layouts, the processor's XSAVE; GNU Mach's number */
+/* in i386_xfloat_state.fp_save_kind: of several layouts, the processor's XSAVE; GNU Mach's number */
+#define SAVE_KIND 3
 
 static kern_return_t xfloat_set(struct thread *thread, const struct i386_xfloat_state *state)
 {
@@ -169,8 +203,8 @@ static void xfloat_get(struct thread *thread, struct i386_xfloat_state *state)
 
 /* ---- breakpoints in hardware ---------------------------------------------------------------------
 
-   Four addresses, what was hit, and what to watch (Intel SDM volume 3, chapter 19.2).  The flavor's words have 32 bits, so no address is the
-   kernel's. */
+   Four addresses, what was hit, and what to watch (Intel SDM volume 3, chapter 19.2).  The flavor's words have 32 bits,
+   so no address is the kernel's. */
 
 static void debug_get(const struct thread *thread, struct i386_debug_state *state)
 {
@@ -208,7 +242,8 @@ kern_return_t thread_state_get(struct thread *thread, int flavor, thread_state_t
     case FLAVOR_LIST:
         kr = room(count, 3);
         if (kr == KERN_SUCCESS)
-            memcpy(state, (const natural_t[]){i386_THREAD_STATE, i386_FLOAT_STATE, i386_ISA_PORT_MAP_STATE}, 3 * sizeof *state);
+            memcpy(state, (const natural_t[]){i386_THREAD_STATE, i386_FLOAT_STATE, i386_ISA_PORT_MAP_STATE},
+                   3 * sizeof *state);
         return kr;
     case i386_ISA_PORT_MAP_STATE:
         kr = room(count, i386_ISA_PORT_MAP_STATE_COUNT);
@@ -244,7 +279,8 @@ kern_return_t thread_state_get(struct thread *thread, int flavor, thread_state_t
     }
 }
 
-kern_return_t thread_state_set(struct thread *thread, int flavor, const thread_state_t state, mach_msg_type_number_t count)
+kern_return_t thread_state_set(struct thread *thread, int flavor, const thread_state_t state,
+                               mach_msg_type_number_t count)
 {
     switch (flavor) {
     case i386_DEBUG_STATE:
@@ -257,7 +293,8 @@ kern_return_t thread_state_set(struct thread *thread, int flavor, const thread_s
             return KERN_INVALID_ARGUMENT;
         return general_set(thread, (const struct i386_thread_state *)state);
     case i386_THREAD_STATE:
-        return count < i386_THREAD_STATE_COUNT ? KERN_INVALID_ARGUMENT : general_set(thread, (const struct i386_thread_state *)state);
+        return count < i386_THREAD_STATE_COUNT ? KERN_INVALID_ARGUMENT
+                                               : general_set(thread, (const struct i386_thread_state *)state);
     case i386_FSGS_BASE_STATE:
         return count < i386_FSGS_BASE_STATE_COUNT ? KERN_INVALID_ARGUMENT
                                                   : bases_set(thread, (const struct i386_fsgs_base_state *)state);
@@ -267,7 +304,8 @@ kern_return_t thread_state_set(struct thread *thread, int flavor, const thread_s
         old_float_set(thread, (const struct i386_float_state *)state);
         return KERN_SUCCESS;
     case i386_XFLOAT_STATE:
-        return count < xfloat_words() ? KERN_INVALID_ARGUMENT : xfloat_set(thread, (const struct i386_xfloat_state *)state);
+        return count < xfloat_words() ? KERN_INVALID_ARGUMENT
+                                      : xfloat_set(thread, (const struct i386_xfloat_state *)state);
     default:
         return KERN_INVALID_ARGUMENT;
     }

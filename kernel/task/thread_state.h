@@ -12,6 +12,7 @@ struct thread;
 
 /* *COUNT: room in words, then what was written.  KERN_INVALID_ARGUMENT: unknown flavor, or too little room. */
 kern_return_t thread_state_get(struct thread *thread, int flavor, thread_state_t state, mach_msg_type_number_t *count);
-kern_return_t thread_state_set(struct thread *thread, int flavor, const thread_state_t state, mach_msg_type_number_t count);
+kern_return_t thread_state_set(struct thread *thread, int flavor, const thread_state_t state,
+                               mach_msg_type_number_t count);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Timers: a wheel of one list a tick; one that is more than a turn away is passed over until its turn.  Lock: the kernel lock. */
+/* Timers: a wheel of one list a tick; one that is more than a turn away is passed over until its turn.  Lock: the
+   kernel lock. */
 
 #include "sched.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* mach_debug.defs, what it tells of the kernel's own memory: caches of objects, stacks, tables.  (vm/vm_debug.c tells of regions and objects,
-   ipc/debug.c of ports.)  Addresses in the kernel are nobody's business: where the interface has one it is 0. */
+/* mach_debug.defs, what it tells of the kernel's own memory: caches of objects, stacks, tables.  (vm/vm_debug.c tells
+   of regions and objects, ipc/debug.c of ports.)  Addresses in the kernel are nobody's business: where the interface
+   has one it is 0. */
 
 #include "../ipc/ipc.h"
 #include "../mig/mig_types.h"
@@ -22,9 +23,15 @@ static void cache_tell(const struct cache *cache, void *cookie)
     if (list->info && list->count < list->room) {
         size_t each = (PAGE_SIZE << cache->order) / cache->size;
         cache_info_t *info = &list->info[list->count];
-        *info = (cache_info_t){.obj_size = cache->object_size, .align = cache->align, .buf_size = cache->size,
-                               .slab_size = PAGE_SIZE << cache->order, .bufs_per_slab = each, .nr_objs = cache->used,
-                               .nr_bufs = cache->total, .nr_slabs = cache->total / each, .nr_free_slabs = cache_free_slabs(cache)};
+        *info = (cache_info_t){.obj_size = cache->object_size,
+                               .align = cache->align,
+                               .buf_size = cache->size,
+                               .slab_size = PAGE_SIZE << cache->order,
+                               .bufs_per_slab = each,
+                               .nr_objs = cache->used,
+                               .nr_bufs = cache->total,
+                               .nr_slabs = cache->total / each,
+                               .nr_free_slabs = cache_free_slabs(cache)};
         ksnprintf(info->name, sizeof info->name, "%s", cache->name);
     }
     list->count++;
@@ -50,15 +57,16 @@ kern_return_t rpc_host_slab_info(host_t host, cache_info_array_t *info, mach_msg
 /* ---- stacks -------------------------------------------------------------------------------------- */
 
 /* Every thread has one, always resident; how much of one was ever used is not measured. */
-static void stacks_tell(unsigned int *total, vm_size_t *space, vm_size_t *resident, vm_size_t *most_used, vm_offset_t *most_used_stack)
+static void stacks_tell(unsigned int *total, vm_size_t *space, vm_size_t *resident, vm_size_t *most_used,
+                        vm_offset_t *most_used_stack)
 {
     *total = (unsigned int)thread_stack_count();
     *space = *resident = (vm_size_t)*total * KERNEL_STACK_SIZE;
     *most_used = *most_used_stack = 0;
 }
 
-kern_return_t rpc_host_stack_usage(host_t host, vm_size_t *reserved, unsigned int *total, vm_size_t *space, vm_size_t *resident,
-                                   vm_size_t *most_used, vm_offset_t *most_used_stack)
+kern_return_t rpc_host_stack_usage(host_t host, vm_size_t *reserved, unsigned int *total, vm_size_t *space,
+                                   vm_size_t *resident, vm_size_t *most_used, vm_offset_t *most_used_stack)
 {
     if (host == NULL)
         return KERN_INVALID_HOST;
@@ -68,8 +76,8 @@ kern_return_t rpc_host_stack_usage(host_t host, vm_size_t *reserved, unsigned in
 }
 
 /* The one set has all threads. */
-kern_return_t rpc_processor_set_stack_usage(processor_set_t set, unsigned int *total, vm_size_t *space, vm_size_t *resident,
-                                            vm_size_t *most_used, vm_offset_t *most_used_stack)
+kern_return_t rpc_processor_set_stack_usage(processor_set_t set, unsigned int *total, vm_size_t *space,
+                                            vm_size_t *resident, vm_size_t *most_used, vm_offset_t *most_used_stack)
 {
     if (set == NULL)
         return KERN_INVALID_ARGUMENT;
@@ -80,7 +88,8 @@ kern_return_t rpc_processor_set_stack_usage(processor_set_t set, unsigned int *t
 /* ---- tables --------------------------------------------------------------------------------------- */
 
 /* How many pages are in each list of the table by which objects' pages are found. */
-kern_return_t rpc_host_virtual_physical_table_info(host_t host, hash_info_bucket_array_t *info, mach_msg_type_number_t *count)
+kern_return_t rpc_host_virtual_physical_table_info(host_t host, hash_info_bucket_array_t *info,
+                                                   mach_msg_type_number_t *count)
 {
     if (host == NULL)
         return KERN_INVALID_HOST;
@@ -96,7 +105,8 @@ kern_return_t rpc_host_virtual_physical_table_info(host_t host, hash_info_bucket
 }
 
 /* Requests for msg-accepted notifications are in one list, which has no limit. */
-kern_return_t rpc_host_ipc_marequest_info(host_t host, unsigned int *most, hash_info_bucket_array_t *info, mach_msg_type_number_t *count)
+kern_return_t rpc_host_ipc_marequest_info(host_t host, unsigned int *most, hash_info_bucket_array_t *info,
+                                          mach_msg_type_number_t *count)
 {
     if (host == NULL)
         return KERN_INVALID_HOST;

@@ -99,7 +99,8 @@ static void command_memory(const char *word)
 {
     uint64_t address;
     bool there = number_read(word, &address) && address % 8 == 0 &&
-                 ((address >= DIRECT_MAP && address - DIRECT_MAP < page_limit - 64) || symbol_lookup(address, &(uint64_t){0}));
+                 ((address >= DIRECT_MAP && address - DIRECT_MAP < page_limit - 64) ||
+                  symbol_lookup(address, &(uint64_t){0}));
     for (unsigned int i = 0; there && i < 8; i++)
         kprintf("%s%016lx%s", i % 4 ? " " : "  ", ((const uint64_t *)address)[i], i % 4 == 3 ? "\n" : "");
     if (!there)

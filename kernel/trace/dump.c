@@ -23,9 +23,10 @@ void dump_tasks(void)
     kprintf("   n address          threads  names  KiB mapped  KiB resident  suspended  name\n");
     list_for_each(link, &all_tasks) {
         struct task *task = list_entry(link, struct task, all_link);
-        kprintf("%4u %lx %7u %6u %11lu %13lu %10u  %s%s\n", number++, (uint64_t)task, task->thread_count, task->space ? space_used(task->space) : 0,
-                task->map ? task->map->size / 1024 : 0, task->map ? task->map->pmap->resident * (PAGE_SIZE / 1024) : 0,
-                task->suspend_count, name_of(task), task->active ? "" : " (dead)");
+        kprintf("%4u %lx %7u %6u %11lu %13lu %10u  %s%s\n", number++, (uint64_t)task, task->thread_count,
+                task->space ? space_used(task->space) : 0, task->map ? task->map->size / 1024 : 0,
+                task->map ? task->map->pmap->resident * (PAGE_SIZE / 1024) : 0, task->suspend_count, name_of(task),
+                task->active ? "" : " (dead)");
     }
 }
 
@@ -87,8 +88,8 @@ static void thread_print(struct thread *thread)
 
 void dump_task(struct task *task)
 {
-    kprintf("task %lx %s: %u threads, suspended %u times, %u references\n", (uint64_t)task, name_of(task), task->thread_count,
-            task->suspend_count, task->refs);
+    kprintf("task %lx %s: %u threads, suspended %u times, %u references\n", (uint64_t)task, name_of(task),
+            task->thread_count, task->suspend_count, task->refs);
     list_for_each(link, &task->threads)
         thread_print(list_entry(link, struct thread, task_link));
 }
@@ -101,7 +102,8 @@ void dump_thread(struct thread *thread)
         return;
     }
     const uint64_t *saved = (const uint64_t *)thread->stack_pointer;
-    if ((uint64_t)(saved + 1) == (uint64_t)thread->frame) { /* it left by ipc/fast.c: only where it will go on is on its stack */
+    if ((uint64_t)(saved + 1) == (uint64_t)thread->frame) { /* it left by ipc/fast.c: only where it will go on is on its
+                                                               stack */
         symbol_print(saved[0]);
         return;
     }
@@ -139,9 +141,21 @@ struct thread *dump_thread_lookup(uint64_t address)
 /* ---- ports -------------------------------------------------------------------------------------- */
 
 /* What a port of the kernel's stands for, in the order of enum kobject_type. */
-static const char *const kobject_names[] = {"",           "task",    "thread",       "host",           "host privileges",
-                                            "processor",  "set",     "set name",     "memory object",  "memory object control",
-                                            "object name", "device master", "device", "I/O permission", "proxy"};
+static const char *const kobject_names[] = {"",
+                                            "task",
+                                            "thread",
+                                            "host",
+                                            "host privileges",
+                                            "processor",
+                                            "set",
+                                            "set name",
+                                            "memory object",
+                                            "memory object control",
+                                            "object name",
+                                            "device master",
+                                            "device",
+                                            "I/O permission",
+                                            "proxy"};
 
 #define MESSAGES_SHOWN 8
 
@@ -150,8 +164,10 @@ static void receiver_show(const struct ipc_port *port)
 {
     unsigned int shown = 0;
     kprintf("of %s, %u messages, %u send rights, %u send-once rights%s",
-            port->receiver == NULL ? "a message" : port->receiver->task ? name_of(port->receiver->task) : "the kernel", port->msgcount,
-            port->srights, port->sorights, port->pset ? ", in a set" : "");
+            port->receiver == NULL ? "a message"
+            : port->receiver->task ? name_of(port->receiver->task)
+                                   : "the kernel",
+            port->msgcount, port->srights, port->sorights, port->pset ? ", in a set" : "");
     if (port->msgcount > 0)
         list_for_each(link, &port->messages->messages) {
             const struct kmsg *kmsg = list_entry(link, struct kmsg, link);
@@ -177,7 +193,8 @@ static void port_print(struct ipc_space *space, struct ipc_entry *entry, void *c
         return;
     }
     const struct ipc_port *port = entry->port;
-    kprintf("%s%s%s", entry->bits & MACH_PORT_TYPE_RECEIVE ? " receive" : "", entry->bits & MACH_PORT_TYPE_SEND ? " send" : "",
+    kprintf("%s%s%s", entry->bits & MACH_PORT_TYPE_RECEIVE ? " receive" : "",
+            entry->bits & MACH_PORT_TYPE_SEND ? " send" : "",
             entry->bits & MACH_PORT_TYPE_SEND_ONCE ? " send-once" : "");
     kprintf(" (%u) port %lx: ", entry->bits & ENTRY_UREFS, (uint64_t)port);
     if (!port->active)
@@ -202,14 +219,14 @@ void dump_map(struct task *task)
 {
     if (task->map == NULL)
         return;
-    kprintf("map of %s: %zu entries, %lu KiB, %zu pages mapped\n", name_of(task), task->map->count, task->map->size / 1024,
-            task->map->pmap->resident);
+    kprintf("map of %s: %zu entries, %lu KiB, %zu pages mapped\n", name_of(task), task->map->count,
+            task->map->size / 1024, task->map->pmap->resident);
     for (struct map_entry *entry = map_lookup_above(task->map, 0); entry; entry = map_next(task->map, entry)) {
         const struct vm_object *object = entry->object;
         unsigned int shadows = 0;
         kprintf("  %lx-%lx %c%c%c%s%s", entry->start, entry->end, entry->protection & VM_PROT_READ ? 'r' : '-',
-                entry->protection & VM_PROT_WRITE ? 'w' : '-', entry->protection & VM_PROT_EXECUTE ? 'x' : '-', entry->shared ? " shared" : "",
-                entry->wired ? " wired" : "");
+                entry->protection & VM_PROT_WRITE ? 'w' : '-', entry->protection & VM_PROT_EXECUTE ? 'x' : '-',
+                entry->shared ? " shared" : "", entry->wired ? " wired" : "");
         if (object == NULL) {
             kprintf(" untouched\n");
             continue;
@@ -217,7 +234,10 @@ void dump_map(struct task *task)
         for (const struct vm_object *below = object->shadow; below; below = below->shadow)
             shadows++;
         kprintf(" object %lx+%lx: %zu pages%s%s", (uint64_t)object, entry->offset, object->resident,
-                object->is_physical ? ", device memory" : object->pager ? ", a pager's" : "", entry->needs_copy ? ", copied when written" : "");
+                object->is_physical ? ", device memory"
+                : object->pager     ? ", a pager's"
+                                    : "",
+                entry->needs_copy ? ", copied when written" : "");
         if (shadows)
             kprintf(", %u objects below", shadows);
         kprintf("\n");
@@ -230,21 +250,23 @@ static void contents_show(void)
     size_t anonymous[2] = {0, 0}, files[2] = {0, 0}, laundry = 0;
     for (size_t i = 0; i < page_limit >> PAGE_SHIFT; i++) {
         struct page *page = &page_array[i];
-        if (!page->managed || page->free || !(page->active || page->inactive || page->wired || page->laundry) || page->object == NULL)
+        if (!page->managed || page->free || !(page->active || page->inactive || page->wired || page->laundry) ||
+            page->object == NULL)
             continue;
         if (page->laundry)
             laundry++;
         else
             (page->object->internal ? anonymous : files)[pmap_page_modified(page)]++;
     }
-    kprintf("contents: anonymous %zu changed, %zu not; of pagers %zu changed, %zu not; %zu on their way\n", anonymous[1], anonymous[0], files[1],
-            files[0], laundry);
+    kprintf("contents: anonymous %zu changed, %zu not; of pagers %zu changed, %zu not; %zu on their way\n",
+            anonymous[1], anonymous[0], files[1], files[0], laundry);
 }
 
 void dump_memory(void)
 {
-    kprintf("pages: %zu, free %zu, active %zu, inactive %zu, wired %zu; page-out begins below %zu free ones\n", page_counts.total, page_counts.free,
-            page_counts.active, page_counts.inactive, page_counts.wired, page_free_target);
+    kprintf("pages: %zu, free %zu, active %zu, inactive %zu, wired %zu; page-out begins below %zu free ones\n",
+            page_counts.total, page_counts.free, page_counts.active, page_counts.inactive, page_counts.wired,
+            page_free_target);
     contents_show();
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the kernel has, as text on the console: for the debugger and for panics.  Nothing here changes or allocates anything; the kernel lock is
-   held. */
+/* What the kernel has, as text on the console: for the debugger and for panics.  Nothing here changes or allocates
+   anything; the kernel lock is held. */
 
 #ifndef TRACE_DUMP_H
 #define TRACE_DUMP_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Names for addresses of the kernel's code.  The table is made from a first link of the image (symbols.py) and put into the second. */
+/* Names for addresses of the kernel's code.  The table is made from a first link of the image (symbols.py) and put into
+   the second. */
 
 #ifndef TRACE_SYMBOLS_H
 #define TRACE_SYMBOLS_H

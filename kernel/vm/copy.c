@@ -74,7 +74,8 @@ struct vm_copy *vm_copy_from_object(struct vm_object *object, uint64_t size)
 
 /* ---- taking -------------------------------------------------------------------------------- */
 
-/* The pages of ENTRY one by one, for objects whose pager wants no delayed copies, and for wired memory, whose own pages must stay in it. */
+/* The pages of ENTRY one by one, for objects whose pager wants no delayed copies, and for wired memory, whose own pages
+   must stay in it. */
 static bool entry_copy_slowly(struct map_entry *entry, struct map_entry *copy)
 {
     uint64_t size = entry->end - entry->start, base = entry->offset;
@@ -108,7 +109,8 @@ static bool entry_copy_slowly(struct map_entry *entry, struct map_entry *copy)
     return true;
 }
 
-/* How the object is copied its pager has not said yet.  ENTRY may go while it is waited for: what was in it is copied all the same. */
+/* How the object is copied its pager has not said yet.  ENTRY may go while it is waited for: what was in it is copied
+   all the same. */
 static bool entry_copy_when_ready(struct vm_map *map, struct map_entry *entry, struct map_entry *copy)
 {
     struct map_entry snapshot = *entry;
@@ -179,7 +181,8 @@ static bool entry_take(struct vm_map *map, struct map_entry *entry, struct vm_co
     return true;
 }
 
-/* Copies what is mapped now, without a fault: a sender never waits for the pager of what it sends.  False: nothing was done. */
+/* Copies what is mapped now, without a fault: a sender never waits for the pager of what it sends.  False: nothing was
+   done. */
 static bool copyin_bytes(struct vm_map *map, uint64_t address, uint64_t size, bool move, struct vm_copy **result)
 {
     struct vm_copy *copy = copy_alloc(0, size, size);
@@ -257,8 +260,8 @@ kern_return_t vm_map_copyout(struct vm_map *map, uint64_t *address, struct vm_co
     while ((link = list_pop(&copy->entries))) {
         struct map_entry *entry = list_entry(link, struct map_entry, link);
         uint64_t at = start + entry->start;
-        kr = map_enter(map, &at, entry->end - entry->start, 0xfff, false, entry->object, entry->offset, entry->needs_copy, false,
-                       VM_PROT_DEFAULT, VM_PROT_ALL, VM_INHERIT_DEFAULT);
+        kr = map_enter(map, &at, entry->end - entry->start, 0xfff, false, entry->object, entry->offset,
+                       entry->needs_copy, false, VM_PROT_DEFAULT, VM_PROT_ALL, VM_INHERIT_DEFAULT);
         if (kr) {
             list_prepend(&copy->entries, &entry->link);
             vm_map_remove(map, start, start + entry->start);
@@ -287,7 +290,8 @@ struct page *vm_copy_page(struct vm_copy *copy, uint64_t at)
         bool read_only;
         enum fault_result result;
         do
-            result = object_fault(entry->object, entry->offset + (at - entry->start), VM_PROT_READ, true, &page, &read_only);
+            result = object_fault(entry->object, entry->offset + (at - entry->start), VM_PROT_READ, true, &page,
+                                  &read_only);
         while (result == FAULT_RETRY);
         return result == FAULT_DONE ? page : NULL;
     }
@@ -340,7 +344,8 @@ static kern_return_t map_write(struct vm_map *map, uint64_t address, const void 
 kern_return_t vm_map_copy_overwrite(struct vm_map *map, uint64_t address, struct vm_copy *copy)
 {
     if (!vm_map_check(map, align_down(address, PAGE_SIZE), align_up(address + copy->size, PAGE_SIZE), VM_PROT_WRITE))
-        return vm_map_check(map, align_down(address, PAGE_SIZE), align_up(address + copy->size, PAGE_SIZE), VM_PROT_NONE)
+        return vm_map_check(map, align_down(address, PAGE_SIZE), align_up(address + copy->size, PAGE_SIZE),
+                            VM_PROT_NONE)
                    ? KERN_PROTECTION_FAILURE
                    : KERN_INVALID_ADDRESS;
     if (copy->is_bytes) {

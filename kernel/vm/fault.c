@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Page faults: from an address to a page.
 
-   object_fault goes down the chain of shadows until it finds the page, asks a pager, or comes to the end (zeros).  Whatever may block
-   starts it over from the beginning, by FAULT_RETRY: while the kernel slept, pages, objects and maps may have become others.  */
+   object_fault goes down the chain of shadows until it finds the page, asks a pager, or comes to the end (zeros).
+   Whatever may block starts it over from the beginning, by FAULT_RETRY: while the kernel slept, pages, objects and maps
+   may have become others.  */
 
 #include "../arch/x86_64/cpu.h"
 #include "../ipc/ipc.h"
@@ -28,7 +29,8 @@ static enum fault_result busy_wait(struct vm_object *object, struct page *page, 
     return result;
 }
 
-/* A page for OFFSET of OBJECT, inserted, contents undefined; NULL: no memory just now, and the caller must start over (or give up). */
+/* A page for OFFSET of OBJECT, inserted, contents undefined; NULL: no memory just now, and the caller must start over
+   (or give up). */
 static struct page *page_make(struct vm_object *object, uint64_t offset, enum fault_result *result)
 {
     struct page *page = pageout_page_alloc();
@@ -61,7 +63,8 @@ static enum fault_result pager_ask(struct vm_object *object, uint64_t offset, vm
     vm_counters.pageins++;
     sample_take(current_thread(), SAMPLED_PC_VM_PAGEIN_FAULTS);
     object_ref(object);
-    bool asked = memory_object_data_request(object->pager, object->control, offset + object->paging_offset, PAGE_SIZE, access) == KERN_SUCCESS;
+    bool asked = memory_object_data_request(object->pager, object->control, offset + object->paging_offset, PAGE_SIZE,
+                                            access) == KERN_SUCCESS;
     /* Sending may have run the pager already. */
     if (page_lookup(object, offset) != page || !page->busy)
         result = FAULT_RETRY;
@@ -82,7 +85,8 @@ static enum fault_result unlock_ask(struct vm_object *object, struct page *page,
     if (!page->unlock_requested || (access & ~page->unlock_access)) {
         page->unlock_requested = true;
         page->unlock_access |= access;
-        memory_object_data_unlock(object->pager, object->control, page->offset + object->paging_offset, PAGE_SIZE, access);
+        memory_object_data_unlock(object->pager, object->control, page->offset + object->paging_offset, PAGE_SIZE,
+                                  access);
     }
     return busy_wait(object, page, interruptible);
 }
@@ -162,8 +166,8 @@ static enum fault_result page_usable(struct vm_object *object, struct page *page
 }
 
 /* As object_fault; *FOUND: the page was there already, in some object, and is still in that. */
-static inline enum fault_result page_find(struct vm_object *first, uint64_t first_offset, vm_prot_t access, bool interruptible, struct page **result,
-                                          bool *read_only, bool *found)
+static inline enum fault_result page_find(struct vm_object *first, uint64_t first_offset, vm_prot_t access,
+                                          bool interruptible, struct page **result, bool *read_only, bool *found)
 {
     struct vm_object *object = first;
     uint64_t offset = first_offset;
@@ -209,7 +213,8 @@ static inline enum fault_result page_find(struct vm_object *first, uint64_t firs
     return FAULT_DONE;
 }
 
-enum fault_result object_fault(struct vm_object *object, uint64_t offset, vm_prot_t access, bool interruptible, struct page **page, bool *read_only)
+enum fault_result object_fault(struct vm_object *object, uint64_t offset, vm_prot_t access, bool interruptible,
+                               struct page **page, bool *read_only)
 {
     bool found;
     return page_find(object, offset, access, interruptible, page, read_only, &found);
@@ -226,7 +231,9 @@ static kern_return_t physical_fault(struct vm_map *map, struct map_entry *entry,
         return KERN_MEMORY_ERROR;
     if (access & ~protection)
         return KERN_PROTECTION_FAILURE;
-    return pmap_enter(map->pmap, address, object->physical + offset, NULL, protection, object->uncached) ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
+    return pmap_enter(map->pmap, address, object->physical + offset, NULL, protection, object->uncached)
+               ? KERN_SUCCESS
+               : KERN_RESOURCE_SHORTAGE;
 }
 
 /* The entry for ADDRESS, with an object that ACCESS can go to. */
@@ -252,9 +259,10 @@ static kern_return_t entry_prepare(struct vm_map *map, uint64_t address, vm_prot
     return KERN_SUCCESS;
 }
 
-/* The page of PAGE's object at OFFSET, if it is at hand for PROTECTION.  LINK is that of PAGE's neighbour in the list, often the one: pages come
-   in the order of their offsets. */
-static inline struct page *neighbour_find(const struct page *page, const struct list *link, uint64_t offset, vm_prot_t protection)
+/* The page of PAGE's object at OFFSET, if it is at hand for PROTECTION.  LINK is that of PAGE's neighbour in the list,
+   often the one: pages come in the order of their offsets. */
+static inline struct page *neighbour_find(const struct page *page, const struct list *link, uint64_t offset,
+                                          vm_prot_t protection)
 {
     struct page *other = list_entry(link, struct page, link);
     if (link == &page->object->pages || other->offset != offset)
@@ -262,17 +270,20 @@ static inline struct page *neighbour_find(const struct page *page, const struct 
     return other && !other->busy && !other->absent && !other->error && !(other->lock & protection) ? other : NULL;
 }
 
-/* PAGE, mapped at ADDRESS with PROTECTION, was there before somebody wanted it: those beside it that are there too will be wanted soon, and mapping
-   them now is a tenth of a fault for each.  What lies in several objects is left out. */
+/* PAGE, mapped at ADDRESS with PROTECTION, was there before somebody wanted it: those beside it that are there too will
+   be wanted soon, and mapping them now is a tenth of a fault for each.  What lies in several objects is left out. */
 #define AROUND 8u /* pages, aligned: as far as one fault looks */
-static void neighbours_enter(struct vm_map *map, const struct map_entry *entry, uint64_t address, struct page *page, vm_prot_t protection)
+static void neighbours_enter(struct vm_map *map, const struct map_entry *entry, uint64_t address, struct page *page,
+                             vm_prot_t protection)
 {
     for (const struct vm_object *above = entry->object; above != page->object; above = above->shadow)
         if (above->resident || above->pager)
             return;
-    uint64_t around = align_down(address, AROUND * PAGE_SIZE), start = max(around, entry->start), end = min(around + AROUND * PAGE_SIZE, entry->end);
+    uint64_t around = align_down(address, AROUND * PAGE_SIZE), start = max(around, entry->start),
+             end = min(around + AROUND * PAGE_SIZE, entry->end);
     struct page *pages[AROUND], *at = page;
-    unsigned int self = (unsigned int)((address - start) / PAGE_SIZE), count = (unsigned int)((end - start) / PAGE_SIZE), first = self, last = self;
+    unsigned int self = (unsigned int)((address - start) / PAGE_SIZE),
+                 count = (unsigned int)((end - start) / PAGE_SIZE), first = self, last = self;
     while (last + 1 < count && (at = neighbour_find(at, at->link.next, at->offset + PAGE_SIZE, protection)))
         pages[++last] = at;
     at = page;
@@ -283,7 +294,8 @@ static void neighbours_enter(struct vm_map *map, const struct map_entry *entry, 
         pmap_enter_more(map->pmap, start + first * PAGE_SIZE, &pages[first], last - first + 1, protection);
 }
 
-static inline void page_enter(struct vm_map *map, struct map_entry *entry, uint64_t address, struct page *page, vm_prot_t access, bool read_only, bool found)
+static inline void page_enter(struct vm_map *map, struct map_entry *entry, uint64_t address, struct page *page,
+                              vm_prot_t access, bool read_only, bool found)
 {
     vm_prot_t protection = entry->protection & ~page->lock;
     if (read_only || entry->needs_copy)
@@ -312,7 +324,8 @@ kern_return_t vm_fault(struct vm_map *map, uint64_t address, vm_prot_t access, b
             return physical_fault(map, entry, address, access);
         struct page *page;
         bool read_only, found;
-        switch (page_find(entry->object, entry->offset + (address - entry->start), access, interruptible, &page, &read_only, &found)) {
+        switch (page_find(entry->object, entry->offset + (address - entry->start), access, interruptible, &page,
+                          &read_only, &found)) {
         case FAULT_RETRY:
             continue;
         case FAULT_ERROR:

@@ -226,7 +226,8 @@ static struct map_entry *range_clip(struct vm_map *map, uint64_t start, uint64_t
 /* ---- mapping --------------------------------------------------------------------------------------- */
 
 /* As map_find_space; *ABOVE is the first entry behind the place. */
-static inline kern_return_t space_find(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask, struct map_entry **above)
+static inline kern_return_t space_find(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask,
+                                       struct map_entry **above)
 {
     /* The address is a wish; the C library's may be rubbish. */
     uint64_t wish = *address >= MAP_MAX ? MAP_MIN : *address;
@@ -260,8 +261,8 @@ kern_return_t map_find_space(struct vm_map *map, uint64_t *address, uint64_t siz
 }
 
 /* ENTRY may simply grow to END: zeros behind zeros. */
-static bool entry_extend(struct vm_map *map, struct map_entry *entry, uint64_t start, uint64_t end, vm_prot_t protection,
-                         vm_prot_t max_protection, vm_inherit_t inheritance)
+static bool entry_extend(struct vm_map *map, struct map_entry *entry, uint64_t start, uint64_t end,
+                         vm_prot_t protection, vm_prot_t max_protection, vm_inherit_t inheritance)
 {
     if (entry == NULL || entry->end != start || entry->wired || entry->shared || entry->needs_copy ||
         entry->protection != protection || entry->max_protection != max_protection || entry->inheritance != inheritance)
@@ -269,7 +270,8 @@ static bool entry_extend(struct vm_map *map, struct map_entry *entry, uint64_t s
     struct vm_object *object = entry->object;
     if (object) {
         uint64_t behind = entry->offset + (entry->end - entry->start);
-        if (!object->internal || object->refs > 1 || object->shadow || object->copy || object->pager || object->size > behind)
+        if (!object->internal || object->refs > 1 || object->shadow || object->copy || object->pager ||
+            object->size > behind)
             return false;
         object->size = behind + (end - start);
     }
@@ -278,7 +280,8 @@ static bool entry_extend(struct vm_map *map, struct map_entry *entry, uint64_t s
     return true;
 }
 
-/* Wires the new ENTRY, as vm_wire_all said.  If that fails, the range is empty again, and the reference to the object the caller's.  May block. */
+/* Wires the new ENTRY, as vm_wire_all said.  If that fails, the range is empty again, and the reference to the object
+   the caller's.  May block. */
 static kern_return_t entry_wire(struct vm_map *map, struct map_entry *entry)
 {
     uint64_t start = entry->start, end = entry->end;
@@ -294,9 +297,12 @@ static kern_return_t entry_wire(struct vm_map *map, struct map_entry *entry)
 }
 
 /* As map_enter, which see; the compiler makes one of it for fresh memory alone. */
-static inline __attribute__((always_inline)) kern_return_t
-entry_enter(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask, bool anywhere, struct vm_object *object, uint64_t offset,
-            bool needs_copy, bool shared, vm_prot_t protection, vm_prot_t max_protection, vm_inherit_t inheritance)
+static inline __attribute__((always_inline)) kern_return_t entry_enter(struct vm_map *map, uint64_t *address,
+                                                                       uint64_t size, uint64_t mask, bool anywhere,
+                                                                       struct vm_object *object, uint64_t offset,
+                                                                       bool needs_copy, bool shared,
+                                                                       vm_prot_t protection, vm_prot_t max_protection,
+                                                                       vm_inherit_t inheritance)
 {
     struct map_entry *above;
     if (size == 0 || size > MAP_MAX)
@@ -313,7 +319,8 @@ entry_enter(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask,
             return KERN_NO_SPACE;
     }
     struct map_entry *below = entry_in_front(map, above);
-    if (object == NULL && likely(!map->wire_future) && entry_extend(map, below, *address, *address + size, protection, max_protection, inheritance))
+    if (object == NULL && likely(!map->wire_future) &&
+        entry_extend(map, below, *address, *address + size, protection, max_protection, inheritance))
         return KERN_SUCCESS;
     struct map_entry *entry = entry_alloc();
     if (entry == NULL)
@@ -326,15 +333,18 @@ entry_enter(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask,
     return unlikely(map->wire_future) ? entry_wire(map, entry) : KERN_SUCCESS;
 }
 
-kern_return_t map_enter(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask, bool anywhere, struct vm_object *object,
-                        uint64_t offset, bool needs_copy, bool shared, vm_prot_t protection, vm_prot_t max_protection, vm_inherit_t inheritance)
+kern_return_t map_enter(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask, bool anywhere,
+                        struct vm_object *object, uint64_t offset, bool needs_copy, bool shared, vm_prot_t protection,
+                        vm_prot_t max_protection, vm_inherit_t inheritance)
 {
-    return entry_enter(map, address, size, mask, anywhere, object, offset, needs_copy, shared, protection, max_protection, inheritance);
+    return entry_enter(map, address, size, mask, anywhere, object, offset, needs_copy, shared, protection,
+                       max_protection, inheritance);
 }
 
 kern_return_t vm_map_allocate(struct vm_map *map, uint64_t *address, uint64_t size, bool anywhere)
 {
-    return entry_enter(map, address, size, 0xfff, anywhere, NULL, 0, false, false, VM_PROT_DEFAULT, VM_PROT_ALL, VM_INHERIT_DEFAULT);
+    return entry_enter(map, address, size, 0xfff, anywhere, NULL, 0, false, false, VM_PROT_DEFAULT, VM_PROT_ALL,
+                       VM_INHERIT_DEFAULT);
 }
 
 /* Takes away the wirings of the pages that are mapped in [START, END). */
@@ -369,20 +379,24 @@ static bool same_entry(const struct map_entry *a, const struct map_entry *b)
 static uint32_t entry_parts(struct vm_map *map, const struct map_entry *entry)
 {
     uint32_t count = 1;
-    for (const struct list *link = entry->link.prev; link != &map->entries && count < PARTS_MAX; link = link->prev, count++)
+    for (const struct list *link = entry->link.prev; link != &map->entries && count < PARTS_MAX;
+         link = link->prev, count++)
         if (!same_entry(entry, list_entry(link, struct map_entry, link)))
             break;
-    for (const struct list *link = entry->link.next; link != &map->entries && count < PARTS_MAX; link = link->next, count++)
+    for (const struct list *link = entry->link.next; link != &map->entries && count < PARTS_MAX;
+         link = link->next, count++)
         if (!same_entry(entry, list_entry(link, struct map_entry, link)))
             break;
     return count;
 }
 
-/* ENTRY is to go.  If it is part of what was one entry, whose memory nobody else has, its pages go, though the object stays for the other parts. */
+/* ENTRY is to go.  If it is part of what was one entry, whose memory nobody else has, its pages go, though the object
+   stays for the other parts. */
 static void part_free(struct vm_map *map, const struct map_entry *entry)
 {
     struct vm_object *object = entry->object;
-    if (object->refs < PARTS_MAX && object->internal && object->copy == NULL && !entry->wired && object->refs == entry_parts(map, entry))
+    if (object->refs < PARTS_MAX && object->internal && object->copy == NULL && !entry->wired &&
+        object->refs == entry_parts(map, entry))
         object_page_remove(object, entry->offset, entry->offset + (entry->end - entry->start));
 }
 
@@ -471,7 +485,8 @@ kern_return_t vm_map_inherit(struct vm_map *map, uint64_t start, uint64_t end, v
 
 /* ---- wiring -------------------------------------------------------------------------------------------- */
 
-/* Brings in and wires what is mapped of [START, END); on failure none of it is.  The map may have changed afterwards. */
+/* Brings in and wires what is mapped of [START, END); on failure none of it is.  The map may have changed
+   afterwards. */
 static kern_return_t range_wire(struct vm_map *map, uint64_t start, uint64_t end, vm_prot_t access)
 {
     for (uint64_t at = start; at < end; at += PAGE_SIZE) {

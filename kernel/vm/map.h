@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Address spaces (Mach manual, chapter "Virtual Memory Interface").
 
-   A map is a row of entries, each a range of addresses with one object, one protection and one inheritance; entries are in a list by
-   address and in a treap (a search tree balanced by random priorities) for lookup.  The kernel does not block while it changes a map,
-   so a map needs no lock of its own beside the kernel lock; what blocks (faults, wiring) looks the entry up again.  */
+   A map is a row of entries, each a range of addresses with one object, one protection and one inheritance; entries are
+   in a list by address and in a treap (a search tree balanced by random priorities) for lookup.  The kernel does not
+   block while it changes a map, so a map needs no lock of its own beside the kernel lock; what blocks (faults, wiring)
+   looks the entry up again.  */
 
 #ifndef VM_MAP_H
 #define VM_MAP_H
@@ -17,8 +18,8 @@
 
 #define MAP_MIN PAGE_SIZE             /* page 0 is never given by itself */
 #define MAP_MAX 0x800000000000ul
-/* The last page stays empty: a system call in its last bytes would return to an address that is not canonical, which some processors notice
-   when they are half out of the kernel. */
+/* The last page stays empty: a system call in its last bytes would return to an address that is not canonical, which
+   some processors notice when they are half out of the kernel. */
 #define MAP_TOP (MAP_MAX - PAGE_SIZE)
 
 struct map_entry {
@@ -42,15 +43,17 @@ struct vm_map {
     struct map_entry *root, *hint;
     uint64_t low_free;                /* nothing is free between MAP_MIN and here: where a search begins */
     size_t count;
-    uint64_t version;                 /* changes when an entry comes or goes: what was found before still holds if it did not */
+    uint64_t version;                 /* changes when an entry comes or goes: what was found before still holds if it
+                                         did not */
     uint64_t size;                    /* bytes mapped */
     uint64_t wired_bytes;
     bool wire_future;                 /* vm_wire_all */
     vm_prot_t wire_future_access;
 };
 
-/* Memory on its way from one space to another: out-of-line data.  Small amounts are bytes in the structure; others are entries, which are
-   copy-on-write copies (or moved ones) of the sender's.  `offset` is where the data begin in the first page. */
+/* Memory on its way from one space to another: out-of-line data.  Small amounts are bytes in the structure; others are
+   entries, which are copy-on-write copies (or moved ones) of the sender's.  `offset` is where the data begin in the
+   first page. */
 struct vm_copy {
     uint64_t offset, size;
     struct list entries;              /* map_entry.link; their start and end count from 0 */
@@ -78,10 +81,11 @@ static inline struct map_entry *map_next(const struct vm_map *map, const struct 
 
 /* Finds the lowest SIZE free bytes at or above *ADDRESS, at a multiple of MASK + 1.  KERN_NO_SPACE. */
 kern_return_t map_find_space(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask);
-/* Maps OBJECT (whose reference moves on success; NULL: zeros) at *ADDRESS, or anywhere at or above it.  Addresses and sizes are
-   whole pages.  KERN_NO_SPACE, KERN_INVALID_ADDRESS, KERN_RESOURCE_SHORTAGE. */
-kern_return_t map_enter(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask, bool anywhere, struct vm_object *object,
-                        uint64_t offset, bool needs_copy, bool shared, vm_prot_t protection, vm_prot_t max_protection, vm_inherit_t inheritance);
+/* Maps OBJECT (whose reference moves on success; NULL: zeros) at *ADDRESS, or anywhere at or above it.  Addresses and
+   sizes are whole pages.  KERN_NO_SPACE, KERN_INVALID_ADDRESS, KERN_RESOURCE_SHORTAGE. */
+kern_return_t map_enter(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask, bool anywhere,
+                        struct vm_object *object, uint64_t offset, bool needs_copy, bool shared, vm_prot_t protection,
+                        vm_prot_t max_protection, vm_inherit_t inheritance);
 /* Zero-filled memory with all rights. */
 kern_return_t vm_map_allocate(struct vm_map *map, uint64_t *address, uint64_t size, bool anywhere);
 void vm_map_remove(struct vm_map *map, uint64_t start, uint64_t end);
@@ -98,8 +102,8 @@ bool vm_map_check(struct vm_map *map, uint64_t start, uint64_t end, vm_prot_t pr
 bool map_clip_start(struct vm_map *map, struct map_entry *entry, uint64_t address);
 bool map_clip_end(struct vm_map *map, struct map_entry *entry, uint64_t address);
 
-/* A fault at ADDRESS: KERN_SUCCESS, KERN_INVALID_ADDRESS, KERN_PROTECTION_FAILURE, KERN_MEMORY_ERROR, KERN_RESOURCE_SHORTAGE, KERN_ABORTED
-   (interrupted). */
+/* A fault at ADDRESS: KERN_SUCCESS, KERN_INVALID_ADDRESS, KERN_PROTECTION_FAILURE, KERN_MEMORY_ERROR,
+   KERN_RESOURCE_SHORTAGE, KERN_ABORTED (interrupted). */
 kern_return_t vm_fault(struct vm_map *map, uint64_t address, vm_prot_t access, bool wire, bool interruptible);
 
 /* ---- copies (copy.c) ------------------------------------------------------------------------- */
@@ -117,10 +121,11 @@ struct vm_copy *vm_copy_from_kernel(const void *data, uint64_t size);
 struct vm_copy *vm_copy_from_object(struct vm_object *object, uint64_t size);
 /* Reads bytes out of it; may block.  False: a page could not be had. */
 bool vm_copy_read(struct vm_copy *copy, uint64_t offset, void *to, uint64_t size);
-/* The page of COPY at the page-aligned AT, for reading; it stays until the caller blocks.  May block; NULL: it cannot be had. */
+/* The page of COPY at the page-aligned AT, for reading; it stays until the caller blocks.  May block; NULL: it cannot
+   be had. */
 struct page *vm_copy_page(struct vm_copy *copy, uint64_t at);
-/* A virtual copy of ENTRY's contents for another entry: sets both entries' object, offset and needs_copy (COPY's start and end are set).  May
-   block, after which ENTRY may have gone (map.version).  False: no memory. */
+/* A virtual copy of ENTRY's contents for another entry: sets both entries' object, offset and needs_copy (COPY's start
+   and end are set).  May block, after which ENTRY may have gone (map.version).  False: no memory. */
 bool entry_copy(struct vm_map *map, struct map_entry *entry, struct map_entry *copy);
 
 /* Gives ENTRY an object of its own that others may share from now on.  False: no memory. */

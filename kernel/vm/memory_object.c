@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What pagers tell the kernel (mach.defs, memory_object_*; Mach manual, chapter "External Memory Management").  MIG gives the object
-   with a reference, which each routine drops: simple routines have no destructor for it. */
+/* What pagers tell the kernel (mach.defs, memory_object_*; Mach manual, chapter "External Memory Management").  MIG
+   gives the object with a reference, which each routine drops: simple routines have no destructor for it. */
 
 #include "../ipc/ipc.h"
 #include "../mig/mig_types.h"
@@ -67,13 +67,16 @@ static const void *page_contents(struct vm_copy *copy, uint64_t at)
     return page ? page_address(page) : NULL;
 }
 
-/* One page of COPY becomes OBJECT's at OFFSET, where none is that counts.  KERN_MEMORY_PRESENT, KERN_MEMORY_ERROR, KERN_RESOURCE_SHORTAGE. */
-static kern_return_t page_supply(struct vm_object *object, uint64_t offset, struct vm_copy *copy, uint64_t at, vm_prot_t lock, bool precious)
+/* One page of COPY becomes OBJECT's at OFFSET, where none is that counts.  KERN_MEMORY_PRESENT, KERN_MEMORY_ERROR,
+   KERN_RESOURCE_SHORTAGE. */
+static kern_return_t page_supply(struct vm_object *object, uint64_t offset, struct vm_copy *copy, uint64_t at,
+                                 vm_prot_t lock, bool precious)
 {
     struct page *awaited = page_lookup(object, offset);
     if (awaited && !awaited->absent)
         return KERN_MEMORY_PRESENT;
-    /* What nobody waits for would drive out what somebody needs, be it ahead of the reader or the late answer to a fault that is over. */
+    /* What nobody waits for would drive out what somebody needs, be it ahead of the reader or the late answer to a
+       fault that is over. */
     if (awaited == NULL && !precious && page_counts.free < page_free_minimum)
         return KERN_SUCCESS;
     struct page *page = page_steal(copy, at);
@@ -104,15 +107,16 @@ static kern_return_t page_supply(struct vm_object *object, uint64_t offset, stru
     return KERN_SUCCESS;
 }
 
-kern_return_t rpc_memory_object_data_supply(vm_object_t object, vm_offset_t offset, vm_offset_t data, mach_msg_type_number_t size,
-                                            vm_prot_t lock, boolean_t precious, ipc_port_t reply_to, mach_msg_type_name_t reply_type)
+kern_return_t rpc_memory_object_data_supply(vm_object_t object, vm_offset_t offset, vm_offset_t data,
+                                            mach_msg_type_number_t size, vm_prot_t lock, boolean_t precious,
+                                            ipc_port_t reply_to, mach_msg_type_name_t reply_type)
 {
     struct vm_copy *copy = (struct vm_copy *)data;
     if (object == NULL)
         return KERN_INVALID_ARGUMENT;
     vm_offset_t start = offset;
-    if (range_bad(offset, size) || copy == NULL || copy->offset || size % PAGE_SIZE || (lock & ~VM_PROT_ALL) || reply_bad(reply_to, reply_type) ||
-        !offset_from_pager(object, &start)) {
+    if (range_bad(offset, size) || copy == NULL || copy->offset || size % PAGE_SIZE || (lock & ~VM_PROT_ALL) ||
+        reply_bad(reply_to, reply_type) || !offset_from_pager(object, &start)) {
         object_deref(object);
         return KERN_INVALID_ARGUMENT;
     }
@@ -136,7 +140,8 @@ kern_return_t rpc_memory_object_data_supply(vm_object_t object, vm_offset_t offs
         return result;
     }
     if (IP_VALID(reply_to))
-        memory_object_supply_completed(reply_to, reply_type, object->control, offset, size, result, result ? offset + missed : 0);
+        memory_object_supply_completed(reply_to, reply_type, object->control, offset, size, result,
+                                       result ? offset + missed : 0);
     vm_copy_discard(copy);
     object_deref(object);
     return KERN_SUCCESS;
@@ -172,7 +177,8 @@ static void page_unavailable(struct vm_object *object, struct page *page)
 #define OFFSET_END align_down(UINT64_MAX, PAGE_SIZE) /* counting by pages reaches it and does not come round to 0 */
 
 /* Does SETTLE with each page that is awaited in the range. */
-static void range_settle(struct vm_object *object, uint64_t offset, uint64_t size, void (*settle)(struct vm_object *, struct page *))
+static void range_settle(struct vm_object *object, uint64_t offset, uint64_t size,
+                         void (*settle)(struct vm_object *, struct page *))
 {
     uint64_t end = offset + size < offset ? OFFSET_END : min(offset + size, OFFSET_END);
     if (offset >= end)
@@ -238,8 +244,9 @@ kern_return_t rpc_memory_object_ready(vm_object_t object, boolean_t may_cache, m
     return kr;
 }
 
-kern_return_t rpc_memory_object_change_attributes(vm_object_t object, boolean_t may_cache, memory_object_copy_strategy_t strategy,
-                                                  ipc_port_t reply_to, mach_msg_type_name_t reply_type)
+kern_return_t rpc_memory_object_change_attributes(vm_object_t object, boolean_t may_cache,
+                                                  memory_object_copy_strategy_t strategy, ipc_port_t reply_to,
+                                                  mach_msg_type_name_t reply_type)
 {
     if (object == NULL)
         return KERN_INVALID_ARGUMENT;
@@ -296,13 +303,15 @@ static void range_lock(struct vm_object *object, uint64_t start, uint64_t end, v
     }
 }
 
-kern_return_t rpc_memory_object_lock_request(vm_object_t object, vm_offset_t offset, vm_size_t size, memory_object_return_t should_return,
-                                             boolean_t should_flush, vm_prot_t lock, ipc_port_t reply_to, mach_msg_type_name_t reply_type)
+kern_return_t rpc_memory_object_lock_request(vm_object_t object, vm_offset_t offset, vm_size_t size,
+                                             memory_object_return_t should_return, boolean_t should_flush,
+                                             vm_prot_t lock, ipc_port_t reply_to, mach_msg_type_name_t reply_type)
 {
     if (object == NULL)
         return KERN_INVALID_ARGUMENT;
     vm_offset_t from = offset;
-    if ((lock & ~VM_PROT_ALL && lock != VM_PROT_NO_CHANGE) || reply_bad(reply_to, reply_type) || !offset_from_pager(object, &from)) {
+    if ((lock & ~VM_PROT_ALL && lock != VM_PROT_NO_CHANGE) || reply_bad(reply_to, reply_type) ||
+        !offset_from_pager(object, &from)) {
         object_deref(object);
         return KERN_INVALID_ARGUMENT;
     }
@@ -328,8 +337,8 @@ kern_return_t rpc_memory_object_destroy(vm_object_t object, kern_return_t reason
     return KERN_SUCCESS;
 }
 
-kern_return_t rpc_vm_object_sync(vm_object_t object, vm_offset_t offset, vm_size_t size, boolean_t should_flush, boolean_t should_return,
-                                 boolean_t should_iosync)
+kern_return_t rpc_vm_object_sync(vm_object_t object, vm_offset_t offset, vm_size_t size, boolean_t should_flush,
+                                 boolean_t should_return, boolean_t should_iosync)
 {
     (void)should_iosync;
     if (object == NULL)
@@ -337,6 +346,7 @@ kern_return_t rpc_vm_object_sync(vm_object_t object, vm_offset_t offset, vm_size
     uint64_t start = align_down(offset, PAGE_SIZE), end = align_up(offset + size, PAGE_SIZE);
     /* Anonymous memory has nowhere else to go. */
     if (!object->internal)
-        object_clean(object, start, max(start, end), should_return ? MEMORY_OBJECT_RETURN_ALL : MEMORY_OBJECT_RETURN_NONE, should_flush);
+        object_clean(object, start, max(start, end),
+                     should_return ? MEMORY_OBJECT_RETURN_ALL : MEMORY_OBJECT_RETURN_NONE, should_flush);
     return KERN_SUCCESS;
 }

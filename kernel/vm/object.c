@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Memory objects: their life, shadows and copies.  What a pager says to them is in memory_object.c, what goes back to it in
-   object_return.c. */
+/* Memory objects: their life, shadows and copies.  What a pager says to them is in memory_object.c, what goes back to
+   it in object_return.c. */
 
 #include "object.h"
 
@@ -175,7 +175,8 @@ bool object_pager_create(struct vm_object *object, struct ipc_port *manager)
     pager_set(object, port_make_send(port));
     object->pager_ready = true;
     /* The receive right goes with the message; should that fail, the port dies and with it the pager. */
-    return memory_object_create(port_copy_send(manager), port, object->size, object->control, object->name, PAGE_SIZE) == KERN_SUCCESS;
+    return memory_object_create(port_copy_send(manager), port, object->size, object->control, object->name,
+                                PAGE_SIZE) == KERN_SUCCESS;
 }
 
 static struct vm_object *lookup_kind(struct ipc_port *port, enum kobject_type kind)
@@ -354,8 +355,8 @@ bool object_cache_trim(void)
 
 #define CHAIN_MAX 4
 
-/* Are there so many objects below OBJECT that nobody else uses?  A task that is copied again and again, and writes while its copies live, leaves
-   one behind each time. */
+/* Are there so many objects below OBJECT that nobody else uses?  A task that is copied again and again, and writes
+   while its copies live, leaves one behind each time. */
 static bool chain_is_long(const struct vm_object *object)
 {
     unsigned int depth = 0;
@@ -503,11 +504,13 @@ static bool has_busy_page(const struct vm_object *object)
     return false;
 }
 
-/* May SHADOW be merged into OBJECT, the only one over it?  One that is owed what is written to the object below it stays. */
+/* May SHADOW be merged into OBJECT, the only one over it?  One that is owed what is written to the object below it
+   stays. */
 static bool can_merge(const struct vm_object *object, const struct vm_object *shadow)
 {
-    return shadow->refs == 1 && shadow->internal && shadow->copy == NULL && (!shadow->pager || !object->pager) && object->internal
-           && object->alive && shadow->alive && (shadow->shadow == NULL || shadow->shadow->copy != shadow) && !has_busy_page(shadow);
+    return shadow->refs == 1 && shadow->internal && shadow->copy == NULL && (!shadow->pager || !object->pager) &&
+           object->internal && object->alive && shadow->alive &&
+           (shadow->shadow == NULL || shadow->shadow->copy != shadow) && !has_busy_page(shadow);
 }
 
 bool object_collapse(struct vm_object *object)

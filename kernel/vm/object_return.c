@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Pages on their way back to a pager: memory_object_data_return, at a pager's request (memory_object_lock_request), when an object ends, and
-   for pageout.  Neighbours go in one message. */
+/* Pages on their way back to a pager: memory_object_data_return, at a pager's request (memory_object_lock_request),
+   when an object ends, and for pageout.  Neighbours go in one message. */
 
 #include "../ipc/ipc.h"
 #include "../task/task.h"
@@ -107,8 +107,8 @@ static bool run_send(struct vm_object *object, uint64_t offset, size_t count, bo
         return false;
     }
     object_ref(carrier);
-    bool sent = !memory_object_data_return(object->pager, object->control, offset + object->paging_offset, (vm_offset_t)data,
-                                           (unsigned int)(done * PAGE_SIZE), dirty, !flush);
+    bool sent = !memory_object_data_return(object->pager, object->control, offset + object->paging_offset,
+                                           (vm_offset_t)data, (unsigned int)(done * PAGE_SIZE), dirty, !flush);
     if (sent)
         vm_counters.pageouts += done;
     else
@@ -117,7 +117,8 @@ static bool run_send(struct vm_object *object, uint64_t offset, size_t count, bo
     return sent && done == count;
 }
 
-/* Sends COUNT pages from OFFSET on, all resident and either wired or not, to the pager; false: no memory, they are as before. */
+/* Sends COUNT pages from OFFSET on, all resident and either wired or not, to the pager; false: no memory, they are as
+   before. */
 static bool run_return(struct vm_object *object, uint64_t offset, size_t count, bool dirty, bool flush)
 {
     struct thread *thread = current_thread();
@@ -141,7 +142,8 @@ static bool must_return(struct page *page, memory_object_return_t should_return)
     return pmap_page_modified(page) || (page->precious && should_return == MEMORY_OBJECT_RETURN_ALL);
 }
 
-static void range_clean(struct vm_object *object, uint64_t start, uint64_t end, memory_object_return_t should_return, bool flush)
+static void range_clean(struct vm_object *object, uint64_t start, uint64_t end, memory_object_return_t should_return,
+                        bool flush)
 {
     for (uint64_t at = start; at < end;) {
         size_t count = 0;
@@ -195,7 +197,8 @@ static void range_flush(struct vm_object *object, uint64_t start, uint64_t end)
     }
 }
 
-void object_clean(struct vm_object *object, uint64_t start, uint64_t end, memory_object_return_t should_return, bool flush)
+void object_clean(struct vm_object *object, uint64_t start, uint64_t end, memory_object_return_t should_return,
+                  bool flush)
 {
     range_narrow(object, &start, &end);
     if (start >= end)
@@ -212,7 +215,8 @@ void object_clean(struct vm_object *object, uint64_t start, uint64_t end, memory
 static bool goes_along(struct vm_object *object, uint64_t offset)
 {
     struct page *page = page_lookup(object, offset);
-    return page && page->inactive && !page->busy && !page->absent && !page->error && pmap_page_modified(page) && !pmap_page_referenced(page);
+    return page && page->inactive && !page->busy && !page->absent && !page->error && pmap_page_modified(page) &&
+           !pmap_page_referenced(page);
 }
 
 size_t object_pageout(struct vm_object *object, struct page *page)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Physical pages: the allocator, and what is known of each page.
 
-   Every page of memory that the boot loader reported usable has a struct page.  Free ones are in a buddy system, by zone (below 16 MiB,
-   below 4 GiB, the rest), so that contiguous memory below a limit can be had; the rest belong to the kernel (tables, slabs,
-   stacks) or to a memory object.
+   Every page of memory that the boot loader reported usable has a struct page.  Free ones are in a buddy system, by
+   zone (below 16 MiB, below 4 GiB, the rest), so that contiguous memory below a limit can be had; the rest belong to
+   the kernel (tables, slabs, stacks) or to a memory object.
 
-   A page of an object is `busy` while somebody fills, empties or moves it: others that need it wait for the event &page and look it
-   up again.  It is `wired` as long as somebody counts on its staying.  Lock: the kernel lock. */
+   A page of an object is `busy` while somebody fills, empties or moves it: others that need it wait for the event &page
+   and look it up again.  It is `wired` as long as somebody counts on its staying.  Lock: the kernel lock. */
 
 #ifndef VM_PAGE_H
 #define VM_PAGE_H
@@ -86,19 +86,20 @@ void page_release_range(uint64_t start, uint64_t end);
 
 /* ---- the allocator ---------------------------------------------------------------- */
 
-/* 2^ORDER pages in one piece, all below the physical address LIMIT (UINT64_MAX: anywhere); contents undefined.  NULL: none.  The pages'
-   `object`, `wired` and flags are clear. */
+/* 2^ORDER pages in one piece, all below the physical address LIMIT (UINT64_MAX: anywhere); contents undefined.  NULL:
+   none.  The pages' `object`, `wired` and flags are clear. */
 struct page *page_alloc(unsigned int order, uint64_t limit);
 void page_free(struct page *page, unsigned int order);
-/* Moves pages of objects so that 2^ORDER free pages are in one piece: the caller must not rely on any page that is not wired or busy.  False: there is
-   too little memory, or ORDER is above PAGE_VACATE_ORDER_MAX. */
+/* Moves pages of objects so that 2^ORDER free pages are in one piece: the caller must not rely on any page that is not
+   wired or busy.  False: there is too little memory, or ORDER is above PAGE_VACATE_ORDER_MAX. */
 bool page_vacate(unsigned int order);
 #define PAGE_VACATE_ORDER_MAX 4
-/* COUNT pages that their owner keeps for the next time, and gives back when there are no others, count as free; and no longer.  False: there is too
-   little memory, and they stay free. */
+/* COUNT pages that their owner keeps for the next time, and gives back when there are no others, count as free; and no
+   longer.  False: there is too little memory, and they stay free. */
 void page_spares_give(size_t count);
 bool page_spares_take(size_t count);
-/* COUNT pages in one piece within [START, END), the first at a multiple of ALIGN (a power of two); each is freed by page_free(…, 0). */
+/* COUNT pages in one piece within [START, END), the first at a multiple of ALIGN (a power of two); each is freed by
+   page_free(…, 0). */
 struct page *page_alloc_contiguous(size_t count, uint64_t start, uint64_t end, uint64_t align);
 
 struct page_counts {
@@ -112,8 +113,8 @@ struct vm_counters {
 };
 extern struct vm_counters vm_counters;
 
-/* Free pages: what pageout works for, below what it begins, what users' faults leave, and the last that only those take who free memory
-   (pageout_privileged). */
+/* Free pages: what pageout works for, below what it begins, what users' faults leave, and the last that only those take
+   who free memory (pageout_privileged). */
 extern size_t page_free_target, page_free_minimum, page_free_reserved, page_free_last;
 
 static inline void page_zero(struct page *page)

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The allocator of physical pages: a buddy system in three zones.
 
-   A free block of 2^n pages is known by its first page, on the list of its order; its buddy is found by flipping bit n of the page
-   number.  Allocation begins in the highest zone that fits, so that memory that old devices reach is kept for them. */
+   A free block of 2^n pages is known by its first page, on the list of its order; its buddy is found by flipping bit n
+   of the page number.  Allocation begins in the highest zone that fits, so that memory that old devices reach is kept
+   for them. */
 
 #include "../arch/x86_64/stack.h"
 #include "page.h"
 #include "pageout.h"
 
 #define ZONES 3
-#define REGIONS_MAX 256 /* of the boot loader's memory map, and modules with their lines; more memory is left unused, with a message */
+/* of the boot loader's memory map, and modules with their lines; more memory is left unused, with a message */
+#define REGIONS_MAX 256
 
 static const uint64_t zone_end[ZONES] = {16ul << 20, 4ul << 30, UINT64_MAX};
 
@@ -185,7 +187,8 @@ void page_bootstrap(void)
             at = stop == usable[i].end ? stop : reserved_overlap(stop, stop + PAGE_SIZE);
         }
     }
-    page_free_reserved = min(max(page_counts.total / 256, (size_t)128), (size_t)256); /* servers count on it: lib/ports/pageout.c */
+    /* servers count on it: lib/ports/pageout.c */
+    page_free_reserved = min(max(page_counts.total / 256, (size_t)128), (size_t)256);
     page_free_minimum = max(page_counts.total / 64, page_free_reserved * 2);
     page_free_target = page_free_minimum * 4 / 3;
     page_free_last = page_free_reserved / 2;
@@ -231,7 +234,8 @@ static struct page *block_find(unsigned int order, uint64_t start, uint64_t end)
 
 /* ---- single pages ------------------------------------------------------------------------- */
 
-/* Pages that were freed last are used first, without going through the buddy system: a stack by `hash_next`.  They count as free. */
+/* Pages that were freed last are used first, without going through the buddy system: a stack by `hash_next`.  They
+   count as free. */
 #define READY_MAX 128
 #define READY_REFILL 4 /* order of the block that fills it */
 
@@ -357,7 +361,8 @@ bool page_spares_take(size_t count)
 
 /* ---- contiguous memory of any size ------------------------------------------------------- */
 
-/* The number of the first page from FIRST on, in steps of STEP, whose run of COUNT pages is free; SIZE_MAX: none before LAST. */
+/* The number of the first page from FIRST on, in steps of STEP, whose run of COUNT pages is free; SIZE_MAX: none before
+   LAST. */
 static size_t run_find(size_t first, size_t last, size_t step, size_t count)
 {
     for (size_t at = first; at + count <= last;) {
@@ -470,7 +475,8 @@ static struct page *block_of(size_t number)
 /* Can what is in PAGE go elsewhere?  Pages in the queues are of objects and nobody counts on their place. */
 static bool page_movable(const struct page *page)
 {
-    return page->managed && (page->active || page->inactive) && !page->busy && !page->wired && !page->absent && !page->laundry;
+    return page->managed && (page->active || page->inactive) && !page->busy && !page->wired && !page->absent &&
+           !page->laundry;
 }
 
 /* Puts another page in the place of PAGE, which is the caller's then; false: no memory. */

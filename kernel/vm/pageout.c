@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Pageout: a kernel thread that frees memory when little is left.
 
-   Pages in use are in two queues, active and inactive, oldest first.  A third of them is kept inactive; an inactive page that was used since
-   (the processor's accessed bit) goes back to the active ones, others are taken in order: clean ones are freed, as their pager has them or they
-   are zeros; changed ones go to their pager with their neighbours, and are free when it has let go of them (object_return.c).  Anonymous
-   memory goes to the default memory manager; without one it stays.
+   Pages in use are in two queues, active and inactive, oldest first.  A third of them is kept inactive; an inactive
+   page that was used since (the processor's accessed bit) goes back to the active ones, others are taken in order:
+   clean ones are freed, as their pager has them or they are zeros; changed ones go to their pager with their
+   neighbours, and are free when it has let go of them (object_return.c).  Anonymous memory goes to the default memory
+   manager; without one it stays.
 
-   A pager that is slow or does not answer stops nobody else: no more than LAUNDRY_MAX pages of an object are on their way at a time, and
-   what is on its way is itself pageable to the default memory manager.
+   A pager that is slow or does not answer stops nobody else: no more than LAUNDRY_MAX pages of an object are on their
+   way at a time, and what is on its way is itself pageable to the default memory manager.
 
-   Who waits for memory (pageout_wait) waits for good as long as anything moves.  When nothing has moved for STALL_MS, one fault fails with
-   KERN_RESOURCE_SHORTAGE: that of the task with the most memory which is not essential.
+   Who waits for memory (pageout_wait) waits for good as long as anything moves.  When nothing has moved for STALL_MS,
+   one fault fails with KERN_RESOURCE_SHORTAGE: that of the task with the most memory which is not essential.
 
    Lock: the kernel lock. */
 
@@ -27,7 +28,8 @@
 #define TURN_MS 20              /* between turns; twice as long each time that nothing could be freed, up to */
 #define TURN_MAX_MS 640
 #define STALL_MS 3000
-#define RETRIES_MAX 16          /* of a call that found no memory: it may want several pages in one piece, which may not come */
+/* of a call that found no memory: it may want several pages in one piece, which may not come */
+#define RETRIES_MAX 16
 
 static struct thread *pageout_thread;
 static struct ipc_port *manager;
@@ -130,7 +132,8 @@ static void fault_fail(void)
     }
     if (chosen == NULL)
         return;
-    kprintf("memory is full: %s, which has %lu KiB, gets no more\n", chosen->task->name[0] ? chosen->task->name : "a task", most * 4);
+    kprintf("memory is full: %s, which has %lu KiB, gets no more\n",
+            chosen->task->name[0] ? chosen->task->name : "a task", most * 4);
     thread_wake(chosen, WAIT_TIMED_OUT);
 }
 

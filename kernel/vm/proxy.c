@@ -40,11 +40,12 @@ void proxy_no_senders(struct ipc_port *port)
     kfree(proxy, sizeof *proxy);
 }
 
-kern_return_t rpc_memory_object_create_proxy(ipc_space_t space, vm_prot_t max_protection, const memory_object_array_t objects,
-                                             mach_msg_type_number_t object_count, const rpc_vm_offset_array_t offsets,
-                                             mach_msg_type_number_t offset_count, const rpc_vm_offset_array_t starts,
-                                             mach_msg_type_number_t start_count, const rpc_vm_size_array_t sizes,
-                                             mach_msg_type_number_t size_count, ipc_port_t *result)
+kern_return_t rpc_memory_object_create_proxy(ipc_space_t space, vm_prot_t max_protection,
+                                             const memory_object_array_t objects, mach_msg_type_number_t object_count,
+                                             const rpc_vm_offset_array_t offsets, mach_msg_type_number_t offset_count,
+                                             const rpc_vm_offset_array_t starts, mach_msg_type_number_t start_count,
+                                             const rpc_vm_size_array_t sizes, mach_msg_type_number_t size_count,
+                                             ipc_port_t *result)
 {
     if (space == NULL)
         return KERN_INVALID_TASK;
@@ -55,11 +56,13 @@ kern_return_t rpc_memory_object_create_proxy(ipc_space_t space, vm_prot_t max_pr
         return KERN_INVALID_NAME;
     if (offsets[0] != 0 || starts[0] + sizes[0] < starts[0])
         return KERN_INVALID_ARGUMENT;
-    *result = proxy_create(&(struct proxy){.object = object, .max_protection = max_protection, .start = starts[0], .size = sizes[0]});
+    *result = proxy_create(
+        &(struct proxy){.object = object, .max_protection = max_protection, .start = starts[0], .size = sizes[0]});
     return *result ? KERN_SUCCESS : KERN_RESOURCE_SHORTAGE;
 }
 
-kern_return_t rpc_vm_region_create_proxy(task_t task, vm_address_t address, vm_prot_t max_protection, vm_size_t size, ipc_port_t *result)
+kern_return_t rpc_vm_region_create_proxy(task_t task, vm_address_t address, vm_prot_t max_protection, vm_size_t size,
+                                         ipc_port_t *result)
 {
     if (task == NULL || !task->active)
         return KERN_INVALID_ARGUMENT;
@@ -72,7 +75,8 @@ kern_return_t rpc_vm_region_create_proxy(task_t task, vm_address_t address, vm_p
         return KERN_RESOURCE_SHORTAGE;
     uint64_t start = entry->offset + (address - entry->start);
     object_ref(entry->object);
-    *result = proxy_create(&(struct proxy){.direct = entry->object, .max_protection = max_protection, .start = start, .size = size});
+    *result = proxy_create(
+        &(struct proxy){.direct = entry->object, .max_protection = max_protection, .start = start, .size = size});
     if (*result)
         return KERN_SUCCESS;
     object_deref(entry->object);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Proxy memory objects: a window on another one, with less protection (mach4.defs, memory_object_create_proxy, vm_region_create_proxy). */
+/* Proxy memory objects: a window on another one, with less protection (mach4.defs, memory_object_create_proxy,
+   vm_region_create_proxy). */
 
 #ifndef VM_PROXY_H
 #define VM_PROXY_H

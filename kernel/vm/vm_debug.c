@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* mach_debug.defs, what it tells of memory: a task's regions, the objects behind them, the objects' pages.  An object is known by its name port;
-   its address in the kernel is nobody's business: 0. */
+/* mach_debug.defs, what it tells of memory: a task's regions, the objects behind them, the objects' pages.  An object
+   is known by its name port; its address in the kernel is nobody's business: 0. */
 
 #include "../ipc/ipc.h"
 #include "../mig/mig_types.h"
@@ -23,19 +23,25 @@ kern_return_t rpc_mach_vm_region_info(vm_map_t map, vm_address_t address, vm_reg
     struct map_entry *entry = map_lookup_above(map, address);
     if (entry == NULL)
         return KERN_NO_SPACE;
-    *region = (vm_region_info_t){
-        .vri_start = entry->start, .vri_end = entry->end, .vri_protection = entry->protection, .vri_max_protection = entry->max_protection,
-        .vri_inheritance = entry->inheritance, .vri_wired_count = entry->wired, .vri_user_wired_count = entry->wired,
-        .vri_offset = entry->offset, .vri_needs_copy = entry->needs_copy && entry->object};
+    *region = (vm_region_info_t){.vri_start = entry->start,
+                                 .vri_end = entry->end,
+                                 .vri_protection = entry->protection,
+                                 .vri_max_protection = entry->max_protection,
+                                 .vri_inheritance = entry->inheritance,
+                                 .vri_wired_count = entry->wired,
+                                 .vri_user_wired_count = entry->wired,
+                                 .vri_offset = entry->offset,
+                                 .vri_needs_copy = entry->needs_copy && entry->object};
     *object = name_give(entry->object);
     return KERN_SUCCESS;
 }
 
 static vm_object_info_state_t object_state(const struct vm_object *object)
 {
-    return (object->pager ? VOI_STATE_PAGER_CREATED | VOI_STATE_PAGER_INITIALIZED : 0) | (object->pager_ready ? VOI_STATE_PAGER_READY : 0)
-           | (object->can_cache ? VOI_STATE_CAN_PERSIST : 0) | (object->internal ? VOI_STATE_INTERNAL : 0)
-           | (object->temporary ? VOI_STATE_TEMPORARY : 0) | (object->alive ? VOI_STATE_ALIVE : 0);
+    return (object->pager ? VOI_STATE_PAGER_CREATED | VOI_STATE_PAGER_INITIALIZED : 0) |
+           (object->pager_ready ? VOI_STATE_PAGER_READY : 0) | (object->can_cache ? VOI_STATE_CAN_PERSIST : 0) |
+           (object->internal ? VOI_STATE_INTERNAL : 0) | (object->temporary ? VOI_STATE_TEMPORARY : 0) |
+           (object->alive ? VOI_STATE_ALIVE : 0);
 }
 
 kern_return_t rpc_mach_vm_object_info(vm_object_t object, vm_object_info_t *info, ipc_port_t *shadow, ipc_port_t *copy)
@@ -61,24 +67,31 @@ kern_return_t rpc_mach_vm_object_info(vm_object_t object, vm_object_info_t *info
 
 static vm_page_info_state_t page_state(struct page *page)
 {
-    return VPI_STATE_TABLED | (page->busy ? VPI_STATE_BUSY : 0) | (page->wanted ? VPI_STATE_WANTED : 0)
-           | (page->private_memory ? VPI_STATE_PRIVATE : 0) | (page->absent ? VPI_STATE_ABSENT : 0) | (page->error ? VPI_STATE_ERROR : 0)
-           | (page->dirty || pmap_page_modified(page) ? VPI_STATE_DIRTY : 0) | (page->precious ? VPI_STATE_PRECIOUS : 0)
-           | (page->inactive ? VPI_STATE_INACTIVE : 0) | (page->active ? VPI_STATE_ACTIVE : 0) | (page->laundry ? VPI_STATE_LAUNDRY : 0)
-           | (page->referenced ? VPI_STATE_REFERENCE : 0);
+    return VPI_STATE_TABLED | (page->busy ? VPI_STATE_BUSY : 0) | (page->wanted ? VPI_STATE_WANTED : 0) |
+           (page->private_memory ? VPI_STATE_PRIVATE : 0) | (page->absent ? VPI_STATE_ABSENT : 0) |
+           (page->error ? VPI_STATE_ERROR : 0) | (page->dirty || pmap_page_modified(page) ? VPI_STATE_DIRTY : 0) |
+           (page->precious ? VPI_STATE_PRECIOUS : 0) | (page->inactive ? VPI_STATE_INACTIVE : 0) |
+           (page->active ? VPI_STATE_ACTIVE : 0) | (page->laundry ? VPI_STATE_LAUNDRY : 0) |
+           (page->referenced ? VPI_STATE_REFERENCE : 0);
 }
 
 static vm_page_phys_info_t page_info(struct page *page)
 {
-    return (vm_page_phys_info_t){.vpi_offset = page->offset, .vpi_phys_addr = page_physical(page), .vpi_wire_count = page->wired,
-                                 .vpi_page_lock = page->lock, .vpi_unlock_request = page->unlock_access, .vpi_state = page_state(page)};
+    return (vm_page_phys_info_t){.vpi_offset = page->offset,
+                                 .vpi_phys_addr = page_physical(page),
+                                 .vpi_wire_count = page->wired,
+                                 .vpi_page_lock = page->lock,
+                                 .vpi_unlock_request = page->unlock_access,
+                                 .vpi_state = page_state(page)};
 }
 
 /* The two records are one here: physical addresses of 64 bits. */
-_Static_assert(sizeof(vm_page_info_t) == sizeof(vm_page_phys_info_t)
-                   && offsetof(vm_page_info_t, vpi_state) == offsetof(vm_page_phys_info_t, vpi_state), "vm_page_info_t");
+_Static_assert(sizeof(vm_page_info_t) == sizeof(vm_page_phys_info_t) &&
+                   offsetof(vm_page_info_t, vpi_state) == offsetof(vm_page_phys_info_t, vpi_state),
+               "vm_page_info_t");
 
-kern_return_t rpc_mach_vm_object_pages_phys(vm_object_t object, vm_page_phys_info_array_t *pages, mach_msg_type_number_t *count)
+kern_return_t rpc_mach_vm_object_pages_phys(vm_object_t object, vm_page_phys_info_array_t *pages,
+                                            mach_msg_type_number_t *count)
 {
     if (object == NULL)
         return KERN_INVALID_ARGUMENT;

@@ -62,12 +62,15 @@ kern_return_t rpc_vm_deallocate(vm_map_t map, vm_address_t address, vm_size_t si
     return KERN_SUCCESS;
 }
 
-kern_return_t rpc_vm_protect(vm_map_t map, vm_address_t address, vm_size_t size, boolean_t set_maximum, vm_prot_t protection)
+kern_return_t rpc_vm_protect(vm_map_t map, vm_address_t address, vm_size_t size, boolean_t set_maximum,
+                             vm_prot_t protection)
 {
     uint64_t start, end;
     if (map == NULL || (protection & ~(VM_PROT_ALL | VM_PROT_NOTIFY)))
         return KERN_INVALID_ARGUMENT;
-    return range_clamp(address, size, &start, &end) ? vm_map_protect(map, start, end, protection & VM_PROT_ALL, set_maximum) : KERN_SUCCESS;
+    return range_clamp(address, size, &start, &end)
+               ? vm_map_protect(map, start, end, protection & VM_PROT_ALL, set_maximum)
+               : KERN_SUCCESS;
 }
 
 kern_return_t rpc_vm_inherit(vm_map_t map, vm_address_t address, vm_size_t size, vm_inherit_t inheritance)
@@ -78,15 +81,17 @@ kern_return_t rpc_vm_inherit(vm_map_t map, vm_address_t address, vm_size_t size,
     return range_clamp(address, size, &start, &end) ? vm_map_inherit(map, start, end, inheritance) : KERN_SUCCESS;
 }
 
-kern_return_t rpc_vm_read(vm_map_t map, vm_address_t address, vm_size_t size, vm_offset_t *data, mach_msg_type_number_t *count)
+kern_return_t rpc_vm_read(vm_map_t map, vm_address_t address, vm_size_t size, vm_offset_t *data,
+                          mach_msg_type_number_t *count)
 {
     struct vm_copy *copy = NULL;
     if (map == NULL)
         return KERN_INVALID_ARGUMENT;
     if ((uint32_t)size != size) {
         uint64_t start, end;
-        return range_pages(address, size, &start, &end) && vm_map_check(map, start, end, VM_PROT_READ) ? KERN_INVALID_ARGUMENT
-                                                                                                      : KERN_INVALID_ADDRESS;
+        return range_pages(address, size, &start, &end) && vm_map_check(map, start, end, VM_PROT_READ)
+                   ? KERN_INVALID_ARGUMENT
+                   : KERN_INVALID_ADDRESS;
     }
     if (size) {
         kern_return_t kr = vm_map_copyin(map, address, size, false, &copy);
@@ -123,8 +128,9 @@ kern_return_t rpc_vm_copy(vm_map_t map, vm_address_t source, vm_size_t size, vm_
     return kr;
 }
 
-kern_return_t rpc_vm_region(vm_map_t map, vm_address_t *address, vm_size_t *size, vm_prot_t *protection, vm_prot_t *max_protection,
-                            vm_inherit_t *inheritance, boolean_t *is_shared, ipc_port_t *name, vm_offset_t *offset)
+kern_return_t rpc_vm_region(vm_map_t map, vm_address_t *address, vm_size_t *size, vm_prot_t *protection,
+                            vm_prot_t *max_protection, vm_inherit_t *inheritance, boolean_t *is_shared,
+                            ipc_port_t *name, vm_offset_t *offset)
 {
     if (map == NULL)
         return KERN_INVALID_ARGUMENT;
@@ -172,8 +178,8 @@ kern_return_t rpc_vm_cache_statistics(vm_map_t map, vm_cache_statistics_data_t *
     return KERN_SUCCESS;
 }
 
-kern_return_t rpc_vm_machine_attribute(vm_map_t map, vm_address_t address, vm_size_t size, vm_machine_attribute_t attribute,
-                                       vm_machine_attribute_val_t *value)
+kern_return_t rpc_vm_machine_attribute(vm_map_t map, vm_address_t address, vm_size_t size,
+                                       vm_machine_attribute_t attribute, vm_machine_attribute_val_t *value)
 {
     (void)attribute, (void)value;
     if (map == NULL || address + size > MAP_MAX)
@@ -184,7 +190,8 @@ kern_return_t rpc_vm_machine_attribute(vm_map_t map, vm_address_t address, vm_si
 /* ---- vm_map -------------------------------------------------------------------------- */
 
 /* The object to map: where PORT leads, through proxies. */
-static kern_return_t object_of_port(struct ipc_port *port, uint64_t *offset, uint64_t size, vm_prot_t *max_protection, struct vm_object **object)
+static kern_return_t object_of_port(struct ipc_port *port, uint64_t *offset, uint64_t size, vm_prot_t *max_protection,
+                                    struct vm_object **object)
 {
     struct proxy *proxy;
     while ((proxy = proxy_lookup(port))) {
@@ -224,11 +231,12 @@ static kern_return_t object_copy_range(struct vm_object **object, uint64_t *offs
     return KERN_SUCCESS;
 }
 
-kern_return_t rpc_vm_map(vm_map_t map, vm_address_t *address, vm_size_t size, vm_address_t mask, boolean_t anywhere, ipc_port_t port,
-                         vm_offset_t offset, boolean_t copy, vm_prot_t protection, vm_prot_t max_protection, vm_inherit_t inheritance)
+kern_return_t rpc_vm_map(vm_map_t map, vm_address_t *address, vm_size_t size, vm_address_t mask, boolean_t anywhere,
+                         ipc_port_t port, vm_offset_t offset, boolean_t copy, vm_prot_t protection,
+                         vm_prot_t max_protection, vm_inherit_t inheritance)
 {
-    if (map == NULL || ((protection | max_protection) & ~VM_PROT_ALL) || (protection & ~max_protection) || (unsigned int)inheritance > VM_INHERIT_NONE ||
-        size == 0)
+    if (map == NULL || ((protection | max_protection) & ~VM_PROT_ALL) || (protection & ~max_protection) ||
+        (unsigned int)inheritance > VM_INHERIT_NONE || size == 0)
         return KERN_INVALID_ARGUMENT;
     if (offset % PAGE_SIZE || port == IP_DEAD)
         return KERN_INVALID_ARGUMENT;
@@ -237,7 +245,8 @@ kern_return_t rpc_vm_map(vm_map_t map, vm_address_t *address, vm_size_t size, vm
     bool needs_copy = false;
     kern_return_t kr = KERN_SUCCESS;
     if (IP_VALID(port)) {
-        vm_prot_t allowed = VM_PROT_ALL; /* by proxies: a copy is made of what may be read, a mapping has no more rights */
+        vm_prot_t allowed = VM_PROT_ALL; /* by proxies: a copy is made of what may be read, a mapping has no more
+                                            rights */
         kr = object_of_port(port, &at, bytes, &allowed, &object);
         if (kr)
             return kr;
@@ -249,8 +258,8 @@ kern_return_t rpc_vm_map(vm_map_t map, vm_address_t *address, vm_size_t size, vm
         }
     }
     if (kr == KERN_SUCCESS)
-        kr = map_enter(map, &start, bytes, mask | 0xfff, anywhere, object, at, needs_copy, object && !copy, protection, max_protection,
-                       inheritance);
+        kr = map_enter(map, &start, bytes, mask | 0xfff, anywhere, object, at, needs_copy, object && !copy, protection,
+                       max_protection, inheritance);
     if (kr && object)
         object_deref(object);
     if (kr == KERN_SUCCESS)
@@ -269,7 +278,8 @@ kern_return_t rpc_vm_wire(ipc_port_t host, vm_map_t map, vm_address_t address, v
         return KERN_INVALID_TASK;
     if (access & ~VM_PROT_ALL || !range_pages(address, size, &start, &end))
         return KERN_INVALID_ARGUMENT;
-    if (host->kobject_type != KOBJECT_HOST_PRIV && access && map->wired_bytes + (end - start) > page_counts.total / 4 * PAGE_SIZE)
+    if (host->kobject_type != KOBJECT_HOST_PRIV && access &&
+        map->wired_bytes + (end - start) > page_counts.total / 4 * PAGE_SIZE)
         return KERN_NO_ACCESS;
     kern_return_t kr = start < end ? vm_map_wire(map, start, end, access) : KERN_SUCCESS;
     return kr;
@@ -323,8 +333,9 @@ kern_return_t rpc_vm_msync(vm_map_t map, vm_address_t address, vm_size_t size, v
     return KERN_SUCCESS;
 }
 
-kern_return_t rpc_vm_allocate_contiguous(host_t host, vm_map_t map, vm_address_t *address, rpc_phys_addr_t *physical, vm_size_t size,
-                                         rpc_phys_addr_t start, rpc_phys_addr_t end, rpc_phys_addr_t align)
+kern_return_t rpc_vm_allocate_contiguous(host_t host, vm_map_t map, vm_address_t *address, rpc_phys_addr_t *physical,
+                                         vm_size_t size, rpc_phys_addr_t start, rpc_phys_addr_t end,
+                                         rpc_phys_addr_t align)
 {
     if (host == NULL)
         return KERN_INVALID_HOST;
@@ -347,8 +358,8 @@ kern_return_t rpc_vm_allocate_contiguous(host_t host, vm_map_t map, vm_address_t
         else
             page_free(pages + i, 0);
     }
-    kern_return_t kr = object ? map_enter(map, &at, bytes, 0xfff, true, object, 0, false, false, VM_PROT_DEFAULT, VM_PROT_ALL,
-                                          VM_INHERIT_DEFAULT)
+    kern_return_t kr = object ? map_enter(map, &at, bytes, 0xfff, true, object, 0, false, false, VM_PROT_DEFAULT,
+                                          VM_PROT_ALL, VM_INHERIT_DEFAULT)
                               : KERN_RESOURCE_SHORTAGE;
     if (kr == KERN_SUCCESS)
         kr = vm_map_wire(map, at, at + bytes, VM_PROT_READ | VM_PROT_WRITE);
@@ -376,8 +387,8 @@ static rpc_phys_addr_t physical_find(struct vm_map *map, uint64_t address)
     return 0;
 }
 
-kern_return_t rpc_vm_pages_phys(host_t host, vm_map_t map, vm_address_t address, vm_size_t size, rpc_phys_addr_array_t *pages,
-                                mach_msg_type_number_t *count)
+kern_return_t rpc_vm_pages_phys(host_t host, vm_map_t map, vm_address_t address, vm_size_t size,
+                                rpc_phys_addr_array_t *pages, mach_msg_type_number_t *count)
 {
     if (host == NULL)
         return KERN_INVALID_HOST;
@@ -440,8 +451,8 @@ kern_return_t trap_vm_deallocate(mach_port_name_t target, vm_address_t address, 
 }
 
 /* The arguments behind the sixth are on the user's stack, above the return address. */
-kern_return_t trap_vm_map(mach_port_name_t target, uint64_t address_pointer, vm_size_t size, vm_address_t mask, boolean_t anywhere,
-                          mach_port_name_t object_name)
+kern_return_t trap_vm_map(mach_port_name_t target, uint64_t address_pointer, vm_size_t size, vm_address_t mask,
+                          boolean_t anywhere, mach_port_name_t object_name)
 {
     uint64_t rest[5];
     vm_address_t address;
@@ -456,8 +467,8 @@ kern_return_t trap_vm_map(mach_port_name_t target, uint64_t address_pointer, vm_
         right_copyin(current_task()->space, object_name, MACH_MSG_TYPE_COPY_SEND, false, &port))
         return MACH_SEND_INTERRUPTED;
     map_ref(map);
-    kern_return_t kr = rpc_vm_map(map, &address, size, mask, anywhere, port, rest[0], (boolean_t)rest[1], (vm_prot_t)rest[2],
-                                  (vm_prot_t)rest[3], (vm_inherit_t)rest[4]);
+    kern_return_t kr = rpc_vm_map(map, &address, size, mask, anywhere, port, rest[0], (boolean_t)rest[1],
+                                  (vm_prot_t)rest[2], (vm_prot_t)rest[3], (vm_inherit_t)rest[4]);
     port_release_send(port);
     if (kr == KERN_SUCCESS && !copy_to_user(address_pointer, &address, sizeof address))
         kr = KERN_INVALID_ADDRESS;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The bootstrap file system's part of the dance, from startup's fsys_init on: seed, "startup getting back control", "libdiskfs
-   taking back control" and "back to libdiskfs initialization"; and the end, when startup says that the system goes down.
+/* The bootstrap file system's part of the dance, from startup's fsys_init on: seed, "startup getting back control",
+   "libdiskfs taking back control" and "back to libdiskfs initialization"; and the end, when startup says that the
+   system goes down.
 
    init_lock protects init_state and boot_auth; it is a leaf.  */
 
@@ -67,8 +68,8 @@ kern_return_t diskfs_S_startup_dosync(mach_port_t notify)
     return err;
 }
 
-/* Seed: "Eventually, it calls _diskfs_init_completed to finish its initialization, and notably call startup_request_notification
-   to get notified by startup when the system is shutting down." */
+/* Seed: "Eventually, it calls _diskfs_init_completed to finish its initialization, and notably call
+   startup_request_notification to get notified by startup when the system is shutting down." */
 static void _diskfs_init_completed(mach_port_t startup)
 {
     struct ports_object *object;
@@ -115,7 +116,8 @@ void diskfs_boot_parent_told(void)
     pthread_mutex_unlock(&init_lock);
 }
 
-/* startup, running already, may be faster than our main thread; but rumpdisk's part begins with the control port from fsys_startup. */
+/* startup, running already, may be faster than our main thread; but rumpdisk's part begins with the control port from
+   fsys_startup. */
 static void await_parent_told(void)
 {
     pthread_mutex_lock(&init_lock);
@@ -167,8 +169,8 @@ static void take_fsid(mach_port_t proc)
     mach_port_deallocate(mach_task_self(), own);
 }
 
-/* "It initializes the default proc and auth ports to be given to processes." The C library, which had nothing when we were started by
-   the kernel, begins to work: signals, descriptors, names. It frees the array. */
+/* "It initializes the default proc and auth ports to be given to processes." The C library, which had nothing when we
+   were started by the kernel, begins to work: signals, descriptors, names. It frees the array. */
 static void init_default_ports(mach_port_t proc, mach_port_t auth)
 {
     vm_address_t memory = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The bootstrap file system's part of the dance, up to startup: seed, "libdiskfs bootstrap" and "libdiskfs taking back control".
+/* The bootstrap file system's part of the dance, up to startup: seed, "libdiskfs bootstrap" and "libdiskfs taking back
+   control".
 
    boot_lock protects exec_control, exec_task_dead; it is a leaf.  */
 
@@ -64,16 +65,14 @@ static void answer_ports(portarray_t *array, mach_msg_type_number_t *count, mach
     *type = MACH_MSG_TYPE_COPY_SEND;
 }
 
-/* Asked by the C library's start-up code in exec, or by ld.so which is to load exec: its arguments are on its stack, but
-   it must be able to open its libraries, to write, and to find its bootstrap port again (this one). */
-kern_return_t diskfs_S_exec_startup_get_info(exec_startup_t bootstrap, vm_address_t *user_entry, vm_address_t *phdr_data,
-                                             vm_size_t *phdr_size, vm_address_t *stack_base, vm_size_t *stack_size,
-                                             int *flags, data_t *argv, mach_msg_type_number_t *argvCnt, data_t *envp,
-                                             mach_msg_type_number_t *envpCnt, portarray_t *dtable,
-                                             mach_msg_type_name_t *dtablePoly, mach_msg_type_number_t *dtableCnt,
-                                             portarray_t *portarray, mach_msg_type_name_t *portarrayPoly,
-                                             mach_msg_type_number_t *portarrayCnt, intarray_t *intarray,
-                                             mach_msg_type_number_t *intarrayCnt)
+/* Asked by the C library's start-up code in exec, or by ld.so which is to load exec: its arguments are on its stack,
+   but it must be able to open its libraries, to write, and to find its bootstrap port again (this one). */
+kern_return_t diskfs_S_exec_startup_get_info(
+    exec_startup_t bootstrap, vm_address_t *user_entry, vm_address_t *phdr_data, vm_size_t *phdr_size,
+    vm_address_t *stack_base, vm_size_t *stack_size, int *flags, data_t *argv, mach_msg_type_number_t *argvCnt,
+    data_t *envp, mach_msg_type_number_t *envpCnt, portarray_t *dtable, mach_msg_type_name_t *dtablePoly,
+    mach_msg_type_number_t *dtableCnt, portarray_t *portarray, mach_msg_type_name_t *portarrayPoly,
+    mach_msg_type_number_t *portarrayCnt, intarray_t *intarray, mach_msg_type_number_t *intarrayCnt)
 {
     (void) bootstrap, (void) argv, (void) envp;
     mach_port_t console[3] = { console_port, console_port, console_port };
@@ -107,7 +106,8 @@ mach_port_t diskfs_execboot_right(void)
     return have;
 }
 
-/* Opens PATH from our root as everybody would, following what links and translators say. Where: the seed's dir_lookup. */
+/* Opens PATH from our root as everybody would, following what links and translators say. Where: the seed's
+   dir_lookup. */
 static error_t boot_lookup(const char *path, int flags, mach_port_t *result)
 {
     retry_type retry = FS_RETRY_MAGICAL;
@@ -146,8 +146,9 @@ static error_t boot_lookup(const char *path, int flags, mach_port_t *result)
     return ELOOP;
 }
 
-/* Seed: "diskfs_execboot_fsys_startup is thus called. It calls dir_lookup on /servers/exec to return the underlying node for the
-   exec translator, and stores the exec control port in diskfs_exec_ctl. It can then signal execstarted." */
+/* Seed: "diskfs_execboot_fsys_startup is thus called. It calls dir_lookup on /servers/exec to return the underlying
+   node for the exec translator, and stores the exec control port in diskfs_exec_ctl. It can then signal
+   execstarted." */
 kern_return_t diskfs_S_fsys_startup(mach_port_t bootstrap, mach_port_t reply_port, mach_msg_type_name_t reply_portPoly,
                                     int openflags, mach_port_t control_port, mach_port_t *realnode,
                                     mach_msg_type_name_t *realnodePoly)
@@ -189,8 +190,8 @@ static void progress(const char *format, ...)
     fflush(stdout);
 }
 
-/* "diskfs_start_bootstrap starts by creating a open port on itself for the current and root directory, all other processes will
-   inherit it." */
+/* "diskfs_start_bootstrap starts by creating a open port on itself for the current and root directory, all other
+   processes will inherit it." */
 static void make_root_port(void)
 {
     struct fshelp_user *root = fshelp_user_create_root();
@@ -206,8 +207,8 @@ static void make_root_port(void)
     dance_step(7, "open port on ourselves for root and current directory");
 }
 
-/* "It calls start_execserver that sets the bootstrap port of the exec task to a port of the diskfs_execboot_class, and resumes
-   the exec task." */
+/* "It calls start_execserver that sets the bootstrap port of the exec task to a port of the diskfs_execboot_class, and
+   resumes the exec task." */
 static void start_execserver(void)
 {
     mach_port_t task = diskfs_arguments.exec_server_task;
@@ -259,8 +260,8 @@ static void attach_exec(void)
     string_t retry_name;
     mach_port_t node;
 
-    error_t err = fsys_getroot(diskfs_exec_control, mig_get_reply_port(), root_port, MACH_MSG_TYPE_COPY_SEND, root_ids, 1,
-                               root_ids, 1, 0, &retry, retry_name, &diskfs_exec_server);
+    error_t err = fsys_getroot(diskfs_exec_control, mig_get_reply_port(), root_port, MACH_MSG_TYPE_COPY_SEND, root_ids,
+                               1, root_ids, 1, 0, &retry, retry_name, &diskfs_exec_server);
     if (err)
         diskfs_die("fsys_getroot of the exec server: %s", strerror(err));
     err = boot_lookup(_SERVERS_EXEC, O_NOTRANS, &node);
@@ -274,8 +275,8 @@ static void attach_exec(void)
         dance_step(11, "exec's root got by fsys_getroot, attached to %s", _SERVERS_EXEC);
 }
 
-/* "diskfs_start_bootstrap then looks for which startup process to run. It may be specified on the multiboot command line, but
-   otherwise it will default to /hurd/startup." ARGZ: its words, the kernel's behind it. */
+/* "diskfs_start_bootstrap then looks for which startup process to run. It may be specified on the multiboot command
+   line, but otherwise it will default to /hurd/startup." ARGZ: its words, the kernel's behind it. */
 error_t diskfs_startup_words(const char *command_line, char **argz, size_t *length, const char **program)
 {
     char *words;
@@ -310,8 +311,8 @@ static mach_port_t make_startup_control(void)
     return right;
 }
 
-/* "Now that exec is up and running, the startup process can be created with exec_exec. [...] it notably inherits the root directory
-   and current working directory initialized above, it gets stdin/out/err on the mach console." */
+/* "Now that exec is up and running, the startup process can be created with exec_exec. [...] it notably inherits the
+   root directory and current working directory initialized above, it gets stdin/out/err on the mach console." */
 static void run_startup(void)
 {
     char *argz;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* fsys_get_children: the active translators of this file system, with their paths from its root.
 
-   An inode does not know its name.  A node notes where it was named when it got its translator (its *place*: directory and name, which a
-   rename keeps right), and directories are found in their parents; a name that is not true any more is looked for in its directory.  A node that
-   has no name to be found is listed as #INODE.
+   An inode does not know its name.  A node notes where it was named when it got its translator (its *place*: directory
+   and name, which a rename keeps right), and directories are found in their parents; a name that is not true any more
+   is looked for in its directory.  A node that has no name to be found is listed as #INODE.
 
    Locks: one node at a time, the lower one first given up.  */
 
@@ -111,7 +111,8 @@ static error_t path_prepend(const char *path, char **at, const char *name)
     return 0;
 }
 
-/* The path of INO from the root at the end of PATH (STRING_MAX bytes), from *AT on. DIR: where it may be named NAME (0: it is a directory). */
+/* The path of INO from the root at the end of PATH (STRING_MAX bytes), from *AT on. DIR: where it may be named NAME (0:
+   it is a directory). */
 static error_t path_find(ino_t ino, ino_t dir, char *name, char *path, char **at)
 {
     error_t err = 0;
@@ -197,8 +198,8 @@ static error_t child_add(struct diskfs_node *node, void *arg)
     return 0;
 }
 
-/* The interface does not say that memory of ours goes with the answer: an answer that does not fit into the message stays until this thread
-   makes the next one. */
+/* The interface does not say that memory of ours goes with the answer: an answer that does not fit into the message
+   stays until this thread makes the next one. */
 static __thread struct { vm_address_t memory; vm_size_t size; } kept[2];
 
 static error_t answer_keep(unsigned int which, struct diskfs_buffer *buffer, size_t size)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The Mach console as an io object: what exec and startup get as descriptors 0, 1 and 2 while there is no terminal yet.
 
-   The C library reads and writes descriptors by io.defs, which the kernel's device does not speak.  This object passes them on.
-   It has no state but its modes; every user is equal.  */
+   The C library reads and writes descriptors by io.defs, which the kernel's device does not speak.  This object passes
+   them on. It has no state but its modes; every user is equal.  */
 
 #include "diskfs-internal.h"
 #include "io_S.h"

@@ -31,8 +31,8 @@ static void translator_let_go(struct diskfs_node *node)
         mach_port_deallocate(mach_task_self(), old);
 }
 
-/* NODE has lost its last name: its translator is told that it serves nothing any more, and let go, so that the two do not keep each other: it has
-   a port to NODE, and we had one to it. */
+/* NODE has lost its last name: its translator is told that it serves nothing any more, and let go, so that the two do
+   not keep each other: it has a port to NODE, and we had one to it. */
 static void translator_unlinked(struct diskfs_node *node)
 {
     pthread_mutex_lock(&node->lock);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files of lib/diskfs share and nobody else sees.  For the objects, their lives and the order of locks see diskfs.h.  */
+/* What the files of lib/diskfs share and nobody else sees.  For the objects, their lives and the order of locks see
+   diskfs.h.  */
 
 #ifndef DISKFS_INTERNAL_H
 #define DISKFS_INTERNAL_H
@@ -22,9 +23,11 @@
 /* ---- node.c, names.c, times.c --------------------------------------------- */
 
 extern unsigned int diskfs_idle_max;    /* idle nodes kept; set before the first lookup */
-extern fsid_t diskfs_fsid;              /* our pid, as every server of files has its own; 0 before the boot's proc is there */
+extern fsid_t diskfs_fsid;              /* our pid, as every server of files has its own; 0 before the boot's proc is
+                                           there */
 
-/* A node for the inode number that ops->node_alloc gave, referenced and locked. EIO: somebody has a node of that number. */
+/* A node for the inode number that ops->node_alloc gave, referenced and locked. EIO: somebody has a node of that
+   number. */
 error_t diskfs_node_create_at(ino_t ino, mode_t mode, struct diskfs_node **node);
 /* Writes all dirty nodes; goes on after errors and gives the last. */
 error_t diskfs_node_write_all(bool wait);
@@ -52,16 +55,19 @@ unsigned int diskfs_names_count(void);
 
 /* Maps the kernel's clock through its device master port; without it the time comes by message. */
 void diskfs_time_map(mach_port_t device_master);
-/* NODE's data was read: the access time is due unless it is newer than the last change and less than a day old. Node lock. */
+/* NODE's data was read: the access time is due unless it is newer than the last change and less than a day old. Node
+   lock. */
 void diskfs_node_accessed(struct diskfs_node *node);
 
 /* ---- entry.c, rename.c: changing directories; know no message ------------------ */
 
 /* The inode that NAME in DIR (locked) names, cache first. ENOENT, EIO. */
 error_t diskfs_entry_find(struct diskfs_node *dir, const char *name, size_t length, ino_t *ino);
-/* 0 if NAME may be made or removed: ENOENT when empty, EINVAL for "." and "..", ENAMETOOLONG, or with a slash EINVAL. */
+/* 0 if NAME may be made or removed: ENOENT when empty, EINVAL for "." and "..", ENAMETOOLONG, or with a slash
+   EINVAL. */
 error_t diskfs_entry_check_name(const char *name, size_t *length);
-/* A new node that no directory names (st_nlink 0), of MODE with its type, for USER, near DIR (locked): referenced and locked. EROFS, ENOSPC. */
+/* A new node that no directory names (st_nlink 0), of MODE with its type, for USER, near DIR (locked): referenced and
+   locked. EROFS, ENOSPC. */
 error_t diskfs_entry_make_node(struct diskfs_node *dir, mode_t mode, const struct fshelp_user *user,
                                struct diskfs_node **node);
 /* Makes a regular file NAME in DIR (locked), which is known not to exist; the node referenced and locked. */
@@ -77,7 +83,8 @@ error_t diskfs_entry_link(struct diskfs_node *dir, struct diskfs_node *node, con
                           const struct fshelp_user *user);
 /* *REPLACED, if not a null pointer: the node that lost the name TO_NAME, as *VICTIM above; NULL if there was none. */
 error_t diskfs_entry_rename(struct diskfs_node *from, const char *from_name, struct diskfs_node *to,
-                            const char *to_name, bool excl, const struct fshelp_user *user, struct diskfs_node **replaced);
+                            const char *to_name, bool excl, const struct fshelp_user *user,
+                            struct diskfs_node **replaced);
 /* Puts NODE (not locked by the caller) under NAME into DIR (locked) at SLOT; counts the link. */
 error_t diskfs_entry_add(struct diskfs_node *dir, const char *name, size_t length, struct diskfs_node *node,
                          struct diskfs_slot *slot);
@@ -88,17 +95,20 @@ error_t diskfs_node_changed(struct diskfs_node *node);
 
 /* ---- walk.c: from a path to a node; knows no message -------------------------------- */
 
-/* Where opens come from: shared by all that were reached through one mount (or chroot). Constant after creation but for refs. */
+/* Where opens come from: shared by all that were reached through one mount (or chroot). Constant after creation but for
+   refs. */
 struct diskfs_origin {
     atomic_uint refs;
     mach_port_t root_parent;            /* send right: `..` of the root; MACH_PORT_NULL: the root itself */
-    struct diskfs_node *shadow_root;    /* referenced: a directory that shall look like a root (file_reparent), or NULL */
+    struct diskfs_node *shadow_root;    /* referenced: a directory that shall look like a root (file_reparent), or
+                                           NULL */
     mach_port_t shadow_parent;          /* send right: its `..` */
 };
 
 enum diskfs_walk_outcome {
     WALK_NODE,        /* `node` is it */
-    WALK_TRANSLATED,  /* `node`, an entry of `dir`, has a translator, from whose root `rest` goes on ("" when it is itself meant) */
+    WALK_TRANSLATED,  /* `node`, an entry of `dir`, has a translator, from whose root `rest` goes on ("" when it is
+                         itself meant) */
     WALK_PARENT,      /* out of our root: `rest` goes on from the origin's parent */
     WALK_MAGIC,       /* `rest` is an absolute name that the client must look up */
 };
@@ -124,7 +134,8 @@ struct diskfs_walk {
     bool last, must_be_dir;
 };
 
-/* Walks. The errors of the walk: ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, EEXIST, EIO, ... Nothing is referenced then. */
+/* Walks. The errors of the walk: ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, EEXIST, EIO, ... Nothing is referenced
+   then. */
 error_t diskfs_walk(struct diskfs_walk *walk);
 /* After WALK_TRANSLATED the translator turned out to be none: goes on with the node itself. */
 error_t diskfs_walk_resume(struct diskfs_walk *walk);
@@ -171,18 +182,21 @@ struct diskfs_control { struct ports_object port; };
 extern atomic_uint diskfs_peropens;     /* files open */
 extern struct ports_class diskfs_protid_class, diskfs_control_class;
 
-struct diskfs_origin *diskfs_origin_create(mach_port_t root_parent, struct diskfs_node *shadow_root, mach_port_t shadow_parent);
+struct diskfs_origin *diskfs_origin_create(mach_port_t root_parent, struct diskfs_node *shadow_root,
+                                           mach_port_t shadow_parent);
 void diskfs_origin_ref(struct diskfs_origin *origin);
 void diskfs_origin_deref(struct diskfs_origin *origin);
 
 /* An open of NODE (whose reference is taken on success) with FLAGS in ORIGIN: one reference. ENOMEM. */
-error_t diskfs_peropen_create(struct diskfs_node *node, int flags, struct diskfs_origin *origin, struct diskfs_peropen **po);
+error_t diskfs_peropen_create(struct diskfs_node *node, int flags, struct diskfs_origin *origin,
+                              struct diskfs_peropen **po);
 void diskfs_peropen_ref(struct diskfs_peropen *po);
 void diskfs_peropen_deref(struct diskfs_peropen *po);
 
 /* A port to PO (its own reference is taken) for USER (likewise). */
 error_t diskfs_protid_create(struct diskfs_peropen *po, struct fshelp_user *user, struct diskfs_protid **protid);
-/* Both at once, and the reply argument: *PORT is to be sent with *TYPE. Takes the caller's reference to NODE in any case. */
+/* Both at once, and the reply argument: *PORT is to be sent with *TYPE. Takes the caller's reference to NODE in any
+   case. */
 error_t diskfs_open_reply(struct diskfs_node *node, int flags, struct diskfs_origin *origin, struct fshelp_user *user,
                           mach_port_t *port, mach_msg_type_name_t *type);
 /* The same as a send right, the caller's. */
@@ -191,19 +205,24 @@ error_t diskfs_open_right(struct diskfs_node *node, int flags, struct diskfs_ori
 
 /* ---- translator.c ---------------------------------------------------------------------------- */
 
-/* Asks the translator of NODE (unlocked), an entry of DIR (NULL: it is the root, seen from DOTDOT), for its root, as dir_lookup and
-   fsys_getroot do: the answer in RETRY, RETRY_NAME (REST added), *ROOT (a send right). ENOENT: there is none. */
+/* Asks the translator of NODE (unlocked), an entry of DIR (NULL: it is the root, seen from DOTDOT), for its root, as
+   dir_lookup and fsys_getroot do: the answer in RETRY, RETRY_NAME (REST added), *ROOT (a send right). ENOENT: there is
+   none. */
 error_t diskfs_translator_root(struct diskfs_node *node, struct diskfs_node *dir, mach_port_t dotdot,
                                struct diskfs_origin *origin, struct fshelp_user *user, int flags, const char *rest,
                                retry_type *retry, char *retry_name, mach_port_t *root);
-/* LENGTH bytes of DATA, which a client sent and which may be memory of his that faults, changes or never answers, as malloc'd memory of our own with a
-   NUL behind: called before any lock is taken.  E2BIG beyond 64 KiB, EFAULT, ENOMEM. */
+/* LENGTH bytes of DATA, which a client sent and which may be memory of his that faults, changes or never answers, as
+   malloc'd memory of our own with a NUL behind: called before any lock is taken.  E2BIG beyond 64 KiB, EFAULT,
+   ENOMEM. */
 error_t diskfs_copy_in(const char *data, size_t length, char **copy);
-/* Takes or drops the library's reference to NODE (locked; the caller has one too) as its translator and notices demand. */
+/* Takes or drops the library's reference to NODE (locked; the caller has one too) as its translator and notices
+   demand. */
 void diskfs_node_hold(struct diskfs_node *node);
-/* Sees to it that the death of NODE's (locked) active translator is heard of, after that may have changed; part of diskfs_node_hold. watch.c */
+/* Sees to it that the death of NODE's (locked) active translator is heard of, after that may have changed; part of
+   diskfs_node_hold. watch.c */
 void diskfs_watch_update(struct diskfs_node *node);
-/* Notes where NODE (locked) is named, if it has an active translator and the name cache knows; otherwise forgets it. children.c */
+/* Notes where NODE (locked) is named, if it has an active translator and the name cache knows; otherwise forgets it.
+   children.c */
 void diskfs_place_note(struct diskfs_node *node);
 /* NODE (not locked by the caller) has been given the name NAME in the directory DIR in the place of the one it had. */
 void diskfs_place_moved(struct diskfs_node *node, ino_t dir, const char *name, size_t length);
@@ -229,7 +248,8 @@ error_t diskfs_reload(void);
 
 /* ---- goaway.c ------------------------------------------------------------------------------------ */
 
-/* The node below has lost its name, and the program ends with its last user.  Whoever closes a file or loses a translator says so then. */
+/* The node below has lost its name, and the program ends with its last user.  Whoever closes a file or loses a
+   translator says so then. */
 extern atomic_bool diskfs_is_cut_off;
 void diskfs_cut_off_check(void);
 
@@ -246,13 +266,14 @@ error_t diskfs_console_right(mach_port_t device, mach_port_t *right);
 
 /* ---- pages.c ------------------------------------------------------------------------------------------- */
 
-/* SIZE bytes (whole pages) for an answer, which the kernel unmaps when it leaves with the message; what was in the pages before may still be there. The
-   caller's, to be given to vm_deallocate. */
+/* SIZE bytes (whole pages) for an answer, which the kernel unmaps when it leaves with the message; what was in the
+   pages before may still be there. The caller's, to be given to vm_deallocate. */
 kern_return_t diskfs_pages_allocate(vm_address_t *address, size_t size);
 
 /* ---- exec.c -------------------------------------------------------------------------------------------- */
 
-/* The exec server, a send right of the library's; MACH_PORT_NULL: look at /servers/exec. Set once, before it is used. */
+/* The exec server, a send right of the library's; MACH_PORT_NULL: look at /servers/exec. Set once, before it is
+   used. */
 extern mach_port_t diskfs_exec_server;
 
 /* ---- boot.c, boot-init.c, init.c --------------------------------------------------------------------------- */
@@ -263,15 +284,16 @@ extern struct diskfs_origin *diskfs_origin_boot; /* of the boot file system: no 
 extern char **diskfs_argv;
 
 extern mach_port_t diskfs_exec_control;  /* exec's control port, from its fsys_startup */
-/* For fshelp_reauthenticate: *AUTH is null, but the boot file system's own auth port (borrowed) before the C library knows it; waits until there is one
-   (fsys_init).  EINTR. */
+/* For fshelp_reauthenticate: *AUTH is null, but the boot file system's own auth port (borrowed) before the C library
+   knows it; waits until there is one (fsys_init).  EINTR. */
 error_t diskfs_auth_await(mach_port_t *auth);
 /* An ordinary translator asks to be told when the system goes down. */
 void diskfs_request_shutdown_notice(void);
 
 void diskfs_start_bootstrap(void);
 void diskfs_call_fsys_startup(mach_port_t bootstrap, bool want_node);
-/* The bootstrap parent knows our control port (fsys_startup has been answered); its fsys_init waits for that. boot-init.c */
+/* The bootstrap parent knows our control port (fsys_startup has been answered); its fsys_init waits for that.
+   boot-init.c */
 void diskfs_boot_parent_told(void);
 /* Is this the boot file system, and not yet told of proc and auth? */
 bool diskfs_is_boot(void);

@@ -3,8 +3,8 @@
 
    Knows no message; runs in unit tests on the host.  Rename has its own file.
 
-   Locks: a directory before the node that it names; see diskfs.h.  A node's link count is raised before an entry names it and
-   lowered after none does, so that a crash between the two loses space, never data.  */
+   Locks: a directory before the node that it names; see diskfs.h.  A node's link count is raised before an entry names
+   it and lowered after none does, so that a crash between the two loses space, never data.  */
 
 #include "diskfs-internal.h"
 
@@ -59,7 +59,8 @@ void diskfs_dir_changed(struct diskfs_node *dir, const char *name, size_t length
     }
 }
 
-/* The ids of a new file: the user's first; the group of the directory if he is in it or the directory says so (S_ISGID). */
+/* The ids of a new file: the user's first; the group of the directory if he is in it or the directory says so
+   (S_ISGID). */
 static void node_set_owner(struct diskfs_node *node, const struct diskfs_node *dir, mode_t mode,
                            const struct fshelp_user *user)
 {
@@ -144,8 +145,10 @@ error_t diskfs_entry_add(struct diskfs_node *dir, const char *name, size_t lengt
     return 0;
 }
 
-/* What every change of DIR (locked) begins with: it is one, is alive, and USER may change the entry of VICTIM (NULL: a new one). */
-static error_t dir_check(const struct diskfs_node *dir, const struct diskfs_node *victim, const struct fshelp_user *user)
+/* What every change of DIR (locked) begins with: it is one, is alive, and USER may change the entry of VICTIM (NULL: a
+   new one). */
+static error_t dir_check(const struct diskfs_node *dir, const struct diskfs_node *victim,
+                         const struct fshelp_user *user)
 {
     if (!S_ISDIR(dir->stat.st_mode))
         return ENOTDIR;
@@ -327,7 +330,8 @@ out:
     return err;
 }
 
-/* The name exists already and may be replaced (dir_link without `excl`): the entry names NODE from now on. DIR locked. */
+/* The name exists already and may be replaced (dir_link without `excl`): the entry names NODE from now on. DIR
+   locked. */
 static error_t entry_replace(struct diskfs_node *dir, const char *name, size_t length, struct diskfs_node *node,
                              struct diskfs_slot *slot, ino_t old_ino, const struct fshelp_user *user)
 {

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* file_exec: the file system's part of exec.
 
-   It checks that the caller may execute the file, makes sure that a set-id program gets its rights (and nobody else gets hold of
-   it), and hands everything to the exec server together with a port from which that can read the file.
+   It checks that the caller may execute the file, makes sure that a set-id program gets its rights (and nobody else
+   gets hold of it), and hands everything to the exec server together with a port from which that can read the file.
 
-   Rights in the message.  The arrays of ports are moved on to the exec server, not copied: that saves two kernel calls a port.
-   Once moved they are gone whatever the exec server says, so the elements in the message are overwritten with null, and the
-   dispatcher finds nothing to destroy when the answer is an error.
+   Rights in the message.  The arrays of ports are moved on to the exec server, not copied: that saves two kernel calls
+   a port. Once moved they are gone whatever the exec server says, so the elements in the message are overwritten with
+   null, and the dispatcher finds nothing to destroy when the answer is an error.
 
-   Set-id programs run in a new task (EXEC_NEWTASK: whoever has the old one's port must not control the new program) with
-   EXEC_SECURE.  Their auth port is made by our own (root's) auth handle together with the caller's: effective ids from the file,
-   the others kept.  Every port that the program shall have is then reauthenticated to it, as the caller would do after a
-   setuid; those of servers that refuse are left out.  */
+   Set-id programs run in a new task (EXEC_NEWTASK: whoever has the old one's port must not control the new program)
+   with EXEC_SECURE.  Their auth port is made by our own (root's) auth handle together with the caller's: effective ids
+   from the file, the others kept.  Every port that the program shall have is then reauthenticated to it, as the caller
+   would do after a setuid; those of servers that refuse are left out.  */
 
 #include "diskfs-internal.h"
 #include "mig-hooks.h"
@@ -54,8 +54,9 @@ static error_t exec_server(mach_port_t *server, bool *looked_up)
 
 /* ---- set-id ------------------------------------------------------------------------------ */
 
-/* Gives PORT, a send right, in the name of AUTH: the new right replaces it.  If that fails the old port, with the old rights, serves on, as after a
-   setuid.  ETIMEDOUT: its server does not do its half, and auth has given that up after a minute. */
+/* Gives PORT, a send right, in the name of AUTH: the new right replaces it.  If that fails the old port, with the old
+   rights, serves on, as after a setuid.  ETIMEDOUT: its server does not do its half, and auth has given that up after a
+   minute. */
 static error_t reauthenticate_port(mach_port_t *port, mach_port_t auth)
 {
     if (!MACH_PORT_VALID(*port))
@@ -79,7 +80,8 @@ struct ids {
 };
 
 /* The list with FIRST in front (in place of what is there), as effective ids are ordered. malloc'd. */
-static uid_t *ids_with_first(const uid_t *old, mach_msg_type_number_t count, uid_t first, mach_msg_type_number_t *result)
+static uid_t *ids_with_first(const uid_t *old, mach_msg_type_number_t count, uid_t first,
+                             mach_msg_type_number_t *result)
 {
     uid_t *list = malloc((count + 1) * sizeof *list);
     if (list == NULL)
@@ -112,7 +114,8 @@ static void ids_free(struct ids *ids)
         vm_deallocate(mach_task_self(), (vm_address_t) ids->list, ids->count * sizeof *ids->list);
 }
 
-/* A new auth port in *RESULT: the ids of the caller's AUTH, with UID and GID (-1: unchanged) as effective and saved ids. */
+/* A new auth port in *RESULT: the ids of the caller's AUTH, with UID and GID (-1: unchanged) as effective and saved
+   ids. */
 static error_t setid_auth(mach_port_t auth, uid_t uid, gid_t gid, mach_port_t *result)
 {
     struct ids eu, au, eg, ag;
@@ -150,8 +153,8 @@ static error_t setid_auth(mach_port_t auth, uid_t uid, gid_t gid, mach_port_t *r
     return err;
 }
 
-/* The program is set-id: its ports are changed in the message.  The process port is left to exec, which shows the new ids to proc when it
-   hands the process over to the new task (proc_reauthenticate_reassign). */
+/* The program is set-id: its ports are changed in the message.  The process port is left to exec, which shows the new
+   ids to proc when it hands the process over to the new task (proc_reauthenticate_reassign). */
 static error_t setid_ports(struct exec_request *r, uid_t uid, gid_t gid)
 {
     mach_port_t auth;
@@ -202,8 +205,9 @@ static error_t exec_check(struct exec_request *r, uid_t *uid, gid_t *gid)
     return err;
 }
 
-/* A port to the file that the exec server may read, whatever the caller may.  It is open for reading and in nobody's name: the exec server hands it to
-   the program when that is a script (/dev/fd/N), and whoever has the program's task gets hold of it. */
+/* A port to the file that the exec server may read, whatever the caller may.  It is open for reading and in nobody's
+   name: the exec server hands it to the program when that is a script (/dev/fd/N), and whoever has the program's task
+   gets hold of it. */
 static error_t exec_file_right(struct diskfs_node *node, struct diskfs_origin *origin, mach_port_t *right)
 {
     struct fshelp_user *nobody = fshelp_user_create(NULL, 0, NULL, 0);

@@ -310,9 +310,10 @@ kern_return_t diskfs_S_file_statfs(diskfs_protid_t cred, fsys_statfsbuf_t *info)
     info->f_fsid = diskfs_fsid;
     if (info->f_namelen == 0)
         info->f_namelen = diskfs_ops->name_max;
-    info->f_flag |= (diskfs_readonly ? ST_RDONLY : 0) | (diskfs_nosuid ? ST_NOSUID : 0) | (diskfs_noexec ? ST_NOEXEC : 0)
-                    | (diskfs_synchronous ? ST_SYNCHRONOUS : 0) | (diskfs_atime == DISKFS_ATIME_NEVER ? ST_NOATIME : 0)
-                    | (diskfs_atime == DISKFS_ATIME_RELATIVE ? ST_RELATIME : 0);
+    info->f_flag |= (diskfs_readonly ? ST_RDONLY : 0) | (diskfs_nosuid ? ST_NOSUID : 0) |
+                    (diskfs_noexec ? ST_NOEXEC : 0) | (diskfs_synchronous ? ST_SYNCHRONOUS : 0) |
+                    (diskfs_atime == DISKFS_ATIME_NEVER ? ST_NOATIME : 0) |
+                    (diskfs_atime == DISKFS_ATIME_RELATIVE ? ST_RELATIME : 0);
     return err;
 }
 
@@ -345,7 +346,8 @@ kern_return_t diskfs_S_file_getlinknode(diskfs_protid_t cred, mach_port_t *port,
     return *port == MACH_PORT_NULL ? ENOMEM : 0;
 }
 
-/* A file handle: enough to find the file again, and to notice that its inode serves another. Little endian as the machine. */
+/* A file handle: enough to find the file again, and to notice that its inode serves another. Little endian as the
+   machine. */
 struct handle { uint64_t ino; uint32_t generation; uint32_t magic; };
 #define HANDLE_MAGIC 0x51644648u
 

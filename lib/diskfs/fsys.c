@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fsys.defs: what the control port understands.  The stubs are made with REPLY_PORTS, as fsys_init and fsys_goaway answer
-   before they are through; those two are in boot-init.c and goaway.c.  */
+/* fsys.defs: what the control port understands.  The stubs are made with REPLY_PORTS, as fsys_init and fsys_goaway
+   answer before they are through; those two are in boot-init.c and goaway.c.  */
 
 #include "diskfs-internal.h"
 #include "mig-hooks.h"
@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* On a control port fsys_startup and fsys_forward mean nothing: MIG_BAD_ID. (The execboot port has the former, see boot.c.) */
+/* On a control port fsys_startup and fsys_forward mean nothing: MIG_BAD_ID. (The execboot port has the former, see
+   boot.c.) */
 static mig_routine_t control_server_routine(const mach_msg_header_t *header)
 {
     return header->msgh_id == 22000 || header->msgh_id == 22008 ? NULL : fsys_server_routine(header);
@@ -35,11 +36,11 @@ static error_t root_open(struct diskfs_origin *origin, struct fshelp_user *user,
     return diskfs_open_reply(diskfs_root, flags, origin, user, file, filePoly);
 }
 
-kern_return_t diskfs_S_fsys_getroot(diskfs_control_t control, mach_port_t reply_port, mach_msg_type_name_t reply_portPoly,
-                                    mach_port_t dotdot, const_idarray_t uids, mach_msg_type_number_t uidsCnt,
-                                    const_idarray_t gids, mach_msg_type_number_t gidsCnt, int flags,
-                                    retry_type *do_retry, string_t retry_name, mach_port_t *file,
-                                    mach_msg_type_name_t *filePoly)
+kern_return_t diskfs_S_fsys_getroot(diskfs_control_t control, mach_port_t reply_port,
+                                    mach_msg_type_name_t reply_portPoly, mach_port_t dotdot, const_idarray_t uids,
+                                    mach_msg_type_number_t uidsCnt, const_idarray_t gids,
+                                    mach_msg_type_number_t gidsCnt, int flags, retry_type *do_retry,
+                                    string_t retry_name, mach_port_t *file, mach_msg_type_name_t *filePoly)
 {
     (void) reply_port, (void) reply_portPoly;
     if (control == NULL)
@@ -72,8 +73,9 @@ kern_return_t diskfs_S_fsys_getroot(diskfs_control_t control, mach_port_t reply_
     return err;
 }
 
-kern_return_t diskfs_S_fsys_getfile(diskfs_control_t control, mach_port_t reply_port, mach_msg_type_name_t reply_portPoly,
-                                    const_idarray_t uids, mach_msg_type_number_t uidsCnt, const_idarray_t gids,
+kern_return_t diskfs_S_fsys_getfile(diskfs_control_t control, mach_port_t reply_port,
+                                    mach_msg_type_name_t reply_portPoly, const_idarray_t uids,
+                                    mach_msg_type_number_t uidsCnt, const_idarray_t gids,
                                     mach_msg_type_number_t gidsCnt, const_data_t handle,
                                     mach_msg_type_number_t handleCnt, mach_port_t *file, mach_msg_type_name_t *filePoly)
 {
@@ -105,8 +107,8 @@ kern_return_t diskfs_S_fsys_getfile(diskfs_control_t control, mach_port_t reply_
     return err;
 }
 
-kern_return_t diskfs_S_fsys_syncfs(diskfs_control_t control, mach_port_t reply_port, mach_msg_type_name_t reply_portPoly,
-                                   int wait, int do_children)
+kern_return_t diskfs_S_fsys_syncfs(diskfs_control_t control, mach_port_t reply_port,
+                                   mach_msg_type_name_t reply_portPoly, int wait, int do_children)
 {
     (void) reply_port, (void) reply_portPoly;
     return control ? diskfs_syncfs(wait, do_children) : EOPNOTSUPP;
@@ -119,7 +121,10 @@ static error_t options_child(mach_port_t child, void *arg)
     struct child_options *o = arg;
     error_t err = fsys_set_options(child, o->argz, (mach_msg_type_number_t) o->length, 1);
     /* What a child does not understand is not for it. */
-    return err == EINVAL || err == EOPNOTSUPP || err == MIG_BAD_ID || err == MACH_SEND_INVALID_DEST || err == MIG_SERVER_DIED ? 0 : err;
+    return err == EINVAL || err == EOPNOTSUPP || err == MIG_BAD_ID || err == MACH_SEND_INVALID_DEST ||
+                   err == MIG_SERVER_DIED
+               ? 0
+               : err;
 }
 
 kern_return_t diskfs_S_fsys_set_options(diskfs_control_t control, mach_port_t reply_port,
@@ -182,10 +187,11 @@ static error_t ports_ref(mach_port_t *ports, unsigned int count)
     return 0;
 }
 
-kern_return_t diskfs_S_fsys_getpriv(diskfs_control_t control, mach_port_t reply_port, mach_msg_type_name_t reply_portPoly,
-                                    mach_port_t *host_priv, mach_msg_type_name_t *host_privPoly,
-                                    mach_port_t *device_master, mach_msg_type_name_t *device_masterPoly,
-                                    mach_port_t *fstask, mach_msg_type_name_t *fstaskPoly)
+kern_return_t diskfs_S_fsys_getpriv(diskfs_control_t control, mach_port_t reply_port,
+                                    mach_msg_type_name_t reply_portPoly, mach_port_t *host_priv,
+                                    mach_msg_type_name_t *host_privPoly, mach_port_t *device_master,
+                                    mach_msg_type_name_t *device_masterPoly, mach_port_t *fstask,
+                                    mach_msg_type_name_t *fstaskPoly)
 {
     (void) reply_port, (void) reply_portPoly;
     /* Only the boot file system has them to give, and only startup has the port to ask on. */

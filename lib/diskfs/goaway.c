@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* fsys_goaway: the end of the service, with its flags.
 
-   Without FORCE it is refused (EBUSY) while anybody has a file open, owns locks, or a translator sits below; RECURSE asks those to go first.  From then
-   on the control port serves nobody, so that none comes between the check and the end.  NOSYNC leaves out the last sync; NOWAIT answers before it.
+   Without FORCE it is refused (EBUSY) while anybody has a file open, owns locks, or a translator sits below; RECURSE
+   asks those to go first.  From then on the control port serves nobody, so that none comes between the check and the
+   end.  NOSYNC leaves out the last sync; NOWAIT answers before it.
 
-   UNLINK: the node that the file system sits on has lost its last name.  If it is not used it goes; if it is, the request is answered and the file
-   system is cut off: it goes by itself when the last file is closed and the translators below are gone.
+   UNLINK: the node that the file system sits on has lost its last name.  If it is not used it goes; if it is, the
+   request is answered and the file system is cut off: it goes by itself when the last file is closed and the
+   translators below are gone.
 
    Lock: cut_lock, a leaf. */
 
@@ -122,8 +124,8 @@ static error_t cut_off(void)
 
 /* ---- the request -------------------------------------------------------------------- */
 
-kern_return_t diskfs_S_fsys_goaway(diskfs_control_t control, mach_port_t reply_port, mach_msg_type_name_t reply_portPoly,
-                                   int flags)
+kern_return_t diskfs_S_fsys_goaway(diskfs_control_t control, mach_port_t reply_port,
+                                   mach_msg_type_name_t reply_portPoly, int flags)
 {
     if (control == NULL)
         return EOPNOTSUPP;

@@ -57,7 +57,8 @@ void diskfs_die(const char *format, ...)
     va_start(args, format);
     say(diskfs_is_boot() && !startup_complete ? "boot failed: " : "", format, args);
     va_end(args);
-    /* Without a root file system there is nothing to go on with: the machine stops here, with the reason on the screen. */
+    /* Without a root file system there is nothing to go on with: the machine stops here, with the reason on the
+       screen. */
     if (diskfs_is_boot() && !startup_complete && diskfs_arguments.host_priv != MACH_PORT_NULL)
         host_reboot(diskfs_arguments.host_priv, RB_HALT);
     exit(1);
@@ -97,8 +98,9 @@ static void open_console(void)
     stdout = stderr = stream;
 }
 
-/* Seed: "Since the multiboot command line is available, diskfs_init_main sets the ext2fs bootstrap port to MACH_PORT_NULL: it is
-   the bootstrap filesystem which will be in charge of dancing with the exec and startup translator." What was there (rumpdisk's) is kept. */
+/* Seed: "Since the multiboot command line is available, diskfs_init_main sets the ext2fs bootstrap port to
+   MACH_PORT_NULL: it is the bootstrap filesystem which will be in charge of dancing with the exec and startup
+   translator." What was there (rumpdisk's) is kept. */
 static void take_bootstrap_port(void)
 {
     if (task_get_bootstrap_port(mach_task_self(), &diskfs_bootstrap))
@@ -117,7 +119,8 @@ static void start_library(void)
     ports_reads_guarded(IO_WRITE);      /* diskfs_ops->write does */
     error_t err = diskfs_origin_boot == NULL ? ENOMEM : ports_bucket_create(&diskfs_bucket);
     if (!err)
-        err = ports_bucket_serve_detached(diskfs_bucket, &(struct ports_serve_options){ .waits_for_memory = diskfs_is_boot() });
+        err = ports_bucket_serve_detached(diskfs_bucket,
+                                          &(struct ports_serve_options){.waits_for_memory = diskfs_is_boot()});
     if (err)
         diskfs_die("cannot serve requests: %s", strerror(err));
 }
@@ -134,7 +137,8 @@ void diskfs_init_main(const struct diskfs_ops *ops, const struct argp_child *opt
         if (diskfs_arguments.trace_boot)
             dance_start(ops->name, diskfs_arguments.device_master);
         dance_step(1, "command line parsed, console open");
-        dance_step(2, "bootstrap port set to null%s", diskfs_bootstrap != MACH_PORT_NULL ? "; the disk driver's is kept" : "");
+        dance_step(2, "bootstrap port set to null%s",
+                   diskfs_bootstrap != MACH_PORT_NULL ? "; the disk driver's is kept" : "");
     } else if (diskfs_bootstrap == MACH_PORT_NULL) {
         diskfs_die("must be started as a translator");
     }
@@ -155,8 +159,8 @@ mach_port_t diskfs_device_master(void)
 
 /* ---- diskfs_startup_diskfs -------------------------------------------------------------------- */
 
-/* Seed: "it calls diskfs_call_fsys_startup which creates a new control port and passes it do a call to fsys_startup on the
-   bootstrap port". The node that comes back: of the file that we translate; rumpdisk gives none. */
+/* Seed: "it calls diskfs_call_fsys_startup which creates a new control port and passes it do a call to fsys_startup on
+   the bootstrap port". The node that comes back: of the file that we translate; rumpdisk gives none. */
 void diskfs_call_fsys_startup(mach_port_t bootstrap, bool want_node)
 {
     mach_port_t node = MACH_PORT_NULL;
@@ -183,8 +187,8 @@ void diskfs_startup_diskfs(ino_t root_ino)
     dance_step(6, "root inode open; diskfs_startup_diskfs");
     if (diskfs_is_boot()) {
         diskfs_start_bootstrap();
-        /* "diskfs_start_bootstrap is complete, we are back to diskfs_startup_diskfs, which checks whether ext2fs was given a
-           bootstrap port, i.e. whether the rumpdisk translator was started before ext2fs." */
+        /* "diskfs_start_bootstrap is complete, we are back to diskfs_startup_diskfs, which checks whether ext2fs was
+           given a bootstrap port, i.e. whether the rumpdisk translator was started before ext2fs." */
         if (diskfs_bootstrap != MACH_PORT_NULL) {
             dance_step(14, "fsys_startup on the bootstrap port, with a new control port");
             diskfs_call_fsys_startup(diskfs_bootstrap, false);

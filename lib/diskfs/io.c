@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Bytes of one read or write; doing less than was asked for is always allowed.  Both take memory of ours while they last: a read its answer, a
-   write the pages of the request that nobody has touched before. */
+/* Bytes of one read or write; doing less than was asked for is always allowed.  Both take memory of ours while they
+   last: a read its answer, a write the pages of the request that nobody has touched before. */
 #define TRANSFER_MAX ((vm_size_t) 32 << 20)
 /* Bytes of a write that came out of line which are taken over, and written, at once. */
 #define BOUNCE_MAX ((size_t) 256 << 10)
@@ -24,7 +24,8 @@ error_t diskfs_buffer_reserve(struct diskfs_buffer *buffer, size_t size)
     if (size <= buffer->capacity)
         return 0;
     size = round_page(size);
-    kern_return_t err = buffer->raw ? diskfs_pages_allocate(&address, size) : vm_allocate(mach_task_self(), &address, size, TRUE);
+    kern_return_t err = buffer->raw ? diskfs_pages_allocate(&address, size)
+                                    : vm_allocate(mach_task_self(), &address, size, TRUE);
     if (err)
         return ENOMEM;
     if (buffer->length > 0)
@@ -65,8 +66,8 @@ static error_t read_link(struct diskfs_node *node, off_t offset, size_t amount, 
 }
 
 /* Node locked. QUIET: the access time is left alone. */
-static error_t read_node(struct diskfs_node *node, off_t offset, size_t amount, bool quiet, struct diskfs_stream *stream,
-                         struct diskfs_buffer *buffer)
+static error_t read_node(struct diskfs_node *node, off_t offset, size_t amount, bool quiet,
+                         struct diskfs_stream *stream, struct diskfs_buffer *buffer)
 {
     if (S_ISDIR(node->stat.st_mode))
         return EISDIR;
@@ -161,7 +162,8 @@ static error_t write_node(struct diskfs_node *node, const struct fshelp_user *us
     return 0;
 }
 
-/* Writes LENGTH bytes of DATA, memory of ours, by CRED at *OFFSET, -1 for the file pointer, which then moves on; *DONE: how many were written. */
+/* Writes LENGTH bytes of DATA, memory of ours, by CRED at *OFFSET, -1 for the file pointer, which then moves on; *DONE:
+   how many were written. */
 static error_t write_at(struct diskfs_protid *cred, loff_t offset, const void *data, size_t length, size_t *done)
 {
     struct diskfs_peropen *po = cred->po;
@@ -183,7 +185,8 @@ static error_t write_at(struct diskfs_protid *cred, loff_t offset, const void *d
     return err;
 }
 
-/* ---- writes out of line: a client's memory is copied before any lock is taken, as it may be backed by a pager that never answers --------- */
+/* ---- writes out of line: a client's memory is copied before any lock is taken, as it may be backed by a pager that
+   never answers --------- */
 
 /* A buffer of BOUNCE_MAX bytes; those not in use are kept, two of them. */
 struct bounce { struct bounce *next; };
@@ -331,15 +334,16 @@ kern_return_t diskfs_S_io_stat(diskfs_protid_t cred, io_statbuf_t *st)
     return 0;
 }
 
-/* Replaces *OBJECT, a right to a file's memory object, by one to a proxy that can be mapped with PROT and nothing else: who holds the object
-   itself can map it for writing, and speak to its pager as only the kernel may.  On an error *OBJECT is as before. */
+/* Replaces *OBJECT, a right to a file's memory object, by one to a proxy that can be mapped with PROT and nothing else:
+   who holds the object itself can map it for writing, and speak to its pager as only the kernel may.  On an error
+   *OBJECT is as before. */
 static error_t object_limit(mach_port_t *object, vm_prot_t prot)
 {
     rpc_vm_offset_t offset = 0, start = 0;
     rpc_vm_size_t length = ~(rpc_vm_size_t)0;
     mach_port_t proxy;
-    error_t err = memory_object_create_proxy(mach_task_self(), prot, object, MACH_MSG_TYPE_COPY_SEND, 1, &offset, 1, &start, 1,
-                                             &length, 1, &proxy);
+    error_t err = memory_object_create_proxy(mach_task_self(), prot, object, MACH_MSG_TYPE_COPY_SEND, 1, &offset, 1,
+                                             &start, 1, &length, 1, &proxy);
     if (err)
         return err;
     mach_port_deallocate(mach_task_self(), *object);

@@ -32,8 +32,8 @@ static error_t lookup_translator(struct diskfs_protid *cred, struct diskfs_walk 
                                   walk->rest, retry, retry_name, result);
 }
 
-/* After the translator gave ERR: is the node itself meant? So when the translator is gone since the walk saw it, and when a type's server is not
-   installed and the node shall only be looked at. */
+/* After the translator gave ERR: is the node itself meant? So when the translator is gone since the walk saw it, and
+   when a type's server is not installed and the node shall only be looked at. */
 static bool lookup_plain_now(struct diskfs_walk *walk, error_t err)
 {
     struct diskfs_node *node = walk->node;

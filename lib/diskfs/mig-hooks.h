@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Hooks that turn ports into diskfs objects in MIG's server stubs of fs.defs, io.defs and fsys.defs (see meson.build).  */
+/* Hooks that turn ports into diskfs objects in MIG's server stubs of fs.defs, io.defs and fsys.defs (see
+   meson.build).  */
 
 #ifndef DISKFS_MIG_HOOKS_H
 #define DISKFS_MIG_HOOKS_H

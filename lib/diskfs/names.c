@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The name cache: what (directory, name) stands for, so that a path that was walked before is walked without the disk.
 
-   An entry says which inode a name in a directory names, 0 if none: both kinds of knowledge save the same work.  It is exact: who
-   changes a directory holds its node lock and tells the cache before letting go, and who enters what he has read holds it
-   too.  A directory that dies takes its entries with it (names_purge).
+   An entry says which inode a name in a directory names, 0 if none: both kinds of knowledge save the same work.  It is
+   exact: who changes a directory holds its node lock and tells the cache before letting go, and who enters what he has
+   read holds it too.  A directory that dies takes its entries with it (names_purge).
 
    The table grows up to NAMES_MAX entries; then each new one takes the place of one that was not used since the hand of
    a clock passed it last.  Knows no message; runs in unit tests on the host.
@@ -169,7 +169,8 @@ bool diskfs_names_reverse(ino_t ino, ino_t *dir, char *text)
     pthread_mutex_lock(&names_lock);
     struct name *name = hand;
     for (unsigned int i = 0; i < count && !found; i++, name = name->clock_next) {
-        found = name->ino == ino && name->length <= NAME_MAX && !(name->length == 2 && memcmp(name->text, "..", 2) == 0);
+        found = name->ino == ino && name->length <= NAME_MAX &&
+                !(name->length == 2 && memcmp(name->text, "..", 2) == 0);
         if (found) {
             *dir = name->dir;
             memcpy(text, name->text, name->length);

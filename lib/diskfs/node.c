@@ -3,9 +3,10 @@
 
    Knows no message; runs in unit tests on the host.  For the life of a node see diskfs.h.
 
-   Lock: cache_lock protects the table, the lists and each node's refs, weak, dying, idle, dirty and links.  It is a leaf: the
-   backend is always called without it.  A node that is being deleted or forgotten (`dying`) stays in the table until
-   that is over, so that nobody reads or makes a second node of its number meanwhile; who looks for it waits on cache_wakeup. */
+   Lock: cache_lock protects the table, the lists and each node's refs, weak, dying, idle, dirty and links.  It is a
+   leaf: the backend is always called without it.  A node that is being deleted or forgotten (`dying`) stays in the
+   table until that is over, so that nobody reads or makes a second node of its number meanwhile; who looks for it waits
+   on cache_wakeup. */
 
 #include "diskfs-internal.h"
 
@@ -232,7 +233,8 @@ void diskfs_node_ref(struct diskfs_node *node)
 /* NODE, which nobody has any more, goes. cache_lock held, dropped and taken again.  */
 static void node_finish(struct diskfs_node *node)
 {
-    bool loaded = atomic_load(&node->loaded), delete = loaded && node->stat.st_nlink == 0 && !node->removed && !diskfs_unwritable();
+    bool loaded = atomic_load(&node->loaded),
+         delete = loaded && node->stat.st_nlink == 0 && !node->removed && !diskfs_unwritable();
     node->dying = true;
     dying_count++;
     idle_remove(node);
@@ -263,8 +265,8 @@ static void node_finish(struct diskfs_node *node)
     free(node);
 }
 
-/* Asks the backend to give up NODE's weak references; the node is kept meanwhile. cache_lock held, dropped and taken again.
-   True if the node is still there without users. */
+/* Asks the backend to give up NODE's weak references; the node is kept meanwhile. cache_lock held, dropped and taken
+   again. True if the node is still there without users. */
 static bool node_drop_weak(struct diskfs_node *node)
 {
     if (diskfs_ops->node_idle_drop == NULL)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* dir_notice_changes, file_notice_changes.  The list of who wants to hear (fshelp) hangs on the node, under its lock, and keeps the node in memory. */
+/* dir_notice_changes, file_notice_changes.  The list of who wants to hear (fshelp) hangs on the node, under its lock,
+   and keeps the node in memory. */
 
 #include "diskfs-internal.h"
 #include "mig-hooks.h"

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Pages for answers to reads.
 
-   The kernel clears each page of vm_allocate at its first touch, with a fault and 4,096 instructions: half of what reading a file costs.  Pages in a
-   row (vm_allocate_contiguous) it gives as they are and already mapped, in a sixth of that time; the privilege that this needs is the root file system's.
-   They are wired until they leave our memory with the answer.  */
+   The kernel clears each page of vm_allocate at its first touch, with a fault and 4,096 instructions: half of what
+   reading a file costs.  Pages in a row (vm_allocate_contiguous) it gives as they are and already mapped, in a sixth of
+   that time; the privilege that this needs is the root file system's. They are wired until they leave our memory with
+   the answer.  */
 
 #include "diskfs-internal.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Peropens, protids and origins: what a client holds of a file.
 
-   A protid (a port) refers to a peropen and a user, a peropen to a node and an origin.  Each is referenced by count; the
-   last protid closes the peropen (its advisory locks go), the last peropen lets the node be idle.  */
+   A protid (a port) refers to a peropen and a user, a peropen to a node and an origin.  Each is referenced by count;
+   the last protid closes the peropen (its advisory locks go), the last peropen lets the node be idle.  */
 
 #include "diskfs-internal.h"
 #include "fs_S.h"

@@ -2,13 +2,13 @@
 /* Rename.  Knows no message; runs in unit tests on the host.
 
    How it stays free of deadlock and of loops in the tree:
-     - A rename between two directories holds rename_lock, so that meanwhile no directory moves and what is an ancestor of what
-       stays true.  (Within one directory nothing changes above or below it.)
-     - It then walks from each directory to the root, one node lock at a time.  If the moved node is above the target the rename
-       would cut a loop off the tree: EINVAL.  If the target's node is above the source it cannot be empty: ENOTEMPTY.  If
-       one directory is above the other, that one is locked first.
-     - What the names stand for was looked up before those walks; with both directories locked it is looked up again, and if it
-       has changed everything begins anew.
+     - A rename between two directories holds rename_lock, so that meanwhile no directory moves and what is an ancestor
+       of what stays true.  (Within one directory nothing changes above or below it.)
+     - It then walks from each directory to the root, one node lock at a time.  If the moved node is above the target
+       the rename would cut a loop off the tree: EINVAL.  If the target's node is above the source it cannot be empty:
+       ENOTEMPTY.  If one directory is above the other, that one is locked first.
+     - What the names stand for was looked up before those walks; with both directories locked it is looked up again,
+       and if it has changed everything begins anew.
      - The moved and the replaced node are never locked at the same time.  */
 
 #include "diskfs-internal.h"
@@ -56,9 +56,10 @@ static error_t ancestors(struct diskfs_node *dir, ino_t a, ino_t b, bool *found_
     return err;
 }
 
-/* What NAME in DIR stands for: its inode, and with NODE the node, referenced.  DIR is locked by the caller, or with NODE here: what a
-   locked directory names is not deleted, so its inode is in use. */
-static error_t name_find(struct diskfs_node *dir, const char *name, size_t length, ino_t *ino, struct diskfs_node **node)
+/* What NAME in DIR stands for: its inode, and with NODE the node, referenced.  DIR is locked by the caller, or with
+   NODE here: what a locked directory names is not deleted, so its inode is in use. */
+static error_t name_find(struct diskfs_node *dir, const char *name, size_t length, ino_t *ino,
+                         struct diskfs_node **node)
 {
     if (node)
         pthread_mutex_lock(&dir->lock);
@@ -100,7 +101,8 @@ static void rename_unlock(struct rename *r)
         pthread_mutex_unlock(&r->to->lock);
 }
 
-/* Gets the nodes, checks where they lie, locks the directories in order. EAGAIN: things changed meanwhile; try again. */
+/* Gets the nodes, checks where they lie, locks the directories in order. EAGAIN: things changed meanwhile; try
+   again. */
 static error_t rename_lock_all(struct rename *r)
 {
     ino_t source, target, source_now, target_now;
@@ -268,9 +270,10 @@ static error_t rename_do(struct rename *r)
 }
 
 error_t diskfs_entry_rename(struct diskfs_node *from, const char *from_name, struct diskfs_node *to,
-                            const char *to_name, bool excl, const struct fshelp_user *user, struct diskfs_node **replaced)
+                            const char *to_name, bool excl, const struct fshelp_user *user,
+                            struct diskfs_node **replaced)
 {
-    struct rename r = { .from = from, .to = to, .from_name = from_name, .to_name = to_name, .excl = excl, .user = user };
+    struct rename r = {.from = from, .to = to, .from_name = from_name, .to_name = to_name, .excl = excl, .user = user};
     error_t err = diskfs_entry_check_name(from_name, &r.from_length);
     if (!err)
         err = diskfs_entry_check_name(to_name, &r.to_length);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Bringing changes to the disk: when asked, every so often, at the end; and the change between read-only and writable.
 
-   Becoming read-only.  Requests are not held back: some of them may be waiting for a translator or a lock, which needs other
-   requests.  Instead `diskfs_frozen` makes every change begun from now on fail (EROFS), and then each node's lock is taken
-   once: who saw the flag unset did so under such a lock, so when the last has been taken all changes are complete.
+   Becoming read-only.  Requests are not held back: some of them may be waiting for a translator or a lock, which needs
+   other requests.  Instead `diskfs_frozen` makes every change begun from now on fail (EROFS), and then each node's lock
+   is taken once: who saw the flag unset did so under such a lock, so when the last has been taken all changes are
+   complete.
 
    The end of the service (fsys_goaway) is in goaway.c.
 

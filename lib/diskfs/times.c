@@ -88,8 +88,8 @@ void diskfs_node_accessed(struct diskfs_node *node)
     if (node->atime_due || diskfs_atime == DISKFS_ATIME_NEVER || diskfs_readonly)
         return;
     const struct stat *st = &node->stat;
-    if (diskfs_atime == DISKFS_ATIME_RELATIVE && !node->mtime_due && !node->ctime_due && later(&st->st_atim, &st->st_mtim)
-        && later(&st->st_atim, &st->st_ctim)) {
+    if (diskfs_atime == DISKFS_ATIME_RELATIVE && !node->mtime_due && !node->ctime_due &&
+        later(&st->st_atim, &st->st_mtim) && later(&st->st_atim, &st->st_ctim)) {
         struct timespec now;
         diskfs_time_now(&now);
         if (now.tv_sec - st->st_atim.tv_sec < DAY)

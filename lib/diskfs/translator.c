@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Translators of nodes: reaching, starting, setting, showing and dropping them.
 
-   A node with an active translator is held by the library (node->held), so that it cannot leave the node cache; the same
-   reference serves who wants to hear of its changes.
+   A node with an active translator is held by the library (node->held), so that it cannot leave the node cache; the
+   same reference serves who wants to hear of its changes.
 
    The types of nodes that Unix knows without translators have one all the same, by convention (hurd/paths.h): symbolic
-   links (which the walk follows itself), devices, fifos, sockets.  Setting one of those as passive translator makes the node
-   one of that type; showing it gives the convention's words.  */
+   links (which the walk follows itself), devices, fifos, sockets.  Setting one of those as passive translator makes the
+   node one of that type; showing it gives the convention's words.  */
 
 #include "diskfs-internal.h"
 #include "mig-hooks.h"
@@ -400,8 +400,8 @@ static error_t set_translator(struct diskfs_protid *cred, int passive_flags, int
     return err;
 }
 
-kern_return_t diskfs_S_file_set_translator(diskfs_protid_t cred, int passive_flags, int active_flags, int oldtrans_flags,
-                                           const_data_t passive, mach_msg_type_number_t passiveCnt,
+kern_return_t diskfs_S_file_set_translator(diskfs_protid_t cred, int passive_flags, int active_flags,
+                                           int oldtrans_flags, const_data_t passive, mach_msg_type_number_t passiveCnt,
                                            boolean_t passiveSCopy, mach_port_t active)
 {
     char *argz = NULL;

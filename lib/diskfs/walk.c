@@ -3,8 +3,8 @@
 
    Knows no message; runs in unit tests on the host.  lookup.c turns the outcome into the answer of dir_lookup.
 
-   Locks: one node at a time; the lock of the directory is kept while an entry of it is looked up or made.  "." and ".." never
-   ask the translator of the directory that they lead to: who is below a mount point came past it.  */
+   Locks: one node at a time; the lock of the directory is kept while an entry of it is looked up or made.  "." and ".."
+   never ask the translator of the directory that they lead to: who is below a mount point came past it.  */
 
 #include "diskfs-internal.h"
 
@@ -122,7 +122,8 @@ static error_t walk_dotdot(struct diskfs_walk *walk, struct diskfs_node *dir, st
     return 0;
 }
 
-/* Follows the symbolic link NODE (locked): *PATH is what comes next, from the same directory, or the outcome is WALK_MAGIC. */
+/* Follows the symbolic link NODE (locked): *PATH is what comes next, from the same directory, or the outcome is
+   WALK_MAGIC. */
 static error_t walk_link(struct diskfs_walk *walk, struct diskfs_node *node, const char **path, bool *done)
 {
     const char *target;
@@ -182,8 +183,8 @@ static error_t walk_end(struct diskfs_walk *walk, struct diskfs_node *node)
     return 0;
 }
 
-/* The path is empty: NODE (referenced, locked), where it starts, is meant itself, and if it is no directory the translator that sits on it
-   (bind(2) comes so to the address of the node that it has just made). */
+/* The path is empty: NODE (referenced, locked), where it starts, is meant itself, and if it is no directory the
+   translator that sits on it (bind(2) comes so to the address of the node that it has just made). */
 static error_t walk_empty(struct diskfs_walk *walk, struct diskfs_node *node)
 {
     walk->last = true;

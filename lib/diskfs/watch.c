@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Translators that die: the node forgets its control port at once, so that stat tells the truth and the next lookup starts the passive one again.
+/* Translators that die: the node forgets its control port at once, so that stat tells the truth and the next lookup
+   starts the passive one again.
 
-   A node with an active translator has a watch, an object without a port of its own that the kernel's dead-name notification is for.  It holds a
-   weak reference to its node, and the node the watch's only lasting reference: it goes as soon as the node's translator changes.  What was under
-   way for an old watch finds that the node has another one.
+   A node with an active translator has a watch, an object without a port of its own that the kernel's dead-name
+   notification is for.  It holds a weak reference to its node, and the node the watch's only lasting reference: it goes
+   as soon as the node's translator changes.  What was under way for an old watch finds that the node has another one.
 
    Lock: the node's.  */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who may do what to a node: POSIX permission bits, and the Hurd's fourth class of users, those of whom no server has vouched for any id
-   (S_IUNKNOWN: permissions for them in bits of their own, used when S_IUSEUNK is set; otherwise they count as others). */
+/* Who may do what to a node: POSIX permission bits, and the Hurd's fourth class of users, those of whom no server has
+   vouched for any id (S_IUNKNOWN: permissions for them in bits of their own, used when S_IUSEUNK is set; otherwise they
+   count as others). */
 
 #include <fshelp/fshelp.h>
 

@@ -11,8 +11,8 @@
 #include <ports/ports.h>
 #include <unistd.h>
 
-/* A program that the kernel started from a GRUB module has no port table: the C library begins now as it would have if exec
-   had given it these ports (consumed; ROOT twice).  It frees the array. */
+/* A program that the kernel started from a GRUB module has no port table: the C library begins now as it would have if
+   exec had given it these ports (consumed; ROOT twice).  It frees the array. */
 static error_t library_begin(mach_port_t auth, mach_port_t proc, mach_port_t root)
 {
     static char *argv[2];

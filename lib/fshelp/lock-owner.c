@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Owners of record locks that are ports: file_record_lock's RENDEZVOUS.
 
-   An owner is an object without a port of its own, found by our name of the rendezvous port, to which it holds a send right; the kernel's dead-name
-   notification is for it.  It keeps a list of the places where it has locks, each of which holds the node.  It lives while it has places or a
-   request uses it.  When the port dies all its locks go; requests that are under way notice when they are through.
+   An owner is an object without a port of its own, found by our name of the rendezvous port, to which it holds a send
+   right; the kernel's dead-name notification is for it.  It keeps a list of the places where it has locks, each of
+   which holds the node.  It lives while it has places or a request uses it.  When the port dies all its locks go;
+   requests that are under way notice when they are through.
 
-   (There is one notification a name: who makes a port the owner of locks and the control port of a translator of the same server loses one of the two.
-   Owners whose death was missed so are looked for when their number has doubled.)
+   (There is one notification a name: who makes a port the owner of locks and the control port of a translator of the
+   same server loses one of the two. Owners whose death was missed so are looked for when their number has doubled.)
 
    Locks: a node's lock, then owners_lock, a leaf but for the locks of lib/ports. */
 
@@ -171,8 +172,8 @@ static struct place **place_find(struct owner *owner, const struct fshelp_lockbo
     return at;
 }
 
-/* Notes whether OWNER has locks at NEW's site, whose lock is held.  A place that is no more, or NEW if it is not needed, is left in *UNUSED: one node to release
-   each.  EINVAL: the owner is dead, and has no locks any more. */
+/* Notes whether OWNER has locks at NEW's site, whose lock is held.  A place that is no more, or NEW if it is not
+   needed, is left in *UNUSED: one node to release each.  EINVAL: the owner is dead, and has no locks any more. */
 static error_t place_note(struct owner *owner, struct place *new, struct place **unused)
 {
     const struct fshelp_lock_site *site = &new->site;
@@ -199,8 +200,8 @@ static error_t place_note(struct owner *owner, struct place *new, struct place *
     return err;
 }
 
-error_t fshelp_lock_record_port(struct ports_bucket *bucket, mach_port_t rendezvous, const struct fshelp_lock_site *site,
-                                pid_t pid, int cmd, struct flock64 *lock)
+error_t fshelp_lock_record_port(struct ports_bucket *bucket, mach_port_t rendezvous,
+                                const struct fshelp_lock_site *site, pid_t pid, int cmd, struct flock64 *lock)
 {
     struct owner *owner;
     struct place *new = calloc(1, sizeof *new), *unused, *next;

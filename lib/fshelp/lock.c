@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Advisory locks of one node: flock's and fcntl's in one list.
 
-   A lock is a range [start, end] of bytes that an owner holds, shared or exclusive.  flock's locks are of a kind of their own: they cover
-   everything, and conflict with other flocks only, as on other systems.  The records of one owner and kind never overlap: setting a range first cuts it out
-   of what the owner has.  The list is in order of start, so that neighbours of the same owner melt together.
+   A lock is a range [start, end] of bytes that an owner holds, shared or exclusive.  flock's locks are of a kind of
+   their own: they cover everything, and conflict with other flocks only, as on other systems.  The records of one owner
+   and kind never overlap: setting a range first cuts it out of what the owner has.  The list is in order of start, so
+   that neighbours of the same owner melt together.
 
-   Deadlock: a record lock that would wait for an owner that (transitively) waits for its own gives EDEADLK.  Who waits for whom is followed through all
-   files of the server: an owner of locks on several files is a port (lock-owner.c), since an open is of one file.  It is looked at before a wait and
-   again whenever the wait goes on, because an owner may also be given a lock while another thread of his waits.  Waits that lead through another server are
-   not seen.
+   Deadlock: a record lock that would wait for an owner that (transitively) waits for its own gives EDEADLK.  Who waits
+   for whom is followed through all files of the server: an owner of locks on several files is a port (lock-owner.c),
+   since an open is of one file.  It is looked at before a wait and again whenever the wait goes on, because an owner
+   may also be given a lock while another thread of his waits.  Waits that lead through another server are not seen.
 
-   Locks: the node's lock, then graph_lock, a leaf: what changes the records of a box holds both, what reads them one of the two. */
+   Locks: the node's lock, then graph_lock, a leaf: what changes the records of a box holds both, what reads them one of
+   the two. */
 
 #include <fshelp/fshelp.h>
 
@@ -192,7 +194,8 @@ static void melt(struct fshelp_lockbox *box, struct fshelp_lock *lock)
     for (struct fshelp_lock **at = &box->records, *other; (other = *at);) {
         if (other == lock || other->waiting || other->kind != lock->kind || other->owner != lock->owner ||
             other->exclusive != lock->exclusive || other->pid != lock->pid ||
-            (other->end != INT64_MAX && other->end + 1 != lock->start && (lock->end == INT64_MAX || lock->end + 1 != other->start)) ||
+            (other->end != INT64_MAX && other->end + 1 != lock->start &&
+             (lock->end == INT64_MAX || lock->end + 1 != other->start)) ||
             (other->end == INT64_MAX && (lock->end == INT64_MAX || lock->end + 1 != other->start))) {
             at = &other->next;
             continue;
@@ -206,7 +209,8 @@ static void melt(struct fshelp_lockbox *box, struct fshelp_lock *lock)
     insert(box, lock);
 }
 
-/* Waits until nothing keeps WANTED from being held, with WANTED in the list as a waiter.  graph_lock is held, but not during the wait. */
+/* Waits until nothing keeps WANTED from being held, with WANTED in the list as a waiter.  graph_lock is held, but not
+   during the wait. */
 static error_t wait_for(struct fshelp_lockbox *box, pthread_mutex_t *node_lock, struct fshelp_lock *wanted, bool block)
 {
     error_t err = 0;
@@ -235,7 +239,8 @@ static error_t wait_for(struct fshelp_lockbox *box, pthread_mutex_t *node_lock, 
 }
 
 /* Gives WANTED's range to its owner, or takes it away (UNLOCK). */
-static error_t lock_set(struct fshelp_lockbox *box, pthread_mutex_t *node_lock, const struct fshelp_lock *range, bool unlock, bool block)
+static error_t lock_set(struct fshelp_lockbox *box, pthread_mutex_t *node_lock, const struct fshelp_lock *range,
+                        bool unlock, bool block)
 {
     struct fshelp_lock *lock = malloc(sizeof *lock), *spare = malloc(sizeof *spare);
     error_t err = lock && spare ? 0 : ENOLCK;
@@ -324,7 +329,8 @@ static error_t range_from_flock(const struct flock64 *flock, struct fshelp_lock 
     return 0;
 }
 
-error_t fshelp_lock_record(struct fshelp_lockbox *box, pthread_mutex_t *node_lock, void *owner, pid_t pid, int cmd, struct flock64 *flock)
+error_t fshelp_lock_record(struct fshelp_lockbox *box, pthread_mutex_t *node_lock, void *owner, pid_t pid, int cmd,
+                           struct flock64 *flock)
 {
     struct fshelp_lock range = { .owner = owner, .pid = pid, .kind = KIND_RECORD }, *other;
     error_t err = range_from_flock(flock, &range);

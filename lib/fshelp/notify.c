@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Who wants to hear of changes of a node: file_notice_changes, dir_notice_changes.
 
-   A notice is sent without waiting; who does not take it (dead, or its queue full) is dropped from the list: he missed one, and the tick numbers would not
-   tell him if he got later ones.  The stubs of fs_notify are made with a message option for that (nowait_notify.defs).
+   A notice is sent without waiting; who does not take it (dead, or its queue full) is dropped from the list: he missed
+   one, and the tick numbers would not tell him if he got later ones.  The stubs of fs_notify are made with a message
+   option for that (nowait_notify.defs).
 
-   Of those at a node where nothing changes nobody would ever hear that they have died: they are looked for whenever the list has doubled.  A port of
-   this server itself is refused, since the list would keep its object alive for ever.
+   Of those at a node where nothing changes nobody would ever hear that they have died: they are looked for whenever the
+   list has doubled.  A port of this server itself is refused, since the list would keep its object alive for ever.
 
    Lock: that of the list, its owner's. */
 
@@ -34,8 +35,10 @@ struct notice {
 static error_t notice_send(struct fshelp_notify *notify, const struct notice *notice)
 {
     if (notice->name != NULL)
-        return nowait_dir_changed(notify->port, MACH_SEND_TIMEOUT, notify->tick++, notice->dir_change, (char *)notice->name);
-    return nowait_file_changed(notify->port, MACH_SEND_TIMEOUT, notify->tick++, notice->file_change, notice->start, notice->end);
+        return nowait_dir_changed(notify->port, MACH_SEND_TIMEOUT, notify->tick++, notice->dir_change,
+                                  (char *)notice->name);
+    return nowait_file_changed(notify->port, MACH_SEND_TIMEOUT, notify->tick++, notice->file_change, notice->start,
+                               notice->end);
 }
 
 /* Takes *LINK out of its list. */
@@ -58,7 +61,8 @@ static void notify_all(struct fshelp_notify **list, const void *key, const struc
     }
 }
 
-void fshelp_notify_dir(struct fshelp_notify **list, const void *key, dir_changed_type_t change, const char *name, size_t length)
+void fshelp_notify_dir(struct fshelp_notify **list, const void *key, dir_changed_type_t change, const char *name,
+                       size_t length)
 {
     string_t text;
     if (length >= sizeof text)
@@ -68,7 +72,8 @@ void fshelp_notify_dir(struct fshelp_notify **list, const void *key, dir_changed
     notify_all(list, key, &(struct notice){.name = text, .dir_change = change});
 }
 
-void fshelp_notify_file(struct fshelp_notify **list, const void *key, file_changed_type_t change, loff_t start, loff_t end)
+void fshelp_notify_file(struct fshelp_notify **list, const void *key, file_changed_type_t change, loff_t start,
+                        loff_t end)
 {
     notify_all(list, key, &(struct notice){.file_change = change, .start = start, .end = end});
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Children that are translators: when one dies its parent, a file system, must take its exit status, or it stays a zombie.
-   Nobody waits for it; the death of its task is the message.  */
+/* Children that are translators: when one dies its parent, a file system, must take its exit status, or it stays a
+   zombie. Nobody waits for it; the death of its task is the message.  */
 
 #include "start.h"
 
@@ -24,7 +24,9 @@ static void child_died(struct ports_object *object, mach_port_t task)
     ports_object_deref(child);
 }
 
-static const struct ports_class_ops child_ops = { .name = "translator", .size = sizeof(struct child), .dead_name = child_died };
+static const struct ports_class_ops child_ops = {.name = "translator",
+                                                 .size = sizeof(struct child),
+                                                 .dead_name = child_died};
 static struct ports_class child_class = PORTS_CLASS(child_ops);
 
 void fshelp_child_watch(struct ports_bucket *bucket, task_t task)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* reauth: the server's half of io_reauthenticate.
 
-   Nobody waits for auth here: the user may come late or never, and a thread for each who never comes would be theirs to make.  auth's answer arrives as a
-   message at an object, which keeps until then what is needed: the receive right of the port that the user gets, in no set, so that what he sends
-   there already stays in its queue; and a reference to the object that he had a port to.  auth answers within a good minute at most
-   (servers/auth/auth.h).
+   Nobody waits for auth here: the user may come late or never, and a thread for each who never comes would be theirs to
+   make.  auth's answer arrives as a message at an object, which keeps until then what is needed: the receive right of
+   the port that the user gets, in no set, so that what he sends there already stays in its queue; and a reference to
+   the object that he had a port to.  auth answers within a good minute at most (servers/auth/auth.h).
 
-   The answer comes to a send-once right, so exactly once, be it that this right has died; then the object is idle and serves again: making a
-   port and taking it out of the world is dearer than all the rest.
+   The answer comes to a send-once right, so exactly once, be it that this right has died; then the object is idle and
+   serves again: making a port and taking it out of the world is dearer than all the rest.
 
    Lock: idle_lock, a leaf. */
 
@@ -86,8 +86,9 @@ error_t fshelp_reauthenticate(void *object, mach_port_t auth, mach_port_t rendez
     r->receive = MACH_PORT_NULL;
     err = mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &r->receive);
     if (!err)
-        err = auth_server_authenticate_request(auth, ports_object_receive_name(r), MACH_MSG_TYPE_MAKE_SEND_ONCE, rendezvous,
-                                               MACH_MSG_TYPE_MOVE_SEND, r->receive, MACH_MSG_TYPE_MAKE_SEND);
+        err = auth_server_authenticate_request(auth, ports_object_receive_name(r), MACH_MSG_TYPE_MAKE_SEND_ONCE,
+                                               rendezvous, MACH_MSG_TYPE_MOVE_SEND, r->receive,
+                                               MACH_MSG_TYPE_MAKE_SEND);
     if (err)
         reauth_release(r);
 out:
@@ -98,11 +99,11 @@ out:
 
 /* ---- auth's answer ------------------------------------------------------------- */
 
-kern_return_t fshelp_S_auth_server_authenticate_reply(struct fshelp_reauth *r, kern_return_t code, const_idarray_t euids,
-                                                      mach_msg_type_number_t euid_count, const_idarray_t auids,
-                                                      mach_msg_type_number_t auid_count, const_idarray_t egids,
-                                                      mach_msg_type_number_t egid_count, const_idarray_t agids,
-                                                      mach_msg_type_number_t agid_count)
+kern_return_t fshelp_S_auth_server_authenticate_reply(struct fshelp_reauth *r, kern_return_t code,
+                                                      const_idarray_t euids, mach_msg_type_number_t euid_count,
+                                                      const_idarray_t auids, mach_msg_type_number_t auid_count,
+                                                      const_idarray_t egids, mach_msg_type_number_t egid_count,
+                                                      const_idarray_t agids, mach_msg_type_number_t agid_count)
 {
     (void) auids, (void) auid_count, (void) agids, (void) agid_count;
     if (r == NULL || r->object == NULL)

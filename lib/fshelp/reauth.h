@@ -7,7 +7,8 @@
 #include <fshelp/fshelp.h>
 #include <ports/ports.h>
 
-/* One io_reauthenticate under way, or an idle one.  From the request to auth until its answer one thread at a time uses it. */
+/* One io_reauthenticate under way, or an idle one.  From the request to auth until its answer one thread at a time uses
+   it. */
 struct fshelp_reauth {
     struct ports_object port;         /* auth's answer comes here, to a send-once right */
     struct ports_object *object;      /* whose port the user shall have; a reference */

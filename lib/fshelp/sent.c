@@ -18,15 +18,16 @@ static unsigned int *ids_copy(const unsigned int *ids, unsigned int count)
     return copy;
 }
 
-struct fshelp_user *fshelp_user_create_sent(const struct fshelp_user *limit, const uid_t *uids, unsigned int nuids, const gid_t *gids,
-                                            unsigned int ngids)
+struct fshelp_user *fshelp_user_create_sent(const struct fshelp_user *limit, const uid_t *uids, unsigned int nuids,
+                                            const gid_t *gids, unsigned int ngids)
 {
     uid_t *own_uids = ids_copy(uids, nuids);
     gid_t *own_gids = ids_copy(gids, ngids);
     struct fshelp_user *user = NULL;
 
     if (own_uids && own_gids)
-        user = limit ? fshelp_user_restrict(limit, own_uids, nuids, own_gids, ngids) : fshelp_user_create(own_uids, nuids, own_gids, ngids);
+        user = limit ? fshelp_user_restrict(limit, own_uids, nuids, own_gids, ngids)
+                     : fshelp_user_create(own_uids, nuids, own_gids, ngids);
     free(own_uids);
     free(own_gids);
     return user;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* start: a translator that is being started, as its bootstrap port sees it; between translator.c and the stubs of bootstrap.defs. */
+/* start: a translator that is being started, as its bootstrap port sees it; between translator.c and the stubs of
+   bootstrap.defs. */
 
 #ifndef FSHELP_START_H
 #define FSHELP_START_H
 
 #include <ports/ports.h>
 
-/* One start. The child's send rights to the port are the only ones: when they go before it has called, it never will. */
+/* One start. The child's send rights to the port are the only ones: when they go before it has called, it never
+   will. */
 struct fshelp_start {
     struct ports_object port;
     error_t (*underlying)(void *cookie, int flags, mach_port_t *port); /* constant */

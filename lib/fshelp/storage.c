@@ -48,8 +48,9 @@ static error_t answer_room(void *at_pointer, size_t inline_bytes, size_t bytes)
     return 0;
 }
 
-error_t fshelp_storage_answer(struct fshelp_storage *storage, portarray_t *ports, unsigned int *nports, intarray_t *ints,
-                              unsigned int *nints, off_array_t *offsets, unsigned int *noffsets, data_t *data, unsigned int *ndata)
+error_t fshelp_storage_answer(struct fshelp_storage *storage, portarray_t *ports, unsigned int *nports,
+                              intarray_t *ints, unsigned int *nints, off_array_t *offsets, unsigned int *noffsets,
+                              data_t *data, unsigned int *ndata)
 {
     enum { FIELDS = 6 }; /* kind, flags, block size, runs, bytes of the name, bytes of what the kind adds */
     size_t name = storage->name ? strlen(storage->name) + 1 : 0;

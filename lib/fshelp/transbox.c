@@ -9,7 +9,8 @@
 #include <ports/ports.h>
 #include <stdlib.h>
 
-/* How long a translator may take to come up: it may have to be read from a slow disk, but never holds a user up for ever. */
+/* How long a translator may take to come up: it may have to be read from a slow disk, but never holds a user up for
+   ever. */
 enum { START_TIMEOUT_MS = 60 * 1000 };
 
 void fshelp_transbox_init(struct fshelp_transbox *box)
@@ -39,7 +40,8 @@ static error_t wait_for_start(struct fshelp_transbox *box, pthread_mutex_t *node
 }
 
 /* Starts the passive translator. Node lock held; dropped meanwhile. ENOENT: there is none. */
-static error_t start_passive(struct fshelp_transbox *box, const struct fshelp_transbox_ops *ops, void *node, pthread_mutex_t *node_lock)
+static error_t start_passive(struct fshelp_transbox *box, const struct fshelp_transbox_ops *ops, void *node,
+                             pthread_mutex_t *node_lock)
 {
     mach_port_t control = MACH_PORT_NULL;
     char *argz = NULL;
@@ -73,19 +75,22 @@ static bool translator_is_gone(error_t err)
     return err == MACH_SEND_INVALID_DEST || err == MIG_SERVER_DIED || err == EDIED;
 }
 
-/* A call that ended without its answer: interrupted, or the C library has lost patience with a translator that it had interrupted. */
+/* A call that ended without its answer: interrupted, or the C library has lost patience with a translator that it had
+   interrupted. */
 static bool call_is_unanswered(error_t err)
 {
-    return err == EINTR || err == EIEIO || ((unsigned int) err >= MACH_SEND_IN_PROGRESS && (unsigned int) err < MACH_RCV_IN_PROGRESS + 0x1000);
+    return err == EINTR || err == EIEIO ||
+           ((unsigned int)err >= MACH_SEND_IN_PROGRESS && (unsigned int)err < MACH_RCV_IN_PROGRESS + 0x1000);
 }
 
-/* fsys_getroot of CONTROL.  Its answer goes to the thread's own reply port, and this routine's stub leaves that as it is when the call fails: but the
-   translator, who may be anybody, still has the right to answer, and whatever he sends then would be taken for the answer to this thread's next call. */
-static error_t control_getroot(mach_port_t control, mach_port_t dotdot, const struct fshelp_user *user, int flags, retry_type *retry,
-                               char *retry_name, mach_port_t *root)
+/* fsys_getroot of CONTROL.  Its answer goes to the thread's own reply port, and this routine's stub leaves that as it
+   is when the call fails: but the translator, who may be anybody, still has the right to answer, and whatever he sends
+   then would be taken for the answer to this thread's next call. */
+static error_t control_getroot(mach_port_t control, mach_port_t dotdot, const struct fshelp_user *user, int flags,
+                               retry_type *retry, char *retry_name, mach_port_t *root)
 {
-    error_t err = fsys_getroot(control, mig_get_reply_port(), dotdot, MACH_MSG_TYPE_COPY_SEND, user->uids, user->nuids, user->gids,
-                               user->ngids, flags, retry, retry_name, root);
+    error_t err = fsys_getroot(control, mig_get_reply_port(), dotdot, MACH_MSG_TYPE_COPY_SEND, user->uids, user->nuids,
+                               user->gids, user->ngids, flags, retry, retry_name, root);
     if (call_is_unanswered(err))
         mig_dealloc_reply_port(mig_get_reply_port());
     return err;
@@ -129,7 +134,8 @@ error_t fshelp_transbox_root(struct fshelp_transbox *box, const struct fshelp_tr
     return err;
 }
 
-error_t fshelp_transbox_set(struct fshelp_transbox *box, mach_port_t control, bool excl, pthread_mutex_t *node_lock, mach_port_t *old)
+error_t fshelp_transbox_set(struct fshelp_transbox *box, mach_port_t control, bool excl, pthread_mutex_t *node_lock,
+                            mach_port_t *old)
 {
     error_t err = wait_for_start(box, node_lock);
 

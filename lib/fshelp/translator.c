@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Starting the program of a translator: see fshelp_translator_start in fshelp.h.
 
-   seeds/bootstrap.txt: "the parent translator starts the child and sets its bootstrap port. The parent then waits for the child to
-   call fsys_startup on the bootstrap port, for the child to provide its control port, and for the parent to provide the FS node that the child is
-   translator for."
+   seeds/bootstrap.txt: "the parent translator starts the child and sets its bootstrap port. The parent then waits for
+   the child to call fsys_startup on the bootstrap port, for the child to provide its control port, and for the parent
+   to provide the FS node that the child is translator for."
 
    Locks: start_lock (the state of every start), nothing below it. */
 
@@ -61,8 +61,9 @@ static const struct ports_class_ops start_ops = {
 };
 struct ports_class fshelp_start_class = PORTS_CLASS(start_ops);
 
-/* Answers the child's fsys_startup on REPLY (a right of REPLY_TYPE, consumed): ERR, or NODE (send right, consumed then).  By hand, because
-   whoever waits for the start may end the program as soon as he hears of it, and the answer must be out before. */
+/* Answers the child's fsys_startup on REPLY (a right of REPLY_TYPE, consumed): ERR, or NODE (send right, consumed
+   then).  By hand, because whoever waits for the start may end the program as soon as he hears of it, and the answer
+   must be out before. */
 static error_t start_answer(mach_port_t reply, mach_msg_type_name_t reply_type, error_t err, mach_port_t node)
 {
     struct {
@@ -73,8 +74,10 @@ static error_t start_answer(mach_port_t reply, mach_msg_type_name_t reply_type, 
         mach_msg_type_t node_type;
         mach_port_name_inlined_t node;
     } message = {
-        .head = { .msgh_bits = MACH_MSGH_BITS(reply_type, 0), .msgh_size = sizeof(mig_reply_header_t), .msgh_id = FSYS_STARTUP_REPLY },
-        .code_type = { .msgt_name = MACH_MSG_TYPE_INTEGER_32, .msgt_size = 32, .msgt_number = 1, .msgt_inline = TRUE },
+        .head = {.msgh_bits = MACH_MSGH_BITS(reply_type, 0),
+                 .msgh_size = sizeof(mig_reply_header_t),
+                 .msgh_id = FSYS_STARTUP_REPLY},
+        .code_type = {.msgt_name = MACH_MSG_TYPE_INTEGER_32, .msgt_size = 32, .msgt_number = 1, .msgt_inline = TRUE},
         .code = err,
     };
 
@@ -82,18 +85,22 @@ static error_t start_answer(mach_port_t reply, mach_msg_type_name_t reply_type, 
     if (!err) {
         message.head.msgh_bits |= MACH_MSGH_BITS_COMPLEX;
         message.head.msgh_size = sizeof message;
-        message.node_type = (mach_msg_type_t) { .msgt_name = MACH_MSG_TYPE_MOVE_SEND, .msgt_size = sizeof message.node * 8,
-                                                .msgt_number = 1, .msgt_inline = TRUE };
+        message.node_type = (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_MOVE_SEND,
+                                              .msgt_size = sizeof message.node * 8,
+                                              .msgt_number = 1,
+                                              .msgt_inline = TRUE};
         message.node.name = node;
     }
-    err = mach_msg(&message.head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, message.head.msgh_size, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+    err = mach_msg(&message.head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, message.head.msgh_size, 0, MACH_PORT_NULL, 0,
+                   MACH_PORT_NULL);
     if (err)
         ports_message_destroy(&message.head, true);
     return err;
 }
 
-kern_return_t S_fshelp_startup(struct fshelp_start *start, mach_port_t reply, mach_msg_type_name_t reply_type, int flags,
-                               mach_port_t control, mach_port_t *realnode, mach_msg_type_name_t *realnode_kind)
+kern_return_t S_fshelp_startup(struct fshelp_start *start, mach_port_t reply, mach_msg_type_name_t reply_type,
+                               int flags, mach_port_t control, mach_port_t *realnode,
+                               mach_msg_type_name_t *realnode_kind)
 {
     mach_port_t node = MACH_PORT_NULL;
     error_t err = 0;
@@ -240,8 +247,10 @@ static error_t child_prepare(struct child *child, task_t task, uid_t uid, gid_t 
     return child->ports[INIT_PORT_BOOTSTRAP] == MACH_PORT_NULL ? ENOMEM : 0;
 }
 
-/* Runs ARGZ in a new task with START's port as bootstrap port; gives the task (send right), also after an error if there is one already. */
-static error_t child_run(const char *argz, size_t length, uid_t uid, gid_t gid, struct fshelp_start *start, task_t *task)
+/* Runs ARGZ in a new task with START's port as bootstrap port; gives the task (send right), also after an error if
+   there is one already. */
+static error_t child_run(const char *argz, size_t length, uid_t uid, gid_t gid, struct fshelp_start *start,
+                         task_t *task)
 {
     file_t file = file_name_lookup(argz, O_EXEC, 0);
     struct child child;
@@ -257,8 +266,8 @@ static error_t child_run(const char *argz, size_t length, uid_t uid, gid_t gid, 
     }
     err = child_prepare(&child, *task, uid, gid, start);
     if (!err)
-        err = file_exec_paths(file, *task, EXEC_DEFAULTS, argz, argz, (char *) argz, length, NULL, 0,
-                              child.fds, MACH_MSG_TYPE_COPY_SEND, 3, child.ports, MACH_MSG_TYPE_COPY_SEND, INIT_PORT_MAX,
+        err = file_exec_paths(file, *task, EXEC_DEFAULTS, argz, argz, (char *)argz, length, NULL, 0, child.fds,
+                              MACH_MSG_TYPE_COPY_SEND, 3, child.ports, MACH_MSG_TYPE_COPY_SEND, INIT_PORT_MAX,
                               child.ints, INIT_INT_MAX, NULL, 0, NULL, 0);
     child_release(&child);
     mach_port_deallocate(mach_task_self(), file);

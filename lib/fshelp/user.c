@@ -68,7 +68,8 @@ bool fshelp_user_is_root(const struct fshelp_user *user)
 }
 
 /* Moves to the front of IDS those that are in MINE too (all of them if EVERY); how many. */
-static unsigned int keep_common(unsigned int *ids, unsigned int count, const unsigned int *mine, unsigned int nmine, bool every)
+static unsigned int keep_common(unsigned int *ids, unsigned int count, const unsigned int *mine, unsigned int nmine,
+                                bool every)
 {
     unsigned int kept = 0;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A bootstrap translator before ext2fs: what its child asks of it, what it passes on to its own parent, and how it becomes an
-   ordinary translator (bootstrap.txt, "rumpdisk getting initialized" and "pci-arbiter getting initialized"). */
+/* A bootstrap translator before ext2fs: what its child asks of it, what it passes on to its own parent, and how it
+   becomes an ordinary translator (bootstrap.txt, "rumpdisk getting initialized" and "pci-arbiter getting
+   initialized"). */
 
 #include "internal.h"
 
@@ -20,9 +21,10 @@
 
 /* ---- requests of the child -------------------------------------------------------------- */
 
-/* The C library's start-up code of a task with a bootstrap port asks it for arguments and ports (exec_startup_get_info).
-   There are none but what the kernel put on the stack, so nobody serves that call here: on the error MIG_BAD_ID it takes those, and is
-   then in the same state as a task without bootstrap port (glibc, hurd/hurdstartup.c). */
+/* The C library's start-up code of a task with a bootstrap port asks it for arguments and ports
+   (exec_startup_get_info). There are none but what the kernel put on the stack, so nobody serves that call here: on the
+   error MIG_BAD_ID it takes those, and is then in the same state as a task without bootstrap port (glibc,
+   hurd/hurdstartup.c). */
 
 error_t machdev_boot_fsys_getpriv(struct trivfs_control *control, mach_port_t *host_priv, mach_port_t *device_master,
                                   mach_port_t *fstask)
@@ -160,8 +162,8 @@ static error_t node_attach(struct machdev *machdev)
 }
 
 /* "It gets the root node of ext2fs, sets all common ports, and install rumpdisk in the ext2fs FS as translator for
-   /dev/disk.  It eventually calls startup_essential_task [...] and requests shutdown notifications." A step that fails is told
-   and does not keep the others from being done. */
+   /dev/disk.  It eventually calls startup_essential_task [...] and requests shutdown notifications." A step that fails
+   is told and does not keep the others from being done. */
 static void become_ordinary(struct machdev *machdev, mach_port_t proc, mach_port_t auth)
 {
     const char *name = machdev->options.name, *step = "no root file system";

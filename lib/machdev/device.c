@@ -171,7 +171,8 @@ kern_return_t ds_device_read_inband(machdev_device_t device, mach_port_t reply, 
 }
 
 static kern_return_t device_write_start(machdev_device_t device, mach_port_t reply, mach_msg_type_name_t reply_type,
-                                        mach_msg_id_t reply_id, dev_mode_t mode, recnum_t record, void *data, size_t bytes)
+                                        mach_msg_id_t reply_id, dev_mode_t mode, recnum_t record, void *data,
+                                        size_t bytes)
 {
     if (!device)
         return D_NO_SUCH_DEVICE;

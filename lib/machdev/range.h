@@ -12,6 +12,7 @@
 #define MACHDEV_INVALID_RECNUM 2506
 #define MACHDEV_INVALID_SIZE 2507
 
-int machdev_range_check(uint64_t records, unsigned int size, bool write, uint64_t record, int64_t wanted, size_t *bytes);
+int machdev_range_check(uint64_t records, unsigned int size, bool write, uint64_t record, int64_t wanted,
+                        size_t *bytes);
 
 #endif

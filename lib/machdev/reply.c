@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Answers to reads and writes that are sent when the device is done, by whatever thread saw it.  Written out instead of MIG's
-   because that thread must never wait for a client: a reply port may be a plain send right with a full queue. */
+/* Answers to reads and writes that are sent when the device is done, by whatever thread saw it.  Written out instead of
+   MIG's because that thread must never wait for a client: a reply port may be a plain send right with a full queue. */
 
 #include <machdev/machdev.h>
 

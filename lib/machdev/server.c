@@ -44,7 +44,8 @@ static error_t node_sync(struct trivfs_control *control, bool wait)
     return driver && driver->sync ? driver->sync() : 0;
 }
 
-/* A server of the boot never goes away: the root file system is on it.  A translator that somebody has set goes when no device is open. */
+/* A server of the boot never goes away: the root file system is on it.  A translator that somebody has set goes when no
+   device is open. */
 static error_t node_goaway(struct trivfs_control *control, int flags)
 {
     struct machdev *machdev = control->hook;
@@ -101,8 +102,8 @@ known:
     return 0;
 }
 
-/* glibc counts one thread too few in a task that began without a process: when the last other thread ended there, it would take it for
-   the last of all and exit.  So one waits until the process is there. */
+/* glibc counts one thread too few in a task that began without a process: when the last other thread ended there, it
+   would take it for the last of all and exit.  So one waits until the process is there. */
 static void *thread_keep(void *arg)
 {
     struct machdev *machdev = arg;

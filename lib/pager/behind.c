@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* behind: changed pages are written before the kernel has to throw them out (pager.h).
 
-   A pager with changed pages is on a list, in the order in which it got the first of them.  The thread takes pagers off its front, has all
-   that they have written, and goes on until the count is below half of what made it begin.
+   A pager with changed pages is on a list, in the order in which it got the first of them.  The thread takes pagers off
+   its front, has all that they have written, and goes on until the count is below half of what made it begin.
 
    Lock: behind_lock, a leaf, below pagers' locks; the count itself is atomic.  */
 
@@ -88,7 +88,8 @@ void behind_throttle(void)
     pthread_mutex_unlock(&behind_lock);
 }
 
-/* The pager that has had changed pages for the longest time, off the list and with a reference; waits until it is time to write any.  */
+/* The pager that has had changed pages for the longest time, off the list and with a reference; waits until it is time
+   to write any.  */
 static struct pager *behind_next(void)
 {
     pthread_mutex_lock(&behind_lock);
@@ -109,7 +110,8 @@ static void *behind_main(void *arg)
     ports_pageout_thread();
     for (;;) {
         struct pager *p = behind_next();
-        (void)pager_sync(p, 0, UINT64_MAX, true);  /* errors were reported where they happened; a later sync tries again */
+        (void)pager_sync(p, 0, UINT64_MAX, true);  /* errors were reported where they happened; a later sync tries
+                                                      again */
         ports_object_deref(p);
     }
     return arg;

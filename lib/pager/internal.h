@@ -25,11 +25,13 @@ struct pager {
     bool serving;                      /* a request of the kernel's is being handled; lock */
     uint64_t lock_sent, lock_done;     /* lock requests whose completion was asked for, and has come; lock */
     struct bits hot;                   /* pages that were handed out writable and may be dirty; lock */
-    struct bits syncing;               /* pages whose contents a sync has asked for and that may be on their way here; lock */
+    struct bits syncing;               /* pages whose contents a sync has asked for and that may be on their way here;
+                                          lock */
     struct bits present;               /* pages that the kernel may hold; lock */
     uint64_t generation;               /* changes with each message of the kernel's about pages; lock */
     uint64_t hot_pages;                /* how many are hot; lock */
-    uint64_t flying;                   /* how many were hot and have been asked for: counted as changed until the kernel says done; lock */
+    uint64_t flying;                   /* how many were hot and have been asked for: counted as changed until the kernel
+                                          says done; lock */
 
     /* Write-behind (behind.c); its lock.  */
     bool listed, dead;
@@ -46,8 +48,9 @@ struct pager {
     /* Reading in order: only its bucket's thread.  */
     uint64_t next_fetch;
     size_t ahead;
-    /* The pages that will be asked for next, being fetched or fetched already, while the reader is busy with those before (serve.c); lock.
-       Nothing: both ends 0.  What changes these pages' contents or where they are drops them.  */
+    /* The pages that will be asked for next, being fetched or fetched already, while the reader is busy with those
+       before (serve.c); lock. Nothing: both ends 0.  What changes these pages' contents or where they are drops
+       them.  */
     uint64_t next_start, next_end;
     bool next_here;                    /* they are: in next_buffer; NULL: zeros */
     void *next_buffer;
@@ -57,26 +60,29 @@ struct pager {
     uint64_t nwindows;
 };
 
-/* Pages asked for in one piece: the kernel makes a copy of each page that it gives back and keeps, so a sync must not ask for more at a time than
-   a small machine has.  */
+/* Pages asked for in one piece: the kernel makes a copy of each page that it gives back and keeps, so a sync must not
+   ask for more at a time than a small machine has.  */
 #define PIECE_PAGES 256
 
 extern struct ports_class pager_class;
 PORTS_MIG_HOOKS(pager, struct pager, &pager_class)
 
-/* Throws the kernel's pages of [OFFSET, OFFSET + LENGTH) away, and waits until everything that the kernel sent before has been handled.  */
+/* Throws the kernel's pages of [OFFSET, OFFSET + LENGTH) away, and waits until everything that the kernel sent before
+   has been handled.  */
 kern_return_t pager_flush(struct pager *pager, uint64_t offset, uint64_t length);
-/* The kernel, short of memory, has thrown the changed PAGE out: has those around it written too, in one piece instead of one by one.  Lock held.  */
+/* The kernel, short of memory, has thrown the changed PAGE out: has those around it written too, in one piece instead
+   of one by one.  Lock held.  */
 void pager_evict_neighbours(struct pager *pager, uint64_t page);
 /* Forgets what was fetched for later of the bytes [OFFSET, END), or is on its way.  Lock held.  */
 void pager_next_drop(struct pager *pager, uint64_t offset, uint64_t end);
-/* Reads somewhere in the file, if the kernel has none of it, straight from what is fetched, and gives the kernel the pages afterwards: without the fault,
-   the message and the change of threads that a window costs.  How many of the LENGTH bytes; 0: none, go through the window, which also tells
-   errors.  The caller holds the file's lock.  */
+/* Reads somewhere in the file, if the kernel has none of it, straight from what is fetched, and gives the kernel the
+   pages afterwards: without the fault, the message and the change of threads that a window costs.  How many of the
+   LENGTH bytes; 0: none, go through the window, which also tells errors.  The caller holds the file's lock.  */
 size_t pager_read_direct(struct pager *pager, uint64_t offset, void *data, size_t length);
 /* LENGTH bytes (whole pages) of zeros, the caller's, for munmap or to be handed over; NULL: no memory.  */
 void *pager_zeros(size_t length);
-/* Notes that the pages [FIRST, END), for which there is room in the map, may be changed from now on; that they no longer are.  Lock held.  */
+/* Notes that the pages [FIRST, END), for which there is room in the map, may be changed from now on; that they no
+   longer are.  Lock held.  */
 void pager_note_hot(struct pager *pager, uint64_t first, uint64_t end);
 void pager_note_cold(struct pager *pager, uint64_t first, uint64_t end);
 
@@ -86,7 +92,8 @@ error_t behind_init(void);
 void behind_add(struct pager *pager, uint64_t count);
 /* COUNT pages less.  */
 void behind_sub(uint64_t count);
-/* Waits while there are too many changed pages, for a few seconds at most.  No lock that a pager's thread takes is held.  */
+/* Waits while there are too many changed pages, for a few seconds at most.  No lock that a pager's thread takes is
+   held.  */
 void behind_throttle(void);
 /* PAGER goes: it is on the list no longer and never again.  */
 void behind_forget(struct pager *pager);

@@ -103,8 +103,8 @@ error_t pager_proxy(struct pager *pager, vm_prot_t prot, mach_port_t *proxy)
     mach_port_t object = pager_object(pager);
     if (object == MACH_PORT_NULL)
         return ENOMEM;
-    kern_return_t kr = memory_object_create_proxy(mach_task_self(), prot, &object, MACH_MSG_TYPE_COPY_SEND, 1, &zero, 1, &zero, 1, &all, 1,
-                                                  proxy);
+    kern_return_t kr = memory_object_create_proxy(mach_task_self(), prot, &object, MACH_MSG_TYPE_COPY_SEND, 1, &zero, 1,
+                                                  &zero, 1, &all, 1, proxy);
     mach_port_deallocate(mach_task_self(), object);
     return kr == KERN_RESOURCE_SHORTAGE ? ENOMEM : kr;
 }
@@ -115,8 +115,9 @@ static void pager_no_senders(struct ports_object *object)
     struct pager *p = (struct pager *)object;
     struct mach_port_status status;
     pthread_mutex_lock(&p->lock);
-    bool gone = p->acquired && (p->port.receive == MACH_PORT_NULL ||
-                                mach_port_get_receive_status(mach_task_self(), p->port.receive, &status) != 0 || !status.mps_srights);
+    bool gone = p->acquired &&
+                (p->port.receive == MACH_PORT_NULL ||
+                 mach_port_get_receive_status(mach_task_self(), p->port.receive, &status) != 0 || !status.mps_srights);
     if (gone)
         p->acquired = false;
     pthread_mutex_unlock(&p->lock);
@@ -167,8 +168,8 @@ void pager_note_cold(struct pager *p, uint64_t first, uint64_t end)
 }
 
 /* Sends the request; *TICKET is what lock_done reaches when it is completed.  Lock held, control there.  */
-static kern_return_t lock_request_send(struct pager *p, uint64_t offset, uint64_t length, memory_object_return_t give_back, bool flush,
-                                       vm_prot_t prot, uint64_t *ticket)
+static kern_return_t lock_request_send(struct pager *p, uint64_t offset, uint64_t length,
+                                       memory_object_return_t give_back, bool flush, vm_prot_t prot, uint64_t *ticket)
 {
     kern_return_t kr = memory_object_lock_request(p->control, offset, length, give_back, flush, prot, p->port.receive);
     *ticket = kr ? p->lock_sent : ++p->lock_sent;
@@ -194,7 +195,8 @@ kern_return_t pager_flush(struct pager *p, uint64_t offset, uint64_t length)
     return kr;
 }
 
-/* The pages of [OFFSET, OFFSET + LENGTH), as far as there are any: the kernel looks at each page of a range one by one.  Lock held.  */
+/* The pages of [OFFSET, OFFSET + LENGTH), as far as there are any: the kernel looks at each page of a range one by one.
+   Lock held.  */
 static void pages_of(const struct pager *p, uint64_t offset, uint64_t length, uint64_t *first, uint64_t *end)
 {
     uint64_t pages = p->present.count > p->hot.count ? p->present.count * 64 : p->hot.count * 64;
@@ -209,9 +211,9 @@ static void pages_of(const struct pager *p, uint64_t offset, uint64_t length, ui
 /* Pages of a gap between changed ones that are looked at rather than asked about separately.  */
 #define SYNC_GAP 16
 
-/* Asks for the changed pages among [*AT, END), run by run, PIECE_PAGES of them at most; *AT is then where to go on.  What was asked for is
-   write-locked afterwards, so that the next change is heard of and a file that does not change costs the next sync nothing.  Lock held, control
-   there.  */
+/* Asks for the changed pages among [*AT, END), run by run, PIECE_PAGES of them at most; *AT is then where to go on.
+   What was asked for is write-locked afterwards, so that the next change is heard of and a file that does not change
+   costs the next sync nothing.  Lock held, control there.  */
 static kern_return_t sync_send(struct pager *p, uint64_t *at, uint64_t end, uint64_t *ticket)
 {
     bool tight = ports_memory_state(0) != MEMORY_ENOUGH;   /* then the kernel is to keep none */
@@ -226,8 +228,8 @@ static kern_return_t sync_send(struct pager *p, uint64_t *at, uint64_t end, uint
         uint64_t count = bits_clear(&p->hot, first, stop);
         p->hot_pages -= count;
         p->flying += count;
-        kern_return_t kr = lock_request_send(p, first * vm_page_size, (stop - first) * vm_page_size, MEMORY_OBJECT_RETURN_DIRTY, tight,
-                                             VM_PROT_WRITE, ticket);
+        kern_return_t kr = lock_request_send(p, first * vm_page_size, (stop - first) * vm_page_size,
+                                             MEMORY_OBJECT_RETURN_DIRTY, tight, VM_PROT_WRITE, ticket);
         if (kr)
             return kr;
         left -= stop - first;

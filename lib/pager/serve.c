@@ -12,13 +12,16 @@
 
 #include "memory_object_S.h"
 
-/* Bytes fetched at once: around a page that is asked for out of order, and at most when the pages are asked for in order.  */
+/* Bytes fetched at once: around a page that is asked for out of order, and at most when the pages are asked for in
+   order.  */
 #define AHEAD_MIN ((size_t)64 << 10)
-/* Not more: GNU Mach takes memory that is handed over in lists of 64 pages; with a longer data_supply, which goes through its continuation, sooner
-   or later the whole machine stands still (all threads wait, timeouts do not expire). */
+/* Not more: GNU Mach takes memory that is handed over in lists of 64 pages; with a longer data_supply, which goes
+   through its continuation, sooner or later the whole machine stands still (all threads wait, timeouts do not
+   expire). */
 #define AHEAD_MAX ((size_t)256 << 10)
 #define CONTROL_REFS_MAX 4096
-/* What a request for pages waits while there is hardly any memory: not for ever, because changed pages may be behind it in the queue.  */
+/* What a request for pages waits while there is hardly any memory: not for ever, because changed pages may be behind it
+   in the queue.  */
 #define SCARCE_MS 2000
 /* Files for which pages wait to be asked for, at a time: 256 KiB each.  */
 #define NEXT_MAX 8
@@ -39,9 +42,9 @@ static void flying_landed(struct pager *p)
     p->flying = 0;
 }
 
-/* Takes note of the send right that came with a message.  False: it is not the kernel's, so the message is of somebody who pretends to be it, and
-   is to be refused.  (Clients get proxies only, so nobody should have a right to send us anything; this is the second lock on the door.)  Lock
-   held.  */
+/* Takes note of the send right that came with a message.  False: it is not the kernel's, so the message is of somebody
+   who pretends to be it, and is to be refused.  (Clients get proxies only, so nobody should have a right to send us
+   anything; this is the second lock on the door.)  Lock held.  */
 static bool control_count(struct pager *p, mach_port_t control)
 {
     if (control != p->control || control == MACH_PORT_NULL)
@@ -121,8 +124,9 @@ kern_return_t S_memory_object_terminate(struct pager *p, mach_port_t control, ma
 
 /* ---- pages to the kernel ------------------------------------------------------------------------- */
 
-/* Whether PAGE may be handed out without having been asked for: it cannot be dirty in the kernel or on its way here; and the kernel does not
-   have it, as far as we know, unless EVICTED: the kernel throws pages out, so that our notes mean little.  Lock held.  */
+/* Whether PAGE may be handed out without having been asked for: it cannot be dirty in the kernel or on its way here;
+   and the kernel does not have it, as far as we know, unless EVICTED: the kernel throws pages out, so that our notes
+   mean little.  Lock held.  */
 static bool page_may_come(const struct pager *p, uint64_t page, bool evicted)
 {
     return (evicted || !bits_test(&p->present, page)) && !bits_test(&p->hot, page) && !bits_test(&p->syncing, page);
@@ -148,7 +152,10 @@ static void fetch_plan(struct pager *p, uint64_t offset, bool write, struct page
     } else if (!write) {
         /* Our own copies may touch the pages of a row in any order, so there the rows count.  */
         bool in_order = own || offset == p->next_fetch;
-        p->ahead = !in_order ? AHEAD_MIN : p->ahead * 2 > AHEAD_MAX ? AHEAD_MAX : p->ahead * 2 < AHEAD_MIN ? AHEAD_MIN : p->ahead * 2;
+        p->ahead = !in_order                  ? AHEAD_MIN
+                   : p->ahead * 2 > AHEAD_MAX ? AHEAD_MAX
+                   : p->ahead * 2 < AHEAD_MIN ? AHEAD_MIN
+                                              : p->ahead * 2;
         uint64_t cluster = AHEAD_MIN / vm_page_size;
         uint64_t first = own ? p->own_start / vm_page_size : in_order ? page : page / cluster * cluster;
         while (start > first && end - start < most && page_may_come(p, start - 1, evicted))
@@ -160,8 +167,9 @@ static void fetch_plan(struct pager *p, uint64_t offset, bool write, struct page
     *f = (struct pager_fetch){ start * vm_page_size, end * vm_page_size, page * vm_page_size, write, NULL };
 }
 
-/* Notes that the kernel is going to have the pages of F, so that nobody else gives them to it meanwhile.  *STALE: it may have some already, which must go
-   first; not if the page that is asked for may have been changed since.  False: no memory for the notes.  Lock held.  */
+/* Notes that the kernel is going to have the pages of F, so that nobody else gives them to it meanwhile.  *STALE: it
+   may have some already, which must go first; not if the page that is asked for may have been changed since.  False: no
+   memory for the notes.  Lock held.  */
 static bool fetch_note(struct pager *p, const struct pager_fetch *f, bool *stale)
 {
     uint64_t first = f->start / vm_page_size, end = f->end / vm_page_size;
@@ -183,8 +191,8 @@ static void fetch_unnote(struct pager *p, const struct pager_fetch *plan, const 
     pthread_mutex_unlock(&p->lock);
 }
 
-/* Hands what was fetched to the kernel, APART: each page for itself, as it may have some already and takes none behind such a page.  (GNU Mach
-   loses them, for good.)  0 or ENOMEM.  */
+/* Hands what was fetched to the kernel, APART: each page for itself, as it may have some already and takes none behind
+   such a page.  (GNU Mach loses them, for good.)  0 or ENOMEM.  */
 static error_t fetch_supply(struct pager *p, mach_port_t control, struct pager_fetch *f, bool apart)
 {
     size_t length = f->end - f->start, step = apart ? vm_page_size : length;
@@ -192,13 +200,14 @@ static error_t fetch_supply(struct pager *p, mach_port_t control, struct pager_f
         f->buffer = pager_zeros(length);
     if (!f->buffer)
         return ENOMEM;
-    /* One step with the note: a sync in between would ask the kernel for pages that it does not have yet, and forget that they may be changed. */
+    /* One step with the note: a sync in between would ask the kernel for pages that it does not have yet, and forget
+       that they may be changed. */
     pthread_mutex_lock(&p->lock);
     if (f->write)
         pager_note_hot(p, f->start / vm_page_size, f->end / vm_page_size);
     for (size_t done = 0; done < length; done += step)
-        memory_object_data_supply(control, f->start + done, (vm_address_t)f->buffer + done, step, true, f->write ? VM_PROT_NONE : VM_PROT_WRITE,
-                                  false, MACH_PORT_NULL);
+        memory_object_data_supply(control, f->start + done, (vm_address_t)f->buffer + done, step, true,
+                                  f->write ? VM_PROT_NONE : VM_PROT_WRITE, false, MACH_PORT_NULL);
     pthread_mutex_unlock(&p->lock);
     p->next_fetch = f->end;
     return 0;
@@ -206,8 +215,9 @@ static error_t fetch_supply(struct pager *p, mach_port_t control, struct pager_f
 
 /* ---- pages for later -------------------------------------------------------------------------------- */
 
-/* While pages that were read in order are looked at, those behind them are fetched.  They are not given to the kernel unasked: it could have asked
-   for them meanwhile, and a request for pages that it has cannot be told from one for pages that it has thrown out.  */
+/* While pages that were read in order are looked at, those behind them are fetched.  They are not given to the kernel
+   unasked: it could have asked for them meanwhile, and a request for pages that it has cannot be told from one for
+   pages that it has thrown out.  */
 
 void pager_next_drop(struct pager *p, uint64_t offset, uint64_t end)
 {
@@ -287,8 +297,8 @@ static bool pages_may_come(const struct pager *p, const struct pager_fetch *f)
     return p->control != MACH_PORT_NULL && !p->uncached;
 }
 
-/* Gives the pages of F, which were fetched in GENERATION, to the kernel unasked, unless anything has happened to the file's pages since: under the
-   lock, so that no request for them is answered meanwhile.  */
+/* Gives the pages of F, which were fetched in GENERATION, to the kernel unasked, unless anything has happened to the
+   file's pages since: under the lock, so that no request for them is answered meanwhile.  */
 static void direct_supply(struct pager *p, struct pager_fetch *f, uint64_t generation)
 {
     uint64_t first = f->start / vm_page_size, end = f->end / vm_page_size;
@@ -296,8 +306,8 @@ static void direct_supply(struct pager *p, struct pager_fetch *f, uint64_t gener
     bool may = p->generation == generation && pages_may_come(p, f) && bits_grow(&p->present, end);
     if (may) {
         bits_set(&p->present, first, end);
-        may = memory_object_data_supply(p->control, f->start, (vm_address_t)f->buffer, f->end - f->start, true, VM_PROT_WRITE, false,
-                                        MACH_PORT_NULL) == KERN_SUCCESS;
+        may = memory_object_data_supply(p->control, f->start, (vm_address_t)f->buffer, f->end - f->start, true,
+                                        VM_PROT_WRITE, false, MACH_PORT_NULL) == KERN_SUCCESS;
     }
     pthread_mutex_unlock(&p->lock);
     if (!may)
@@ -306,7 +316,8 @@ static void direct_supply(struct pager *p, struct pager_fetch *f, uint64_t gener
 
 size_t pager_read_direct(struct pager *p, uint64_t offset, void *data, size_t length)
 {
-    uint64_t start = offset / vm_page_size * vm_page_size, end = (offset + length + vm_page_size - 1) / vm_page_size * vm_page_size;
+    uint64_t start = offset / vm_page_size * vm_page_size,
+             end = (offset + length + vm_page_size - 1) / vm_page_size * vm_page_size;
     struct pager_fetch f = { start, end, start, false, NULL };
     pthread_mutex_lock(&p->lock);
     bool may = !p->own_in_order && length <= AHEAD_MIN && pages_may_come(p, &f);
@@ -325,7 +336,8 @@ size_t pager_read_direct(struct pager *p, uint64_t offset, void *data, size_t le
 
 /* ---- pages that fail ---------------------------------------------------------------------------------- */
 
-/* The page at OFFSET, which the server itself is using, failed with ERR.  False: that cannot be noted, so nothing may stand for it.  Lock held.  */
+/* The page at OFFSET, which the server itself is using, failed with ERR.  False: that cannot be noted, so nothing may
+   stand for it.  Lock held.  */
 static bool own_fail(struct pager *p, uint64_t offset, error_t err)
 {
     uint64_t page = offset / vm_page_size;
@@ -343,10 +355,11 @@ static void fetch_fail(struct pager *p, mach_port_t control, uint64_t offset, bo
     pthread_mutex_lock(&p->lock);
     bool own = offset >= p->own_start && offset < p->own_end && own_fail(p, offset, err);
     pthread_mutex_unlock(&p->lock);
-    void *zeros = own ? mmap(NULL, vm_page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED;
+    void *zeros = own ? mmap(NULL, vm_page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+                      : MAP_FAILED;
     if (zeros != MAP_FAILED)
-        memory_object_data_supply(control, offset, (vm_address_t)zeros, vm_page_size, true, write ? VM_PROT_NONE : VM_PROT_WRITE, false,
-                                  MACH_PORT_NULL);
+        memory_object_data_supply(control, offset, (vm_address_t)zeros, vm_page_size, true,
+                                  write ? VM_PROT_NONE : VM_PROT_WRITE, false, MACH_PORT_NULL);
     else
         memory_object_data_error(control, offset, vm_page_size, KERN_MEMORY_ERROR);
 }
@@ -372,10 +385,12 @@ static uint64_t request_serve(struct pager *p, mach_port_t control, uint64_t pag
     error_t err = fetch_note(p, &plan, &stale) ? 0 : ENOMEM;
     pthread_mutex_unlock(&p->lock);
     f = plan;
-    /* The request may be older than what the kernel has now; to throw that out would make those who use it ask once more, without an end. */
+    /* The request may be older than what the kernel has now; to throw that out would make those who use it ask once
+       more, without an end. */
     bool apart = stale && ports_kernel_is_ours();
     if (stale && !apart)
-        memory_object_lock_request(control, f.start, f.end - f.start, MEMORY_OBJECT_RETURN_NONE, true, VM_PROT_NO_CHANGE, MACH_PORT_NULL);
+        memory_object_lock_request(control, f.start, f.end - f.start, MEMORY_OBJECT_RETURN_NONE, true,
+                                   VM_PROT_NO_CHANGE, MACH_PORT_NULL);
     if (!err && write)
         err = unlock_prepare(p, f.start, f.end - f.start);
     if (!err && !ready)
@@ -396,7 +411,8 @@ static uint64_t request_serve(struct pager *p, mach_port_t control, uint64_t pag
     return page + vm_page_size;
 }
 
-kern_return_t S_memory_object_data_request(struct pager *p, mach_port_t control, vm_offset_t offset, vm_size_t length, vm_prot_t access)
+kern_return_t S_memory_object_data_request(struct pager *p, mach_port_t control, vm_offset_t offset, vm_size_t length,
+                                           vm_prot_t access)
 {
     if (!p)
         return EOPNOTSUPP;
@@ -414,7 +430,8 @@ kern_return_t S_memory_object_data_request(struct pager *p, mach_port_t control,
     return 0;
 }
 
-kern_return_t S_memory_object_data_unlock(struct pager *p, mach_port_t control, vm_offset_t offset, vm_size_t length, vm_prot_t access)
+kern_return_t S_memory_object_data_unlock(struct pager *p, mach_port_t control, vm_offset_t offset, vm_size_t length,
+                                          vm_prot_t access)
 {
     if (!p)
         return EOPNOTSUPP;
@@ -422,7 +439,8 @@ kern_return_t S_memory_object_data_unlock(struct pager *p, mach_port_t control, 
         return KERN_INVALID_ARGUMENT;
     pthread_mutex_lock(&p->lock);
     uint64_t start = offset, end = offset + length;
-    if (p->own_write && offset >= p->own_start && offset < p->own_end) {      /* the row that is being written, at once */
+    /* the row that is being written, at once */
+    if (p->own_write && offset >= p->own_start && offset < p->own_end) {
         start = p->own_start;
         end = (p->own_end + vm_page_size - 1) / vm_page_size * vm_page_size;
     }
@@ -438,11 +456,12 @@ kern_return_t S_memory_object_data_unlock(struct pager *p, mach_port_t control, 
         pager_note_hot(p, start / vm_page_size, end / vm_page_size);
     else if (own_failed)
         own_failed = own_fail(p, offset, err);
-    /* A writer that cannot have the page: it is thrown out, so that the writer asks for it again, and gets the error then.  Our own gets
-       it, to be thrown out by itself.  The lock is held until the kernel knows, so that no sync takes the pages for clean before they are.  */
+    /* A writer that cannot have the page: it is thrown out, so that the writer asks for it again, and gets the error
+       then.  Our own gets it, to be thrown out by itself.  The lock is held until the kernel knows, so that no sync
+       takes the pages for clean before they are.  */
     bool flush = err && !own_failed;
-    memory_object_lock_request(control, err ? offset : start, err ? length : end - start, MEMORY_OBJECT_RETURN_NONE, flush,
-                               flush ? VM_PROT_NO_CHANGE : VM_PROT_NONE, MACH_PORT_NULL);
+    memory_object_lock_request(control, err ? offset : start, err ? length : end - start, MEMORY_OBJECT_RETURN_NONE,
+                               flush, flush ? VM_PROT_NO_CHANGE : VM_PROT_NONE, MACH_PORT_NULL);
     pthread_mutex_unlock(&p->lock);
     serving_end(p);
     return 0;
@@ -460,7 +479,8 @@ kern_return_t S_memory_object_data_return(struct pager *p, mach_port_t control, 
     pthread_mutex_lock(&p->lock);
     p->generation++;
     pager_next_drop(p, offset, offset + length);
-    bool failed = bits_any(&p->failed, offset / vm_page_size, (offset + length) / vm_page_size);   /* stands for one that could not be had */
+    /* stands for one that could not be had */
+    bool failed = bits_any(&p->failed, offset / vm_page_size, (offset + length) / vm_page_size);
     pthread_mutex_unlock(&p->lock);
     if (dirty && !failed && !(offset % vm_page_size) && !(length % vm_page_size))
         (void)p->ops->write(p->hook, offset, (const void *)data, length);
@@ -498,8 +518,8 @@ kern_return_t S_memory_object_lock_completed(struct pager *p, mach_port_t contro
     return 0;
 }
 
-kern_return_t S_memory_object_supply_completed(struct pager *p, mach_port_t control, vm_offset_t offset, vm_size_t length,
-                                               kern_return_t result, vm_offset_t error_offset)
+kern_return_t S_memory_object_supply_completed(struct pager *p, mach_port_t control, vm_offset_t offset,
+                                               vm_size_t length, kern_return_t result, vm_offset_t error_offset)
 {
     (void)offset, (void)length, (void)result, (void)error_offset;
     if (!p)
@@ -508,14 +528,16 @@ kern_return_t S_memory_object_supply_completed(struct pager *p, mach_port_t cont
     return 0;
 }
 
-kern_return_t S_memory_object_change_completed(struct pager *p, boolean_t may_cache, memory_object_copy_strategy_t strategy)
+kern_return_t S_memory_object_change_completed(struct pager *p, boolean_t may_cache,
+                                               memory_object_copy_strategy_t strategy)
 {
     (void)may_cache, (void)strategy;
     return p ? 0 : EOPNOTSUPP;
 }
 
 /* Only for MEMORY_OBJECT_COPY_CALL, which we never ask for.  */
-kern_return_t S_memory_object_copy(struct pager *p, mach_port_t control, vm_offset_t offset, vm_size_t length, mach_port_t object)
+kern_return_t S_memory_object_copy(struct pager *p, mach_port_t control, vm_offset_t offset, vm_size_t length,
+                                   mach_port_t object)
 {
     (void)p, (void)control, (void)offset, (void)length, (void)object;
     return EOPNOTSUPP;

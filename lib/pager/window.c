@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* window: the server's own reads and writes of a file, through maps of its memory object.
 
-   A file is mapped in pieces of 64 MiB, the last one as far as it reaches, rounded to a power of two so that a growing file is not mapped
-   anew too often.  Windows stay until the file goes idle: what was read once costs no fault the next time.  */
+   A file is mapped in pieces of 64 MiB, the last one as far as it reaches, rounded to a power of two so that a growing
+   file is not mapped anew too often.  Windows stay until the file goes idle: what was read once costs no fault the next
+   time.  */
 
 #include "internal.h"
 
@@ -42,8 +43,8 @@ static error_t window_map(struct pager *p, uint64_t index, uint64_t need, uint64
     if (object == MACH_PORT_NULL)
         return ENOMEM;
     vm_address_t address = 0;
-    kern_return_t kr = vm_map(mach_task_self(), &address, length, 0, true, object, base, false, VM_PROT_READ | VM_PROT_WRITE,
-                              VM_PROT_READ | VM_PROT_WRITE, VM_INHERIT_NONE);
+    kern_return_t kr = vm_map(mach_task_self(), &address, length, 0, true, object, base, false,
+                              VM_PROT_READ | VM_PROT_WRITE, VM_PROT_READ | VM_PROT_WRITE, VM_INHERIT_NONE);
     mach_port_deallocate(mach_task_self(), object);
     if (kr)
         return kr == KERN_NO_SPACE || kr == KERN_RESOURCE_SHORTAGE ? ENOMEM : EIO;

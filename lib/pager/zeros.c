@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* zeros: pages of zeros to hand over.
 
-   The kernel clears a page with 4,096 counted instructions, and a fault before that; memset needs a tenth of that for pages that are there already.  So
-   whoever has the privilege takes pages in a row as they are and clears them here.  */
+   The kernel clears a page with 4,096 counted instructions, and a fault before that; memset needs a tenth of that for
+   pages that are there already.  So whoever has the privilege takes pages in a row as they are and clears them
+   here.  */
 
 #include "internal.h"
 

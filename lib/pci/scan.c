@@ -146,7 +146,8 @@ struct walk {
     pci_visit_t visit;
     void *arg;
     bool seen[BUSES];  /* of this domain: each bus is entered once, a bridge may claim any number */
-    bool more_roots;   /* another host bridge than the first was seen: behind it is a root bus whose number no register tells */
+    bool more_roots;   /* another host bridge than the first was seen: behind it is a root bus whose number no register
+                          tells */
 };
 
 static error_t walk_bus(struct walk *walk, uint16_t domain, uint8_t number);

@@ -46,8 +46,8 @@ void pipe_set_ends(struct pipe *pipe, bool reader, bool writer);
 error_t pipe_send(struct pipe *pipe, const char *data, size_t length, struct extras *extras, bool nonblock,
                   size_t *sent);
 
-/* What somebody does who finds nothing to read: fails with EWOULDBLOCK, waits, or (in a handler of io_read, of a stream) leaves: whoever writes then answers
-   the request, and the handler returns MIG_NO_REPLY. */
+/* What somebody does who finds nothing to read: fails with EWOULDBLOCK, waits, or (in a handler of io_read, of a
+   stream) leaves: whoever writes then answers the request, and the handler returns MIG_NO_REPLY. */
 enum pipe_patience { PIPE_NONBLOCK, PIPE_WAIT, PIPE_LEAVE };
 
 /* A read in two steps, so that the reply's buffer can be made between: waits until there is something (end of stream:

@@ -51,9 +51,9 @@ void queue_clear(struct queue *queue, void (*drop)(struct extras *extras));
 error_t queue_put(struct queue *queue, const void *data, size_t length, const struct extras *extras);
 /* How many bytes a queue_get of AMOUNT would give. */
 size_t queue_available(const struct queue *queue, size_t amount);
-/* Takes at most AMOUNT bytes into DATA (null: drops them); how many is the result.  *EXTRAS becomes the caller's (all zero if there were
-   none); null: the extras are given to DROP.  *TRUNCATED, if not null: a record was longer than AMOUNT.  With PEEK
-   nothing is removed and no extras are given. */
+/* Takes at most AMOUNT bytes into DATA (null: drops them); how many is the result.  *EXTRAS becomes the caller's (all
+   zero if there were none); null: the extras are given to DROP.  *TRUNCATED, if not null: a record was longer than
+   AMOUNT.  With PEEK nothing is removed and no extras are given. */
 size_t queue_get(struct queue *queue, void *data, size_t amount, struct extras *extras, bool peek, bool *truncated,
                  void (*drop)(struct extras *extras));
 

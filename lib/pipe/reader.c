@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* reader: see reader.h.
 
-   A reader is in the pipe's list until somebody answers it.  Two may want to: who has something for it, holding the pipe's lock, and lib/ports when its
-   client interrupts it or dies.  ports_rpc_take decides; who loses leaves it alone, but for the list: reader_cancel finds it in there or not.
-   A reader's request holds a reference to the open file, and that to the pipe.
+   A reader is in the pipe's list until somebody answers it.  Two may want to: who has something for it, holding the
+   pipe's lock, and lib/ports when its client interrupts it or dies.  ports_rpc_take decides; who loses leaves it alone,
+   but for the list: reader_cancel finds it in there or not. A reader's request holds a reference to the open file, and
+   that to the pipe.
 
    Locks: the pipe's, then those of lib/ports. */
 
@@ -37,7 +38,8 @@ static void reader_unlink(struct reader *reader)
     reader->prevp = NULL;
 }
 
-/* The answer to io_read with few bytes.  MIG's stub would do, but it marks every answer as one with rights or memory, which costs the kernel 200 instructions. */
+/* The answer to io_read with few bytes.  MIG's stub would do, but it marks every answer as one with rights or memory,
+   which costs the kernel 200 instructions. */
 struct answer {
     mach_msg_header_t head;
     mach_msg_type_t code_type;
@@ -53,9 +55,16 @@ static kern_return_t answer_send(mach_port_t reply, error_t err, const char *dat
 
     answer.head = (mach_msg_header_t) { .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0), .msgh_size = size,
                                         .msgh_remote_port = reply, .msgh_id = IO_READ_REPLY };
-    answer.code_type = (mach_msg_type_t) { .msgt_name = MACH_MSG_TYPE_INTEGER_32, .msgt_size = 32, .msgt_number = 1, .msgt_inline = TRUE };
+    answer.code_type = (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_32,
+                                         .msgt_size = 32,
+                                         .msgt_number = 1,
+                                         .msgt_inline = TRUE};
     answer.code = err;
-    answer.data_type = (mach_msg_type_t) { .msgt_name = MACH_MSG_TYPE_CHAR, .msgt_size = 8, .msgt_number = length, .msgt_inline = TRUE, .msgt_longform = TRUE };
+    answer.data_type = (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_CHAR,
+                                         .msgt_size = 8,
+                                         .msgt_number = length,
+                                         .msgt_inline = TRUE,
+                                         .msgt_longform = TRUE};
     if (length)
         memcpy(answer.data, data, length);
     return ports_msg_trap(&answer.head, MACH_SEND_MSG, size, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
@@ -65,8 +74,9 @@ static kern_return_t answer_send(mach_port_t reply, error_t err, const char *dat
 static bool reader_answer(struct reader *reader, error_t err, const char *data, size_t length)
 {
     mach_port_t reply = reader->rpc.reply;
-    kern_return_t failed = length <= ANSWER_MAX ? answer_send(reply, err, data, length)
-                                                : io_read_reply(reply, reader->rpc.reply_type, err, (data_t) data, length);
+    kern_return_t failed = length <= ANSWER_MAX
+                               ? answer_send(reply, err, data, length)
+                               : io_read_reply(reply, reader->rpc.reply_type, err, (data_t)data, length);
 
     if (failed)
         mach_port_deallocate(mach_task_self(), reply);

@@ -13,7 +13,8 @@ enum { INTERRUPT_OPERATION = 33000 };
 
 #define unlikely(X) __builtin_expect(!!(X), 0)
 
-static __thread thread_t self_thread;   /* a send right of the thread's own, from its first request to the end of its loop */
+static __thread thread_t self_thread;   /* a send right of the thread's own, from its first request to the end of its
+                                           loop */
 
 static thread_t self_thread_port(void)
 {
@@ -22,7 +23,8 @@ static thread_t self_thread_port(void)
     return self_thread;
 }
 
-/* The thread may end now: a right that it kept would stay behind in the task, as a dead name for each thread that came and went. */
+/* The thread may end now: a right that it kept would stay behind in the task, as a dead name for each thread that came
+   and went. */
 static void self_thread_release(void)
 {
     if (self_thread != MACH_PORT_NULL)
@@ -71,7 +73,8 @@ static bool request_has_payload(const mach_msg_header_t *request)
     return MACH_MSGH_BITS_LOCAL(request->msgh_bits) == MACH_MSG_TYPE_PROTECTED_PAYLOAD;
 }
 
-/* The object that REQUEST was sent to, with a reference, NULL if it is no more, or if it is the notify port.  Lock held. */
+/* The object that REQUEST was sent to, with a reference, NULL if it is no more, or if it is the notify port.  Lock
+   held. */
 static inline struct ports_object *bucket_find(struct ports_bucket *bucket, const mach_msg_header_t *request)
 {
     struct ports_object *object = NULL;
@@ -91,7 +94,8 @@ static inline struct ports_object *bucket_find(struct ports_bucket *bucket, cons
 /* REQUEST came to the port where the kernel tells of names. */
 static bool request_is_notice(const struct ports_bucket *bucket, const mach_msg_header_t *request)
 {
-    return request_has_payload(request) ? request->msgh_protected_payload == PAYLOAD_NOTIFY : request->msgh_local_port == bucket->notify;
+    return request_has_payload(request) ? request->msgh_protected_payload == PAYLOAD_NOTIFY
+                                        : request->msgh_local_port == bucket->notify;
 }
 
 /* Counts a message of OBJECT in.  Lock held. */
@@ -110,7 +114,8 @@ static inline void rpc_begin(struct ports_object *object, struct ports_rpc *rpc,
     }
 }
 
-/* Ends what was out of the common with RPC: true if it was interrupted.  Lock held, dropped while somebody is still waking this thread. */
+/* Ends what was out of the common with RPC: true if it was interrupted.  Lock held, dropped while somebody is still
+   waking this thread. */
 static bool rpc_settle(struct ports_bucket *bucket, struct ports_rpc *rpc)
 {
     while (atomic_load_explicit(&rpc->cancelling, memory_order_relaxed)) {
@@ -129,7 +134,8 @@ static bool rpc_settle(struct ports_bucket *bucket, struct ports_rpc *rpc)
 }
 
 /* The stub for REQUEST in what comes after the first of the class's interfaces, or NULL. */
-static __attribute__((noinline)) mig_routine_t class_routine_further(const ports_interface_t *interface, const mach_msg_header_t *request)
+static __attribute__((noinline)) mig_routine_t class_routine_further(const ports_interface_t *interface,
+                                                                     const mach_msg_header_t *request)
 {
     mig_routine_t routine = NULL;
     while (*interface != NULL && routine == NULL)
@@ -240,8 +246,8 @@ static inline void turn_end(struct ports_bucket *bucket, struct ports_turn *turn
 }
 
 /* A message that has no object, or none any more.  Bucket lock held on entry, not afterwards. */
-static __attribute__((noinline)) bool dispatch_stray(struct ports_bucket *bucket, struct ports_turn *turn, mach_msg_header_t *request,
-                                                     mig_reply_header_t *reply)
+static __attribute__((noinline)) bool dispatch_stray(struct ports_bucket *bucket, struct ports_turn *turn,
+                                                     mach_msg_header_t *request, mig_reply_header_t *reply)
 {
     turn_begin(bucket, turn);
     reply_prepare(request, reply);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* guard: copying from memory that a client sent.  See ports.h, ports_copy_guarded.
 
-   Out-of-line memory may be backed by a memory object of the client's, or by a file that has become shorter since: touching it may give a memory
-   exception, which must cost the client its request and not us our life.  Servers of the boot have no signal thread, so this goes by Mach's own
-   means: threads that copy have an exception port of ours; a thread of its own receives the exceptions, and sends whoever was inside the copy to
-   its error exit.  Any other exception is left to the task's exception port.
+   Out-of-line memory may be backed by a memory object of the client's, or by a file that has become shorter since:
+   touching it may give a memory exception, which must cost the client its request and not us our life.  Servers of the
+   boot have no signal thread, so this goes by Mach's own means: threads that copy have an exception port of ours; a
+   thread of its own receives the exceptions, and sends whoever was inside the copy to its error exit.  Any other
+   exception is left to the task's exception port.
 
    The copy itself is a function in assembler, so that "inside" is a range of addresses.  */
 
@@ -49,8 +50,8 @@ static mach_port_t guard_port;           /* receive and send right; constant aft
 static error_t guard_error;              /* why there is none; constant after guard_once */
 static __thread bool thread_guarded;
 
-kern_return_t catch_exception_raise(mach_port_t port, mach_port_t thread, mach_port_t task, integer_t exception, integer_t code,
-                                    rpc_long_integer_t subcode)
+kern_return_t catch_exception_raise(mach_port_t port, mach_port_t thread, mach_port_t task, integer_t exception,
+                                    integer_t code, rpc_long_integer_t subcode)
 {
     (void)port, (void)code, (void)subcode;
     struct i386_thread_state state;

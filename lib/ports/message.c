@@ -34,8 +34,8 @@ static void rights_release(const mach_msg_type_t *type, const void *data)
         right_release(type->msgt_inline ? inlined[i].name : names[i], type->msgt_name);
 }
 
-/* Memory that a client sent and that is larger is refused by routines that do not read it guarded themselves.  Many clients may send as much at a
-   time, and copies of it all must fit into memory.  */
+/* Memory that a client sent and that is larger is refused by routines that do not read it guarded themselves.  Many
+   clients may send as much at a time, and copies of it all must fit into memory.  */
 enum { OWN_MAX = 8 << 20, PARTIAL_MAX = 1 << 20, OWN_CHUNK = 256 << 10, IDS_MAX = 4 };
 struct ids { mach_msg_id_t id[IDS_MAX]; unsigned int count; };
 static struct ids skipped, partial; /* constant when serving begins */
@@ -64,7 +64,8 @@ void ports_takes_beginning(mach_msg_id_t id)
     ids_add(&partial, id);
 }
 
-/* Puts a copy of ours in the place of BYTES of *DATA, which are given up as the copy grows.  After an error *DATA is what the message now owns. */
+/* Puts a copy of ours in the place of BYTES of *DATA, which are given up as the copy grows.  After an error *DATA is
+   what the message now owns. */
 static error_t memory_own(void **data, uint64_t bytes)
 {
     vm_address_t copy = 0, from = (vm_address_t)*data;
@@ -81,7 +82,8 @@ static error_t memory_own(void **data, uint64_t bytes)
     return err;
 }
 
-/* For routines that may do less than they were asked: gives up what is behind the first PARTIAL_MAX bytes of DATA: a writer that waits keeps them. */
+/* For routines that may do less than they were asked: gives up what is behind the first PARTIAL_MAX bytes of DATA: a
+   writer that waits keeps them. */
 static void memory_shorten(mach_msg_type_t *type, void *data, uint64_t *bytes)
 {
     vm_address_t end = (vm_address_t)data + *bytes, gone = round_page((vm_address_t)data + PARTIAL_MAX);

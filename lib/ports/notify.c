@@ -2,11 +2,13 @@
 /* What the kernel tells: senders gone, names dead.
 
    A message with the id of a notification proves nothing, because any holder of a send right can send one.  Therefore
-   a no-senders message is believed only if it has the make-send count that nobody else knows (right.c); otherwise it is a hint to ask the kernel for the
-   state of the port.  Dead-name notifications come to a port of their own to which nobody else can send.
+   a no-senders message is believed only if it has the make-send count that nobody else knows (right.c); otherwise it is
+   a hint to ask the kernel for the state of the port.  Dead-name notifications come to a port of their own to which
+   nobody else can send.
 
-   Guessing.  Counts have 31 bits, and after FORGERIES_MAX messages that were certainly no notification the bucket believes none any more: a client's
-   chance to take a right away from its object, which then would serve somebody else, is below one in a million. */
+   Guessing.  Counts have 31 bits, and after FORGERIES_MAX messages that were certainly no notification the bucket
+   believes none any more: a client's chance to take a right away from its object, which then would serve somebody else,
+   is below one in a million. */
 
 #include "ports-internal.h"
 
@@ -43,12 +45,13 @@ static bool senders_gone(struct ports_object *object)
 /* More of a count that is right but old: since then others were made. */
 enum { FORGERIES_MAX = 1000, COUNT_OLD_MAX = 64 };
 
-/* The same, told by MESSAGE.  If that is the kernel's, all that is to be known is in it: it was the last message of this port, and the count says that
-   no right was made since. */
+/* The same, told by MESSAGE.  If that is the kernel's, all that is to be known is in it: it was the last message of
+   this port, and the count says that no right was made since. */
 static bool senders_gone_told(struct ports_object *object, const mach_no_senders_notification_t *message)
 {
     mach_port_mscount_t old = object->mscount - message->not_count;
-    if (old != 0 || !object->secret || object->once || object->bucket->forgeries >= FORGERIES_MAX || !object->has_senders) {
+    if (old != 0 || !object->secret || object->once || object->bucket->forgeries >= FORGERIES_MAX ||
+        !object->has_senders) {
         bool gone = senders_gone(object);
         object->bucket->forgeries += !gone && old > COUNT_OLD_MAX;
         return gone;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pageout: servers on the way of changed pages to the disk.  See ports.h, ports_pageout_server.
 
-   GNU Mach keeps the last pages of its memory for privileged threads (thread_wire): at least 500 of each of its two segments, a twentieth of a
-   larger one; our kernel fewer.  The others wait, and the kernel writes changed pages out through us meanwhile.  It stops the machine when a
-   privileged thread asks for a page and there is none at all, or for pages in a row and there are none in a row.  So who is privileged here looks at how
-   much there is left, does with less when it is little, and has somebody else ask for rows (rows.c).  A thread keeps its privilege: each time that
-   it gave it up the kernel could lose a stack.  Threads that a privileged one makes are privileged, too.  */
+   GNU Mach keeps the last pages of its memory for privileged threads (thread_wire): at least 500 of each of its two
+   segments, a twentieth of a larger one; our kernel fewer.  The others wait, and the kernel writes changed pages out
+   through us meanwhile.  It stops the machine when a privileged thread asks for a page and there is none at all, or for
+   pages in a row and there are none in a row.  So who is privileged here looks at how much there is left, does with
+   less when it is little, and has somebody else ask for rows (rows.c).  A thread keeps its privilege: each time that it
+   gave it up the kernel could lose a stack.  Threads that a privileged one makes are privileged, too.  */
 
 #include "ports-internal.h"
 
@@ -18,7 +19,8 @@ enum {
     LOOK_EVERY = 64,       /* pages that are used between two looks at how many are free, while there are enough */
     SEGMENT_MIN = 500,     /* what the kernel keeps of the first 16 MiB, and at least of the rest */
     SEGMENT_PART = 20,     /* and the part that it keeps of the rest */
-    OWN_MIN = 128, OWN_MAX = 256, OWN_PART = 256, /* what our kernel keeps: kernel/vm/page_alloc.c, page_free_reserved */
+    OWN_MIN = 128, OWN_MAX = 256, OWN_PART = 256, /* what our kernel keeps: kernel/vm/page_alloc.c,
+                                                     page_free_reserved */
     WAIT_MS = 10,
     PATIENCE_MS = 500,     /* a loop that waits for memory takes a message that often all the same */
 };

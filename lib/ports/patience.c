@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is done once in a while: clients that die while their request waits, and threads that have nothing to do any more.
+/* What is done once in a while: clients that die while their request waits, and threads that have nothing to do any
+   more.
 
-   The kernel tells when a reply port dies, if asked, but asking and the message that follows (whenever the reply port goes, answered
-   or not) cost more than most waits last: some 4,000 instructions, a sixth of a byte's way through a pipe and back.  So
-   only those are watched that have been waiting for a while.  One thread looks after them, once in TICK_MS while there are any and not
-   at all otherwise.
+   The kernel tells when a reply port dies, if asked, but asking and the message that follows (whenever the reply port
+   goes, answered or not) cost more than most waits last: some 4,000 instructions, a sixth of a byte's way through a
+   pipe and back.  So only those are watched that have been waiting for a while.  One thread looks after them, once in
+   TICK_MS while there are any and not at all otherwise.
 
-   Surplus threads (pool.h) all wait for messages like any others.  When they are to go, the thread sends the bucket's notify port as many empty
-   messages, each of which one of its threads gets.  A pool that could not get a thread for want of memory is tried again once in a tick.
+   Surplus threads (pool.h) all wait for messages like any others.  When they are to go, the thread sends the bucket's
+   notify port as many empty messages, each of which one of its threads gets.  A pool that could not get a thread for
+   want of memory is tried again once in a tick.
 
    tick_state: 0, the thread sleeps until it is set to 1; nobody is listed then who is not just about to set it.  */
 
@@ -32,7 +34,8 @@ void patience_end(struct ports_rpc *rpc)
     rpc->wait_prevp = NULL;
 }
 
-/* A tick for the pools of BUCKET that are watched; how many messages are to be sent, and in *REFILL one that is to get a thread. Bucket lock held. */
+/* A tick for the pools of BUCKET that are watched; how many messages are to be sent, and in *REFILL one that is to get
+   a thread. Bucket lock held. */
 static unsigned int pools_tick(struct ports_bucket *bucket, struct ports_pool **refill)
 {
     unsigned int nudges = 0;
@@ -54,9 +57,11 @@ static unsigned int pools_tick(struct ports_bucket *bucket, struct ports_pool **
 static void bucket_nudge(struct ports_bucket *bucket, unsigned int count)
 {
     while (count-- != 0) {
-        mach_msg_header_t message = { .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MAKE_SEND_ONCE, 0), .msgh_size = sizeof message };
+        mach_msg_header_t message = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MAKE_SEND_ONCE, 0),
+                                     .msgh_size = sizeof message};
         message.msgh_remote_port = bucket->notify;
-        (void)mach_msg(&message, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+        (void)mach_msg(&message, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, MACH_PORT_NULL, 0,
+                       MACH_PORT_NULL);
     }
 }
 

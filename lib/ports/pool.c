@@ -5,7 +5,12 @@
 
 void ports_pool_init(struct ports_pool *pool, bool single, unsigned int idle_ms)
 {
-    *pool = (struct ports_pool){.single = single, .threads = 1, .waiting = 1, .low = 1, .idle_low = 1, .idle_ms = idle_ms};
+    *pool = (struct ports_pool){.single = single,
+                                .threads = 1,
+                                .waiting = 1,
+                                .low = 1,
+                                .idle_low = 1,
+                                .idle_ms = idle_ms};
 }
 
 bool ports_pool_grow(struct ports_pool *pool)

@@ -2,11 +2,12 @@
 /* How many threads a loop has: the arithmetic alone, without threads.
 
    A new thread is made when the last one that waited for messages has got one, so somebody always waits and a slow
-   request holds up nobody.  A few spare threads wait as long as they like; those beyond the spares end when they are not needed for a while.
-   None of them waits with a time limit, which would take GNU Mach off its fast path for every message (900 instructions): under load the pool watches
-   the least number of waiting threads over every POOL_ROUNDS messages and lets one thread go if even that was more than the spares; and while
-   there are surplus threads, somebody from outside (patience.c) calls ports_pool_tick every so often and sends as many messages as it says, each of
-   which lets a thread see that it is surplus.
+   request holds up nobody.  A few spare threads wait as long as they like; those beyond the spares end when they are
+   not needed for a while. None of them waits with a time limit, which would take GNU Mach off its fast path for every
+   message (900 instructions): under load the pool watches the least number of waiting threads over every POOL_ROUNDS
+   messages and lets one thread go if even that was more than the spares; and while there are surplus threads, somebody
+   from outside (patience.c) calls ports_pool_tick every so often and sends as many messages as it says, each of which
+   lets a thread see that it is surplus.
 
    All fields: the owner's lock (the bucket's).  */
 
@@ -75,7 +76,8 @@ static inline bool ports_pool_surplus(const struct ports_pool *pool)
     return pool->waiting > POOL_SPARES + 1;
 }
 
-/* MS milliseconds more have passed.  How many threads are to be woken, by a message each, because as many have had nothing to do for `idle_ms`. */
+/* MS milliseconds more have passed.  How many threads are to be woken, by a message each, because as many have had
+   nothing to do for `idle_ms`. */
 unsigned int ports_pool_tick(struct ports_pool *pool, unsigned int ms);
 
 /* True if no message is being handled. */

@@ -61,7 +61,8 @@ extern __thread struct ports_rpc *ports_current;
 /* Every bucket ever made, linked by `next`. */
 extern struct ports_bucket *_Atomic ports_buckets;
 
-/* pageout.c: how it stood with memory when it was last looked at; waits until it is not short, or for half a second.  */
+/* pageout.c: how it stood with memory when it was last looked at; waits until it is not short, or for half a
+   second.  */
 extern _Atomic(enum ports_memory) pageout_state;
 static inline bool pageout_is_short(void)
 {
@@ -75,7 +76,8 @@ void pageout_wait(void);
 static inline void bucket_lock(struct ports_bucket *bucket) { ports_lock_acquire(&bucket->lock); }
 static inline void bucket_unlock(struct ports_bucket *bucket) { ports_lock_release(&bucket->lock); }
 
-/* A reference unless the last has gone.  Bucket lock held: nobody else sees the count of a dead object, as all lookups are under it. */
+/* A reference unless the last has gone.  Bucket lock held: nobody else sees the count of a dead object, as all lookups
+   are under it. */
 static inline bool object_tryref(struct ports_object *object)
 {
     if (__builtin_expect(atomic_fetch_add_explicit(&object->refs, 1, memory_order_relaxed) != 0, 1))
@@ -102,8 +104,8 @@ void right_expect_no_senders(struct ports_object *object);
 
 /* Handles a message on the bucket's notify port. */
 void notify_message(struct ports_bucket *bucket, mach_msg_header_t *message);
-/* Checks whether OBJECT has senders, and acts if not. Lock not held; a reference held.  MESSAGE: what came as no-senders notification, perhaps of the
-   kernel's, perhaps of a client's; NULL: nothing. */
+/* Checks whether OBJECT has senders, and acts if not. Lock not held; a reference held.  MESSAGE: what came as
+   no-senders notification, perhaps of the kernel's, perhaps of a client's; NULL: nothing. */
 void notify_check_senders(struct ports_object *object, const mach_msg_header_t *message);
 /* Drops what OBJECT, which is dying, still watches.  Bucket lock held. */
 void notify_forget_object(struct ports_object *object);
@@ -113,12 +115,13 @@ void notify_forget_reply(struct ports_bucket *bucket, struct ports_rpc *rpc);
 
 /* ---- thread.c ---- */
 
-/* ports_thread_create, for a thread that need not be there: unless it MUST be, EAGAIN while the C library's signals are started; whoever is there
-   serves. */
+/* ports_thread_create, for a thread that need not be there: unless it MUST be, EAGAIN while the C library's signals are
+   started; whoever is there serves. */
 error_t thread_make(bool must, size_t stack, void *(*main)(void *), void *arg);
 /* The calling thread has a signal state of its own from now on. */
 void thread_state_make(void);
-/* Waits until no thread is on its way, and lets none be made until thread_births_go: all (FREELY), or from now on only those that must be there. */
+/* Waits until no thread is on its way, and lets none be made until thread_births_go: all (FREELY), or from now on only
+   those that must be there. */
 void thread_births_stop(void);
 void thread_births_go(bool freely);
 /* Whether THREAD began since births go on with restraint. Births are stopped. */
@@ -138,7 +141,8 @@ void patience_prepare(void);
 bool patience_enter(struct ports_bucket *bucket, struct ports_rpc *rpc);
 /* RPC is over or watched.  Bucket lock held. */
 void patience_end(struct ports_rpc *rpc);
-/* Looks after POOL, which has surplus threads and is not watched yet. Bucket lock held; when that is given up patience_wake must follow (true). */
+/* Looks after POOL, which has surplus threads and is not watched yet. Bucket lock held; when that is given up
+   patience_wake must follow (true). */
 bool patience_watch(struct ports_bucket *bucket, struct ports_pool *pool);
 /* A thread of POOL could not be made: takes it back, and looks after it.  Bucket lock not held. */
 void patience_starved(struct ports_bucket *bucket, struct ports_pool *pool);
@@ -164,12 +168,13 @@ static inline void rpc_unlink(struct ports_rpc *rpc)
         rpc->next->prevp = rpc->prevp;
 }
 
-/* Takes RPC's interrupt flag to its thread, or ends a deferred one, which may be gone then.  Bucket lock held, dropped meanwhile. */
+/* Takes RPC's interrupt flag to its thread, or ends a deferred one, which may be gone then.  Bucket lock held, dropped
+   meanwhile. */
 void rpc_cancel(struct ports_bucket *bucket, struct ports_rpc *rpc);
 /* Interrupts what was received for OBJECT before SEQNO, the caller's own rpc excepted.  */
 void rpc_interrupt_before(struct ports_object *object, mach_port_seqno_t seqno);
-/* Counts a message to CLASS in and out; waits while the class is inhibited.  Each side writes its own variable first and
-   then reads the other's, so at least one of them sees the other. */
+/* Counts a message to CLASS in and out; waits while the class is inhibited.  Each side writes its own variable first
+   and then reads the other's, so at least one of them sees the other. */
 void class_enter_slowly(struct ports_class *class);
 void class_leave_slowly(struct ports_class *class);
 
@@ -206,8 +211,9 @@ bool dispatch_turn(struct ports_bucket *bucket, struct ports_turn *turn, mach_ms
 /* Takes note of a message of which only the header could be received. */
 void dispatch_lost(struct ports_bucket *bucket, const mach_msg_header_t *header);
 
-/* Puts copies of our own in the place of MESSAGE's out-of-line data (rights are the kernel's own arrays), so that a routine can read it like any other
-   memory: the client's may give exceptions or change.  EFAULT, ENOMEM, E2BIG; the message is whole in any case. */
+/* Puts copies of our own in the place of MESSAGE's out-of-line data (rights are the kernel's own arrays), so that a
+   routine can read it like any other memory: the client's may give exceptions or change.  EFAULT, ENOMEM, E2BIG; the
+   message is whole in any case. */
 error_t message_own_memory(mach_msg_header_t *message);
 
 #endif /* PORTS_INTERNAL_H */

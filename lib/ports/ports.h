@@ -83,8 +83,8 @@ struct ports_object {
     struct ports_object *next, **prevp; /* objects of the bucket */
 };
 
-/* A message being handled, or the place for one: it lives on the stack of the thread that handles one after the other.  Or a request that is kept, to be
-   answered later (ports_rpc_defer).  The fields are the library's. */
+/* A message being handled, or the place for one: it lives on the stack of the thread that handles one after the other.
+   Or a request that is kept, to be answered later (ports_rpc_defer).  The fields are the library's. */
 struct ports_rpc {
     struct ports_object *object;     /* whose message it is; referenced; NULL between messages; bucket lock to change */
     thread_t thread;                 /* constant; MACH_PORT_NULL for a deferred one */
@@ -93,7 +93,8 @@ struct ports_rpc {
     mach_msg_type_name_t reply_type; /* likewise */
     struct ports_rpc *outer;         /* constant: what the same thread was handling around it */
     void (*cancel)(struct ports_rpc *); /* constant; of a deferred one */
-    bool eventful;                   /* anything but the common case below: interrupted, watched, waiting; bucket lock */
+    bool eventful;                   /* anything but the common case below: interrupted, watched, waiting; bucket
+                                        lock */
     bool watched;                    /* `reply` is in the watches; bucket lock */
     atomic_bool interrupted;         /* bucket lock to set */
     atomic_uint cancelling;          /* 1: somebody is about to wake the thread: it must not go on; bucket lock */
@@ -146,7 +147,8 @@ struct ports_serve_options {
                                  MIG_SERVER_DIED): room for any size would cost 760 instructions a message, because
                                  MACH_RCV_LARGE keeps GNU Mach from its fast path */
     bool single;              /* one thread only: messages are handled strictly one after the other */
-    bool waits_for_memory;    /* of a pageout server: messages whose answer nobody needs to free memory wait until there is some */
+    bool waits_for_memory;    /* of a pageout server: messages whose answer nobody needs to free memory wait until there
+                                 is some */
 };
 
 /* Receives the messages of the bucket's objects and handles them; the calling thread is the first of the pool, and a
@@ -158,18 +160,19 @@ error_t ports_bucket_serve(struct ports_bucket *bucket, const struct ports_serve
 /* The same in a thread of its own; returns at once.  */
 error_t ports_bucket_serve_detached(struct ports_bucket *bucket, const struct ports_serve_options *options);
 
-/* Handles one message that the caller has received by itself from the bucket's port set (ports_bucket_receive_name), and
-   fills REPLY, which has room for PORTS_REPLY_MAX bytes.  True if a reply is to be sent; what a failed request carried is
-   destroyed already. For servers with a loop of their own.  */
+/* Handles one message that the caller has received by itself from the bucket's port set (ports_bucket_receive_name),
+   and fills REPLY, which has room for PORTS_REPLY_MAX bytes.  True if a reply is to be sent; what a failed request
+   carried is destroyed already. For servers with a loop of their own.  */
 bool ports_bucket_dispatch(struct ports_bucket *bucket, mach_msg_header_t *request, mig_reply_header_t *reply);
 
 /* The port set, for mach_msg. */
 mach_port_t ports_bucket_receive_name(struct ports_bucket *bucket);
 
-/* The trap of mach_msg, which that surrounds by 20 instructions to repeat what was interrupted: for messages that cannot wait, to send-once rights, and
-   callers that see to it themselves. */
-mach_msg_return_t ports_msg_trap(mach_msg_header_t *message, mach_msg_option_t option, mach_msg_size_t send_size, mach_msg_size_t receive_size,
-                                 mach_port_t receive, mach_msg_timeout_t timeout, mach_port_t notify);
+/* The trap of mach_msg, which that surrounds by 20 instructions to repeat what was interrupted: for messages that
+   cannot wait, to send-once rights, and callers that see to it themselves. */
+mach_msg_return_t ports_msg_trap(mach_msg_header_t *message, mach_msg_option_t option, mach_msg_size_t send_size,
+                                 mach_msg_size_t receive_size, mach_port_t receive, mach_msg_timeout_t timeout,
+                                 mach_port_t notify);
 
 /* No reply of a MIG stub is longer: variable arrays inline are 2048 bytes each at most, and no routine has more than
    six of them, strings (1024) and fixed structures (below 1 KiB) counted. */
@@ -186,8 +189,8 @@ error_t ports_bucket_iterate(struct ports_bucket *bucket, struct ports_class *cl
 
 /* ---- objects ------------------------------------------------------------ */
 
-/* A new object of CLASS in *OBJECT: ops->size bytes, zeroed behind the header, with a new receive right in BUCKET and one
-   reference, the caller's.  ENOMEM, or the kernel's error; *OBJECT is then untouched. */
+/* A new object of CLASS in *OBJECT: ops->size bytes, zeroed behind the header, with a new receive right in BUCKET and
+   one reference, the caller's.  ENOMEM, or the kernel's error; *OBJECT is then untouched. */
 error_t ports_object_create(struct ports_class *class, struct ports_bucket *bucket, void *object);
 
 /* The same with an existing receive right, which is consumed on success only. */
@@ -197,8 +200,8 @@ error_t ports_object_import(struct ports_class *class, struct ports_bucket *buck
    objects of which most are never given away.  */
 error_t ports_object_create_quiet(struct ports_class *class, struct ports_bucket *bucket, void *object);
 
-/* Gives a quiet object its receive right: RECEIVE, consumed on success only.  Messages that wait in it are handled from now on.
-   If its send rights have gone already, the object lives as long as it is referenced otherwise. */
+/* Gives a quiet object its receive right: RECEIVE, consumed on success only.  Messages that wait in it are handled from
+   now on. If its send rights have gone already, the object lives as long as it is referenced otherwise. */
 error_t ports_object_adopt_right(void *object, mach_port_t receive);
 
 static inline void ports_object_ref(void *object)
@@ -218,35 +221,37 @@ static inline void ports_object_deref(void *object)
 }
 
 /* The name of the receive right, for a reply argument with MACH_MSG_TYPE_MAKE_SEND; the library takes note that a send
-   right will exist, so the object stays alive until the kernel reports no senders. MACH_PORT_NULL if the right was destroyed
-   or could not be made.  Call it once for each time that the name goes out with MAKE_SEND, when nothing can fail any
-   more: an object whose name was asked for but never sent waits for ever for that send right to come and go. */
+   right will exist, so the object stays alive until the kernel reports no senders. MACH_PORT_NULL if the right was
+   destroyed or could not be made.  Call it once for each time that the name goes out with MAKE_SEND, when nothing can
+   fail any more: an object whose name was asked for but never sent waits for ever for that send right to come and
+   go. */
 mach_port_t ports_object_make_send_name(void *object);
 
-/* The name of the receive right, made if there is none yet, for MACH_MSG_TYPE_MAKE_SEND_ONCE (reply ports, notifications):
-   no send right is expected of it.  MACH_PORT_NULL as above.  */
+/* The name of the receive right, made if there is none yet, for MACH_MSG_TYPE_MAKE_SEND_ONCE (reply ports,
+   notifications): no send right is expected of it.  MACH_PORT_NULL as above.  */
 mach_port_t ports_object_receive_name(void *object);
 
 /* A new send right to the object, the caller's to deallocate. MACH_PORT_NULL as above.  */
 mach_port_t ports_object_send_right(void *object);
 
-/* Destroys the receive right: senders see a dead name from now on, messages waiting are lost; the object lives on as long as it is
-   referenced.  */
+/* Destroys the receive right: senders see a dead name from now on, messages waiting are lost; the object lives on as
+   long as it is referenced.  */
 void ports_object_destroy_right(void *object);
 
-/* Gives the object a new receive right, destroying the old one (whoever holds the old send rights has lost the object). Used
-   where a port's holder must change (proc_reauthenticate, exec of a set-id program).  */
+/* Gives the object a new receive right, destroying the old one (whoever holds the old send rights has lost the object).
+   Used where a port's holder must change (proc_reauthenticate, exec of a set-id program).  */
 error_t ports_object_renew_right(void *object);
 
 /* Takes the receive right away from the object without destroying it; the caller owns it. */
 mach_port_t ports_object_detach_right(void *object);
 
-/* The object behind PORT (a name in our space), with a new reference; NULL if PORT is not a receive right of the bucket (any bucket, if
-   NULL) or its class is not CLASS (any class, if NULL).  Does not consume PORT.  */
+/* The object behind PORT (a name in our space), with a new reference; NULL if PORT is not a receive right of the bucket
+   (any bucket, if NULL) or its class is not CLASS (any class, if NULL).  Does not consume PORT.  */
 void *ports_object_lookup(struct ports_bucket *bucket, mach_port_t port, struct ports_class *class);
 
-/* The object with the payload that the dispatcher put into the message it hands to a stub; new reference; NULL if not of CLASS (any, if NULL).  The
-   payload is the object itself: the dispatcher replaced the kernel's number by it, and holds a reference during the call.  */
+/* The object with the payload that the dispatcher put into the message it hands to a stub; new reference; NULL if not
+   of CLASS (any, if NULL).  The payload is the object itself: the dispatcher replaced the kernel's number by it, and
+   holds a reference during the call.  */
 static inline void *ports_payload_lookup(unsigned long payload, struct ports_class *class)
 {
     struct ports_object *object = (struct ports_object *)payload;
@@ -263,8 +268,9 @@ void ports_object_cancel_dead(void *object, mach_port_t name);
 
 /* ---- requests in progress ----------------------------------------------- */
 
-/* The object whose message this thread is handling, without a reference of its own; NULL outside, or if not of CLASS (any, if NULL). For
-   routines that MIG gives a plain port name (fsys_startup): under the library that argument means nothing. */
+/* The object whose message this thread is handling, without a reference of its own; NULL outside, or if not of CLASS
+   (any, if NULL). For routines that MIG gives a plain port name (fsys_startup): under the library that argument means
+   nothing. */
 void *ports_self_object(struct ports_class *class);
 
 /* True in a thread that handles an RPC which was interrupted (interrupt_operation), whose client died, or that
@@ -281,12 +287,14 @@ error_t ports_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex, const
    stops waiting.  The request is taken back by itself when the handler returns.  */
 error_t ports_self_watch_reply(mach_port_t reply);
 
-/* Keeps the request that the calling thread handles in LATER, the caller's memory, to be answered when it can be; the handler then returns MIG_NO_REPLY.
-   A request that waits so costs no thread, and no change of threads when it is over.  LATER has a reference to the object and the reply right
-   (later->reply, a send-once right).  Whoever can answer calls ports_rpc_take; if that is true the request is his: he sends the answer, gives up the object
-   (later->object), and LATER is free.  When the request is interrupted, or its client has died, CANCEL(LATER) is called instead, without locks: the
-   request is the callback's in the same way, to be answered with EINTR (the send fails if the client is dead).
-   EINTR: it is interrupted already; EOPNOTSUPP: outside of a handler, or a reply port that may be full: nothing was kept. */
+/* Keeps the request that the calling thread handles in LATER, the caller's memory, to be answered when it can be; the
+   handler then returns MIG_NO_REPLY. A request that waits so costs no thread, and no change of threads when it is over.
+   LATER has a reference to the object and the reply right (later->reply, a send-once right).  Whoever can answer calls
+   ports_rpc_take; if that is true the request is his: he sends the answer, gives up the object (later->object), and
+   LATER is free.  When the request is interrupted, or its client has died, CANCEL(LATER) is called instead, without
+   locks: the request is the callback's in the same way, to be answered with EINTR (the send fails if the client is
+   dead). EINTR: it is interrupted already; EOPNOTSUPP: outside of a handler, or a reply port that may be full: nothing
+   was kept. */
 error_t ports_rpc_defer(struct ports_rpc *later, void (*cancel)(struct ports_rpc *later));
 /* False: CANCEL has been called, or is about to be.  Never blocks: locks that CANCEL takes may be held. */
 bool ports_rpc_take(struct ports_rpc *later);
@@ -303,30 +311,36 @@ unsigned int ports_class_count(struct ports_class *class);
 
 /* ---- memory that a client sent ---------------------------------------------- */
 
-/* Copies LENGTH bytes FROM out-of-line memory that a client sent, which may be backed by a memory object of the client's or by a file that
-   has become shorter: EFAULT when it could not be touched (part of it may have been copied), never an exception.  A memory object that
-   never answers keeps the calling thread.  Routines copy such memory before they look at it, since it may change or go at any time. */
+/* Copies LENGTH bytes FROM out-of-line memory that a client sent, which may be backed by a memory object of the
+   client's or by a file that has become shorter: EFAULT when it could not be touched (part of it may have been copied),
+   never an exception.  A memory object that never answers keeps the calling thread.  Routines copy such memory before
+   they look at it, since it may change or go at any time. */
 error_t ports_copy_guarded(void *to, const void *from, size_t length);
 
-/* The loop does that for every request with out-of-line data (up to 8 MiB; E2BIG), so that routines need not care.  This says that this program's
-   routine with message id ID does it itself, or hands the memory on unread: for those that carry much.  Before serving begins. */
+/* The loop does that for every request with out-of-line data (up to 8 MiB; E2BIG), so that routines need not care.
+   This says that this program's routine with message id ID does it itself, or hands the memory on unread: for those
+   that carry much.  Before serving begins. */
 void ports_reads_guarded(mach_msg_id_t id);
-/* The routine with message id ID may do less than it was asked (io_write): of bytes that are too many it is given the first MiB.  Before serving begins. */
+/* The routine with message id ID may do less than it was asked (io_write): of bytes that are too many it is given the
+   first MiB.  Before serving begins. */
 void ports_takes_beginning(mach_msg_id_t id);
 
 /* ---- servers that memory depends on ----------------------------------------------- */
 
-/* This program writes changed pages to the disk, for the root file system or below it: when memory is short, the kernel must not let it wait for
-   memory that only its work can free.  HOST, the host's privileged port, is kept, not consumed; null: nothing changes.  Before the first loop
-   begins: all threads of loops then have the last pages of memory, too (thread_wire), and owe it that they do with little when memory is short.  */
+/* This program writes changed pages to the disk, for the root file system or below it: when memory is short, the kernel
+   must not let it wait for memory that only its work can free.  HOST, the host's privileged port, is kept, not
+   consumed; null: nothing changes.  Before the first loop begins: all threads of loops then have the last pages of
+   memory, too (thread_wire), and owe it that they do with little when memory is short.  */
 void ports_pageout_server(mach_port_t host);
 /* The same for the calling thread, if the program is such a server: for threads that are not a loop's.  */
 void ports_pageout_thread(void);
 /* The kernel is ours, not GNU Mach: for what the two need treated differently. */
 bool ports_kernel_is_ours(void);
-/* SIZE bytes of whole pages that lie side by side below LIMIT, by vm_allocate_contiguous with HOST: wired, mapped, not cleared; their owner's to
-   deallocate or to give away.  KERN_RESOURCE_SHORTAGE when there are none, or memory is short: pages of vm_allocate will do.  */
-kern_return_t ports_row_allocate(mach_port_t host, size_t size, uint64_t limit, vm_address_t *address, uint64_t *physical);
+/* SIZE bytes of whole pages that lie side by side below LIMIT, by vm_allocate_contiguous with HOST: wired, mapped, not
+   cleared; their owner's to deallocate or to give away.  KERN_RESOURCE_SHORTAGE when there are none, or memory is
+   short: pages of vm_allocate will do.  */
+kern_return_t ports_row_allocate(mach_port_t host, size_t size, uint64_t limit, vm_address_t *address,
+                                 uint64_t *physical);
 
 /* How it stands with memory, for such a server that is about to use BYTES of it; in others always enough. */
 enum ports_memory {
@@ -340,27 +354,30 @@ bool ports_memory_wait(enum ports_memory wanted, unsigned int limit_ms);
 
 /* ---- becoming a process -------------------------------------------------------- */
 
-/* A detached thread that runs MAIN(ARG), with STACK bytes of stack (0: as usual); how servers make threads once they serve, as pthread_create must not be
-   called while ports_signals_start runs. ENOMEM, EAGAIN. */
+/* A detached thread that runs MAIN(ARG), with STACK bytes of stack (0: as usual); how servers make threads once they
+   serve, as pthread_create must not be called while ports_signals_start runs. ENOMEM, EAGAIN. */
 error_t ports_thread_create(size_t stack, void *(*main)(void *), void *arg);
 
-/* _hurd_proc_init(ARGV, ...) of the C library, for a server that already has threads: the library's process port is set, and from now on
-   the server has a message port and signals, and a fault in it is its death and not its silence. */
+/* _hurd_proc_init(ARGV, ...) of the C library, for a server that already has threads: the library's process port is
+   set, and from now on the server has a message port and signals, and a fault in it is its death and not its
+   silence. */
 void ports_proc_init(char **argv);
-/* For those whom the C library asks or waits for when it ends a process, proc, the root file system and what is below it: a fault ends the task at once, without
-   its last words. */
+/* For those whom the C library asks or waits for when it ends a process, proc, the root file system and what is below
+   it: a fault ends the task at once, without its last words. */
 void ports_fault_is_death(void);
-/* For servers that are processes: from now on others send the messages of msg.defs to a port of this library's, which passes on what the C library can
-   bear (sieve.c).  ports_signals_start does it.  Without effect in who is no process. */
+/* For servers that are processes: from now on others send the messages of msg.defs to a port of this library's, which
+   passes on what the C library can bear (sieve.c).  ports_signals_start does it.  Without effect in who is no
+   process. */
 void ports_sieve_install(void);
 /* ports_proc_init with START(ARG), which calls _hurd_proc_init or _hurd_init. */
 void ports_signals_start(void (*start)(void *), void *arg);
 
 /* ---- hooks for MIG stubs -------------------------------------------------- */
 
-/* Defines the three functions that MIG's intran, intranpayload and destructor options name, for objects `TYPE *` of CLASS:
-   begin_using_NAME(port), begin_using_NAME_payload(payload), end_using_NAME(object).  Stubs hold a reference for the time of the
-   call.  (intran borrows the port; MIG's stub still owns the send right that came in a message argument.)  */
+/* Defines the three functions that MIG's intran, intranpayload and destructor options name, for objects `TYPE *` of
+   CLASS: begin_using_NAME(port), begin_using_NAME_payload(payload), end_using_NAME(object).  Stubs hold a reference for
+   the time of the call.  (intran borrows the port; MIG's stub still owns the send right that came in a message
+   argument.)  */
 #define PORTS_MIG_HOOKS(NAME, TYPE, CLASS)                                                       \
     __attribute__((unused)) static inline TYPE *begin_using_##NAME(mach_port_t port)            \
     { return ports_object_lookup(NULL, port, CLASS); }                                           \

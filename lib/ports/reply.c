@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* reply: giving up a reply port after a send that was interrupted.
 
-   A call that waits for room in the queue of a client's port ends with MACH_SEND_INTERRUPTED when it is cancelled, and the kernel hands the message
-   back with the rights it would have carried: where the reply port's name stood, there is now the name of a send-once right to it.  The C library
-   (2.41) takes that for its reply port, finds that it is another, and aborts; so any client could end any server that calls back.  Programs that use this
-   library are linked with --wrap=__mig_dealloc_reply_port.  */
+   A call that waits for room in the queue of a client's port ends with MACH_SEND_INTERRUPTED when it is cancelled, and
+   the kernel hands the message back with the rights it would have carried: where the reply port's name stood, there is
+   now the name of a send-once right to it.  The C library (2.41) takes that for its reply port, finds that it is
+   another, and aborts; so any client could end any server that calls back.  Programs that use this library are linked
+   with --wrap=__mig_dealloc_reply_port.  */
 
 #include <mach.h>
 #include <mach/mig_support.h>

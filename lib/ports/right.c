@@ -2,11 +2,11 @@
 /* Receive rights: making, entering, leaving, and keeping spare ones.  Everything here runs with the bucket lock held.
 
    A right that was seen without send rights, send-once rights and messages, and whose every received message has found
-   its object, can never lead a message to a wrong object.  When its object dies it is kept (`spares`) and the next object
-   takes it as it is: open and close then make, move and destroy no port.
+   its object, can never lead a message to a wrong object.  When its object dies it is kept (`spares`) and the next
+   object takes it as it is: open and close then make, move and destroy no port.
 
-   A new right's make-send count begins with a number that nobody can guess.  It comes with the kernel's no-senders notification, which is so told
-   from one that a client has sent, without a question to the kernel (notify.c).  */
+   A new right's make-send count begins with a number that nobody can guess.  It comes with the kernel's no-senders
+   notification, which is so told from one that a client has sent, without a question to the kernel (notify.c).  */
 
 #include "ports-internal.h"
 
@@ -37,8 +37,8 @@ static kern_return_t right_prepare(struct ports_bucket *bucket, mach_port_t rece
     return mach_port_move_member(mach_task_self(), receive, bucket->set);
 }
 
-/* A number that clients cannot know: of the processor's generator where it has one, and of the moments at which rights are made.  Below 2^31, so that
-   counting on from it does not overflow. */
+/* A number that clients cannot know: of the processor's generator where it has one, and of the moments at which rights
+   are made.  Below 2^31, so that counting on from it does not overflow. */
 static mach_port_mscount_t random_count(struct ports_bucket *bucket)
 {
     unsigned int a, b, c = 0, d;

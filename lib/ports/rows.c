@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* rows: pages that lie side by side.  See ports.h, ports_row_allocate.
 
-   Asking the kernel for one page costs as much as asking for three, so short rows are cut off a longer one.  Privileged threads must not ask
-   at all (pageout.c): a thread without privileges does it for them.  It may have to wait for memory; whoever waits for it soon gives up.
+   Asking the kernel for one page costs as much as asking for three, so short rows are cut off a longer one.  Privileged
+   threads must not ask at all (pageout.c): a thread without privileges does it for them.  It may have to wait for
+   memory; whoever waits for it soon gives up.
 
    Lock: rows_lock, a leaf; not held while the kernel is asked.  */
 
@@ -22,13 +23,15 @@ static bool keeper_runs;                 /* rows_lock */
 static struct { mach_port_t host; size_t size; uint64_t limit; } wanted; /* size 0: nothing; rows_lock */
 static unsigned long asked;              /* how often the kernel was; rows_lock */
 
-/* A new row of SIZE bytes in the place of what is left of the old one.  rows_lock held, but not while the kernel is asked.  */
+/* A new row of SIZE bytes in the place of what is left of the old one.  rows_lock held, but not while the kernel is
+   asked.  */
 static kern_return_t row_renew(mach_port_t host, size_t size, uint64_t limit)
 {
     vm_address_t address = 0;
     rpc_phys_addr_t physical = 0;
     pthread_mutex_unlock(&rows_lock);
-    kern_return_t err = vm_allocate_contiguous(host, mach_task_self(), &address, &physical, size, 0, limit, vm_page_size);
+    kern_return_t err = vm_allocate_contiguous(host, mach_task_self(), &address, &physical, size, 0, limit,
+                                               vm_page_size);
     pthread_mutex_lock(&rows_lock);
     asked++;
     if (err)
@@ -87,7 +90,8 @@ static bool row_fits(size_t size, uint64_t limit)
     return row_end - row >= size && row_physical + size <= limit;
 }
 
-kern_return_t ports_row_allocate(mach_port_t host, size_t size, uint64_t limit, vm_address_t *address, uint64_t *physical)
+kern_return_t ports_row_allocate(mach_port_t host, size_t size, uint64_t limit, vm_address_t *address,
+                                 uint64_t *physical)
 {
     kern_return_t err = KERN_SUCCESS;
     size_t length = size > ROW / 2 ? size : ROW;

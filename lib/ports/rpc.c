@@ -2,8 +2,9 @@
 /* Requests in progress: interrupting them, waiting inside them, and holding a class back.
 
    An interrupted rpc carries a flag that its handler can see, and its thread is woken from whatever it waits for by
-   hurd_thread_cancel.  (A deferred one has no thread: its callback ends it.)  That may take a message to another server, so it is done without the lock; `cancelling` keeps the
-   rpc from ending meanwhile, so the wake-up never hits the next one.  */
+   hurd_thread_cancel.  (A deferred one has no thread: its callback ends it.)  That may take a message to another
+   server, so it is done without the lock; `cancelling` keeps the rpc from ending meanwhile, so the wake-up never hits
+   the next one.  */
 
 #include "ports-internal.h"
 

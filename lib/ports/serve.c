@@ -2,8 +2,8 @@
 /* The loop: threads that receive, dispatch and answer, with one system call a message.
 
    Sending never blocks: answers normally go to send-once rights, which take a message always; to a client that gave a
-   send right whose queue is full the answer is lost (MACH_SEND_TIMEOUT with no time), because a server does not wait for
-   its clients.  */
+   send right whose queue is full the answer is lost (MACH_SEND_TIMEOUT with no time), because a server does not wait
+   for its clients.  */
 
 #include "ports-internal.h"
 
@@ -94,11 +94,14 @@ static bool error_is_send(mach_msg_return_t err)
 /* How the answer is sent that is in `request`. */
 static mach_msg_option_t worker_send_option(const struct ports_worker *worker)
 {
-    return MACH_MSGH_BITS_REMOTE(worker->request->msgh_bits) == MACH_MSG_TYPE_MOVE_SEND_ONCE ? MACH_SEND_MSG : MACH_SEND_MSG | MACH_SEND_TIMEOUT;
+    return MACH_MSGH_BITS_REMOTE(worker->request->msgh_bits) == MACH_MSG_TYPE_MOVE_SEND_ONCE
+               ? MACH_SEND_MSG
+               : MACH_SEND_MSG | MACH_SEND_TIMEOUT;
 }
 
 /* Receives, with the OPTION for that, after the call that sent and received has failed with ERR. */
-static mach_msg_return_t worker_receive_again(struct ports_worker *worker, mach_msg_option_t option, mach_msg_return_t err)
+static mach_msg_return_t worker_receive_again(struct ports_worker *worker, mach_msg_option_t option,
+                                              mach_msg_return_t err)
 {
     if (error_is_send(err)) {
         if (err == MACH_SEND_INTERRUPTED)
@@ -108,7 +111,8 @@ static mach_msg_return_t worker_receive_again(struct ports_worker *worker, mach_
     } else if (err != MACH_RCV_INTERRUPTED) {
         return err;
     }
-    return mach_msg(worker->request, option, 0, worker->loop->size, worker->loop->bucket->set, worker->limit, MACH_PORT_NULL);
+    return mach_msg(worker->request, option, 0, worker->loop->size, worker->loop->bucket->set, worker->limit,
+                    MACH_PORT_NULL);
 }
 
 /* worker_receive with a time limit, or when memory is short. */
@@ -139,7 +143,8 @@ static mach_msg_return_t worker_receive_carefully(struct ports_worker *worker, b
             size = worker->request->msgh_size;
         }
     }
-    mach_msg_return_t err = mach_msg(worker->request, both, size, worker->loop->size, worker->loop->bucket->set, worker->limit, MACH_PORT_NULL);
+    mach_msg_return_t err = mach_msg(worker->request, both, size, worker->loop->size, worker->loop->bucket->set,
+                                     worker->limit, MACH_PORT_NULL);
     return err != 0 ? worker_receive_again(worker, option, err) : 0;
 }
 
@@ -156,7 +161,8 @@ static inline mach_msg_return_t worker_receive(struct ports_worker *worker, bool
         option |= worker_send_option(worker);
         size = worker->request->msgh_size;
     }
-    mach_msg_return_t err = ports_msg_trap(worker->request, option, size, loop->size, loop->bucket->set, 0, MACH_PORT_NULL);
+    mach_msg_return_t err = ports_msg_trap(worker->request, option, size, loop->size, loop->bucket->set, 0,
+                                           MACH_PORT_NULL);
     return unlikely(err != 0) ? worker_receive_again(worker, MACH_RCV_MSG, err) : 0;
 }
 

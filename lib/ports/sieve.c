@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sieve: a process's message port that others may know, in front of the C library's.
 
-   The C library serves the message port by itself, and releases what a refused message carries by lengths of 32 bits (2.41): memory of 512 MiB or more
-   stays mapped for ever, and everybody can have any process's message port.  So a server shows proc this port instead; what could belong to a message of msg.defs
-   is passed on as it came, with its reply port, and the rest destroyed.  */
+   The C library serves the message port by itself, and releases what a refused message carries by lengths of 32 bits
+   (2.41): memory of 512 MiB or more stays mapped for ever, and everybody can have any process's message port.  So a
+   server shows proc this port instead; what could belong to a message of msg.defs is passed on as it came, with its
+   reply port, and the rest destroyed.  */
 
 #include "ports-internal.h"
 
@@ -51,7 +52,8 @@ static void refuse(mach_msg_header_t *request)
         ports_message_destroy(&reply.Head, true);
 }
 
-/* As it came: the C library's thread answers to the same reply port.  Waits while its queue is full, as the sender would have.  */
+/* As it came: the C library's thread answers to the same reply port.  Waits while its queue is full, as the sender
+   would have.  */
 static void pass_on(mach_msg_header_t *message)
 {
     message->msgh_bits = (message->msgh_bits & MACH_MSGH_BITS_COMPLEX)
@@ -59,7 +61,8 @@ static void pass_on(mach_msg_header_t *message)
     message->msgh_local_port = message->msgh_remote_port;
     message->msgh_remote_port = _hurd_msgport;
     if (mach_msg(message, MACH_SEND_MSG, message->msgh_size, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL)) {
-        message->msgh_bits = (message->msgh_bits & MACH_MSGH_BITS_COMPLEX) | MACH_MSGH_BITS(MACH_MSGH_BITS_LOCAL(message->msgh_bits), 0);
+        message->msgh_bits = (message->msgh_bits & MACH_MSGH_BITS_COMPLEX) |
+                             MACH_MSGH_BITS(MACH_MSGH_BITS_LOCAL(message->msgh_bits), 0);
         message->msgh_remote_port = message->msgh_local_port;
         ports_message_destroy(message, true);
     }
@@ -101,7 +104,8 @@ void ports_sieve_install(void)
     if (proc == MACH_PORT_NULL || _hurd_msgport == MACH_PORT_NULL)
         return;
     pthread_once(&once, (void (*)(void))sieve_start);
-    if (sieve_port != MACH_PORT_NULL && mach_port_insert_right(mach_task_self(), sieve_port, sieve_port, MACH_MSG_TYPE_MAKE_SEND) == 0) {
+    if (sieve_port != MACH_PORT_NULL &&
+        mach_port_insert_right(mach_task_self(), sieve_port, sieve_port, MACH_MSG_TYPE_MAKE_SEND) == 0) {
         if (proc_setmsgport(proc, sieve_port, &old) == 0 && MACH_PORT_VALID(old))
             mach_port_deallocate(mach_task_self(), old);
         mach_port_deallocate(mach_task_self(), sieve_port);

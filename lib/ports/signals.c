@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* signals: becoming a process late, with threads.  See ports.h, ports_signals_start.
 
-   The C library (2.41) expects its signal thread to be the first thread that is made.  Where it is not, three things go wrong on more than one processor:
+   The C library (2.41) expects its signal thread to be the first thread that is made.  Where it is not, three things go
+   wrong on more than one processor:
 
-   - It marks each later thread as a receiver of the process's signals, so the signal thread, too: a signal that ends the process then makes it wait
-     for a lock of its own, and the server, instead of dying and being missed, hangs for ever.  So the mark is taken from it (and from it alone: a
-     thread that has locked its signals with the mark must unlock them with it).
-   - It begins by making the lock of all threads' signal states anew, whoever has it or waits for it.  A thread needs it while it is made and begins, so
-     none is made meanwhile (thread.c), but for those that answering the C library itself needs.
-   - A thread without a state of its own makes one when it first needs it, perhaps in malloc, which has the heap's lock then; and who makes a state calls
-     malloc.  So each thread makes its own before anything else. */
+   - It marks each later thread as a receiver of the process's signals, so the signal thread, too: a signal that ends
+     the process then makes it wait for a lock of its own, and the server, instead of dying and being missed, hangs for
+     ever.  So the mark is taken from it (and from it alone: a thread that has locked its signals with the mark must
+     unlock them with it).
+   - It begins by making the lock of all threads' signal states anew, whoever has it or waits for it.  A thread needs it
+     while it is made and begins, so none is made meanwhile (thread.c), but for those that answering the C library
+     itself needs.
+   - A thread without a state of its own makes one when it first needs it, perhaps in malloc, which has the heap's lock
+     then; and who makes a state calls malloc.  So each thread makes its own before anything else. */
 
 #include "ports-internal.h"
 
@@ -34,8 +37,8 @@ static void threads_release(thread_t *threads, mach_msg_type_number_t count)
     vm_deallocate(mach_task_self(), (vm_address_t)threads, count * sizeof *threads);
 }
 
-/* Takes the mark from the thread that is not among the COUNT of BEFORE and none of ours: the signal thread, which waits for its first message.
-   Births are stopped. */
+/* Takes the mark from the thread that is not among the COUNT of BEFORE and none of ours: the signal thread, which waits
+   for its first message. Births are stopped. */
 static void marks_take(const thread_t *before, mach_msg_type_number_t count)
 {
     thread_t *after;

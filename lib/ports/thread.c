@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* thread: threads that a server makes, and those that begin while the C library starts its signals.  signals.c tells why they matter then.
+/* thread: threads that a server makes, and those that begin while the C library starts its signals.  signals.c tells
+   why they matter then.
 
    Locks: births_lock, before the C library's own. */
 

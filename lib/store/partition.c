@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* partition: MBR (with the chain of an extended partition) and GPT (UEFI specification 2.10, chapter 5).  Nothing that the disk says is
-   believed before it was checked: counts and sizes are bounded, sums cannot wrap, a chain that bites its own tail ends.  */
+/* partition: MBR (with the chain of an extended partition) and GPT (UEFI specification 2.10, chapter 5).  Nothing that
+   the disk says is believed before it was checked: counts and sizes are bounded, sums cannot wrap, a chain that bites
+   its own tail ends.  */
 
 #include "partition.h"
 
@@ -62,8 +63,8 @@ static uint64_t disk_blocks(const struct partition_disk *disk)
     return disk->size / disk->block_size;
 }
 
-static error_t list_add(struct partition_list *list, const struct partition_disk *disk, unsigned int number, uint64_t start,
-                        uint64_t length, uint8_t type)
+static error_t list_add(struct partition_list *list, const struct partition_disk *disk, unsigned int number,
+                        uint64_t start, uint64_t length, uint8_t type)
 {
     uint64_t blocks = disk_blocks(disk);
     if (length == 0 || start >= blocks || length > blocks - start)
@@ -87,9 +88,10 @@ static bool type_is_extended(uint8_t type)
     return type == 0x05 || type == 0x0f || type == 0x85;
 }
 
-/* Follows the chain of the extended partition at BASE.  Each link's first entry is a logical partition, relative to the link; its
-   second the next link, relative to BASE.  */
-static error_t mbr_read_logical(const struct partition_disk *disk, uint64_t base, uint8_t *block, struct partition_list *list)
+/* Follows the chain of the extended partition at BASE.  Each link's first entry is a logical partition, relative to the
+   link; its second the next link, relative to BASE.  */
+static error_t mbr_read_logical(const struct partition_disk *disk, uint64_t base, uint8_t *block,
+                                struct partition_list *list)
 {
     uint64_t link = base;
     for (unsigned int number = 5; number < 5 + LOGICAL_MAX; number++) {
@@ -192,7 +194,8 @@ static error_t gpt_read_at(const struct partition_disk *disk, uint64_t lba, uint
     return err;
 }
 
-static error_t gpt_read(const struct partition_disk *disk, uint8_t *block, struct partition_list *list, const char **why)
+static error_t gpt_read(const struct partition_disk *disk, uint8_t *block, struct partition_list *list,
+                        const char **why)
 {
     error_t err = gpt_read_at(disk, 1, block, list);
     if (err && err != ENOMEM) {

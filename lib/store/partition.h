@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* partition: reading partition tables, MBR and GPT.  Knows no store and no message: the caller gives a function that reads, so that
-   unit tests and a fuzzer can run it over any bytes.  */
+/* partition: reading partition tables, MBR and GPT.  Knows no store and no message: the caller gives a function that
+   reads, so that unit tests and a fuzzer can run it over any bytes.  */
 
 #ifndef STORE_PARTITION_H
 #define STORE_PARTITION_H
@@ -28,9 +28,10 @@ struct partition_list {
     unsigned int count, room;
 };
 
-/* Reads the table of DISK into *LIST, to be released by partition_list_destroy.  Entries that do not lie on the disk are left out.  A GPT
-   whose first header or table is damaged (CRC) is read from its copy at the end of the disk.  On failure *WHY is a constant string that
-   says what is wrong; errors: ENXIO (no table at all), EINVAL (damaged), EIO and others of `read`, ENOMEM.  */
+/* Reads the table of DISK into *LIST, to be released by partition_list_destroy.  Entries that do not lie on the disk
+   are left out.  A GPT whose first header or table is damaged (CRC) is read from its copy at the end of the disk.  On
+   failure *WHY is a constant string that says what is wrong; errors: ENXIO (no table at all), EINVAL (damaged), EIO and
+   others of `read`, ENOMEM.  */
 error_t partition_list_read(const struct partition_disk *disk, struct partition_list *list, const char **why);
 void partition_list_destroy(struct partition_list *list);
 

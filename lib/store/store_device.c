@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* store: device:NAME, a Mach device with records, as the kernel's or a user-space driver's device interface offers it.
 
-   Who is asked for the device: the master port that the caller gave; else the task's bootstrap port (a disk driver that started
-   us answers device_open there), then the host's device master, then the device node /dev/disk.
+   Who is asked for the device: the master port that the caller gave; else the task's bootstrap port (a disk driver that
+   started us answers device_open there), then the host's device master, then the device node /dev/disk.
 
-   Flushing.  Mach's device interface has no call for it.  A driver whose writes may rest in a cache of the disk understands the status
-   flavor STORE_DEVICE_FLUSH with no values; one that answers D_INVALID_OPERATION has no such cache.  */
+   Flushing.  Mach's device interface has no call for it.  A driver whose writes may rest in a cache of the disk
+   understands the status flavor STORE_DEVICE_FLUSH with no values; one that answers D_INVALID_OPERATION has no such
+   cache.  */
 
 #include "store.h"
 
@@ -22,7 +23,8 @@
 
 /* Bytes that one request may have: what a driver can describe to a disk in one command.  */
 #define DEVICE_REQUEST_MAX (1u << 20)
-/* A driver without memory: writes, and reads that could not be shorter, are tried again, so often and after so long.  */
+/* A driver without memory: writes, and reads that could not be shorter, are tried again, so often and after so
+   long.  */
 #define SMALL_REQUEST (16u << 10)
 enum { MEMORY_TRIES = 1500, MEMORY_WAIT_MS = 20 };
 
@@ -94,7 +96,8 @@ struct device {
     bool can_through;             /* it knows STORE_DEVICE_THROUGH */
 };
 
-/* Asks the device's size.  DEV_GET_RECORDS counts records up to 2^32, and gives 0 for more; older drivers only know DEV_GET_SIZE.  */
+/* Asks the device's size.  DEV_GET_RECORDS counts records up to 2^32, and gives 0 for more; older drivers only know
+   DEV_GET_SIZE.  */
 static kern_return_t device_ask_size(mach_port_t port, uint64_t *records, uint64_t *record, bool *can_through)
 {
     int status[STORE_DEVICE_SIZE_COUNT];
@@ -128,7 +131,8 @@ static kern_return_t device_get_size(struct store *store, struct device *device)
     kern_return_t kr = device_ask_size(device->port, &records, &record, &device->can_through);
     if (kr)
         return kr;
-    if (record < 512 || record > vm_page_size || (record & (record - 1)) || records == 0 || records > INT64_MAX / record)
+    if (record < 512 || record > vm_page_size || (record & (record - 1)) || records == 0 ||
+        records > INT64_MAX / record)
         return D_INVALID_SIZE;
     store->block_size = (uint32_t)record;
     store->size = records * record;
@@ -154,7 +158,8 @@ static error_t device_store_open(struct store *store, const char *rest, const st
         mach_port_deallocate(mach_task_self(), port);
         free(device);
         return store_fail(why, kr == D_INVALID_SIZE ? EINVAL : device_errno(kr), "device:%s: %s", rest,
-                          kr == D_INVALID_SIZE ? "not a disk (its size or record size is unusable)" : device_strerror(kr));
+                          kr == D_INVALID_SIZE ? "not a disk (its size or record size is unusable)"
+                                               : device_strerror(kr));
     }
     store->readonly = readonly;
     store->hook = device;
@@ -195,7 +200,8 @@ static error_t device_request(struct store *store, uint64_t offset, size_t lengt
     return 0;
 }
 
-/* A read of more than one request: the pieces are moved together by remapping, not by copying, if they are whole pages.  */
+/* A read of more than one request: the pieces are moved together by remapping, not by copying, if they are whole
+   pages.  */
 static error_t device_read_long(struct store *store, uint64_t offset, size_t length, void **buffer)
 {
     char *all = store_alloc(length);
@@ -264,7 +270,10 @@ static error_t device_store_flush(struct store *store)
 static void device_store_place(struct store *store, struct store_place *place)
 {
     const struct device *device = store->hook;
-    *place = (struct store_place){ .kind = STORE_PLACE_DEVICE, .port = device->port, .fd = -1, .name = strchr(store->name, ':') + 1 };
+    *place = (struct store_place){.kind = STORE_PLACE_DEVICE,
+                                  .port = device->port,
+                                  .fd = -1,
+                                  .name = strchr(store->name, ':') + 1};
 }
 
 static void device_store_close(struct store *store)

@@ -76,7 +76,9 @@ static error_t file_flush(struct store *store)
 
 static void file_place(struct store *store, struct store_place *place)
 {
-    *place = (struct store_place){ .kind = STORE_PLACE_FILE, .fd = *(int *)store->hook, .name = strchr(store->name, ':') + 1 };
+    *place = (struct store_place){.kind = STORE_PLACE_FILE,
+                                  .fd = *(int *)store->hook,
+                                  .name = strchr(store->name, ':') + 1};
 }
 
 static void file_close(struct store *store)
@@ -123,7 +125,7 @@ static error_t zero_write(struct store *store, uint64_t offset, const void *data
     return 0;
 }
 
-const struct store_class store_class_zero = { .name = "zero", .open = zero_open, .read = zero_read, .write = zero_write };
+const struct store_class store_class_zero = {.name = "zero", .open = zero_open, .read = zero_read, .write = zero_write};
 
 /* ---- memory ---------------------------------------------------------------- */
 

@@ -15,8 +15,8 @@
 
 /* ---- attributes ------------------------------------------------------------------- */
 
-/* The underlying node for a change by PROTID's user, MACH_PORT_NULL if the attributes are ours.  The nodes of a tree have attributes
-   that the server decides upon: EOPNOTSUPP. */
+/* The underlying node for a change by PROTID's user, MACH_PORT_NULL if the attributes are ours.  The nodes of a tree
+   have attributes that the server decides upon: EOPNOTSUPP. */
 static error_t node_for_change(struct trivfs_protid *protid, mach_port_t *node)
 {
     if (protid == NULL || protid->peropen->control->ops->lookup != NULL)
@@ -199,8 +199,8 @@ kern_return_t S_file_check_access(trivfs_protid_t protid, int *allowed)
     return 0;
 }
 
-/* Opens PATH from PROTID's node in a translator that has directories; or, when it leads above them, lets the client go on with
-   the rest of it in the directory that the tree hangs in. */
+/* Opens PATH from PROTID's node in a translator that has directories; or, when it leads above them, lets the client go
+   on with the rest of it in the directory that the tree hangs in. */
 static error_t tree_lookup(struct trivfs_protid *protid, const char *path, int flags, retry_type *retry,
                            char *retry_name, mach_port_t *result, mach_msg_type_name_t *result_type)
 {
@@ -258,9 +258,11 @@ kern_return_t S_dir_lookup(trivfs_protid_t protid, const_string_t name, int flag
         *result_type = MACH_MSG_TYPE_COPY_SEND;
         return control->ops->magic(protid, name, retry_name);
     }
-    if (control->ops->magic == NULL && (name[0] != '\0' || (flags & O_DIRECTORY))) /* there is nothing below a single node */
+    /* there is nothing below a single node */
+    if (control->ops->magic == NULL && (name[0] != '\0' || (flags & O_DIRECTORY)))
         return ENOTDIR;
-    error_t err = control->ops->unnamed ? same_open_name(protid, result) : control_open_name(control, protid->user, flags, result);
+    error_t err = control->ops->unnamed ? same_open_name(protid, result)
+                                        : control_open_name(control, protid->user, flags, result);
     if (err)
         return err;
     *result_type = MACH_MSG_TYPE_MAKE_SEND;
@@ -332,7 +334,8 @@ static void control_release(void *control)
 }
 
 /* A record lock of PEROPEN, or of RENDEZVOUS if that is a port. */
-static error_t record_lock(struct trivfs_peropen *peropen, struct fshelp_lockbox *locks, mach_port_t rendezvous, int cmd, flock_t *lock)
+static error_t record_lock(struct trivfs_peropen *peropen, struct fshelp_lockbox *locks, mach_port_t rendezvous,
+                           int cmd, flock_t *lock)
 {
     struct trivfs_control *control = peropen->control;
     if (rendezvous != MACH_PORT_NULL) {
@@ -357,7 +360,8 @@ kern_return_t S_file_record_lock(trivfs_protid_t protid, int cmd, flock_t *lock,
     if (cmd != F_GETLK64 && cmd != F_SETLK64 && cmd != F_SETLKW64)
         return EINVAL;
     int flags = __atomic_load_n(&peropen->flags, __ATOMIC_RELAXED);
-    if (cmd != F_GETLK64 && ((lock->l_type == F_RDLCK && !(flags & O_READ)) || (lock->l_type == F_WRLCK && !(flags & O_WRITE))))
+    if (cmd != F_GETLK64 &&
+        ((lock->l_type == F_RDLCK && !(flags & O_READ)) || (lock->l_type == F_WRLCK && !(flags & O_WRITE))))
         return EBADF;
     loff_t size = lock->l_whence == SEEK_END && control->ops->size != NULL ? control->ops->size(protid) : 0;
     pthread_mutex_lock(&control->lock);

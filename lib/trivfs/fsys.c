@@ -63,8 +63,8 @@ static error_t control_close_down(struct trivfs_control *control, bool force)
     return 0;
 }
 
-/* The node has lost its last name, so nobody comes to it any more: the program ends with its last user, or (true) now.  Its port to the node would
-   keep both alive for ever otherwise. */
+/* The node has lost its last name, so nobody comes to it any more: the program ends with its last user, or (true) now.
+   Its port to the node would keep both alive for ever otherwise. */
 static bool control_unlinked(struct trivfs_control *control)
 {
     pthread_mutex_lock(&control->lock);
@@ -83,13 +83,14 @@ static void goaway_answer(mach_port_t reply, mach_msg_type_name_t reply_type)
     };
     message.Head.msgh_remote_port = reply;
     if (MACH_PORT_VALID(reply))
-        mach_msg(&message.Head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+        mach_msg(&message.Head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, MACH_PORT_NULL, 0,
+                 MACH_PORT_NULL);
 }
 
-/* All that nobody has yet brought to where it belongs goes there, unless FLAGS say that it need not.  With NOWAIT the answer is sent before (*ANSWERED), so that
-   an error cannot be told: it is worth a line. */
-static error_t goaway_sync(struct trivfs_control *control, mach_port_t reply, mach_msg_type_name_t reply_type, int flags,
-                           bool *answered)
+/* All that nobody has yet brought to where it belongs goes there, unless FLAGS say that it need not.  With NOWAIT the
+   answer is sent before (*ANSWERED), so that an error cannot be told: it is worth a line. */
+static error_t goaway_sync(struct trivfs_control *control, mach_port_t reply, mach_msg_type_name_t reply_type,
+                           int flags, bool *answered)
 {
     if (flags & FSYS_GOAWAY_NOWAIT) {
         goaway_answer(reply, reply_type);

@@ -16,7 +16,8 @@ error_t trivfs_startup(const struct trivfs_ops *ops, struct ports_bucket *bucket
     if (err)
         return err;
     mach_port_t right = ports_object_send_right(control);
-    err = right != MACH_PORT_NULL ? fsys_startup(bootstrap, flags, right, MACH_MSG_TYPE_COPY_SEND, &underlying) : ENOMEM;
+    err = right != MACH_PORT_NULL ? fsys_startup(bootstrap, flags, right, MACH_MSG_TYPE_COPY_SEND, &underlying)
+                                  : ENOMEM;
     if (right != MACH_PORT_NULL)
         mach_port_deallocate(mach_task_self(), right);
     if (err) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Hooks that turn ports into trivfs objects in MIG server stubs. A meson.build that makes stubs for a trivfs node uses the list
-   `trivfs_mig_defines` of lib/trivfs/meson.build, which names these functions for FILE, IO, FSYS, TERM, PCI, EXEC... ports. */
+/* Hooks that turn ports into trivfs objects in MIG server stubs. A meson.build that makes stubs for a trivfs node uses
+   the list `trivfs_mig_defines` of lib/trivfs/meson.build, which names these functions for FILE, IO, FSYS, TERM, PCI,
+   EXEC... ports. */
 
 #ifndef TRIVFS_MIG_HOOKS_H
 #define TRIVFS_MIG_HOOKS_H

@@ -125,8 +125,8 @@ error_t control_stat(struct trivfs_control *control, struct stat *st)
     st->st_mode &= ~(mode_t)S_ITRANS;
     if (control->ops->node_type != 0)
         st->st_mode = (st->st_mode & ~(mode_t)S_IFMT) | control->ops->node_type;
-    /* Two devices are the same for some programs if their numbers are; and cp(1) takes a minor number below 3 for that of
-       /dev/fd/N. */
+    /* Two devices are the same for some programs if their numbers are; and cp(1) takes a minor number below 3 for that
+       of /dev/fd/N. */
     if ((S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode)) && st->st_rdev == 0)
         st->st_rdev = makedev(1, (unsigned int)st->st_ino + 3);
     st->st_mode |= S_IROOT;
@@ -253,7 +253,8 @@ error_t trivfs_open(struct trivfs_control *control, struct fshelp_user *user, in
     return err;
 }
 
-error_t trivfs_open_checked(struct trivfs_control *control, struct fshelp_user *user, int flags, struct trivfs_protid **protid)
+error_t trivfs_open_checked(struct trivfs_control *control, struct fshelp_user *user, int flags,
+                            struct trivfs_protid **protid)
 {
     error_t err = control_check_open(control, user, flags);
     return err ? err : trivfs_open(control, user, flags, protid);

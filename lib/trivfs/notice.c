@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* file_notice_changes, dir_notice_changes.  Who wants to hear of the nodes of one control stands in one list (fshelp), with the place of the node's identity to
-   tell nodes apart. */
+/* file_notice_changes, dir_notice_changes.  Who wants to hear of the nodes of one control stands in one list (fshelp),
+   with the place of the node's identity to tell nodes apart. */
 
 #include "trivfs-internal.h"
 

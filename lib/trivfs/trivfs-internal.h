@@ -19,8 +19,8 @@ extern bool trivfs_ends_with_control;
 
 /* ---- node.c ---- */
 
-/* A protid for PEROPEN (a reference is taken) and USER (the same); TAG; with the receive right RECEIVE (consumed on success), or
-   MACH_PORT_NULL for a new one when it is needed. */
+/* A protid for PEROPEN (a reference is taken) and USER (the same); TAG; with the receive right RECEIVE (consumed on
+   success), or MACH_PORT_NULL for a new one when it is needed. */
 error_t protid_create(struct trivfs_peropen *peropen, struct fshelp_user *user, uint64_t tag, mach_port_t receive,
                       struct trivfs_protid **protid);
 void control_no_senders(struct ports_object *object);

@@ -15,12 +15,13 @@ static error_t list_copy(struct ids_list *to, const struct ids_list *from, uid_t
     return from->count > 0 ? copy(to->ids, from->ids, from->count * sizeof **room) : 0;
 }
 
-error_t ids_create(struct ids *ids, const struct ids_list *euids, const struct ids_list *auids, const struct ids_list *egids,
-                   const struct ids_list *agids, ids_copy_t copy)
+error_t ids_create(struct ids *ids, const struct ids_list *euids, const struct ids_list *auids,
+                   const struct ids_list *egids, const struct ids_list *agids, ids_copy_t copy)
 {
     size_t total = (size_t) euids->count + auids->count + egids->count + agids->count;
 
-    if (euids->count > IDS_LIST_MAX || auids->count > IDS_LIST_MAX || egids->count > IDS_LIST_MAX || agids->count > IDS_LIST_MAX)
+    if (euids->count > IDS_LIST_MAX || auids->count > IDS_LIST_MAX || egids->count > IDS_LIST_MAX ||
+        agids->count > IDS_LIST_MAX)
         return E2BIG;
     uid_t *block = malloc((total + 1) * sizeof *block), *room = block;
     if (block == NULL)
@@ -51,7 +52,8 @@ static bool list_has(const struct ids_list *list, uid_t id)
     return false;
 }
 
-/* What a client may have shown us is long only if he wants it to be; such lists are put in order once and then searched. */
+/* What a client may have shown us is long only if he wants it to be; such lists are put in order once and then
+   searched. */
 enum { SEARCHED_ONE_BY_ONE = 256 };
 
 static int id_compare(const void *a, const void *b)

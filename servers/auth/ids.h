@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* A list as the client gave it: order and duplicates mean something to the C library (the first available uid is the real one,
-   the second the saved one). */
+/* A list as the client gave it: order and duplicates mean something to the C library (the first available uid is the
+   real one, the second the saved one). */
 struct ids_list {
     uid_t *ids;
     unsigned int count;
@@ -28,12 +28,13 @@ struct ids {
 typedef error_t (*ids_copy_t)(void *to, const void *from, size_t bytes);
 
 /* Copies the four lists into IDS with COPY, whose error it returns.  E2BIG: a list is too long; ENOMEM. */
-error_t ids_create(struct ids *ids, const struct ids_list *euids, const struct ids_list *auids, const struct ids_list *egids,
-                   const struct ids_list *agids, ids_copy_t copy);
+error_t ids_create(struct ids *ids, const struct ids_list *euids, const struct ids_list *auids,
+                   const struct ids_list *egids, const struct ids_list *agids, ids_copy_t copy);
 void ids_destroy(struct ids *ids);
 
-/* May a new handle have WANTED, made by whoever holds the COUNT handles GIVEN?  Each id must be effective or available in one of
-   them; uid 0 among those allows all.  Takes time in proportion to the ids on both sides, nearly.  EPERM, ENOMEM. */
+/* May a new handle have WANTED, made by whoever holds the COUNT handles GIVEN?  Each id must be effective or available
+   in one of them; uid 0 among those allows all.  Takes time in proportion to the ids on both sides, nearly.  EPERM,
+   ENOMEM. */
 error_t ids_check(const struct ids *const *given, size_t count, const struct ids *wanted);
 
 #endif

@@ -45,14 +45,16 @@ static void waiter_free(struct waiter *waiter)
     free(waiter);
 }
 
-/* Sends a waiting server ERR or the ids of USER.  Who has died meanwhile gets nothing; the reply right is gone either way. */
+/* Sends a waiting server ERR or the ids of USER.  Who has died meanwhile gets nothing; the reply right is gone either
+   way. */
 static error_t waiter_answer_server(struct waiter *waiter, error_t err, const struct ids *ids)
 {
     static const struct ids nothing;
     const struct ids *answer = ids ? ids : &nothing;
-    kern_return_t sent = auth_server_authenticate_reply(waiter->reply.port, waiter->reply.type, err, answer->euids.ids, answer->euids.count,
-                                                        answer->auids.ids, answer->auids.count, answer->egids.ids, answer->egids.count,
-                                                        answer->agids.ids, answer->agids.count);
+    kern_return_t sent = auth_server_authenticate_reply(waiter->reply.port, waiter->reply.type, err, answer->euids.ids,
+                                                        answer->euids.count, answer->auids.ids, answer->auids.count,
+                                                        answer->egids.ids, answer->egids.count, answer->agids.ids,
+                                                        answer->agids.count);
     if (sent)
         right_drop(waiter->reply.port);
     return sent ? EDIED : 0;
@@ -112,7 +114,8 @@ static void waiting_end(struct waiter *waiter, error_t end, struct waiter_list *
     TAILQ_INSERT_TAIL(list, waiter, link);
 }
 
-/* Takes all out of the table, into LIST, whom TEST, which sets their `end`, is true for, and notes when to look for such again; lock held. */
+/* Takes all out of the table, into LIST, whom TEST, which sets their `end`, is true for, and notes when to look for
+   such again; lock held. */
 static void waiting_end_all(bool (*test)(struct table_entry *, void *), void *arg, struct waiter_list *list)
 {
     for (struct table_entry *entry = table_take(&waiting, test, arg), *next; entry != NULL; entry = next) {
@@ -182,8 +185,8 @@ static void caretaker_wake(void)
     gsync_wake(mach_task_self(), (vm_address_t) &caretaker_awake, 0, 0);
 }
 
-/* Takes all who do not wait any more out of the table, into LIST, when it has grown to twice what the last time left: the caretaker comes late when
-   thousands come and go in a tick.  Lock held.  */
+/* Takes all who do not wait any more out of the table, into LIST, when it has grown to twice what the last time left:
+   the caretaker comes late when thousands come and go in a tick.  Lock held.  */
 static void waiting_sweep(struct waiter_list *list)
 {
     if (waiting.count < sweep_at)
@@ -201,8 +204,8 @@ static bool port_is_handle(mach_port_t port)
     return own != NULL;
 }
 
-/* Whether WANTED may wait: a handle as rendezvous or new port would be kept alive by the wait itself; and of a reply port that others may send to nobody
-   could say whether it is waited at. */
+/* Whether WANTED may wait: a handle as rendezvous or new port would be kept alive by the wait itself; and of a reply
+   port that others may send to nobody could say whether it is waited at. */
 static error_t waiting_check(const struct waiter *wanted)
 {
     if (!MACH_PORT_VALID(wanted->reply.port) || wanted->reply.type != MACH_MSG_TYPE_MOVE_SEND_ONCE)
@@ -210,7 +213,8 @@ static error_t waiting_check(const struct waiter *wanted)
     return port_is_handle(wanted->entry.name) || port_is_handle(wanted->newport) ? EINVAL : 0;
 }
 
-/* Puts a copy of WANTED, with references of its own, into the table; who must make room for it goes to LIST.  Lock held. */
+/* Puts a copy of WANTED, with references of its own, into the table; who must make room for it goes to LIST.  Lock
+   held. */
 static error_t waiting_enter(const struct waiter *wanted, struct waiter_list *list)
 {
     error_t bad = waiting_check(wanted);
@@ -240,8 +244,8 @@ static error_t waiting_enter(const struct waiter *wanted, struct waiter_list *li
     return 0;
 }
 
-/* Finds WANTED's partner at its rendezvous and takes him out of the table, in *PARTNER; else enters WANTED and leaves *PARTNER null.
-   EBUSY: another waits there for the same side, and has not gone. */
+/* Finds WANTED's partner at its rendezvous and takes him out of the table, in *PARTNER; else enters WANTED and leaves
+   *PARTNER null. EBUSY: another waits there for the same side, and has not gone. */
 static error_t waiting_meet(const struct waiter *wanted, struct waiter **partner)
 {
     struct waiter_list list = TAILQ_HEAD_INITIALIZER(list);
@@ -266,7 +270,8 @@ static error_t waiting_meet(const struct waiter *wanted, struct waiter **partner
     return err;
 }
 
-kern_return_t auth_rendezvous_user(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous, mach_port_t *newport)
+kern_return_t auth_rendezvous_user(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous,
+                                   mach_port_t *newport)
 {
     const struct waiter wanted = { .entry.name = rendezvous, .handle = handle, .reply = reply };
     struct waiter *server;
@@ -290,10 +295,14 @@ kern_return_t auth_rendezvous_user(struct auth_handle *handle, struct auth_reply
     return 0;
 }
 
-kern_return_t auth_rendezvous_server(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous, mach_port_t newport,
-                                     struct auth_handle **user)
+kern_return_t auth_rendezvous_server(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous,
+                                     mach_port_t newport, struct auth_handle **user)
 {
-    const struct waiter wanted = { .entry.name = rendezvous, .handle = handle, .reply = reply, .is_server = true, .newport = newport };
+    const struct waiter wanted = {.entry.name = rendezvous,
+                                  .handle = handle,
+                                  .reply = reply,
+                                  .is_server = true,
+                                  .newport = newport};
     struct waiter *waiter;
     error_t err = waiting_meet(&wanted, &waiter);
 

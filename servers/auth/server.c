@@ -44,8 +44,8 @@ error_t auth_handle_create(const struct ids *ids, struct auth_handle **handle)
 
 /* ---- ids in answers ------------------------------------------------------------- */
 
-/* A list too long for the message is sent from where it lies, after the routine has returned: the handle that the last such answer
-   of this thread came from must live until then. */
+/* A list too long for the message is sent from where it lies, after the routine has returned: the handle that the last
+   such answer of this thread came from must live until then. */
 static __thread struct auth_handle *reply_source;
 
 static void reply_list(const struct ids_list *list, idarray_t *ids, mach_msg_type_number_t *count, bool *long_list)
@@ -58,9 +58,9 @@ static void reply_list(const struct ids_list *list, idarray_t *ids, mach_msg_typ
     *count = list->count;
 }
 
-static void reply_ids(struct auth_handle *handle, idarray_t *euids, mach_msg_type_number_t *euid_count, idarray_t *auids,
-                      mach_msg_type_number_t *auid_count, idarray_t *egids, mach_msg_type_number_t *egid_count, idarray_t *agids,
-                      mach_msg_type_number_t *agid_count)
+static void reply_ids(struct auth_handle *handle, idarray_t *euids, mach_msg_type_number_t *euid_count,
+                      idarray_t *auids, mach_msg_type_number_t *auid_count, idarray_t *egids,
+                      mach_msg_type_number_t *egid_count, idarray_t *agids, mach_msg_type_number_t *agid_count)
 {
     bool long_list = false;
 
@@ -78,9 +78,9 @@ static void reply_ids(struct auth_handle *handle, idarray_t *euids, mach_msg_typ
 
 /* ---- auth.defs --------------------------------------------------------------------- */
 
-kern_return_t S_auth_getids(struct auth_handle *handle, idarray_t *euids, mach_msg_type_number_t *euid_count, idarray_t *auids,
-                            mach_msg_type_number_t *auid_count, idarray_t *egids, mach_msg_type_number_t *egid_count, idarray_t *agids,
-                            mach_msg_type_number_t *agid_count)
+kern_return_t S_auth_getids(struct auth_handle *handle, idarray_t *euids, mach_msg_type_number_t *euid_count,
+                            idarray_t *auids, mach_msg_type_number_t *auid_count, idarray_t *egids,
+                            mach_msg_type_number_t *egid_count, idarray_t *agids, mach_msg_type_number_t *agid_count)
 {
     if (handle == NULL)
         return EOPNOTSUPP;
@@ -89,8 +89,8 @@ kern_return_t S_auth_getids(struct auth_handle *handle, idarray_t *euids, mach_m
 }
 
 /* The handles behind PORTS, each with a reference, after HANDLE itself.  EINVAL for a port that is none. */
-static error_t collect_handles(struct auth_handle *handle, const mach_port_t *ports, unsigned int count, struct auth_handle **handles,
-                               unsigned int *collected)
+static error_t collect_handles(struct auth_handle *handle, const mach_port_t *ports, unsigned int count,
+                               struct auth_handle **handles, unsigned int *collected)
 {
     ports_object_ref(handle);
     handles[0] = handle;
@@ -126,10 +126,12 @@ static struct ids_list list_of(const_idarray_t ids, mach_msg_type_number_t count
 
 kern_return_t S_auth_makeauth(struct auth_handle *handle, const_portarray_t others, mach_msg_type_number_t other_count,
                               const_idarray_t euids, mach_msg_type_number_t euid_count, const_idarray_t auids,
-                              mach_msg_type_number_t auid_count, const_idarray_t egids, mach_msg_type_number_t egid_count,
-                              const_idarray_t agids, mach_msg_type_number_t agid_count, mach_port_t *newhandle)
+                              mach_msg_type_number_t auid_count, const_idarray_t egids,
+                              mach_msg_type_number_t egid_count, const_idarray_t agids,
+                              mach_msg_type_number_t agid_count, mach_port_t *newhandle)
 {
-    struct ids_list wanted[4] = { list_of(euids, euid_count), list_of(auids, auid_count), list_of(egids, egid_count), list_of(agids, agid_count) };
+    struct ids_list wanted[4] = {list_of(euids, euid_count), list_of(auids, auid_count), list_of(egids, egid_count),
+                                 list_of(agids, agid_count)};
     struct auth_handle **handles, *made;
     struct ids ids;
     unsigned int collected;
@@ -180,8 +182,9 @@ kern_return_t S_auth_user_authenticate(struct auth_handle *handle, mach_port_t r
 kern_return_t S_auth_server_authenticate(struct auth_handle *handle, mach_port_t reply, mach_msg_type_name_t reply_type,
                                          mach_port_t rendezvous, mach_port_t newport, mach_msg_type_name_t newport_type,
                                          idarray_t *euids, mach_msg_type_number_t *euid_count, idarray_t *auids,
-                                         mach_msg_type_number_t *auid_count, idarray_t *egids, mach_msg_type_number_t *egid_count,
-                                         idarray_t *agids, mach_msg_type_number_t *agid_count)
+                                         mach_msg_type_number_t *auid_count, idarray_t *egids,
+                                         mach_msg_type_number_t *egid_count, idarray_t *agids,
+                                         mach_msg_type_number_t *agid_count)
 {
     struct auth_handle *user;
     kern_return_t err;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* table: a hash table from port names to whoever waits there.  It grows; each name once.  No lock of its own.  Pure functions. */
+/* table: a hash table from port names to whoever waits there.  It grows; each name once.  No lock of its own.  Pure
+   functions. */
 
 #ifndef AUTH_TABLE_H
 #define AUTH_TABLE_H

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* No more words fit into so many bytes than the limit, whatever they are; nearly all requests need not be read to know. */
+/* No more words fit into so many bytes than the limit, whatever they are; nearly all requests need not be read to
+   know. */
 #define UNREAD_MAX (128u << 10)
 
 /* Adds the number of strings in LENGTH bytes of argz to *WORDS. */
@@ -31,8 +32,8 @@ error_t exec_arguments_check(const struct exec_request *request)
     size_t bytes = request->argv_length + request->envp_length, words = 2;  /* the last of each may lack its NUL */
     error_t err;
 
-    if (bytes > EXEC_ARGUMENTS_MAX || request->dtable_count > EXEC_DESCRIPTORS_MAX || request->portarray_count > EXEC_ARRAY_MAX
-        || request->intarray_count > EXEC_ARRAY_MAX)
+    if (bytes > EXEC_ARGUMENTS_MAX || request->dtable_count > EXEC_DESCRIPTORS_MAX ||
+        request->portarray_count > EXEC_ARRAY_MAX || request->intarray_count > EXEC_ARRAY_MAX)
         return E2BIG;
     if (bytes <= UNREAD_MAX)
         return 0;

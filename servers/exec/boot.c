@@ -80,7 +80,9 @@ error_t exec_boot_create(const struct exec_request *request, unsigned int dtable
     if (block == NULL)
         return ENOMEM;
     int *ints = (int *) (block + ports);
-    err = request->intarray_count > 0 ? ports_copy_guarded(ints, request->intarray, request->intarray_count * sizeof(int)) : 0;
+    err = request->intarray_count > 0
+              ? ports_copy_guarded(ints, request->intarray, request->intarray_count * sizeof(int))
+              : 0;
     if (!err)
         err = ports_object_create(&exec_boot_class, exec_bucket, &boot);
     if (err) {
@@ -130,8 +132,8 @@ static error_t reply_data_prepare(struct exec_data *data, size_t room)
     return 0;
 }
 
-/* Moves DATA, prepared for ROOM bytes, into a reply argument.  The stub sends what is not in its own room out of line and
-   deallocates it. */
+/* Moves DATA, prepared for ROOM bytes, into a reply argument.  The stub sends what is not in its own room out of line
+   and deallocates it. */
 static void reply_data(struct exec_data *data, size_t room, data_t *bytes, mach_msg_type_number_t *length)
 {
     if (data->length > room)
@@ -163,10 +165,11 @@ static error_t reply_room(void **array, mach_msg_type_number_t room, unsigned in
     return err ? ENOMEM : 0;
 }
 
-kern_return_t S_exec_startup_get_info(struct exec_boot *boot, vm_address_t *user_entry, vm_address_t *phdr_data, vm_size_t *phdr_size,
-                                      vm_address_t *stack_base, vm_size_t *stack_size, int *flags, data_t *argv,
-                                      mach_msg_type_number_t *argv_length, data_t *envp, mach_msg_type_number_t *envp_length,
-                                      portarray_t *dtable, mach_msg_type_name_t *dtable_type, mach_msg_type_number_t *dtable_count,
+kern_return_t S_exec_startup_get_info(struct exec_boot *boot, vm_address_t *user_entry, vm_address_t *phdr_data,
+                                      vm_size_t *phdr_size, vm_address_t *stack_base, vm_size_t *stack_size, int *flags,
+                                      data_t *argv, mach_msg_type_number_t *argv_length, data_t *envp,
+                                      mach_msg_type_number_t *envp_length, portarray_t *dtable,
+                                      mach_msg_type_name_t *dtable_type, mach_msg_type_number_t *dtable_count,
                                       portarray_t *portarray, mach_msg_type_name_t *portarray_type,
                                       mach_msg_type_number_t *portarray_count, intarray_t *intarray,
                                       mach_msg_type_number_t *intarray_count)

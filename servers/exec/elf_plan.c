@@ -87,7 +87,8 @@ static void segment_cut(const Elf64_Phdr *header, struct elf_segment *segment)
 }
 
 /* Adds one PT_LOAD to PLAN; its pages must lie above all those before. */
-static error_t plan_add(struct elf_plan *plan, const Elf64_Phdr *header, const struct elf_headers *headers, uint64_t limit)
+static error_t plan_add(struct elf_plan *plan, const Elf64_Phdr *header, const struct elf_headers *headers,
+                        uint64_t limit)
 {
     if (!segment_sane(header, limit))
         return ENOEXEC;
@@ -110,7 +111,8 @@ static error_t plan_add(struct elf_plan *plan, const Elf64_Phdr *header, const s
     return 0;
 }
 
-static error_t plan_header(struct elf_plan *plan, const Elf64_Phdr *header, const struct elf_headers *headers, uint64_t limit)
+static error_t plan_header(struct elf_plan *plan, const Elf64_Phdr *header, const struct elf_headers *headers,
+                           uint64_t limit)
 {
     switch (header->p_type) {
     case PT_LOAD:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* elf_plan: from the headers of an ELF64 file for x86_64 to the list of mappings that make it run.
 
-   Pure functions: they see bytes and answer with numbers, know no message and no file, and run in unit tests and fuzzers on
-   the host.  Whatever is damaged gives ENOEXEC; nothing that a file says is believed without a check.
+   Pure functions: they see bytes and answer with numbers, know no message and no file, and run in unit tests and
+   fuzzers on the host.  Whatever is damaged gives ENOEXEC; nothing that a file says is believed without a check.
 
    Source: System V ABI, generic part (ELF-64 object file format) and its AMD64 supplement.  */
 
@@ -60,9 +60,9 @@ bool elf_plan_is_elf(const void *bytes, size_t length);
    ENOEXEC: no program for this machine. */
 error_t elf_plan_headers(const void *bytes, size_t length, struct elf_headers *headers);
 
-/* Makes the plan of a program from its ELF header (as checked by elf_plan_headers) and its program headers, HEADERS->size
-   bytes at TABLE (alignment does not matter).  No address of it will be LIMIT or above.  *PLAN is malloc'd, the caller's.
-   ENOEXEC, ENOMEM. */
+/* Makes the plan of a program from its ELF header (as checked by elf_plan_headers) and its program headers,
+   HEADERS->size bytes at TABLE (alignment does not matter).  No address of it will be LIMIT or above.  *PLAN is
+   malloc'd, the caller's. ENOEXEC, ENOMEM. */
 error_t elf_plan_create(const void *bytes, const struct elf_headers *headers, const void *table, uint64_t limit,
                         struct elf_plan **plan);
 

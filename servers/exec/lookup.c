@@ -60,7 +60,8 @@ error_t exec_read(file_t file, uint64_t offset, void *buffer, size_t size, size_
 
     while (done < size) {
         char *data = (char *) buffer + done;
-        mach_msg_type_number_t got = size - done > EXEC_HEADER_SIZE ? EXEC_HEADER_SIZE : (mach_msg_type_number_t) (size - done);
+        mach_msg_type_number_t got = size - done > EXEC_HEADER_SIZE ? EXEC_HEADER_SIZE
+                                                                    : (mach_msg_type_number_t)(size - done);
         error_t err = io_read(file, &data, &got, (loff_t) (offset + done), got);
         if (err)
             return err;

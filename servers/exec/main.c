@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* exec: the server that makes tasks run programs; translator of /servers/exec.
 
-   Started twice over by the chains of bootstrap.txt: as a boot module (exec.static, or the dynamic loader with /hurd/exec), and never
-   after that.  Its numbered steps are those of docs/bootstrap.md, "exec bootstrap" and "exec getting initialized". */
+   Started twice over by the chains of bootstrap.txt: as a boot module (exec.static, or the dynamic loader with
+   /hurd/exec), and never after that.  Its numbered steps are those of docs/bootstrap.md, "exec bootstrap" and "exec
+   getting initialized". */
 
 #include "exec.h"
 #include "exec_S.h"
@@ -57,7 +58,8 @@ int main(int argc, char **argv)
     if (err || bootstrap == MACH_PORT_NULL)
         return fail("bootstrap port", err ? err : EDESTADDRREQ);
     dance_start_if_asked("exec", argv);
-    dance_step(1, "bootstrap port got; getproc gives %s", _hurd_ports && getproc() != MACH_PORT_NULL ? "a port" : "null");
+    dance_step(1, "bootstrap port got; getproc gives %s",
+               _hurd_ports && getproc() != MACH_PORT_NULL ? "a port" : "null");
     /* 2. The trivfs library. */
     ports_reads_guarded(EXEC_EXEC);
     ports_reads_guarded(EXEC_EXEC_PATHS);

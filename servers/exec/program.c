@@ -11,16 +11,17 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Where a movable program and the program interpreter go.  Low, so that they share page tables with each other; the interpreter
-   below the usual programs (0x400000), so that the C library, which the kernel puts into the first hole, finds room there and does
-   not sit where the break shall grow.  The first pages stay free: the C library makes page zero a trap. */
+/* Where a movable program and the program interpreter go.  Low, so that they share page tables with each other; the
+   interpreter below the usual programs (0x400000), so that the C library, which the kernel puts into the first hole,
+   finds room there and does not sit where the break shall grow.  The first pages stay free: the C library makes page
+   zero a trap. */
 #define PROGRAM_BASE 0x08000000ull
 #define INTERPRETER_BASE 0x00010000ull
 /* Where neither fits: that far behind the program, beyond its break. */
 #define INTERPRETER_GAP (256ull << 20)
 
-/* The copied bytes of a segment, the end of its data, are less than a page in files that linkers make; from so many on they are read when the
-   task is filled, when an error can only end it. */
+/* The copied bytes of a segment, the end of its data, are less than a page in files that linkers make; from so many on
+   they are read when the task is filled, when an error can only end it. */
 #define READ_AHEAD_MAX (256u << 10)
 
 static void image_release(struct exec_image *image)
@@ -48,7 +49,8 @@ void exec_program_release(struct exec_program *program)
     *program = (struct exec_program) { 0 };
 }
 
-/* The memory object that one may map FILE with for reading; MACH_PORT_NULL if there is none, so that it has to be read. */
+/* The memory object that one may map FILE with for reading; MACH_PORT_NULL if there is none, so that it has to be
+   read. */
 static error_t file_object(file_t file, mach_port_t *object)
 {
     mach_port_t readable, writable;
@@ -74,7 +76,8 @@ static error_t segment_read_ahead(file_t file, const struct elf_segment *segment
 
     if (vm_allocate(mach_task_self(), pages, room, TRUE))
         return ENOMEM;
-    error_t err = exec_read(file, segment->copy_offset, (char *) *pages + segment->copy_address % vm_page_size, segment->copy_size, &got);
+    error_t err = exec_read(file, segment->copy_offset, (char *)*pages + segment->copy_address % vm_page_size,
+                            segment->copy_size, &got);
     if (!err && got < segment->copy_size)
         err = ENOEXEC;      /* the file ends before its headers say so */
     if (err) {
@@ -150,7 +153,8 @@ static error_t interpreter_name(const struct exec_image *image, const char *head
 }
 
 /* Opens and plans the program interpreter of PROGRAM->main. */
-static error_t interpreter_load(const struct exec_request *request, struct exec_program *program, char *header, size_t length)
+static error_t interpreter_load(const struct exec_request *request, struct exec_program *program, char *header,
+                                size_t length)
 {
     struct exec_image *image = &program->interpreter;
     char *name;
@@ -174,12 +178,12 @@ static error_t program_place(struct exec_program *program)
 
     if (err || interpreter->plan == NULL)
         return err;
-    return elf_plan_place(interpreter->plan, INTERPRETER_BASE, main->plan->low + main->base, main->plan->high + main->base,
-                          INTERPRETER_GAP, EXEC_ADDRESS_LIMIT, &interpreter->base);
+    return elf_plan_place(interpreter->plan, INTERPRETER_BASE, main->plan->low + main->base,
+                          main->plan->high + main->base, INTERPRETER_GAP, EXEC_ADDRESS_LIMIT, &interpreter->base);
 }
 
-/* What the interpreter is to call the script, in NAME (malloc'd).  A name can be made to mean another file between our look and
-   the interpreter's; a program with more rights than its caller gets the file itself, as a descriptor. */
+/* What the interpreter is to call the script, in NAME (malloc'd).  A name can be made to mean another file between our
+   look and the interpreter's; a program with more rights than its caller gets the file itself, as a descriptor. */
 static error_t script_name(const struct exec_request *request, struct exec_program *program, char **name)
 {
     if (!(request->flags & EXEC_SECURE) && (request->path[0] != '\0' || request->abspath[0] != '\0')) {
@@ -203,8 +207,8 @@ static bool interpreter_is_plain(file_t file)
     return io_stat(file, &st) == 0 && (st.st_mode & (S_ISUID | S_ISGID)) == 0;
 }
 
-/* Opens the interpreter NAME of a script as the next file to look at, or as PROGRAM->delegate.  Only its file system can run one that is
-   set-id or may not be read. */
+/* Opens the interpreter NAME of a script as the next file to look at, or as PROGRAM->delegate.  Only its file system
+   can run one that is set-id or may not be read. */
 static error_t script_open(const struct exec_request *request, struct exec_program *program, const char *name)
 {
     struct exec_image *image = &program->main;
@@ -223,10 +227,10 @@ static error_t script_open(const struct exec_request *request, struct exec_progr
     return program->delegate_name ? exec_lookup(request, name, O_EXEC, &program->delegate) : ENOMEM;
 }
 
-/* One step: HEADER is the beginning of a script, which PROGRAM's argv (or the request's) is for; opens its interpreter and extends the
-   arguments. */
-static error_t script_step(const struct exec_request *request, struct exec_program *program, char *header, size_t length,
-                           char **last_name)
+/* One step: HEADER is the beginning of a script, which PROGRAM's argv (or the request's) is for; opens its interpreter
+   and extends the arguments. */
+static error_t script_step(const struct exec_request *request, struct exec_program *program, char *header,
+                           size_t length, char **last_name)
 {
     char *interpreter, *argument, *argv, *name;
     size_t argv_length;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* run: one exec from beginning to end.  Until the old task is cleared everything can still be taken back; after that the only way out of
-   an error is the end of the task. */
+/* run: one exec from beginning to end.  Until the old task is cleared everything can still be taken back; after that
+   the only way out of an error is the end of the task. */
 
 #include "exec.h"
 
@@ -17,8 +17,8 @@
 
 #include "tell_U.h"
 
-/* Execs that wait at the same time for another file system to do them: a script whose interpreter only its file system can run. Such
-   a chain has no end of its own when the interpreter is such a script again. */
+/* Execs that wait at the same time for another file system to do them: a script whose interpreter only its file system
+   can run. Such a chain has no end of its own when the interpreter is such a script again. */
 #define DELEGATED_MAX 16
 static atomic_int delegated;
 
@@ -36,7 +36,8 @@ struct run {
     bool new_task;             /* `task` was made by us */
     task_t task;               /* where the program will run; owned if new_task */
     thread_t thread;           /* its first thread, suspended */
-    mach_port_t proc;          /* a right that proc gave for the new task, in the boot object; MACH_PORT_NULL: the request's stays */
+    mach_port_t proc;          /* a right that proc gave for the new task, in the boot object; MACH_PORT_NULL: the
+                                  request's stays */
 };
 
 static unsigned int max_count(unsigned int a, unsigned int b)
@@ -55,8 +56,8 @@ static void run_set_port(struct run *run, unsigned int index, mach_port_t port)
         run->boot->portarray[index] = port;
 }
 
-/* Gives the program the standard directory INDEX, which is nobody's, with the rights of its own auth port; should the file system
-   or auth refuse, nobody's it stays. */
+/* Gives the program the standard directory INDEX, which is nobody's, with the rights of its own auth port; should the
+   file system or auth refuse, nobody's it stays. */
 static void run_set_directory(struct run *run, unsigned int index)
 {
     mach_port_t directory = exec_defaults_port(index), auth = run->boot->portarray[INIT_PORT_AUTH];
@@ -102,12 +103,13 @@ static void run_set_defaults(struct run *run)
 /* Whether a process goes on in the program: one whose task and process port were given. */
 static bool run_has_process(const struct exec_request *request)
 {
-    return request->portarray_count > INIT_PORT_PROC && MACH_PORT_VALID(request->portarray[INIT_PORT_PROC]) && MACH_PORT_VALID(request->oldtask);
+    return request->portarray_count > INIT_PORT_PROC && MACH_PORT_VALID(request->portarray[INIT_PORT_PROC]) &&
+           MACH_PORT_VALID(request->oldtask);
 }
 
-/* What the program is told, and we do.  A traced program is stopped by its own C library, which has a message port by then, unless only the
-   flag asks for it.  One with more rights than its caller does not stop before it begins to please him, nor does one in a task that is nobody's:
-   it would wait for ever, with all that it was given. */
+/* What the program is told, and we do.  A traced program is stopped by its own C library, which has a message port by
+   then, unless only the flag asks for it.  One with more rights than its caller does not stop before it begins to
+   please him, nor does one in a task that is nobody's: it would wait for ever, with all that it was given. */
 static int run_boot_flags(const struct run *run)
 {
     int flags = run->request->flags & ~EXEC_STACK_ARGS;
@@ -123,7 +125,8 @@ static error_t run_prepare_boot(struct run *run, int argv_kind, int envp_kind)
     struct exec_program *program = &run->program;
     bool complete = (request->flags & (EXEC_DEFAULTS | EXEC_SECURE)) != 0;
     unsigned int descriptors = max_count(request->dtable_count, program->script ? program->script_fd + 1 : 0);
-    error_t err = exec_boot_create(request, descriptors, max_count(request->portarray_count, complete ? INIT_PORT_MAX : 0),
+    error_t err = exec_boot_create(request, descriptors,
+                                   max_count(request->portarray_count, complete ? INIT_PORT_MAX : 0),
                                    max_count(request->intarray_count, complete ? INIT_INT_MAX : 0), &run->boot);
 
     if (err)
@@ -185,7 +188,8 @@ static error_t run_fill_task(struct run *run)
     if (!err && interpreter->plan != NULL)
         err = exec_target_map(run->task, interpreter);
     if (!err)
-        err = exec_target_stack(run->task, main->plan->stack_size, main->plan->executable_stack, &boot->stack_base, &boot->stack_size);
+        err = exec_target_stack(run->task, main->plan->stack_size, main->plan->executable_stack, &boot->stack_base,
+                                &boot->stack_size);
     if (err)
         return err;
     boot->inline_max = interpreter->plan ? SIZE_MAX : EXEC_STATIC_INLINE_MAX;
@@ -199,11 +203,13 @@ static error_t run_fill_task(struct run *run)
         return ENOMEM;
     err = exec_kernel_error(task_set_special_port(run->task, TASK_BOOTSTRAP_PORT, right));
     mach_port_deallocate(mach_task_self(), right);
-    return err ? err : exec_target_thread(run->task, first->plan->entry + first->base, boot->stack_base + boot->stack_size, &run->thread);
+    return err ? err
+               : exec_target_thread(run->task, first->plan->entry + first->base, boot->stack_base + boot->stack_size,
+                                    &run->thread);
 }
 
-/* proc_reauthenticate_complete has no answer, and only when proc has acted on it may the old task end, else the process ends
-   with it.  Nearly always the first look finds it done. */
+/* proc_reauthenticate_complete has no answer, and only when proc has acted on it may the old task end, else the process
+   ends with it.  Nearly always the first look finds it done. */
 static error_t run_await_reassigned(mach_port_t proc, task_t task)
 {
     for (int look = 0; look < REASSIGN_LOOKS_MAX; look++) {
@@ -220,13 +226,14 @@ static error_t run_await_reassigned(mach_port_t proc, task_t task)
     return ETIMEDOUT;
 }
 
-/* The process port of the request may have been anybody's who plays proc.  A program with more rights than its caller gets
-   what our own proc says is its task's port, which for honest ones is the same. */
+/* The process port of the request may have been anybody's who plays proc.  A program with more rights than its caller
+   gets what our own proc says is its task's port, which for honest ones is the same. */
 static error_t run_verify_proc(struct run *run)
 {
     const struct exec_request *request = run->request;
     mach_port_t *place = &run->boot->portarray[INIT_PORT_PROC], server = getproc(), real = MACH_PORT_NULL;
-    mach_port_t requested = request->portarray_count > INIT_PORT_PROC ? request->portarray[INIT_PORT_PROC] : MACH_PORT_NULL;
+    mach_port_t requested = request->portarray_count > INIT_PORT_PROC ? request->portarray[INIT_PORT_PROC]
+                                                                      : MACH_PORT_NULL;
     error_t err = server == MACH_PORT_NULL ? EPERM : proc_task2proc(server, run->task, &real);
 
     if (server != MACH_PORT_NULL)
@@ -240,8 +247,9 @@ static error_t run_verify_proc(struct run *run)
     return 0;
 }
 
-/* Whether PROC is what our own proc says is the process port of TASK.  Nobody answers proc_reauthenticate_reassign, so what is somebody else's port
-   would not say that it does not know it, and the wait at auth for its half would never end. */
+/* Whether PROC is what our own proc says is the process port of TASK.  Nobody answers proc_reauthenticate_reassign, so
+   what is somebody else's port would not say that it does not know it, and the wait at auth for its half would never
+   end. */
 static error_t run_check_process(mach_port_t proc, task_t task)
 {
     mach_port_t server = getproc(), real = MACH_PORT_NULL;
@@ -256,8 +264,9 @@ static error_t run_check_process(mach_port_t proc, task_t task)
     return real == proc ? 0 : EINVAL;
 }
 
-/* The process goes on in the new task, and from then on has that task's process port: those who hold the old one have lost it.  One with
-   more rights than before gets a port that goes with its new ids; the C library does the same dance after a setuid. */
+/* The process goes on in the new task, and from then on has that task's process port: those who hold the old one have
+   lost it.  One with more rights than before gets a port that goes with its new ids; the C library does the same dance
+   after a setuid. */
 static error_t run_reassign(struct run *run)
 {
     const struct exec_request *request = run->request;
@@ -279,7 +288,8 @@ static error_t run_reassign(struct run *run)
     rendezvous = mach_reply_port();
     err = proc_reauthenticate_reassign(proc, rendezvous, MACH_MSG_TYPE_MAKE_SEND, run->task);
     if (!err)
-        err = auth_user_authenticate(run->boot->portarray[INIT_PORT_AUTH], rendezvous, MACH_MSG_TYPE_MAKE_SEND, &newproc);
+        err = auth_user_authenticate(run->boot->portarray[INIT_PORT_AUTH], rendezvous, MACH_MSG_TYPE_MAKE_SEND,
+                                     &newproc);
     mach_port_mod_refs(mach_task_self(), rendezvous, MACH_PORT_RIGHT_RECEIVE, -1);
     if (!err && MACH_PORT_VALID(newproc)) {
         run_set_port(run, INIT_PORT_PROC, newproc);
@@ -290,7 +300,8 @@ static error_t run_reassign(struct run *run)
     return err;
 }
 
-/* Tells proc. What it answers would not change anything, so nobody waits for it; messages to one port keep their order. */
+/* Tells proc. What it answers would not change anything, so nobody waits for it; messages to one port keep their
+   order. */
 static void run_tell_proc(struct run *run)
 {
     struct exec_boot *boot = run->boot;
@@ -357,7 +368,8 @@ static error_t run_find_proc(struct run *run)
     mach_port_t server, proc = MACH_PORT_NULL;
     error_t err = 0;
 
-    if (!(run->request->flags & (EXEC_DEFAULTS | EXEC_SECURE)) || run->boot->portarray[INIT_PORT_PROC] != MACH_PORT_NULL)
+    if (!(run->request->flags & (EXEC_DEFAULTS | EXEC_SECURE)) ||
+        run->boot->portarray[INIT_PORT_PROC] != MACH_PORT_NULL)
         return 0;
     server = getproc();
     if (server == MACH_PORT_NULL)
@@ -415,12 +427,13 @@ static error_t run_delegate(struct run *run)
     if (atomic_fetch_add(&delegated, 1) >= DELEGATED_MAX)
         err = ELOOP;
     else
-        err = file_exec_paths(program->delegate, request->oldtask, request->flags, program->delegate_name, program->delegate_name,
-                              program->argv, (mach_msg_type_number_t) program->argv_length, request->envp,
-                              (mach_msg_type_number_t) request->envp_length, dtable, MACH_MSG_TYPE_COPY_SEND, count,
-                              request->portarray, MACH_MSG_TYPE_COPY_SEND, request->portarray_count, request->intarray,
-                              request->intarray_count, request->deallocnames, request->deallocnames_count,
-                              request->destroynames, request->destroynames_count);
+        err = file_exec_paths(program->delegate, request->oldtask, request->flags, program->delegate_name,
+                              program->delegate_name, program->argv, (mach_msg_type_number_t)program->argv_length,
+                              request->envp, (mach_msg_type_number_t)request->envp_length, dtable,
+                              MACH_MSG_TYPE_COPY_SEND, count, request->portarray, MACH_MSG_TYPE_COPY_SEND,
+                              request->portarray_count, request->intarray, request->intarray_count,
+                              request->deallocnames, request->deallocnames_count, request->destroynames,
+                              request->destroynames_count);
     atomic_fetch_sub(&delegated, 1);
     free(dtable);
     if (err)

@@ -52,8 +52,8 @@ static size_t first_word(const char *argv, size_t length)
     return nul ? (size_t) (nul + 1 - argv) : length;
 }
 
-error_t script_arguments(const char *interpreter, const char *argument, const char *script, const char *argv, size_t length,
-                         char **result, size_t *result_length)
+error_t script_arguments(const char *interpreter, const char *argument, const char *script, const char *argv,
+                         size_t length, char **result, size_t *result_length)
 {
     size_t skip = first_word(argv, length), interpreter_size = strlen(interpreter) + 1;
     size_t argument_size = argument ? strlen(argument) + 1 : 0, script_size = strlen(script) + 1;

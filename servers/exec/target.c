@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* target: the task that becomes the program.  Each call here costs every exec, so the kernel is asked as seldom as it can be. */
+/* target: the task that becomes the program.  Each call here costs every exec, so the kernel is asked as seldom as it
+   can be. */
 
 #include "exec.h"
 
@@ -33,7 +34,8 @@ static error_t target_end_threads(task_t task)
     return EBUSY;
 }
 
-/* Takes names out of TASK's port space.  Those that are gone already are nobody's loss, nor are those in memory that cannot be read. */
+/* Takes names out of TASK's port space.  Those that are gone already are nobody's loss, nor are those in memory that
+   cannot be read. */
 static void target_drop_names(task_t task, const mach_port_name_t *names, unsigned int count, bool destroy)
 {
     mach_port_name_t part[64];
@@ -73,11 +75,12 @@ static vm_prot_t target_protection(int protection)
 }
 
 /* SIZE bytes of OBJECT from OFFSET (MACH_PORT_NULL: zeroes) at ADDRESS of TASK. */
-static error_t target_map(task_t task, uint64_t address, uint64_t size, mach_port_t object, uint64_t offset, vm_prot_t protection)
+static error_t target_map(task_t task, uint64_t address, uint64_t size, mach_port_t object, uint64_t offset,
+                          vm_prot_t protection)
 {
     vm_address_t where = address;
-    return exec_kernel_error(vm_map(task, &where, size, 0, FALSE, object, offset, object != MACH_PORT_NULL, protection, VM_PROT_ALL,
-                                    VM_INHERIT_COPY));
+    return exec_kernel_error(vm_map(task, &where, size, 0, FALSE, object, offset, object != MACH_PORT_NULL, protection,
+                                    VM_PROT_ALL, VM_INHERIT_COPY));
 }
 
 /* Puts SIZE bytes of FILE from OFFSET at ADDRESS of TASK, in memory that is still zero.  Whole pages go over. */
@@ -118,7 +121,8 @@ static error_t target_fill(task_t task, const struct exec_image *image, unsigned
 
     if (image->ahead[i] == 0)
         return target_copy(task, image->file, address, segment->copy_offset, segment->copy_size);
-    error_t err = exec_kernel_error(place_pages(task, trunc_page(address), image->ahead[i], (mach_msg_type_number_t) exec_copy_room(segment)));
+    error_t err = exec_kernel_error(
+        place_pages(task, trunc_page(address), image->ahead[i], (mach_msg_type_number_t)exec_copy_room(segment)));
     if (!err)
         image->ahead[i] = 0;
     return err;
@@ -133,7 +137,8 @@ static error_t target_map_segment(task_t task, const struct exec_image *image, u
     error_t err = 0;
 
     if (segment->map_size > 0 && image->object != MACH_PORT_NULL)
-        err = target_map(task, segment->map_address + image->base, segment->map_size, image->object, segment->map_offset, protection);
+        err = target_map(task, segment->map_address + image->base, segment->map_size, image->object,
+                         segment->map_offset, protection);
     if (!err && zero_size > 0)
         err = target_map(task, zero_address, zero_size, MACH_PORT_NULL, 0, filling);
     if (!err && segment->copy_size > 0)

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* balloc: which blocks are free.
 
-   Blocks are taken in runs, as near behind the goal as can be: at the goal itself; else the first run in the goal's group that is long
-   enough, else the group's longest; else the same in the groups behind.  An inode that is being written in small pieces keeps a few blocks
-   behind its last one in reserve.  They are set in the bitmap (so a crash leaves them lost until e2fsck runs) and are given back when the
-   inode goes idle and before the file system is marked clean.
+   Blocks are taken in runs, as near behind the goal as can be: at the goal itself; else the first run in the goal's
+   group that is long enough, else the group's longest; else the same in the groups behind.  An inode that is being
+   written in small pieces keeps a few blocks behind its last one in reserve.  They are set in the bitmap (so a crash
+   leaves them lost until e2fsck runs) and are given back when the inode goes idle and before the file system is marked
+   clean.
 
-   A block that a file gives up stays set in the bitmap, and is noted in its group's `freed` map, until what named it has been overwritten on
-   the disk: it is free after the second sync, the one that began later.  (The first may be under way already.)  So after a power cut no block
-   belongs to two files, and no table of a block map has become somebody's data.  When the disk is full, the syncs are made at once.
+   A block that a file gives up stays set in the bitmap, and is noted in its group's `freed` map, until what named it
+   has been overwritten on the disk: it is free after the second sync, the one that began later.  (The first may be
+   under way already.)  So after a power cut no block belongs to two files, and no table of a block map has become
+   somebody's data.  When the disk is full, the syncs are made at once.
 
-   The super block's r_blocks_count last blocks are for files of def_resuid, usually root.  It is the owner who counts, not who writes: pages
-   are written by the kernel's leave, later.  */
+   The super block's r_blocks_count last blocks are for files of def_resuid, usually root.  It is the owner who counts,
+   not who writes: pages are written by the kernel's leave, later.  */
 
 #include "ext2.h"
 
@@ -83,8 +85,8 @@ static void map_change(char *map, uint32_t first, uint32_t count, bool value)
         map[first / 8] = (char)(value ? map[first / 8] | 1 << first % 8 : map[first / 8] & ~(1 << first % 8));
 }
 
-/* Looks in [FROM, TO) for a free run of WANT bits; gives the first, or the longest shorter one, in *FIRST and its length (at most WANT; 0 if
-   all bits are set).  */
+/* Looks in [FROM, TO) for a free run of WANT bits; gives the first, or the longest shorter one, in *FIRST and its
+   length (at most WANT; 0 if all bits are set).  */
 static uint32_t map_find(const char *map, uint32_t from, uint32_t to, uint32_t want, uint32_t *first)
 {
     uint32_t best = 0;
@@ -116,14 +118,16 @@ uint32_t ext2_bits_clear(const char *map, uint32_t count)
     return count - set;
 }
 
-enum ext2_trust ext2_bitmap_judge(struct ext2_fs *fs, const char *what, uint32_t group, uint32_t block, uint32_t wanted, uint32_t found,
-                                  bool system)
+enum ext2_trust ext2_bitmap_judge(struct ext2_fs *fs, const char *what, uint32_t group, uint32_t block, uint32_t wanted,
+                                  uint32_t found, bool system)
 {
     if (!system)
-        ext2_damage(fs, "%s bitmap of group %u (block %u): says that system blocks are free; the group is left alone", what, group, block);
+        ext2_damage(fs, "%s bitmap of group %u (block %u): says that system blocks are free; the group is left alone",
+                    what, group, block);
     else if (found != wanted && fs->was_valid)
-        ext2_damage(fs, "%s bitmap of group %u (block %u): %u are free, the descriptor says %u; the group is left alone", what, group, block,
-                    found, wanted);
+        ext2_damage(fs,
+                    "%s bitmap of group %u (block %u): %u are free, the descriptor says %u; the group is left alone",
+                    what, group, block, found, wanted);
     else
         return EXT2_SOUND;
     return EXT2_DAMAGED;
@@ -135,7 +139,8 @@ static bool map_has_system(const struct ext2_fs *fs, uint32_t group, const struc
     const struct group_desc *d = &fs->groups[group];
     uint32_t first = group_first(fs, group), table = fs->inodes_per_group / (fs->block_size / fs->inode_size);
     return ext2_bit_test(buf->data, d->block_bitmap - first) && ext2_bit_test(buf->data, d->inode_bitmap - first) &&
-           map_next(buf->data, d->inode_table - first, d->inode_table - first + table, false) == d->inode_table - first + table;
+           map_next(buf->data, d->inode_table - first, d->inode_table - first + table, false) ==
+               d->inode_table - first + table;
 }
 
 /* The block bitmap of GROUP, checked when it is seen for the first time.  alloc_lock held.  */
@@ -150,7 +155,8 @@ static error_t map_get(struct ext2_fs *fs, uint32_t group, struct ext2_buf *buf)
         return err;
     ext2_block_map_make(fs, group, group_size(fs, group), buf);
     uint32_t found = ext2_bits_clear(buf->data, group_size(fs, group));
-    g->blocks_trust = ext2_bitmap_judge(fs, "block", group, d->block_bitmap, d->free_blocks_count, found, map_has_system(fs, group, buf));
+    g->blocks_trust = ext2_bitmap_judge(fs, "block", group, d->block_bitmap, d->free_blocks_count, found,
+                                        map_has_system(fs, group, buf));
     if (g->blocks_trust == EXT2_DAMAGED) {
         ext2_cache_put(fs, buf);
         return EIO;
@@ -168,14 +174,17 @@ static void group_count(struct ext2_fs *fs, uint32_t group, int64_t blocks)
 {
     /* The bitmaps are what is true; a damaged sum must not wrap around.  */
     int64_t of_group = fs->groups[group].free_blocks_count + blocks, all = fs->super.free_blocks_count + blocks;
-    fs->groups[group].free_blocks_count = (uint16_t)(of_group < 0 ? 0 : of_group > group_size(fs, group) ? group_size(fs, group) : of_group);
+    fs->groups[group].free_blocks_count = (uint16_t)(of_group < 0                       ? 0
+                                                     : of_group > group_size(fs, group) ? group_size(fs, group)
+                                                                                        : of_group);
     fs->super.free_blocks_count = (uint32_t)(all < 0 ? 0 : all > fs->blocks ? fs->blocks : all);
     fs->group_dirty[group / (fs->block_size / sizeof(struct group_desc))] = true;
     fs->super_dirty = true;
 }
 
 /* Takes a run in GROUP, from bit GOAL on if that is free, else anywhere, but only if LEAST blocks can be had.  */
-static error_t group_take(struct ext2_fs *fs, uint32_t group, uint32_t goal, uint32_t want, uint32_t least, uint32_t *start, uint32_t *count)
+static error_t group_take(struct ext2_fs *fs, uint32_t group, uint32_t goal, uint32_t want, uint32_t least,
+                          uint32_t *start, uint32_t *count)
 {
     struct ext2_buf buf;
     uint32_t size = group_size(fs, group), bit = goal;
@@ -289,7 +298,8 @@ static void reserve_take(struct ext2_fs *fs, struct ext2_inode *inode, uint32_t 
 /* ---- giving back; alloc_lock held -------------------------------------------------------------------------- */
 
 /* Clears the bits that are set in FREED, or, if that is NULL, COUNT bits from BIT on.  */
-static void group_release(struct ext2_fs *fs, uint32_t group, const char *freed, uint32_t bit, uint32_t count, struct ext2_buf *buf)
+static void group_release(struct ext2_fs *fs, uint32_t group, const char *freed, uint32_t bit, uint32_t count,
+                          struct ext2_buf *buf)
 {
     if (!freed) {
         map_change(buf->data, bit, count, false);
@@ -330,7 +340,8 @@ static void group_free(struct ext2_fs *fs, uint32_t group, uint32_t start, uint3
     }
     if (map_get(fs, group, &buf)) {
         if (fs->state[group].blocks_trust != EXT2_DAMAGED)
-            ext2_damage(fs, "block bitmap of group %u (block %u): cannot be read", group, fs->groups[group].block_bitmap);
+            ext2_damage(fs, "block bitmap of group %u (block %u): cannot be read", group,
+                        fs->groups[group].block_bitmap);
         return;
     }
     uint32_t bit = start - group_first(fs, group);
@@ -370,8 +381,8 @@ static uint32_t quota(const struct ext2_fs *fs, const struct ext2_inode *inode, 
     return free > kept ? (uint32_t)(free - kept) : 0;
 }
 
-/* The last resorts of a full disk, one after the other: the others' reserves; blocks that wait for a sync.  False: there are none.  Releases
-   the lock meanwhile.  */
+/* The last resorts of a full disk, one after the other: the others' reserves; blocks that wait for a sync.  False:
+   there are none.  Releases the lock meanwhile.  */
 static bool space_recover(struct ext2_fs *fs)
 {
     if (fs->reserved) {
@@ -389,8 +400,8 @@ static bool space_recover(struct ext2_fs *fs)
     return !err;
 }
 
-error_t ext2_balloc(struct ext2_fs *fs, struct ext2_inode *inode, uint32_t goal, uint32_t want, uint32_t reserve, uint32_t *start,
-                    uint32_t *count)
+error_t ext2_balloc(struct ext2_fs *fs, struct ext2_inode *inode, uint32_t goal, uint32_t want, uint32_t reserve,
+                    uint32_t *start, uint32_t *count)
 {
     error_t err = 0;
     if (!fs->writable)

@@ -1,31 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* cache: the write-back cache of metadata blocks.
 
-   It holds lines of LINE_BYTES, aligned on the store, because inode tables, bitmaps and directories lie close together: one request
-   brings what the next lookups need, and its reply memory becomes the line without a copy.  Each block of a line is `valid` or not and
-   `dirty` or not.  Only dirty blocks are ever written, never their neighbours, which may be some file's contents by now.
+   It holds lines of LINE_BYTES, aligned on the store, because inode tables, bitmaps and directories lie close together:
+   one request brings what the next lookups need, and its reply memory becomes the line without a copy.  Each block of a
+   line is `valid` or not and `dirty` or not.  Only dirty blocks are ever written, never their neighbours, which may be
+   some file's contents by now.
 
-   Order of writing.  After a power cut e2fsck must be able to repair everything without losing a file that was there before, so dirty blocks
-   go to the disk in five groups, with a flush of the disk's own cache between any two:
-     1. bitmaps, descriptors, the super block; blocks that were just taken: new tables of a block map, new blocks of a directory
+   Order of writing.  After a power cut e2fsck must be able to repair everything without losing a file that was there
+   before, so dirty blocks go to the disk in five groups, with a flush of the disk's own cache between any two:
+     1. bitmaps, descriptors, the super block; blocks that were just taken: new tables of a block map, new blocks of a
+        directory
      2. inodes, tables of a block map: what they name is there already
-     3. directory blocks with names entered or changed: their inodes are there already; tables from which blocks were cut off
+     3. directory blocks with names entered or changed: their inodes are there already; tables from which blocks were
+        cut off
      4. directory blocks from which something moved to another block: where it went is there already
      5. blocks of the inode table with inodes that were deleted: their names are gone or stand for what replaced them
-   A block that is due in two groups goes with the later one, but what is new always goes first.  Where that puts the two blocks of a rename
-   in the wrong order, because names moved out of the one to which another moved, dir.c has everything written in between (a file that was linked
-   and loses its old name is one that moved: links.c remembers): `awaited` notes the
-   blocks that others wait for.  So it is with a new inode that takes a name from an old one, and inodes that go from the same block.  Blocks that were freed are not used again
-   until this has run its course (balloc.c), so nothing on the disk belongs to two files.  What changes while everything is being written may go
-   with it, one group too early or one round before what it should come after.  Names that are entered then, and inodes made, lose nothing but the
-   new name when the power fails in that moment; a deleted inode and a name that moved would lose what was there before, so those changes
-   wait until no writing is under way (ext2_cache_change_begin).
+   A block that is due in two groups goes with the later one, but what is new always goes first.  Where that puts the
+   two blocks of a rename in the wrong order, because names moved out of the one to which another moved, dir.c has
+   everything written in between (a file that was linked and loses its old name is one that moved: links.c remembers):
+   `awaited` notes the blocks that others wait for.  So it is with a new inode that takes a name from an old one, and
+   inodes that go from the same block.  Blocks that were freed are not used again until this has run its course
+   (balloc.c), so nothing on the disk belongs to two files.  What changes while everything is being written may go with
+   it, one group too early or one round before what it should come after.  Names that are entered then, and inodes made,
+   lose nothing but the new name when the power fails in that moment; a deleted inode and a name that moved would lose
+   what was there before, so those changes wait until no writing is under way (ext2_cache_change_begin).
 
-   Life of a line: made by the first get or zero of one of its blocks; in the hash table and on the list of all lines, most recently used
-   first; evicted from that list's end when there are too many, if nobody uses it and it is clean; if too few are clean, everything is
-   written first.  `io` is set while it is being read or written with
-   the lock released: whoever needs it otherwise waits.  Holders of a reference may change contents while a write is going on; they mark
-   it dirty afterwards, and it is written again.
+   Life of a line: made by the first get or zero of one of its blocks; in the hash table and on the list of all lines,
+   most recently used first; evicted from that list's end when there are too many, if nobody uses it and it is clean; if
+   too few are clean, everything is written first.  `io` is set while it is being read or written with the lock
+   released: whoever needs it otherwise waits.  Holders of a reference may change contents while a write is going on;
+   they mark it dirty afterwards, and it is written again.
 
    Lock: `lock` protects everything but the contents of blocks.  */
 
@@ -42,7 +46,8 @@ struct ext2_line {
     uint32_t number;
     uint32_t valid, dirty;                /* a bit per block */
     uint32_t order[EXT2_ORDERS];          /* the dirty blocks of each group: disjoint, together `dirty` */
-    uint32_t awaited;                     /* the dirty blocks to which a name moved from another, or with a new inode that took an old name: not to be put off */
+    uint32_t awaited;                     /* the dirty blocks to which a name moved from another, or with a new inode
+                                             that took an old name: not to be put off */
     uint32_t batch;                       /* the blocks that the write under way takes along */
     unsigned int refs;
     bool io;
@@ -68,7 +73,8 @@ struct ext2_cache {
     struct ext2_line *hash[];
 };
 
-error_t ext2_cache_create(struct store *store, uint32_t block_size, uint32_t blocks, size_t bytes, struct ext2_cache **cache)
+error_t ext2_cache_create(struct store *store, uint32_t block_size, uint32_t blocks, size_t bytes,
+                          struct ext2_cache **cache)
 {
     if (bytes == 0)
         bytes = CACHE_BYTES_DEFAULT;
@@ -203,7 +209,8 @@ static unsigned int batch_begin(struct ext2_cache *c)
     return n;
 }
 
-/* Writes what is dirty, group after group.  Releases the lock meanwhile.  The first error, after having tried everything.  */
+/* Writes what is dirty, group after group.  Releases the lock meanwhile.  The first error, after having tried
+   everything.  */
 static error_t cache_write(struct ext2_cache *c)
 {
     error_t err = 0;
@@ -246,8 +253,8 @@ static error_t cache_write(struct ext2_cache *c)
     return err;
 }
 
-/* Makes room for one more line: evicts the oldest clean one that nobody uses.  May release the lock; true if it did.  When everything is
-   in use or cannot be written the cache grows beyond its limit rather than fail.  */
+/* Makes room for one more line: evicts the oldest clean one that nobody uses.  May release the lock; true if it did.
+   When everything is in use or cannot be written the cache grows beyond its limit rather than fail.  */
 static bool cache_make_room(struct ext2_cache *c)
 {
     bool released = false;
@@ -269,7 +276,8 @@ static bool cache_make_room(struct ext2_cache *c)
     return released;
 }
 
-/* Room to write one more line.  While a write is under way there is as long as the cache is not twice as large as it should be.  */
+/* Room to write one more line.  While a write is under way there is as long as the cache is not twice as large as it
+   should be.  */
 static bool batch_reserve(struct ext2_cache *c)
 {
     if (c->lines < c->batch_room)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* dindex: an index in memory for large directories that have none on the disk: from a name's hash to the blocks that may have it, and how
-   much room each block has.  It is made by reading the directory once, kept up with every change, and goes with the node.
+/* dindex: an index in memory for large directories that have none on the disk: from a name's hash to the blocks that
+   may have it, and how much room each block has.  It is made by reading the directory once, kept up with every change,
+   and goes with the node.
 
-   The hash table is open: a slot holds hash and block + 1; 0 is an empty slot, GONE one whose entry was removed.  At least a quarter of
-   the slots is empty.  */
+   The hash table is open: a slot holds hash and block + 1; 0 is an empty slot, GONE one whose entry was removed.  At
+   least a quarter of the slots is empty.  */
 
 #include "dir.h"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* dir: directories as rows of entries.  Every entry that is looked at is checked first; a damaged block costs the call EIO and nothing
-   else.
+/* dir: directories as rows of entries.  Every entry that is looked at is checked first; a damaged block costs the call
+   EIO and nothing else.
 
-   A name is found in one of three ways: by the index on the disk (htree.c); in larger directories that have none, by an index in memory
-   (dindex.c); else from end to end.  On a file system with dir_index a directory gets its index when it needs a second block, and keeps it
-   until it is found damaged or can grow no further; then it is an ordinary directory, and the index's blocks are free space in it.  When such
-   a directory needs a block more, it is written anew with an index (rebuild.c), if that can be.  */
+   A name is found in one of three ways: by the index on the disk (htree.c); in larger directories that have none, by an
+   index in memory (dindex.c); else from end to end.  On a file system with dir_index a directory gets its index when it
+   needs a second block, and keeps it until it is found damaged or can grow no further; then it is an ordinary
+   directory, and the index's blocks are free space in it.  When such a directory needs a block more, it is written anew
+   with an index (rebuild.c), if that can be.  */
 
 #include "dir.h"
 
@@ -29,23 +30,25 @@ static void entered_note(struct ext2_fs *fs, uint32_t ino, uint32_t block)
 const char *ext2_dirent_wrong(const struct ext2_fs *fs, const struct ext2_buf *buf, uint32_t offset)
 {
     const struct dir_entry *e = dirent_at(buf, offset);
-    if (fs->block_size - offset < DIRENT_HEADER || e->rec_len < DIRENT_HEADER || e->rec_len % 4 || e->rec_len > fs->block_size - offset)
+    if (fs->block_size - offset < DIRENT_HEADER || e->rec_len < DIRENT_HEADER || e->rec_len % 4 ||
+        e->rec_len > fs->block_size - offset)
         return "rec_len";
     if (DIRENT_SIZE(e->name_len) > e->rec_len)
         return "name_len";
     return e->inode > fs->inodes ? "inode" : NULL;
 }
 
-error_t ext2_dirent_check(struct ext2_fs *fs, const struct ext2_inode *dir, const struct ext2_buf *buf, uint32_t lblock, uint32_t offset)
+error_t ext2_dirent_check(struct ext2_fs *fs, const struct ext2_inode *dir, const struct ext2_buf *buf, uint32_t lblock,
+                          uint32_t offset)
 {
     const char *what = ext2_dirent_wrong(fs, buf, offset);
-    return what ? ext2_damage(fs, "directory %u: block %u (file block %u): damaged entry at %u (%s)", dir->ino, buf->block, lblock,
-                              offset, what)
+    return what ? ext2_damage(fs, "directory %u: block %u (file block %u): damaged entry at %u (%s)", dir->ino,
+                              buf->block, lblock, offset, what)
                 : 0;
 }
 
-void ext2_dirent_fill(const struct ext2_fs *fs, struct dir_entry *e, uint32_t rec_len, const char *name, size_t length, uint32_t ino,
-                      uint8_t type)
+void ext2_dirent_fill(const struct ext2_fs *fs, struct dir_entry *e, uint32_t rec_len, const char *name, size_t length,
+                      uint32_t ino, uint8_t type)
 {
     e->inode = ino;
     e->rec_len = (uint16_t)rec_len;
@@ -54,8 +57,8 @@ void ext2_dirent_fill(const struct ext2_fs *fs, struct dir_entry *e, uint32_t re
     memcpy(e->name, name, length);
 }
 
-error_t ext2_dirblock_search(struct ext2_fs *fs, const struct ext2_inode *dir, const struct ext2_buf *buf, uint32_t lblock,
-                             struct dir_search *s, bool *found)
+error_t ext2_dirblock_search(struct ext2_fs *fs, const struct ext2_inode *dir, const struct ext2_buf *buf,
+                             uint32_t lblock, struct dir_search *s, bool *found)
 {
     uint32_t previous = 0;
     *found = false;
@@ -76,8 +79,8 @@ error_t ext2_dirblock_search(struct ext2_fs *fs, const struct ext2_inode *dir, c
     return 0;
 }
 
-error_t ext2_dirblock_enter(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot, const char *name, size_t length,
-                            uint32_t ino, uint8_t type)
+error_t ext2_dirblock_enter(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot, const char *name,
+                            size_t length, uint32_t ino, uint8_t type)
 {
     struct ext2_buf buf;
     error_t err = ext2_map_get(fs, dir, slot->block, &buf);
@@ -106,7 +109,8 @@ error_t ext2_dirblock_enter(struct ext2_fs *fs, struct ext2_inode *dir, const st
 /* ---- looking up ------------------------------------------------------------------------------------ */
 
 /* Looks into file block LBLOCK.  */
-static error_t block_lookup(struct ext2_fs *fs, struct ext2_inode *dir, uint32_t lblock, struct dir_search *s, uint32_t *ino, bool *found)
+static error_t block_lookup(struct ext2_fs *fs, struct ext2_inode *dir, uint32_t lblock, struct dir_search *s,
+                            uint32_t *ino, bool *found)
 {
     struct ext2_buf buf;
     error_t err = ext2_map_get(fs, dir, lblock, &buf);
@@ -120,7 +124,8 @@ static error_t block_lookup(struct ext2_fs *fs, struct ext2_inode *dir, uint32_t
 }
 
 /* From end to end.  A damaged block hides what it has; the names of the others are found.  */
-static error_t plain_lookup(struct ext2_fs *fs, struct ext2_inode *dir, struct dir_search *s, uint32_t *ino, bool *found)
+static error_t plain_lookup(struct ext2_fs *fs, struct ext2_inode *dir, struct dir_search *s, uint32_t *ino,
+                            bool *found)
 {
     error_t err = 0;
     uint32_t blocks = dir_blocks(fs, dir), damaged = 0;
@@ -134,7 +139,8 @@ static error_t plain_lookup(struct ext2_fs *fs, struct ext2_inode *dir, struct d
 }
 
 /* By the index in memory.  */
-static error_t dindex_lookup(struct ext2_fs *fs, struct ext2_inode *dir, struct dir_search *s, uint32_t *ino, bool *found)
+static error_t dindex_lookup(struct ext2_fs *fs, struct ext2_inode *dir, struct dir_search *s, uint32_t *ino,
+                             bool *found)
 {
     uint32_t cursor = 0, lblock, hash = ext2_dindex_hash(s->name, s->length);
     error_t err = 0;
@@ -150,9 +156,13 @@ static bool name_is_dot(const char *name, size_t length)
     return length <= 2 && name[0] == '.' && name[length - 1] == '.';
 }
 
-error_t ext2_dir_lookup(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t *ino, struct ext2_slot *slot)
+error_t ext2_dir_lookup(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t *ino,
+                        struct ext2_slot *slot)
 {
-    struct dir_search s = { name, length, slot ? DIRENT_SIZE(length) : UINT32_MAX, { dir_blocks(fs, dir), 0, 0, false, true } };
+    struct dir_search s = {name,
+                           length,
+                           slot ? DIRENT_SIZE(length) : UINT32_MAX,
+                           {dir_blocks(fs, dir), 0, 0, false, true}};
     struct ext2_slot none = s.slot;
     enum index_state state = INDEX_DAMAGED;
     bool found = false;
@@ -169,7 +179,8 @@ error_t ext2_dir_lookup(struct ext2_fs *fs, struct ext2_inode *dir, const char *
     }
     if (state != INDEX_GOOD) {
         s.slot = none;
-        err = ext2_dindex_get(fs, dir) ? dindex_lookup(fs, dir, &s, ino, &found) : plain_lookup(fs, dir, &s, ino, &found);
+        err = ext2_dindex_get(fs, dir) ? dindex_lookup(fs, dir, &s, ino, &found)
+                                       : plain_lookup(fs, dir, &s, ino, &found);
     }
     if (slot)
         *slot = s.slot;
@@ -212,7 +223,8 @@ error_t ext2_dir_grow(struct ext2_fs *fs, struct ext2_inode *dir, uint32_t *lblo
     return err;
 }
 
-static error_t dir_append(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t ino, uint8_t type)
+static error_t dir_append(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t ino,
+                          uint8_t type)
 {
     struct ext2_buf buf;
     uint32_t lblock;
@@ -228,7 +240,8 @@ static error_t dir_append(struct ext2_fs *fs, struct ext2_inode *dir, const char
 }
 
 /* Enters a name that found no room in its block.  */
-static error_t dir_enter_grow(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t ino, uint8_t type)
+static error_t dir_enter_grow(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t ino,
+                              uint8_t type)
 {
     enum index_state state;
     bool indexed = dir_is_indexed(fs, dir);
@@ -249,8 +262,8 @@ static error_t dir_enter_grow(struct ext2_fs *fs, struct ext2_inode *dir, const 
     return dir_append(fs, dir, name, length, ino, type);
 }
 
-error_t ext2_dir_enter(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t ino, uint8_t type,
-                       const struct ext2_slot *slot)
+error_t ext2_dir_enter(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t ino,
+                       uint8_t type, const struct ext2_slot *slot)
 {
     if (!fs->writable)
         return EROFS;
@@ -305,7 +318,8 @@ static uint32_t moved_to(struct ext2_fs *fs, uint32_t ino, uint32_t here)
     return block != here ? block : 0;
 }
 
-/* A name of INO is going to leave BUF, and another one was entered into block TO, which must be on the disk first.  ext2_cache_change_end follows.  */
+/* A name of INO is going to leave BUF, and another one was entered into block TO, which must be on the disk first.
+   ext2_cache_change_end follows.  */
 static void move_begin(struct ext2_fs *fs, uint32_t ino, uint32_t to, const struct ext2_buf *buf)
 {
     bool old = ext2_inode_is_old(fs, ino);
@@ -343,7 +357,8 @@ error_t ext2_dir_remove(struct ext2_fs *fs, struct ext2_inode *dir, const struct
     return 0;
 }
 
-/* A name that stands for something on the disk is going to stand for INO.  If that is new it must be there first, lest the name stand for nothing.  */
+/* A name that stands for something on the disk is going to stand for INO.  If that is new it must be there first, lest
+   the name stand for nothing.  */
 static void inode_settle(struct ext2_fs *fs, uint32_t ino)
 {
     struct ext2_buf buf;
@@ -355,7 +370,8 @@ static void inode_settle(struct ext2_fs *fs, uint32_t ino)
     ext2_cache_put(fs, &buf);
 }
 
-error_t ext2_dir_rewrite(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot, uint32_t ino, uint8_t type)
+error_t ext2_dir_rewrite(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot, uint32_t ino,
+                         uint8_t type)
 {
     struct ext2_buf buf;
     error_t err = slot_get(fs, dir, slot, &buf);
@@ -385,8 +401,8 @@ error_t ext2_dir_init(struct ext2_fs *fs, struct ext2_inode *dir, uint32_t paren
 /* ---- reading ---------------------------------------------------------------------------------------------- */
 
 /* Gives the entries of one block from byte FROM on; false in *GO when EMIT had enough.  */
-static error_t block_iterate(struct ext2_fs *fs, struct ext2_inode *dir, struct ext2_buf *buf, uint32_t lblock, uint64_t *cookie,
-                             ext2_dir_emit_t emit, void *arg, bool *go)
+static error_t block_iterate(struct ext2_fs *fs, struct ext2_inode *dir, struct ext2_buf *buf, uint32_t lblock,
+                             uint64_t *cookie, ext2_dir_emit_t emit, void *arg, bool *go)
 {
     uint64_t base = (uint64_t)lblock << fs->block_log;
     for (uint32_t offset = 0; offset < fs->block_size && *go;) {

@@ -44,7 +44,8 @@ static void dir_changed(struct diskfs_node *dir)
     diskfs_node_mark_dirty(dir);
 }
 
-error_t ext2fs_dir_lookup(struct diskfs_node *dir, const char *name, size_t length, ino_t *ino, struct diskfs_slot *slot)
+error_t ext2fs_dir_lookup(struct diskfs_node *dir, const char *name, size_t length, ino_t *ino,
+                          struct diskfs_slot *slot)
 {
     struct ext2_slot s;
     uint32_t number;
@@ -86,7 +87,8 @@ static error_t entry_flags_check(struct diskfs_node *dir, const struct ext2_slot
     return err ? err : file_flags_check(ino);
 }
 
-error_t ext2fs_dir_enter(struct diskfs_node *dir, const char *name, size_t length, ino_t ino, int type, struct diskfs_slot *slot)
+error_t ext2fs_dir_enter(struct diskfs_node *dir, const char *name, size_t length, ino_t ino, int type,
+                         struct diskfs_slot *slot)
 {
     struct ext2_slot s;
     struct ext2_node *n = ext2_node(dir);

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ext2: the format layer of ext2fs.  Works on a store and knows no message, no node and no pager, so unit tests run it on the host.
+/* ext2: the format layer of ext2fs.  Works on a store and knows no message, no node and no pager, so unit tests run it
+   on the host.
 
-   What goes through here is metadata: super block, descriptors, bitmaps, inodes, indirect blocks, directories, long symbolic links,
-   attributes.  It lives in a write-back cache of blocks (cache.c).  The contents of regular files never do: the pager moves them directly
-   between disk and memory objects, asking here only where they lie.  A block becomes metadata only by ext2_cache_zero, which does not
-   read it, so what the cache read around a block (it reads lines of 32 KiB) can never be stale when it is asked for.
+   What goes through here is metadata: super block, descriptors, bitmaps, inodes, indirect blocks, directories, long
+   symbolic links, attributes.  It lives in a write-back cache of blocks (cache.c).  The contents of regular files never
+   do: the pager moves them directly between disk and memory objects, asking here only where they lie.  A block becomes
+   metadata only by ext2_cache_zero, which does not read it, so what the cache read around a block (it reads lines of 32
+   KiB) can never be stale when it is asked for.
 
    Locks, in the order in which they are taken:
      inode->map_lock   block map, size, `fresh` and reservation of one inode
      fs->sync_lock     one sync at a time
      fs->alloc_lock    bitmaps, descriptors, counts in the super block, reservations
      cache lock        lines of the cache: a leaf
-   Contents of a directory's blocks, and of an inode's place in the inode table, belong to whoever holds the lock of the node.  */
+   Contents of a directory's blocks, and of an inode's place in the inode table, belong to whoever holds the lock of the
+   node.  */
 
 #ifndef EXT2FS_EXT2_H
 #define EXT2FS_EXT2_H
@@ -36,7 +39,8 @@ struct ext2_group {
     uint32_t first_free, first_free_inode;   /* no bit below is clear in the bitmaps */
     enum ext2_trust { EXT2_UNSEEN, EXT2_SOUND, EXT2_DAMAGED } blocks_trust, inodes_trust;  /* of the bitmaps */
     char *created;                     /* inodes that were taken since the last sync, or NULL: none */
-    char *gone[2];                     /* older inodes freed since the last sync, and since the one before: as `freed` */
+    char *gone[2];                     /* older inodes freed since the last sync, and since the one before: as
+                                          `freed` */
     struct ext2_freed freed[2];        /* since the last sync (of index syncs & 1), and since the one before */
 };
 
@@ -69,18 +73,21 @@ struct ext2_fs {
     bool writable;                     /* constant while anything may be written */
     bool was_valid;                    /* was clean when writing began: only then it will be marked clean again */
     bool damaged;                      /* damage was seen since mounting; only ever set */
-    bool stopped;                      /* because of it nothing is written any more but the mark of that; only ever set */
+    bool stopped;                      /* because of it nothing is written any more but the mark of that; only ever
+                                          set */
     uint32_t dir_group;                /* where the last top-level directory went; alloc_lock */
     uint32_t reserved;                 /* blocks that inodes hold in reserve, set in the bitmaps; alloc_lock */
     struct ext2_inode *reservers;      /* list of inodes that hold some; alloc_lock */
     uint64_t freed;                    /* blocks in the groups' `freed` maps; alloc_lock */
     uint32_t syncs;                    /* alloc_lock */
-    struct ext2_inode *orphans;        /* deleted inodes in use, in the order of the list on the disk (orphan.c); alloc_lock */
+    struct ext2_inode *orphans;        /* deleted inodes in use, in the order of the list on the disk (orphan.c);
+                                          alloc_lock */
     pthread_mutex_t sync_lock;         /* one ext2_sync at a time; comes before alloc_lock */
     pthread_mutex_t damage_lock;       /* a leaf */
     time_t damage_second;              /* when damage was last reported; damage_lock */
     unsigned int damage_lines;         /* in that second, printed or not; damage_lock */
-    void (*on_panic)(void);            /* called when damage is seen and the super block says `panic`; NULL: as `remount-ro` */
+    void (*on_panic)(void);            /* called when damage is seen and the super block says `panic`; NULL: as
+                                          `remount-ro` */
     uint32_t next_generation;          /* alloc_lock */
     struct ext2_links *links;          /* names entered since the last sync (links.c); constant */
 };
@@ -108,12 +115,14 @@ struct ext2_inode {
     uint64_t size;                     /* bytes; map_lock to change */
     uint32_t block[NBLOCKS];           /* block map, or a short link's target, or a device number; map_lock */
     uint64_t sectors;                  /* of 512 bytes, with indirect blocks; map_lock */
-    struct ext2_range *fresh;          /* blocks that were allocated and whose contents on the disk mean nothing yet; sorted; map_lock */
+    struct ext2_range *fresh;          /* blocks that were allocated and whose contents on the disk mean nothing yet;
+                                          sorted; map_lock */
     unsigned int fresh_count, fresh_room;
 
     uint32_t reserve_start, reserve_count;   /* blocks in reserve behind the last one allocated; alloc_lock */
     struct ext2_inode *reserver_next, **reserver_prevp;  /* alloc_lock */
-    struct ext2_inode *orphan_next, **orphan_prevp;      /* alloc_lock; orphan_prevp is NULL when it is not on the list */
+    struct ext2_inode *orphan_next, **orphan_prevp;      /* alloc_lock; orphan_prevp is NULL when it is not on the
+                                                            list */
 };
 
 /* ---- names entered lately (links.c) ------------------------------------------------- */
@@ -136,19 +145,20 @@ bool ext2_feature_writable(const struct super_block *s, char *text, size_t size)
 
 /* ---- the whole (super.c) ----------------------------------------------------------- */
 
-/* Reads and checks super block and descriptors of STORE, which stays the caller's and must live longer.  On failure *WHY, if WHY is not
-   NULL, is a malloc'd line saying what is wrong.  Nothing may be written before ext2_set_writable.  EINVAL: no such file system or a
-   feature that we cannot read; EIO: damaged.  CACHE_BYTES: how much the cache may grow; 0: 16 MiB.  */
+/* Reads and checks super block and descriptors of STORE, which stays the caller's and must live longer.  On failure
+   *WHY, if WHY is not NULL, is a malloc'd line saying what is wrong.  Nothing may be written before ext2_set_writable.
+   EINVAL: no such file system or a feature that we cannot read; EIO: damaged.  CACHE_BYTES: how much the cache may
+   grow; 0: 16 MiB.  */
 error_t ext2_mount(struct store *store, size_t cache_bytes, struct ext2_fs **fs, char **why);
 /* Drops everything, dirty or not: call ext2_sync before.  */
 void ext2_unmount(struct ext2_fs *fs);
 
-/* Begins (counts the mount, marks the file system in use, on the disk at once) or ends writing; ending, the caller has synced.  EROFS: an
-   unknown feature or a read-only store forbids it.  */
+/* Begins (counts the mount, marks the file system in use, on the disk at once) or ends writing; ending, the caller has
+   synced.  EROFS: an unknown feature or a read-only store forbids it.  */
 error_t ext2_set_writable(struct ext2_fs *fs, bool writable);
 
-/* Writes all dirty metadata; CLEAN: marks the file system cleanly unmounted (the mark vanishes again by ext2_sync without it).  WAIT:
-   flushes the disk's cache too.  */
+/* Writes all dirty metadata; CLEAN: marks the file system cleanly unmounted (the mark vanishes again by ext2_sync
+   without it).  WAIT: flushes the disk's cache too.  */
 error_t ext2_sync(struct ext2_fs *fs, bool wait, bool clean);
 
 /* Forgets what is cached and reads super block and descriptors anew: somebody else (fsck) has written.  */
@@ -158,8 +168,9 @@ error_t ext2_reload(struct ext2_fs *fs);
 struct ext2_counts { uint64_t blocks, free, available, inodes, inodes_free; };
 void ext2_counts(struct ext2_fs *fs, struct ext2_counts *counts);
 
-/* One line of damage: "ext2fs: NAME: ..." (at most 20 a second, then how many more there were), remembers it for the super block, does what the super block asks for in that case (goes on,
-   stops writing, panics), and gives EIO.  Any lock may be held.  */
+/* One line of damage: "ext2fs: NAME: ..." (at most 20 a second, then how many more there were), remembers it for the
+   super block, does what the super block asks for in that case (goes on, stops writing, panics), and gives EIO.  Any
+   lock may be held.  */
 error_t ext2_damage(struct ext2_fs *fs, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Whether BLOCK, COUNT blocks long, lies in the part of the disk that files may use.  */
@@ -183,7 +194,8 @@ enum ext2_order {
 /* One block in use.  As long as it is not put, DATA stays.  */
 struct ext2_buf { char *data; struct ext2_line *line; uint32_t block; };
 
-error_t ext2_cache_create(struct store *store, uint32_t block_size, uint32_t blocks, size_t bytes, struct ext2_cache **cache);
+error_t ext2_cache_create(struct store *store, uint32_t block_size, uint32_t blocks, size_t bytes,
+                          struct ext2_cache **cache);
 void ext2_cache_destroy(struct ext2_cache *cache);
 /* The block's contents, read if necessary.  EIO, ENOMEM; BUF is only to be put on success.  */
 error_t ext2_cache_get(struct ext2_fs *fs, uint32_t block, struct ext2_buf *buf);
@@ -191,19 +203,24 @@ error_t ext2_cache_get(struct ext2_fs *fs, uint32_t block, struct ext2_buf *buf)
 error_t ext2_cache_zero(struct ext2_fs *fs, uint32_t block, struct ext2_buf *buf);
 /* Notes that the contents were changed, and when they may be written.  */
 void ext2_cache_dirty(struct ext2_fs *fs, struct ext2_buf *buf, enum ext2_order order);
-/* Around a change, of blocks that the caller has already, that must not reach the disk before others made until now: an inode that goes, a name that
-   moved away.  Waits until nobody is writing everything, and holds that back.  Nothing of this file but ext2_cache_dirty, _await and _put in between.  */
+/* Around a change, of blocks that the caller has already, that must not reach the disk before others made until now: an
+   inode that goes, a name that moved away.  Waits until nobody is writing everything, and holds that back.  Nothing of
+   this file but ext2_cache_dirty, _await and _put in between.  */
 void ext2_cache_change_begin(struct ext2_fs *fs);
 void ext2_cache_change_end(struct ext2_fs *fs);
-/* Sees to it that block FIRST, as it is now, will be on the disk before a change of block SECOND that is going to be marked EXT2_REMOVED.  False: it
-   would not be, or SECOND itself has to be there earlier; everything is to be written first.  */
+/* Sees to it that block FIRST, as it is now, will be on the disk before a change of block SECOND that is going to be
+   marked EXT2_REMOVED.  False: it would not be, or SECOND itself has to be there earlier; everything is to be written
+   first.  */
 bool ext2_cache_await(struct ext2_fs *fs, uint32_t first, uint32_t second);
-/* Sees to it that BLOCK, with an inode that takes the name of another, will be on the disk before names are.  False: it would not be.  */
+/* Sees to it that BLOCK, with an inode that takes the name of another, will be on the disk before names are.  False: it
+   would not be.  */
 bool ext2_cache_await_inode(struct ext2_fs *fs, uint32_t block);
-/* Whether BLOCK is awaited by one of these: before it is marked EXT2_REMOVED or EXT2_DELETED everything is to be written.  */
+/* Whether BLOCK is awaited by one of these: before it is marked EXT2_REMOVED or EXT2_DELETED everything is to be
+   written.  */
 bool ext2_cache_is_awaited(struct ext2_fs *fs, uint32_t block);
 void ext2_cache_put(struct ext2_fs *fs, struct ext2_buf *buf);
-/* COUNT blocks from BLOCK on are free now: their contents need not be written.  On return no write of them is under way.  */
+/* COUNT blocks from BLOCK on are free now: their contents need not be written.  On return no write of them is under
+   way.  */
 void ext2_cache_forget(struct ext2_fs *fs, uint32_t block, uint32_t count);
 /* Writes everything dirty in its order.  The first error, after having tried everything.  */
 error_t ext2_cache_sync(struct ext2_fs *fs);
@@ -214,12 +231,13 @@ void ext2_cache_stats(struct ext2_fs *fs, unsigned long *reads, unsigned long *w
 
 /* ---- allocation (balloc.c, ialloc.c) ------------------------------------------------- */
 
-/* Takes up to WANT free blocks in a row, *COUNT of them from *START on, as near behind GOAL as can be (0: anywhere).  INODE's reserve is
-   used, and renewed when RESERVE blocks more should be kept for what it will write next.  ENOSPC; EIO.  */
-error_t ext2_balloc(struct ext2_fs *fs, struct ext2_inode *inode, uint32_t goal, uint32_t want, uint32_t reserve, uint32_t *start,
-                    uint32_t *count);
-/* Frees COUNT blocks from START on, as soon as two syncs have run.  Damage (blocks that were free, or no file's) is reported and left
-   alone.  */
+/* Takes up to WANT free blocks in a row, *COUNT of them from *START on, as near behind GOAL as can be (0: anywhere).
+   INODE's reserve is used, and renewed when RESERVE blocks more should be kept for what it will write next.  ENOSPC;
+   EIO.  */
+error_t ext2_balloc(struct ext2_fs *fs, struct ext2_inode *inode, uint32_t goal, uint32_t want, uint32_t reserve,
+                    uint32_t *start, uint32_t *count);
+/* Frees COUNT blocks from START on, as soon as two syncs have run.  Damage (blocks that were free, or no file's) is
+   reported and left alone.  */
 void ext2_bfree(struct ext2_fs *fs, uint32_t start, uint32_t count);
 /* Forgets what waits to be free, and what is known of the bitmaps.  */
 void ext2_groups_forget(struct ext2_fs *fs);
@@ -233,10 +251,11 @@ uint32_t ext2_inode_goal(struct ext2_fs *fs, uint32_t ino);
 
 /* How many of the first COUNT bits are clear.  */
 uint32_t ext2_bits_clear(const char *map, uint32_t count);
-/* The first look at a bitmap of GROUP (WHAT: "block" or "inode", in BLOCK) whose descriptor says that WANTED are free, and where FOUND are.  On a
-   file system that was clean they must agree; the bitmap must mark its own SYSTEM blocks as used.  EIO: reported, and not to be used.  */
-enum ext2_trust ext2_bitmap_judge(struct ext2_fs *fs, const char *what, uint32_t group, uint32_t block, uint32_t wanted, uint32_t found,
-                                  bool system);
+/* The first look at a bitmap of GROUP (WHAT: "block" or "inode", in BLOCK) whose descriptor says that WANTED are free,
+   and where FOUND are.  On a file system that was clean they must agree; the bitmap must mark its own SYSTEM blocks as
+   used.  EIO: reported, and not to be used.  */
+enum ext2_trust ext2_bitmap_judge(struct ext2_fs *fs, const char *what, uint32_t group, uint32_t block, uint32_t wanted,
+                                  uint32_t found, bool system);
 
 /* ---- groups that were never written (uninit.c); alloc_lock held, no effect without uninit_bg ---- */
 
@@ -273,9 +292,11 @@ error_t ext2_inode_read(struct ext2_fs *fs, struct ext2_inode *inode);
 error_t ext2_inode_read_orphan(struct ext2_fs *fs, struct ext2_inode *inode);
 /* Puts it into the inode table (cached).  EROFS.  */
 error_t ext2_inode_write(struct ext2_fs *fs, struct ext2_inode *inode);
-/* Prepares INODE (ino set; everything else zero) as a new empty one of MODE, with a new generation; clears its place on the disk.  */
+/* Prepares INODE (ino set; everything else zero) as a new empty one of MODE, with a new generation; clears its place on
+   the disk.  */
 error_t ext2_inode_init(struct ext2_fs *fs, struct ext2_inode *inode, uint16_t mode);
-/* Frees blocks, attributes and the inode itself; nobody uses it any more.  Damage is reported; as much as possible is freed.  */
+/* Frees blocks, attributes and the inode itself; nobody uses it any more.  Damage is reported; as much as possible is
+   freed.  */
 void ext2_inode_delete(struct ext2_fs *fs, struct ext2_inode *inode);
 /* Releases memory and reserve.  */
 void ext2_inode_forget(struct ext2_fs *fs, struct ext2_inode *inode);
@@ -286,12 +307,14 @@ error_t ext2_inode_get_raw(struct ext2_fs *fs, uint32_t ino, struct ext2_buf *bu
 
 /* ---- block map (map.c); all with map_lock held by the caller -------------------------------- */
 
-/* Where file block LBLOCK lies: *BLOCK, 0 for a hole, and in *RUN how many blocks from there on, at most MAX, lie in a row (or are holes).
-   A LBLOCK that the format cannot express is a hole.  EIO.  */
-error_t ext2_map(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t lblock, uint32_t max, uint32_t *block, uint32_t *run);
-/* Sees to it that the blocks [START, END) exist.  New ones are noted as `fresh`.  *DONE: end of the part that exists now, also in case of
-   an error.  RESERVE: as ext2_balloc.  ENOSPC, EFBIG, EIO.  */
-error_t ext2_map_alloc(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t start, uint64_t end, uint32_t reserve, uint64_t *done);
+/* Where file block LBLOCK lies: *BLOCK, 0 for a hole, and in *RUN how many blocks from there on, at most MAX, lie in a
+   row (or are holes). A LBLOCK that the format cannot express is a hole.  EIO.  */
+error_t ext2_map(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t lblock, uint32_t max, uint32_t *block,
+                 uint32_t *run);
+/* Sees to it that the blocks [START, END) exist.  New ones are noted as `fresh`.  *DONE: end of the part that exists
+   now, also in case of an error.  RESERVE: as ext2_balloc.  ENOSPC, EFBIG, EIO.  */
+error_t ext2_map_alloc(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t start, uint64_t end, uint32_t reserve,
+                       uint64_t *done);
 /* Frees all blocks from file block FIRST on.  EIO (something was damaged; what could be freed was).  */
 error_t ext2_map_truncate(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t first);
 /* The metadata block of a directory or link at LBLOCK; `fresh` plays no role there.  EIO for a hole.  */
@@ -299,7 +322,8 @@ error_t ext2_map_get(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t lblo
 /* Appends a zeroed metadata block at LBLOCK, at the end of a directory or link.  */
 error_t ext2_map_append(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t lblock, struct ext2_buf *buf);
 
-/* The set of fresh blocks (fresh.c).  Adding may fail for want of memory; the others cannot fail but removing from the middle.  */
+/* The set of fresh blocks (fresh.c).  Adding may fail for want of memory; the others cannot fail but removing from the
+   middle.  */
 error_t ext2_fresh_add(struct ext2_inode *inode, uint64_t start, uint64_t end);
 void ext2_fresh_remove(struct ext2_inode *inode, uint64_t start, uint64_t end);
 /* Whether LBLOCK is fresh; *RUN (at most MAX): how far the answer holds.  */
@@ -316,16 +340,19 @@ struct ext2_slot {
     uint32_t append;             /* no room: a block must be appended at `block` */
 };
 
-error_t ext2_dir_lookup(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t *ino, struct ext2_slot *slot);
-error_t ext2_dir_enter(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t ino, uint8_t type,
-                       const struct ext2_slot *slot);
+error_t ext2_dir_lookup(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t *ino,
+                        struct ext2_slot *slot);
+error_t ext2_dir_enter(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t ino,
+                       uint8_t type, const struct ext2_slot *slot);
 /* The inode that the entry of SLOT names.  */
 error_t ext2_dir_entry(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot, uint32_t *ino);
 error_t ext2_dir_remove(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot);
-error_t ext2_dir_rewrite(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot, uint32_t ino, uint8_t type);
+error_t ext2_dir_rewrite(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_slot *slot, uint32_t ino,
+                         uint8_t type);
 error_t ext2_dir_init(struct ext2_fs *fs, struct ext2_inode *dir, uint32_t parent);
 error_t ext2_dir_check_empty(struct ext2_fs *fs, struct ext2_inode *dir);
-/* Calls EMIT with each entry in use from byte *COOKIE on, setting *COOKIE behind each that EMIT took, until EMIT says false or the end.  */
+/* Calls EMIT with each entry in use from byte *COOKIE on, setting *COOKIE behind each that EMIT took, until EMIT says
+   false or the end.  */
 typedef bool (*ext2_dir_emit_t)(void *arg, uint32_t ino, uint8_t type, const char *name, size_t length, uint64_t next);
 error_t ext2_dir_iterate(struct ext2_fs *fs, struct ext2_inode *dir, uint64_t *cookie, ext2_dir_emit_t emit, void *arg);
 
@@ -334,8 +361,8 @@ void ext2_dindex_drop(struct ext2_inode *dir);
 
 /* ---- deleted inodes in use (orphan.c) ------------------------------------------------------------- */
 
-/* INODE has no name any more but is still in use: notes it on the disk, so that a crash does not leave it behind.  The caller writes the inode
-   afterwards.  Nothing happens if it is noted already.  */
+/* INODE has no name any more but is still in use: notes it on the disk, so that a crash does not leave it behind.  The
+   caller writes the inode afterwards.  Nothing happens if it is noted already.  */
 void ext2_orphan_add(struct ext2_fs *fs, struct ext2_inode *inode);
 /* INODE is about to be deleted, or has a name again.  */
 void ext2_orphan_remove(struct ext2_fs *fs, struct ext2_inode *inode);
@@ -351,10 +378,12 @@ error_t ext2_link_read(struct ext2_fs *fs, struct ext2_inode *inode, char *buffe
 error_t ext2_link_write(struct ext2_fs *fs, struct ext2_inode *inode, const char *target, size_t length);
 
 /* The value of attribute NAME with name index INDEX in malloc'd memory.  ENODATA: none; EIO.  */
-error_t ext2_xattr_get(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name, char **value, size_t *length);
-/* Sets it, or removes it when VALUE is NULL (no error if there is none).  Changes inode->file_acl and sectors: write the inode afterwards.
-   ENOSPC: no room.  */
-error_t ext2_xattr_set(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name, const char *value, size_t length);
+error_t ext2_xattr_get(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name, char **value,
+                       size_t *length);
+/* Sets it, or removes it when VALUE is NULL (no error if there is none).  Changes inode->file_acl and sectors: write
+   the inode afterwards. ENOSPC: no room.  */
+error_t ext2_xattr_set(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name, const char *value,
+                       size_t length);
 bool ext2_xattr_exists(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name);
 /* Releases the attribute block.  */
 void ext2_xattr_free(struct ext2_fs *fs, struct ext2_inode *inode);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* extents: where the parts of a file lie: holes for seekers, places on the medium for those who want to go past the file system.  */
+/* extents: where the parts of a file lie: holes for seekers, places on the medium for those who want to go past the
+   file system.  */
 
 #include "ext2fs.h"
 
@@ -28,10 +29,12 @@ error_t ext2fs_seek(struct diskfs_node *node, off_t offset, bool hole, off_t *fo
     return err;
 }
 
-/* The runs of the file's blocks, in units of the store below, which begins at BASE of them in its medium.  Node and map locked.  */
+/* The runs of the file's blocks, in units of the store below, which begins at BASE of them in its medium.  Node and map
+   locked.  */
 static error_t runs_collect(struct ext2_inode *i, uint64_t base, struct fshelp_storage *storage)
 {
-    uint64_t unit = ext2fs->block_size / storage->block_size, end = (i->size + ext2fs->block_size - 1) >> ext2fs->block_log;
+    uint64_t unit = ext2fs->block_size / storage->block_size,
+             end = (i->size + ext2fs->block_size - 1) >> ext2fs->block_log;
     error_t err = 0;
     for (uint64_t at = 0; at < end && !err;) {
         uint32_t block, run, most = end - at < LOOK_MAX ? (uint32_t)(end - at) : LOOK_MAX;
@@ -47,7 +50,9 @@ static error_t runs_collect(struct ext2_inode *i, uint64_t base, struct fshelp_s
 static error_t medium_describe(const struct store_place *place, struct fshelp_storage *storage)
 {
     mach_port_t port = place->port;
-    error_t err = place->kind == STORE_PLACE_DEVICE ? mach_port_mod_refs(mach_task_self(), port, MACH_PORT_RIGHT_SEND, +1) : 0;
+    error_t err = place->kind == STORE_PLACE_DEVICE
+                      ? mach_port_mod_refs(mach_task_self(), port, MACH_PORT_RIGHT_SEND, +1)
+                      : 0;
     if (place->kind == STORE_PLACE_FILE && (port = getdport(place->fd)) == MACH_PORT_NULL)
         err = EIO;
     if (err)

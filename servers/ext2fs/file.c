@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* file: contents of regular files.  They live in the kernel's memory object of the file; reads and writes copy through the pager's windows,
-   so they and mappings always agree; small files that nobody maps are held by small.c instead.  Blocks are allocated before a write copies, so that ENOSPC is known then.  */
+/* file: contents of regular files.  They live in the kernel's memory object of the file; reads and writes copy through
+   the pager's windows, so they and mappings always agree; small files that nobody maps are held by small.c instead.
+   Blocks are allocated before a write copies, so that ENOSPC is known then.  */
 
 #include "ext2fs.h"
 
@@ -22,7 +23,8 @@ static uint64_t round_up(uint64_t n, uint64_t unit)
     return (n + unit - 1) / unit * unit;
 }
 
-error_t ext2fs_read(struct diskfs_node *node, off_t offset, size_t amount, struct diskfs_stream *stream, struct diskfs_buffer *buffer)
+error_t ext2fs_read(struct diskfs_node *node, off_t offset, size_t amount, struct diskfs_stream *stream,
+                    struct diskfs_buffer *buffer)
 {
     struct ext2_node *n = ext2_node(node);
     (void)stream;
@@ -54,8 +56,8 @@ error_t ext2fs_read(struct diskfs_node *node, off_t offset, size_t amount, struc
 
 /* ---- changing ------------------------------------------------------------------------------- */
 
-/* Zeros what lies behind the end in the page of the end, if that is on the disk: about to become part of the file, or left behind by a
-   truncation.  UNTIL: not further than there.  */
+/* Zeros what lies behind the end in the page of the end, if that is on the disk: about to become part of the file, or
+   left behind by a truncation.  UNTIL: not further than there.  */
 static error_t tail_zero(struct ext2_node *n, uint64_t end, uint64_t until)
 {
     uint64_t stop = round_up(end, vm_page_size);
@@ -87,7 +89,8 @@ static error_t write_prepare(struct ext2_node *n, uint64_t start, uint64_t *end)
     /* Whole pages: what is writable in memory must have a place on the disk.  */
     uint64_t last = round_up(*end, page) < size ? round_up(*end, page) : size;
     uint64_t first = start / page * page;
-    error_t err = ext2_map_alloc(ext2fs, i, first >> ext2fs->block_log, (last + ext2fs->block_size - 1) >> ext2fs->block_log,
+    error_t err = ext2_map_alloc(ext2fs, i, first >> ext2fs->block_log,
+                                 (last + ext2fs->block_size - 1) >> ext2fs->block_log,
                                  n->small ? 0 : RESERVE_BYTES >> ext2fs->block_log, &done);
     if (err && done << ext2fs->block_log > start) {
         err = 0;
@@ -227,7 +230,8 @@ void ext2fs_node_idle_drop(struct diskfs_node *node)
     ext2_reserve_drop(ext2fs, &n->inode);
     pthread_mutex_lock(&node->lock);
     if (n->small && node->stat.st_nlink > 0)
-        (void)ext2fs_small_leave(n);               /* what cannot be written has been reported, and goes with the node */
+        (void)ext2fs_small_leave(n);               /* what cannot be written has been reported, and goes with the
+                                                      node */
     if (n->small)
         ext2fs_small_drop(n);
     pthread_mutex_unlock(&node->lock);

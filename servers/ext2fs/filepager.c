@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* filepager: pages of regular files between disk and memory object.
 
-   These run in the pager's threads: they take map_lock, and never a node's lock.  A file's end and map may change meanwhile; whoever shortens
-   a file discards its pages afterwards and only then frees blocks (file.c).
+   These run in the pager's threads: they take map_lock, and never a node's lock.  A file's end and map may change
+   meanwhile; whoever shortens a file discards its pages afterwards and only then frees blocks (file.c).
 
-   Where blocks are smaller than pages, a page's blocks may lie anywhere; such a page is put together block by block.  Otherwise the buffer that
-   the disk driver's reply brought goes to the kernel as it is.  */
+   Where blocks are smaller than pages, a page's blocks may lie anywhere; such a page is put together block by block.
+   Otherwise the buffer that the disk driver's reply brought goes to the kernel as it is.  */
 
 #include "ext2fs.h"
 
@@ -78,7 +78,8 @@ static error_t page_gather(struct ext2_inode *i, uint64_t page, uint64_t end, vo
     return err;
 }
 
-/* Finds the row of blocks that gives most: from f->start on if it reaches the page that is wanted, else from that page on.  */
+/* Finds the row of blocks that gives most: from f->start on if it reaches the page that is wanted, else from that page
+   on.  */
 static error_t fetch_extent(struct ext2_inode *i, struct pager_fetch *f, uint64_t size, struct extent *e)
 {
     error_t err = extent_find(i, f->start, f->end < size ? f->end : size, e);
@@ -127,8 +128,8 @@ static error_t file_fetch(void *hook, struct pager_fetch *f)
 
 /* ---- writing ------------------------------------------------------------------------------------- */
 
-/* The first blocks of [START, END) that lie in a row; allocates what is missing (the file has grown over the rest of a page that was writable
-   already); *ALLOCATED is then set.  map_lock held.  */
+/* The first blocks of [START, END) that lie in a row; allocates what is missing (the file has grown over the rest of a
+   page that was writable already); *ALLOCATED is then set.  map_lock held.  */
 static error_t write_extent(struct ext2_inode *i, uint64_t start, uint64_t end, uint32_t *block, uint32_t *run,
                             bool *allocated)
 {
@@ -153,12 +154,12 @@ static void blocks_written(struct ext2_inode *i, uint64_t lblock, uint32_t run)
 
 static void write_failed(const struct ext2_inode *i, uint64_t lblock, uint32_t block, error_t err)
 {
-    fprintf(stderr, "ext2fs: %s: inode %u: cannot write file block %llu (block %u): %s; data is lost\n", ext2fs->name, i->ino,
-            (unsigned long long)lblock, block, strerror(err));
+    fprintf(stderr, "ext2fs: %s: inode %u: cannot write file block %llu (block %u): %s; data is lost\n", ext2fs->name,
+            i->ino, (unsigned long long)lblock, block, strerror(err));
 }
 
-/* Writes RUN blocks of DATA from BLOCK on, which are file block LBLOCK and those behind; if that fails, each by itself, so that only what lies
-   on a bad spot is lost.  */
+/* Writes RUN blocks of DATA from BLOCK on, which are file block LBLOCK and those behind; if that fails, each by itself,
+   so that only what lies on a bad spot is lost.  */
 static error_t run_write(struct ext2_inode *i, uint64_t lblock, uint32_t block, uint32_t run, const char *data)
 {
     uint32_t log = ext2fs->block_log;
@@ -169,7 +170,8 @@ static error_t run_write(struct ext2_inode *i, uint64_t lblock, uint32_t block, 
     }
     for (uint32_t n = 0; n < run; n++) {
         if (run > 1)
-            err = store_write(ext2fs->store, (uint64_t)(block + n) << log, data + ((size_t)n << log), ext2fs->block_size);
+            err = store_write(ext2fs->store, (uint64_t)(block + n) << log, data + ((size_t)n << log),
+                              ext2fs->block_size);
         if (err) {
             write_failed(i, lblock + n, block + n, err);
             result = err;
@@ -220,7 +222,9 @@ static error_t file_unlock(void *hook, uint64_t offset, size_t length, bool own)
         return EROFS;
     pthread_mutex_lock(&i->map_lock);
     uint64_t size = round_up(i->size, ext2fs->block_size), end = offset + length < size ? offset + length : size;
-    error_t err = offset < end ? ext2_map_alloc(ext2fs, i, offset >> ext2fs->block_log, end >> ext2fs->block_log, 0, &done) : 0;
+    error_t err = offset < end
+                      ? ext2_map_alloc(ext2fs, i, offset >> ext2fs->block_log, end >> ext2fs->block_log, 0, &done)
+                      : 0;
     pthread_mutex_unlock(&i->map_lock);
     diskfs_node_mark_dirty(&((struct ext2_node *)hook)->dn);
     if (!err)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* format: the second extended file system on the disk.  All numbers are little-endian, and so are all machines we run on.  Names follow
-   the format's own documentation (struct and field names without their prefixes).
+/* format: the second extended file system on the disk.  All numbers are little-endian, and so are all machines we run
+   on.  Names follow the format's own documentation (struct and field names without their prefixes).
 
-   Layout: byte 1024 the super block; from the block behind it on the table of group descriptors; then for each group, where its descriptor
-   says, a bitmap of blocks, a bitmap of inodes (a block each) and the group's part of the inode table.  */
+   Layout: byte 1024 the super block; from the block behind it on the table of group descriptors; then for each group,
+   where its descriptor says, a bitmap of blocks, a bitmap of inodes (a block each) and the group's part of the inode
+   table.  */
 
 #ifndef EXT2FS_FORMAT_H
 #define EXT2FS_FORMAT_H
@@ -44,8 +45,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format's numbers 
 #define RO_COMPAT_UNINIT_BG    0x0010
 #define RO_COMPAT_DIR_NLINK    0x0020
 #define RO_COMPAT_EXTRA_ISIZE  0x0040
-#define RO_COMPAT_KNOWN   (RO_COMPAT_SPARSE_SUPER | RO_COMPAT_LARGE_FILE | RO_COMPAT_BTREE_DIR | RO_COMPAT_EXTRA_ISIZE | \
-                           RO_COMPAT_HUGE_FILE | RO_COMPAT_DIR_NLINK | RO_COMPAT_UNINIT_BG)
+#define RO_COMPAT_KNOWN   (RO_COMPAT_SPARSE_SUPER | RO_COMPAT_LARGE_FILE | RO_COMPAT_BTREE_DIR | \
+                           RO_COMPAT_EXTRA_ISIZE | RO_COMPAT_HUGE_FILE | RO_COMPAT_DIR_NLINK | RO_COMPAT_UNINIT_BG)
 
 struct super_block {
     uint32_t inodes_count, blocks_count, r_blocks_count, free_blocks_count, free_inodes_count;
@@ -136,10 +137,10 @@ struct dir_entry {
     char name[];
 };
 
-/* The index of a directory (dir_index).  File block 0 begins with the entries "." and ".."; ".." reaches to the end of the block, and in
-   that room lie, from byte 24 on, dx_info and a table of dx_entry.  Blocks of the second level begin with an empty entry as long as the
-   block, then comes a table.  The first entry of a table has, in place of a hash, how many entries there are room for and in use; it stands
-   for the lowest hashes.  */
+/* The index of a directory (dir_index).  File block 0 begins with the entries "." and ".."; ".." reaches to the end of
+   the block, and in that room lie, from byte 24 on, dx_info and a table of dx_entry.  Blocks of the second level begin
+   with an empty entry as long as the block, then comes a table.  The first entry of a table has, in place of a hash,
+   how many entries there are room for and in use; it stands for the lowest hashes.  */
 struct dx_info { uint32_t reserved; uint8_t hash_version, info_length, indirect_levels, unused_flags; };
 struct dx_entry { uint32_t hash, block; };
 struct dx_limit { uint16_t limit, count; };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fresh: the set of a file's blocks whose contents on the disk mean nothing yet, as sorted runs that neither overlap nor touch.  Files are
-   written in order as a rule, so there is one run, or none.  */
+/* fresh: the set of a file's blocks whose contents on the disk mean nothing yet, as sorted runs that neither overlap
+   nor touch.  Files are written in order as a rule, so there is one run, or none.  */
 
 #include "ext2.h"
 
@@ -69,8 +69,8 @@ void ext2_fresh_remove(struct ext2_inode *inode, uint64_t start, uint64_t end)
             r->end = start;
             i++;
         } else {
-            /* A hole in the middle.  Without memory for the second half it stays fresh in the map only up to START, and the blocks behind
-               END lose their mark; they are in memory, dirty, and will be written.  */
+            /* A hole in the middle.  Without memory for the second half it stays fresh in the map only up to START, and
+               the blocks behind END lose their mark; they are in memory, dirty, and will be written.  */
             uint64_t old_end = r->end;
             r->end = start;
             (void)fresh_insert(inode, i + 1, end, old_end);

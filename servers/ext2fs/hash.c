@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* hash: the hashes of names that a directory's index (dir_index) is sorted by.
 
-   Three kinds, each in a form that takes the bytes of a name as signed and one that takes them as unsigned numbers: `legacy`, a
-   multiplicative one; `half_md4`, the first eight steps of each of MD4's three rounds (RFC 1320) over words packed from the name; and `tea`,
-   sixteen rounds of the Tiny Encryption Algorithm (Wheeler and Needham).  The last two start from the file system's seed.  The lowest bit of
-   a hash is always 0: in the index it marks that names with this hash began in the block before.  */
+   Three kinds, each in a form that takes the bytes of a name as signed and one that takes them as unsigned numbers:
+   `legacy`, a multiplicative one; `half_md4`, the first eight steps of each of MD4's three rounds (RFC 1320) over words
+   packed from the name; and `tea`, sixteen rounds of the Tiny Encryption Algorithm (Wheeler and Needham).  The last two
+   start from the file system's seed.  The lowest bit of a hash is always 0: in the index it marks that names with this
+   hash began in the block before.  */
 
 #include "dir.h"
 
@@ -53,7 +54,7 @@ static uint32_t rotate(uint32_t x, unsigned int n)
 /* One round of MD4: eight steps; ORDER says which word each adds, SHIFT how far it turns.  */
 static void md4_round(uint32_t s[4], const uint32_t *in, unsigned int round)
 {
-    static const uint8_t order[3][8] = { { 0, 1, 2, 3, 4, 5, 6, 7 }, { 1, 3, 5, 7, 0, 2, 4, 6 }, { 3, 7, 2, 6, 1, 5, 0, 4 } };
+    static const uint8_t order[3][8] = {{0, 1, 2, 3, 4, 5, 6, 7}, {1, 3, 5, 7, 0, 2, 4, 6}, {3, 7, 2, 6, 1, 5, 0, 4}};
     static const uint8_t shift[3][4] = { { 3, 7, 11, 19 }, { 3, 5, 9, 13 }, { 3, 9, 11, 15 } };
     static const uint32_t add[3] = { 0, 0x5a827999, 0x6ed9eba1 };
     for (unsigned int i = 0; i < 8; i++) {

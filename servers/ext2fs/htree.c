@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* htree: the index of a directory on the disk (feature dir_index).
 
-   File block 0 has a table of (hash, block), sorted by hash; block is a leaf, an ordinary block of entries whose names have hashes from
-   that one on up to the next one's, or, when the index has two levels, a block with such a table.  An entry whose hash has the lowest bit
-   set says that names with this hash began in the block before.  The blocks of the index look like free space to who does not know them.
+   File block 0 has a table of (hash, block), sorted by hash; block is a leaf, an ordinary block of entries whose names
+   have hashes from that one on up to the next one's, or, when the index has two levels, a block with such a table.  An
+   entry whose hash has the lowest bit set says that names with this hash began in the block before.  The blocks of the
+   index look like free space to who does not know them.
 
-   A name whose leaf is full splits it: the entries of the upper half of its hashes move to a new block.  The new block is on the disk
-   before the old one loses them (order of writing: cache.c); if the power fails in between, e2fsck finds both and makes a new index.
-   Names are only ever moved inside a block or behind it, so whoever reads the directory meanwhile may see such a name twice.
+   A name whose leaf is full splits it: the entries of the upper half of its hashes move to a new block.  The new block
+   is on the disk before the old one loses them (order of writing: cache.c); if the power fails in between, e2fsck finds
+   both and makes a new index. Names are only ever moved inside a block or behind it, so whoever reads the directory
+   meanwhile may see such a name twice.
 
-   Whatever in the index does not fit together is reported once; then the directory loses its flag and is an ordinary one.  */
+   Whatever in the index does not fit together is reported once; then the directory loses its flag and is an ordinary
+   one.  */
 
 #include "dir.h"
 
@@ -46,7 +49,8 @@ static uint32_t name_hash(const struct ext2_fs *fs, const struct path *path, con
 
 /* ---- checking ------------------------------------------------------------------------------------------- */
 
-static void index_damaged(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_buf *buf, const char *what, enum index_state *state)
+static void index_damaged(struct ext2_fs *fs, struct ext2_inode *dir, const struct ext2_buf *buf, const char *what,
+                          enum index_state *state)
 {
     ext2_damage(fs, "directory %u: block %u: damaged index (%s); it is ignored", dir->ino, buf->block, what);
     dir->flags &= ~INODE_FL_INDEX;
@@ -132,8 +136,8 @@ static error_t frame_get(struct ext2_fs *fs, struct ext2_inode *dir, struct path
 }
 
 /* The way to the leaf for a name, and its hash; PATH is the caller's to put on success.  */
-static error_t path_find(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, struct path *path, uint32_t *hash,
-                         enum index_state *state)
+static error_t path_find(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, struct path *path,
+                         uint32_t *hash, enum index_state *state)
 {
     struct frame *root = &path->frame[0];
     path->depth = 0;
@@ -166,7 +170,8 @@ static error_t path_find(struct ext2_fs *fs, struct ext2_inode *dir, const char 
 }
 
 /* Goes on to the next leaf if names with HASH go on there.  */
-static error_t path_next(struct ext2_fs *fs, struct ext2_inode *dir, struct path *path, uint32_t hash, bool *more, enum index_state *state)
+static error_t path_next(struct ext2_fs *fs, struct ext2_inode *dir, struct path *path, uint32_t hash, bool *more,
+                         enum index_state *state)
 {
     struct frame *f = &path->frame[path->depth - 1], *root = &path->frame[0];
     *more = false;
@@ -226,7 +231,8 @@ error_t ext2_htree_lookup(struct ext2_fs *fs, struct ext2_inode *dir, struct dir
     return err;
 }
 
-/* ---- changing the tables ------------------------------------------------------------------------------------------ */
+/* ---- changing the tables
+   ------------------------------------------------------------------------------------------ */
 
 static void table_set_count(struct frame *f, uint32_t count)
 {
@@ -244,8 +250,8 @@ static void table_insert(struct ext2_fs *fs, struct frame *f, uint32_t hash, uin
 }
 
 /* A new block of the second level with COUNT entries from TABLE.  */
-static error_t node_create(struct ext2_fs *fs, struct ext2_inode *dir, const struct dx_entry *table, uint32_t count, struct frame *node,
-                           uint32_t *lblock)
+static error_t node_create(struct ext2_fs *fs, struct ext2_inode *dir, const struct dx_entry *table, uint32_t count,
+                           struct frame *node, uint32_t *lblock)
 {
     error_t err = ext2_dir_grow(fs, dir, lblock, &node->buf);
     if (err)
@@ -303,7 +309,8 @@ static error_t path_make_room(struct ext2_fs *fs, struct ext2_inode *dir, struct
     return 0;
 }
 
-/* ---- splitting a leaf ------------------------------------------------------------------------------------------------- */
+/* ---- splitting a leaf
+   ------------------------------------------------------------------------------------------------- */
 
 struct moved { uint32_t hash; uint16_t offset, size; };
 
@@ -316,8 +323,9 @@ static int moved_compare(const void *a, const void *b)
 }
 
 /* The entries in use of LEAF, sorted by hash: their number in *COUNT, their bytes in *BYTES.  */
-static error_t leaf_list(struct ext2_fs *fs, struct ext2_inode *dir, const struct path *path, const struct ext2_buf *leaf, uint32_t lblock,
-                         struct moved *list, uint32_t *count, uint32_t *bytes)
+static error_t leaf_list(struct ext2_fs *fs, struct ext2_inode *dir, const struct path *path,
+                         const struct ext2_buf *leaf, uint32_t lblock, struct moved *list, uint32_t *count,
+                         uint32_t *bytes)
 {
     *count = *bytes = 0;
     for (uint32_t offset = 0; offset < fs->block_size;) {
@@ -326,7 +334,8 @@ static error_t leaf_list(struct ext2_fs *fs, struct ext2_inode *dir, const struc
             return err;
         const struct dir_entry *e = dirent_at(leaf, offset);
         if (e->inode) {
-            list[*count] = (struct moved){ name_hash(fs, path, e->name, e->name_len), (uint16_t)offset, (uint16_t)DIRENT_SIZE(e->name_len) };
+            list[*count] = (struct moved){name_hash(fs, path, e->name, e->name_len), (uint16_t)offset,
+                                          (uint16_t)DIRENT_SIZE(e->name_len)};
             *bytes += list[(*count)++].size;
         }
         offset += e->rec_len;
@@ -358,16 +367,19 @@ static uint32_t leaf_middle(const struct moved *list, uint32_t count, uint32_t b
     return stay == 0 ? 1 : stay == count ? count - 1 : stay;
 }
 
-/* Names are going to move out of a block: those that moved in must be on the disk by then (cache.c).  What cannot be written stays dirty.  */
+/* Names are going to move out of a block: those that moved in must be on the disk by then (cache.c).  What cannot be
+   written stays dirty.  */
 static void names_settle(struct ext2_fs *fs, const struct ext2_buf *buf)
 {
     if (ext2_cache_is_awaited(fs, buf->block))
         (void)ext2_sync(fs, false, false);
 }
 
-/* Moves the upper half of LEAF (entries in LIST) to a new block, tells the index, and leaves in LEAF the half where a name of HASH goes.  */
-static error_t leaf_split(struct ext2_fs *fs, struct ext2_inode *dir, struct path *path, struct ext2_buf *leaf, uint32_t *lblock,
-                          const struct moved *list, uint32_t count, uint32_t bytes, uint32_t hash, enum index_state *state)
+/* Moves the upper half of LEAF (entries in LIST) to a new block, tells the index, and leaves in LEAF the half where a
+   name of HASH goes.  */
+static error_t leaf_split(struct ext2_fs *fs, struct ext2_inode *dir, struct path *path, struct ext2_buf *leaf,
+                          uint32_t *lblock, const struct moved *list, uint32_t count, uint32_t bytes, uint32_t hash,
+                          enum index_state *state)
 {
     struct ext2_buf upper;
     uint32_t new_block, stay = leaf_middle(list, count, bytes);
@@ -402,8 +414,8 @@ static error_t leaf_split(struct ext2_fs *fs, struct ext2_inode *dir, struct pat
 }
 
 /* Makes room in LEAF by packing it, or by splitting it.  */
-static error_t leaf_make_room(struct ext2_fs *fs, struct ext2_inode *dir, struct path *path, struct ext2_buf *leaf, uint32_t *lblock,
-                              uint32_t need, uint32_t hash, enum index_state *state)
+static error_t leaf_make_room(struct ext2_fs *fs, struct ext2_inode *dir, struct path *path, struct ext2_buf *leaf,
+                              uint32_t *lblock, uint32_t need, uint32_t hash, enum index_state *state)
 {
     uint32_t count, bytes;
     struct moved *list = malloc(fs->block_size / DIRENT_HEADER * sizeof *list);
@@ -425,8 +437,8 @@ static error_t leaf_make_room(struct ext2_fs *fs, struct ext2_inode *dir, struct
     return err;
 }
 
-error_t ext2_htree_enter(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t ino, uint8_t type,
-                         enum index_state *state)
+error_t ext2_htree_enter(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, size_t length, uint32_t ino,
+                         uint8_t type, enum index_state *state)
 {
     struct path path;
     struct ext2_buf leaf;
@@ -455,7 +467,8 @@ error_t ext2_htree_enter(struct ext2_fs *fs, struct ext2_inode *dir, const char 
     return err;
 }
 
-/* ---- the first index ------------------------------------------------------------------------------------------------------ */
+/* ---- the first index
+   ------------------------------------------------------------------------------------------------------ */
 
 /* Turns ROOT, a block that begins with "." and "..", into the root of an index with the one leaf LBLOCK.  */
 static void root_make(struct ext2_fs *fs, struct ext2_buf *root, uint32_t lblock)
@@ -466,7 +479,8 @@ static void root_make(struct ext2_fs *fs, struct ext2_buf *root, uint32_t lblock
     info->hash_version = fs->super.def_hash_version <= HASH_TEA ? fs->super.def_hash_version : HASH_HALF_MD4;
     info->info_length = sizeof *info;
     struct dx_entry *table = (void *)(root->data + DX_ROOT_OFFSET);
-    *(struct dx_limit *)(void *)table = (struct dx_limit){ (uint16_t)((fs->block_size - DX_ROOT_OFFSET) / sizeof *table), 1 };
+    *(struct dx_limit *)(void *)table = (struct dx_limit){(uint16_t)((fs->block_size - DX_ROOT_OFFSET) / sizeof *table),
+                                                          1};
     table[0].block = lblock;
     ext2_cache_dirty(fs, root, EXT2_REMOVED);
 }
@@ -502,8 +516,9 @@ error_t ext2_htree_create(struct ext2_fs *fs, struct ext2_inode *dir, bool *made
         err = ext2_dirent_check(fs, dir, &root, 0, offset);
     names_settle(fs, &root);
     const struct dir_entry *dot = dirent_at(&root, 0), *dotdot = dirent_at(&root, DIRENT_SIZE(1));
-    if (!err && dot->inode && dot->rec_len == DIRENT_SIZE(1) && dot->name_len == 1 && dot->name[0] == '.' && dotdot->inode &&
-        dotdot->name_len == 2 && !memcmp(dotdot->name, "..", 2) && !(err = ext2_dir_grow(fs, dir, &lblock, &leaf))) {
+    if (!err && dot->inode && dot->rec_len == DIRENT_SIZE(1) && dot->name_len == 1 && dot->name[0] == '.' &&
+        dotdot->inode && dotdot->name_len == 2 && !memcmp(dotdot->name, "..", 2) &&
+        !(err = ext2_dir_grow(fs, dir, &lblock, &leaf))) {
         ext2_cache_change_begin(fs);
         leaf_make(fs, &root, &leaf);
         root_make(fs, &root, lblock);

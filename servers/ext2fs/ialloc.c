@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* ialloc: which inodes are free.
 
-   A file goes into its directory's group, or the next that has room.  A directory goes near its parent as long as the group there has about
-   its share of free inodes and blocks and not many more directories than others; the directories of the root, which belong together least,
-   are spread over the groups with nearly their share of both, those with the fewest directories first.  (The idea is Orlov's.)
+   A file goes into its directory's group, or the next that has room.  A directory goes near its parent as long as the
+   group there has about its share of free inodes and blocks and not many more directories than others; the directories
+   of the root, which belong together least, are spread over the groups with nearly their share of both, those with the
+   fewest directories first.  (The idea is Orlov's.)
 
-   An inode that is freed and may be on the disk with a name is not taken again before its end is there, as long as there are others: after a power
-   cut the old name would stand for the new file.  Like a freed block (balloc.c) it waits for the second sync.  */
+   An inode that is freed and may be on the disk with a name is not taken again before its end is there, as long as
+   there are others: after a power cut the old name would stand for the new file.  Like a freed block (balloc.c) it
+   waits for the second sync.  */
 
 #include "ext2.h"
 
@@ -78,7 +80,8 @@ void ext2_inodes_age(struct ext2_fs *fs)
 {
     pthread_mutex_lock(&fs->alloc_lock);
     for (uint32_t g = 0; g < fs->ngroups; g++) {
-        char **gone = &fs->state[g].gone[fs->syncs & 1];     /* of before the sync before this one; from now on the next's */
+        char **gone = &fs->state[g].gone[fs->syncs & 1];     /* of before the sync before this one; from now on the
+                                                                next's */
         free(fs->state[g].created);
         free(*gone);
         fs->state[g].created = *gone = NULL;
@@ -143,7 +146,8 @@ static error_t group_take(struct ext2_fs *fs, uint32_t group, bool directory, bo
 /* Whether GROUP has at least EIGHTHS eighths of the average group's free inodes and blocks.  */
 static bool group_has_share(const struct ext2_fs *fs, uint32_t group, uint64_t eighths)
 {
-    uint64_t inodes = fs->super.free_inodes_count * eighths, blocks = fs->super.free_blocks_count * eighths, all = 8ull * fs->ngroups;
+    uint64_t inodes = fs->super.free_inodes_count * eighths, blocks = fs->super.free_blocks_count * eighths,
+             all = 8ull * fs->ngroups;
     const struct group_desc *d = &fs->groups[group];
     return d->free_inodes_count && d->free_inodes_count >= inodes / all && d->free_blocks_count >= blocks / all;
 }
@@ -212,7 +216,8 @@ void ext2_ifree(struct ext2_fs *fs, uint32_t ino, bool directory)
             ext2_damage(fs, "inode bitmap of group %u: cannot be read", group);
     } else {
         if (!ext2_bit_test(buf.data, bit)) {
-            ext2_damage(fs, "inode bitmap of group %u (block %u): inode %u is already free", group, fs->groups[group].inode_bitmap, ino);
+            ext2_damage(fs, "inode bitmap of group %u (block %u): inode %u is already free", group,
+                        fs->groups[group].inode_bitmap, ino);
         } else {
             buf.data[bit / 8] = (char)(buf.data[bit / 8] & ~(1 << bit % 8));
             ext2_cache_dirty(fs, &buf, EXT2_FIRST);

@@ -117,9 +117,11 @@ static error_t inode_check(struct ext2_fs *fs, const struct ext2_inode *inode)
     if (inode->size > fs->size_max)
         return ext2_damage(fs, "inode %u: damaged (size %llu)", inode->ino, (unsigned long long)inode->size);
     if (S_ISDIR(inode->mode) && ((inode->size & (fs->block_size - 1)) || inode->size >> fs->block_log > fs->blocks))
-        return ext2_damage(fs, "inode %u: damaged (size %llu of a directory)", inode->ino, (unsigned long long)inode->size);
+        return ext2_damage(fs, "inode %u: damaged (size %llu of a directory)", inode->ino,
+                           (unsigned long long)inode->size);
     if (S_ISLNK(inode->mode) && inode->size >= fs->block_size)
-        return ext2_damage(fs, "inode %u: damaged (size %llu of a symbolic link)", inode->ino, (unsigned long long)inode->size);
+        return ext2_damage(fs, "inode %u: damaged (size %llu of a symbolic link)", inode->ino,
+                           (unsigned long long)inode->size);
     switch (inode->mode & S_IFMT) {
     case S_IFREG: case S_IFDIR: case S_IFLNK: case S_IFCHR: case S_IFBLK: case S_IFIFO: case S_IFSOCK:
         return 0;
@@ -226,7 +228,8 @@ error_t ext2_inode_write(struct ext2_fs *fs, struct ext2_inode *inode)
     pthread_mutex_lock(&inode->map_lock);
     if (orphan)
         pthread_mutex_lock(&fs->alloc_lock);
-    if (going)                                       /* all locks are taken by then: who writes everything waits for us */
+    if (going)                                       /* all locks are taken by then: who writes everything waits for
+                                                        us */
         ext2_cache_change_begin(fs);
     inode_encode(fs, inode, d);
     ext2_cache_dirty(fs, &buf, going ? EXT2_DELETED : EXT2_INODE);
@@ -269,7 +272,8 @@ error_t ext2_inode_init(struct ext2_fs *fs, struct ext2_inode *inode, uint16_t m
 
 static bool inode_has_map(const struct ext2_fs *fs, const struct ext2_inode *inode)
 {
-    return S_ISREG(inode->mode) || S_ISDIR(inode->mode) || (S_ISLNK(inode->mode) && !ext2_inode_is_fast_link(fs, inode));
+    return S_ISREG(inode->mode) || S_ISDIR(inode->mode) ||
+           (S_ISLNK(inode->mode) && !ext2_inode_is_fast_link(fs, inode));
 }
 
 void ext2_inode_delete(struct ext2_fs *fs, struct ext2_inode *inode)

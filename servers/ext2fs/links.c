@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: where names of files that were on the disk before were entered since the last sync.
 
-   A file that is linked and whose old name is removed afterwards must not be without a name after a power cut: the new name goes to the disk before the old
-   one leaves it, as in a rename (cache.c).  So each name that is entered for such a file is noted here with its block, and who removes one asks.
+   A file that is linked and whose old name is removed afterwards must not be without a name after a power cut: the new
+   name goes to the disk before the old one leaves it, as in a rename (cache.c).  So each name that is entered for such
+   a file is noted here with its block, and who removes one asks.
 
-   There are two generations of notes: what was noted while everything is being written may not have been, so the notes made before a sync are forgotten when
-   it has succeeded, and those made meanwhile after the next.
+   There are two generations of notes: what was noted while everything is being written may not have been, so the notes
+   made before a sync are forgotten when it has succeeded, and those made meanwhile after the next.
 
    Lock: links_lock, a leaf.  */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ext2fs: the file system server.  What is not the format is lib/diskfs; the format is behind ext2.h; this is the table that joins them, and
-   the seed's "ext2fs initialization".  Usage: ext2fs [--readonly] [...] [-T typed] STORE.  */
+/* ext2fs: the file system server.  What is not the format is lib/diskfs; the format is behind ext2.h; this is the table
+   that joins them, and the seed's "ext2fs initialization".  Usage: ext2fs [--readonly] [...] [-T typed] STORE.  */
 
 #include "ext2fs.h"
 
@@ -70,19 +70,45 @@ static const char *whole_source(void)
 }
 
 static struct diskfs_ops ops = {
-    .name = "ext2fs", .version = "1.0", .fstype = FSTYPE_EXT2FS, .node_size = sizeof(struct ext2_node),
-    .name_max = DIRENT_NAME_MAX, .link_max = LINKS_MAX, .size_max = INT64_MAX,
-    .node_read = ext2fs_node_read, .node_write = ext2fs_node_write, .node_alloc = ext2fs_node_alloc,
-    .node_create = ext2fs_node_create, .node_unalloc = ext2fs_node_unalloc, .node_delete = ext2fs_node_delete,
-    .node_forget = ext2fs_node_forget, .node_idle_drop = ext2fs_node_idle_drop,
-    .read = ext2fs_read, .write = ext2fs_write, .set_size = ext2fs_set_size, .map = ext2fs_map,
-    .seek = ext2fs_seek, .storage = ext2fs_storage, .node_sync = ext2fs_node_sync,
-    .link_read = ext2fs_link_read, .link_write = ext2fs_link_write, .rdev_check = ext2fs_rdev_check,
-    .dir_lookup = ext2fs_dir_lookup, .dir_enter = ext2fs_dir_enter, .dir_remove = ext2fs_dir_remove,
-    .dir_rewrite = ext2fs_dir_rewrite, .dir_init = ext2fs_dir_init, .dir_check_empty = ext2fs_dir_check_empty,
+    .name = "ext2fs",
+    .version = "1.0",
+    .fstype = FSTYPE_EXT2FS,
+    .node_size = sizeof(struct ext2_node),
+    .name_max = DIRENT_NAME_MAX,
+    .link_max = LINKS_MAX,
+    .size_max = INT64_MAX,
+    .node_read = ext2fs_node_read,
+    .node_write = ext2fs_node_write,
+    .node_alloc = ext2fs_node_alloc,
+    .node_create = ext2fs_node_create,
+    .node_unalloc = ext2fs_node_unalloc,
+    .node_delete = ext2fs_node_delete,
+    .node_forget = ext2fs_node_forget,
+    .node_idle_drop = ext2fs_node_idle_drop,
+    .read = ext2fs_read,
+    .write = ext2fs_write,
+    .set_size = ext2fs_set_size,
+    .map = ext2fs_map,
+    .seek = ext2fs_seek,
+    .storage = ext2fs_storage,
+    .node_sync = ext2fs_node_sync,
+    .link_read = ext2fs_link_read,
+    .link_write = ext2fs_link_write,
+    .rdev_check = ext2fs_rdev_check,
+    .dir_lookup = ext2fs_dir_lookup,
+    .dir_enter = ext2fs_dir_enter,
+    .dir_remove = ext2fs_dir_remove,
+    .dir_rewrite = ext2fs_dir_rewrite,
+    .dir_init = ext2fs_dir_init,
+    .dir_check_empty = ext2fs_dir_check_empty,
     .dir_iterate = ext2fs_dir_iterate,
-    .translator_get = ext2fs_translator_get, .translator_set = ext2fs_translator_set,
-    .statfs = whole_statfs, .sync = whole_sync, .set_readonly = whole_set_readonly, .reload = whole_reload, .source = whole_source,
+    .translator_get = ext2fs_translator_get,
+    .translator_set = ext2fs_translator_set,
+    .statfs = whole_statfs,
+    .sync = whole_sync,
+    .set_readonly = whole_set_readonly,
+    .reload = whole_reload,
+    .source = whole_source,
 };
 
 /* The store's typed name: as it is, or behind the type that -T said, or a file.  */

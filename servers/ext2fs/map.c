@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* map: where the blocks of a file lie: twelve direct numbers in the inode, then trees of one, two and three levels of indirect blocks.  */
+/* map: where the blocks of a file lie: twelve direct numbers in the inode, then trees of one, two and three levels of
+   indirect blocks.  */
 
 #include "ext2.h"
 
@@ -43,8 +44,8 @@ static uint64_t entry_span(const struct ext2_fs *fs, unsigned int level)
 
 static error_t block_damaged(struct ext2_fs *fs, const struct ext2_inode *inode, uint64_t lblock, uint32_t block)
 {
-    return ext2_damage(fs, "inode %u: block map: block %u for file block %llu is not on this file system", inode->ino, block,
-                       (unsigned long long)lblock);
+    return ext2_damage(fs, "inode %u: block map: block %u for file block %llu is not on this file system", inode->ino,
+                       block, (unsigned long long)lblock);
 }
 
 /* Length of the row TABLE[I], TABLE[I]+1… or of zeros, at most MAX and up to the table's end.  */
@@ -58,7 +59,8 @@ static uint32_t row_length(const uint32_t *table, uint32_t i, uint32_t entries, 
     return n;
 }
 
-error_t ext2_map(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t lblock, uint32_t max, uint32_t *block, uint32_t *run)
+error_t ext2_map(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t lblock, uint32_t max, uint32_t *block,
+                 uint32_t *run)
 {
     struct path path;
     *block = 0;
@@ -105,7 +107,8 @@ static void sectors_add(struct ext2_fs *fs, struct ext2_inode *inode, int64_t bl
 }
 
 /* A block for an indirect table, zeroed.  */
-static error_t table_alloc(struct ext2_fs *fs, struct ext2_inode *inode, uint32_t goal, uint32_t *block, struct ext2_buf *buf)
+static error_t table_alloc(struct ext2_fs *fs, struct ext2_inode *inode, uint32_t goal, uint32_t *block,
+                           struct ext2_buf *buf)
 {
     uint32_t count;
     error_t err = ext2_balloc(fs, inode, goal, 1, 0, block, &count);
@@ -119,9 +122,10 @@ static error_t table_alloc(struct ext2_fs *fs, struct ext2_inode *inode, uint32_
     return err;
 }
 
-/* The leaf table of LBLOCK's path, made if it is not there.  For depth 0 BUF is not used and *TABLE is in the inode.  */
-static error_t leaf_get(struct ext2_fs *fs, struct ext2_inode *inode, const struct path *path, uint64_t lblock, uint32_t *goal,
-                        struct ext2_buf *buf, uint32_t **table)
+/* The leaf table of LBLOCK's path, made if it is not there.  For depth 0 BUF is not used and *TABLE is in the
+   inode.  */
+static error_t leaf_get(struct ext2_fs *fs, struct ext2_inode *inode, const struct path *path, uint64_t lblock,
+                        uint32_t *goal, struct ext2_buf *buf, uint32_t **table)
 {
     struct ext2_buf up = { NULL, NULL, 0 };
     uint32_t *entries = inode->block;
@@ -138,7 +142,8 @@ static error_t leaf_get(struct ext2_fs *fs, struct ext2_inode *inode, const stru
                     ext2_cache_dirty(fs, &up, EXT2_INODE);
             }
         } else {
-            err = ext2_block_valid(fs, block, 1) ? ext2_cache_get(fs, block, &next) : block_damaged(fs, inode, lblock, block);
+            err = ext2_block_valid(fs, block, 1) ? ext2_cache_get(fs, block, &next)
+                                                 : block_damaged(fs, inode, lblock, block);
         }
         if (up.line)
             ext2_cache_put(fs, &up);
@@ -162,8 +167,8 @@ static uint32_t map_goal(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t 
 }
 
 /* Fills a hole at LBLOCK with up to WANT blocks.  FRESH: mark them so.  */
-static error_t hole_fill(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t lblock, uint32_t want, uint32_t reserve, bool fresh,
-                         uint32_t *block, uint32_t *count)
+static error_t hole_fill(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t lblock, uint32_t want, uint32_t reserve,
+                         bool fresh, uint32_t *block, uint32_t *count)
 {
     struct path path;
     struct ext2_buf buf;
@@ -190,7 +195,8 @@ static error_t hole_fill(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t 
     return err;
 }
 
-error_t ext2_map_alloc(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t start, uint64_t end, uint32_t reserve, uint64_t *done)
+error_t ext2_map_alloc(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t start, uint64_t end, uint32_t reserve,
+                       uint64_t *done)
 {
     error_t err = 0;
     while (start < end) {
@@ -262,8 +268,8 @@ static void gather_add(struct gather *g, uint32_t block)
         g->start = block;
 }
 
-/* Frees what lies at and behind FIRST, counted from the first file block that *ENTRY stands for, and *ENTRY itself, LEVEL levels above the
-   data, if FIRST is 0.  */
+/* Frees what lies at and behind FIRST, counted from the first file block that *ENTRY stands for, and *ENTRY itself,
+   LEVEL levels above the data, if FIRST is 0.  */
 static void tree_free(struct gather *g, uint32_t *entry, unsigned int level, uint64_t first)
 {
     struct ext2_buf buf;
@@ -275,13 +281,15 @@ static void tree_free(struct gather *g, uint32_t *entry, unsigned int level, uin
         return;
     }
     if (!ext2_block_valid(g->fs, *entry, 1) || ext2_cache_get(g->fs, *entry, &buf)) {
-        g->err = ext2_damage(g->fs, "inode %u: indirect block %u cannot be read; what it names stays allocated", g->inode->ino, *entry);
+        g->err = ext2_damage(g->fs, "inode %u: indirect block %u cannot be read; what it names stays allocated",
+                             g->inode->ino, *entry);
     } else {
         uint32_t *table = (uint32_t *)(void *)buf.data;
         uint64_t span = entry_span(g->fs, level - 1);
         for (uint64_t i = first / span; i < g->fs->addr_per_block; i++)
             tree_free(g, &table[i], level - 1, i == first / span ? first % span : 0);
-        /* A table that stays goes to the disk after the inode with the new size: the other way round a power cut leaves holes in the old one's end.  */
+        /* A table that stays goes to the disk after the inode with the new size: the other way round a power cut leaves
+           holes in the old one's end.  */
         ext2_cache_dirty(g->fs, &buf, first == 0 ? EXT2_INODE : EXT2_ENTRY);
         ext2_cache_put(g->fs, &buf);
         if (first == 0) {

@@ -64,8 +64,8 @@ error_t ext2fs_node_write(struct diskfs_node *node, bool wait)
     i->mode = (uint16_t)st->st_mode;
     i->links = n->many_links && st->st_nlink > 0 ? 1 : (uint32_t)st->st_nlink;
     i->flags = (i->flags & ~(uint32_t)(INODE_FL_IMMUTABLE | INODE_FL_APPEND | INODE_FL_NODUMP)) |
-               (st->st_flags & SF_IMMUTABLE ? INODE_FL_IMMUTABLE : 0) | (st->st_flags & SF_APPEND ? INODE_FL_APPEND : 0) |
-               (st->st_flags & UF_NODUMP ? INODE_FL_NODUMP : 0);
+               (st->st_flags & SF_IMMUTABLE ? INODE_FL_IMMUTABLE : 0) |
+               (st->st_flags & SF_APPEND ? INODE_FL_APPEND : 0) | (st->st_flags & UF_NODUMP ? INODE_FL_NODUMP : 0);
     i->uid = st->st_uid;
     i->gid = st->st_gid;
     i->author = st->st_author;
@@ -126,7 +126,8 @@ void ext2fs_node_forget(struct diskfs_node *node)
         pager_destroy(n->pager);
     n->pager = NULL;
     if (n->small && node->stat.st_nlink > 0 && ext2fs->writable)
-        (void)ext2fs_small_flush(n);               /* what cannot be written has been reported, and goes with the node */
+        (void)ext2fs_small_flush(n);               /* what cannot be written has been reported, and goes with the
+                                                      node */
     if (n->small)
         ext2fs_small_drop(n);
     n->client_mapped = false;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* orphan: files that were deleted while somebody had them open.
 
-   They have no name, and go when their last user goes.  So that a crash does not leave them behind they are on a list on the disk: the super
-   block's last_orphan is the first one's number, and each one's dtime the next one's.  Who mounts the file system deletes them, and so does
-   e2fsck.  The list is kept in memory too, as far as it was made since mounting, because an inode in its middle can leave it.
+   They have no name, and go when their last user goes.  So that a crash does not leave them behind they are on a list
+   on the disk: the super block's last_orphan is the first one's number, and each one's dtime the next one's.  Who
+   mounts the file system deletes them, and so does e2fsck.  The list is kept in memory too, as far as it was made since
+   mounting, because an inode in its middle can leave it.
 
    Lock: fs->alloc_lock, also for dtime of an inode that is on the list.  */
 
@@ -93,11 +94,13 @@ static bool inode_in_use(struct ext2_fs *fs, uint32_t ino)
     return used;
 }
 
-/* Deletes INO, or, if it has a name (the crash came before the name was gone), takes it off the list.  *NEXT: the next one.  */
+/* Deletes INO, or, if it has a name (the crash came before the name was gone), takes it off the list.  *NEXT: the next
+   one.  */
 static error_t orphan_clean_one(struct ext2_fs *fs, uint32_t ino, uint32_t *next)
 {
     if (ino < fs->first_ino || ino > fs->inodes || !inode_in_use(fs, ino))
-        return ext2_damage(fs, "super block: list of orphans: inode %u is none; the rest of the list is left to e2fsck", ino);
+        return ext2_damage(fs, "super block: list of orphans: inode %u is none; the rest of the list is left to e2fsck",
+                           ino);
     struct ext2_inode *inode = calloc(1, sizeof *inode);
     if (!inode)
         return ENOMEM;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* rebuild: a new index for a directory that has none or whose index was damaged.
 
-   All names are read and sorted by their hashes, and written, three quarters of a block full each, into new blocks with an index in front
-   (htree.c tells the format).  Then the inode gets the new blocks in place of the old ones, in one write; the old ones are freed.  Until that
-   write is on the disk nothing has changed there.  It happens when a name is entered for which there is no room, so it costs the makers of
-   large directories once; who reads the directory meanwhile may see names twice or not at all.  */
+   All names are read and sorted by their hashes, and written, three quarters of a block full each, into new blocks with
+   an index in front (htree.c tells the format).  Then the inode gets the new blocks in place of the old ones, in one
+   write; the old ones are freed.  Until that write is on the disk nothing has changed there.  It happens when a name is
+   entered for which there is no room, so it costs the makers of large directories once; who reads the directory
+   meanwhile may see names twice or not at all.  */
 
 #include "dir.h"
 
@@ -61,7 +62,8 @@ static error_t entry_gather(struct build *b, const struct dir_entry *e)
     }
     memcpy(b->arena + b->bytes, e, DIRENT_HEADER + e->name_len);
     memset(b->arena + b->bytes + DIRENT_HEADER + e->name_len, 0, size - DIRENT_HEADER - e->name_len);
-    b->entries[b->count++] = (struct entry){ ext2_dir_hash(b->version, b->fs->super.hash_seed, e->name, e->name_len), b->bytes };
+    b->entries[b->count++] = (struct entry){ext2_dir_hash(b->version, b->fs->super.hash_seed, e->name, e->name_len),
+                                            b->bytes};
     b->bytes += size;
     return 0;
 }
@@ -169,8 +171,10 @@ static error_t leaf_build(struct build *b, uint32_t from, uint32_t to)
     return 0;
 }
 
-/* A table at byte OFFSET of BUF: COUNT entries, of leaves from LEAF on; or, NODES, of the blocks of the second level.  */
-static void table_build(struct build *b, struct ext2_buf *buf, uint32_t offset, uint32_t leaf, uint32_t count, bool nodes)
+/* A table at byte OFFSET of BUF: COUNT entries, of leaves from LEAF on; or, NODES, of the blocks of the second
+   level.  */
+static void table_build(struct build *b, struct ext2_buf *buf, uint32_t offset, uint32_t leaf, uint32_t count,
+                        bool nodes)
 {
     struct dx_entry *table = (void *)(buf->data + offset);
     for (uint32_t i = 0; i < count; i++) {
@@ -179,14 +183,16 @@ static void table_build(struct build *b, struct ext2_buf *buf, uint32_t offset, 
         else
             table[i] = (struct dx_entry){ b->first[leaf + i], 1 + b->nodes + leaf + i };
     }
-    *(struct dx_limit *)(void *)table = (struct dx_limit){ (uint16_t)((b->fs->block_size - offset) / sizeof *table), (uint16_t)count };
+    *(struct dx_limit *)(void *)table = (struct dx_limit){(uint16_t)((b->fs->block_size - offset) / sizeof *table),
+                                                          (uint16_t)count};
     ext2_cache_dirty(b->fs, buf, EXT2_FIRST);
 }
 
 static void root_build(struct build *b, struct ext2_buf *buf)
 {
     ext2_dirent_fill(b->fs, dirent_at(buf, 0), DIRENT_SIZE(1), ".", 1, b->dir->ino, FT_DIR);
-    ext2_dirent_fill(b->fs, dirent_at(buf, DIRENT_SIZE(1)), b->fs->block_size - DIRENT_SIZE(1), "..", 2, b->dotdot, FT_DIR);
+    ext2_dirent_fill(b->fs, dirent_at(buf, DIRENT_SIZE(1)), b->fs->block_size - DIRENT_SIZE(1), "..", 2, b->dotdot,
+                     FT_DIR);
     struct dx_info *info = (void *)(buf->data + DX_INFO_OFFSET);
     info->hash_version = (uint8_t)(b->version % HASH_UNSIGNED);
     info->info_length = sizeof *info;
@@ -238,7 +244,8 @@ static error_t blocks_build(struct build *b)
 static void maps_exchange(struct build *b)
 {
     struct ext2_inode *dir = b->dir, *fresh = b->fresh;
-    uint64_t attributes = dir->file_acl ? b->fs->block_size / 512 : 0, size = dir->size, sectors = dir->sectors - attributes;
+    uint64_t attributes = dir->file_acl ? b->fs->block_size / 512 : 0, size = dir->size,
+             sectors = dir->sectors - attributes;
     uint32_t block[NBLOCKS];
     pthread_mutex_lock(&dir->map_lock);
     memcpy(block, dir->block, sizeof block);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* small: the contents of small files, in memory of this server.
 
-   A memory object costs tens of thousands of instructions from its birth to its end, and most small files live short or are read once.  So
-   as long as nobody maps a file of up to SMALL_MAX bytes, its contents are held in plain memory, as a whole: read from the disk at the
-   first use, written back by sync, thrown away when the file goes idle or is deleted.  Mapping or growing moves it to the pager: what
-   changed is written first, and the pager reads it from the disk.  A file has either a buffer or a pager, never both.
+   A memory object costs tens of thousands of instructions from its birth to its end, and most small files live short or
+   are read once.  So as long as nobody maps a file of up to SMALL_MAX bytes, its contents are held in plain memory, as
+   a whole: read from the disk at the first use, written back by sync, thrown away when the file goes idle or is
+   deleted.  Mapping or growing moves it to the pager: what changed is written first, and the pager reads it from the
+   disk.  A file has either a buffer or a pager, never both.
 
-   The kernel cannot take this memory back, so all of it together is bounded; a file that finds no room goes to the pager at once.  */
+   The kernel cannot take this memory back, so all of it together is bounded; a file that finds no room goes to the
+   pager at once.  */
 
 #include "ext2fs.h"
 
@@ -79,8 +81,8 @@ static error_t small_transfer(struct ext2_node *n, bool write)
             store_free(data, (size_t)run * bs);
         }
         if (err)
-            fprintf(stderr, "ext2fs: %s: inode %u: cannot %s block %u: %s\n", ext2fs->name, i->ino, write ? "write" : "read", block,
-                    strerror(err));
+            fprintf(stderr, "ext2fs: %s: inode %u: cannot %s block %u: %s\n", ext2fs->name, i->ino,
+                    write ? "write" : "read", block, strerror(err));
     }
     return err;
 }

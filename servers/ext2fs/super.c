@@ -211,8 +211,8 @@ static error_t group_check(struct ext2_fs *fs, uint32_t g)
     if (d->free_blocks_count > size)
         return ext2_damage(fs, "group descriptor %u: damaged (free_blocks_count %u)", g, d->free_blocks_count);
     if (d->free_inodes_count > fs->inodes_per_group || d->used_dirs_count > fs->inodes_per_group)
-        return ext2_damage(fs, "group descriptor %u: damaged (free_inodes_count %u, used_dirs_count %u)", g, d->free_inodes_count,
-                           d->used_dirs_count);
+        return ext2_damage(fs, "group descriptor %u: damaged (free_inodes_count %u, used_dirs_count %u)", g,
+                           d->free_inodes_count, d->used_dirs_count);
     return 0;
 }
 
@@ -351,7 +351,8 @@ error_t ext2_reload(struct ext2_fs *fs)
 
 /* ---- writing ------------------------------------------------------------------------------------ */
 
-/* Writes the super block.  It lies in block 1 or 0, in the cache's reach, but nobody gets it from there after mounting.  */
+/* Writes the super block.  It lies in block 1 or 0, in the cache's reach, but nobody gets it from there after
+   mounting.  */
 static error_t super_write(struct ext2_fs *fs)
 {
     struct ext2_buf buf;
@@ -451,7 +452,8 @@ error_t ext2_set_writable(struct ext2_fs *fs, bool writable)
     }
     char unknown[TEXT_SIZE];
     if (!ext2_feature_writable(&fs->super, unknown, sizeof unknown))
-        fprintf(stderr, "ext2fs: %s: cannot be written, only read: has features that are not understood: %s\n", fs->name, unknown);
+        fprintf(stderr, "ext2fs: %s: cannot be written, only read: has features that are not understood: %s\n",
+                fs->name, unknown);
     if (fs->must_readonly || fs->store->readonly || fs->stopped || !ext2_group_sums_right(fs))
         return EROFS;
     fs->was_valid = fs->super.state & STATE_VALID;
@@ -460,7 +462,8 @@ error_t ext2_set_writable(struct ext2_fs *fs, bool writable)
     else if (fs->super.state & STATE_ERROR)
         fprintf(stderr, "ext2fs: %s: has errors; it should be checked (e2fsck)\n", fs->name);
     else if ((int16_t)fs->super.max_mnt_count > 0 && fs->super.mnt_count >= fs->super.max_mnt_count)
-        fprintf(stderr, "ext2fs: %s: was mounted %u times; it should be checked (e2fsck)\n", fs->name, fs->super.mnt_count);
+        fprintf(stderr, "ext2fs: %s: was mounted %u times; it should be checked (e2fsck)\n", fs->name,
+                fs->super.mnt_count);
     else if (fs->super.checkinterval && time(NULL) >= (time_t)fs->super.lastcheck + (time_t)fs->super.checkinterval)
         fprintf(stderr, "ext2fs: %s: was not checked for long; it should be (e2fsck)\n", fs->name);
     pthread_mutex_lock(&fs->alloc_lock);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* uninit: groups that mke2fs has left as it found them (uninit_bg), and the checksums by which that may be believed.
 
-   A descriptor may say that the group's bitmaps were never written, and how many inodes at the end of its table were not.  A bitmap is made
-   when it is first needed.  Before an inode behind the used part of the table is taken, the part up to it, and some more, is zeroed on the disk
-   itself: e2fsck looks at the used part, and what was there before may look like files.
+   A descriptor may say that the group's bitmaps were never written, and how many inodes at the end of its table were
+   not.  A bitmap is made when it is first needed.  Before an inode behind the used part of the table is taken, the part
+   up to it, and some more, is zeroed on the disk itself: e2fsck looks at the used part, and what was there before may
+   look like files.
 
    All with alloc_lock held.  */
 
@@ -21,7 +22,8 @@ static uint16_t sum_add(uint16_t sum, const void *data, size_t length)
 {
     /* CRC-16, four bits at a time. */
     static const uint16_t table[16] = {
-        0x0000, 0xcc01, 0xd801, 0x1400, 0xf001, 0x3c00, 0x2800, 0xe401, 0xa001, 0x6c00, 0x7800, 0xb401, 0x5000, 0x9c01, 0x8801, 0x4400,
+        0x0000, 0xcc01, 0xd801, 0x1400, 0xf001, 0x3c00, 0x2800, 0xe401,
+        0xa001, 0x6c00, 0x7800, 0xb401, 0x5000, 0x9c01, 0x8801, 0x4400,
     };
     const uint8_t *byte = data;
     for (; length > 0; length--, byte++) {
@@ -43,8 +45,8 @@ bool ext2_group_sums_right(const struct ext2_fs *fs)
     for (uint32_t g = 0; fs->uninit && g < fs->ngroups; g++) {
         if (fs->groups[g].checksum == ext2_group_sum(fs, g))
             continue;
-        fprintf(stderr, "ext2fs: %s: group descriptor %u: checksum %#x, not %#x: read-only until e2fsck has run\n", fs->name, g,
-                fs->groups[g].checksum, ext2_group_sum(fs, g));
+        fprintf(stderr, "ext2fs: %s: group descriptor %u: checksum %#x, not %#x: read-only until e2fsck has run\n",
+                fs->name, g, fs->groups[g].checksum, ext2_group_sum(fs, g));
         return false;
     }
     return true;
@@ -75,7 +77,8 @@ void ext2_block_map_make(struct ext2_fs *fs, uint32_t group, uint32_t size, stru
     const struct group_desc *d = &fs->groups[group];
     if (!fs->writable || !fs->uninit || !(d->flags & GROUP_BLOCK_UNINIT))
         return;
-    uint32_t first = fs->first_block + group * fs->blocks_per_group, table = fs->inodes_per_group / (fs->block_size / fs->inode_size);
+    uint32_t first = fs->first_block + group * fs->blocks_per_group,
+             table = fs->inodes_per_group / (fs->block_size / fs->inode_size);
     uint32_t overhead = ext2_group_overhead(fs, group);
     memset(buf->data, 0, fs->block_size);
     bits_set(buf->data, 0, overhead < size ? overhead : size);      /* the super block may be damaged */
@@ -115,10 +118,12 @@ error_t ext2_inode_table_reach(struct ext2_fs *fs, uint32_t group, uint32_t inde
 {
     struct group_desc *d = &fs->groups[group];
     uint32_t per_block = fs->block_size / fs->inode_size;
-    uint32_t unused = d->unused_inodes < fs->inodes_per_group ? d->unused_inodes : fs->inodes_per_group, used = fs->inodes_per_group - unused;
+    uint32_t unused = d->unused_inodes < fs->inodes_per_group ? d->unused_inodes : fs->inodes_per_group,
+             used = fs->inodes_per_group - unused;
     if (!fs->uninit || index < used)
         return 0;
-    uint32_t from = (used + per_block - 1) / per_block, until = index / per_block + 1, most = fs->inodes_per_group / per_block;
+    uint32_t from = (used + per_block - 1) / per_block, until = index / per_block + 1,
+             most = fs->inodes_per_group / per_block;
     until = until + ZERO_BLOCKS < most ? until + ZERO_BLOCKS : most;
     void *zeros = store_alloc((size_t)(until - from) * fs->block_size);
     error_t err = zeros ? 0 : ENOMEM;
@@ -126,7 +131,8 @@ error_t ext2_inode_table_reach(struct ext2_fs *fs, uint32_t group, uint32_t inde
         err = block_rest_zero(fs, d->inode_table, used);
     if (!err && until > from) {
         ext2_cache_forget(fs, d->inode_table + from, until - from);
-        err = store_write_through(fs->store, (uint64_t)(d->inode_table + from) << fs->block_log, zeros, (size_t)(until - from) * fs->block_size);
+        err = store_write_through(fs->store, (uint64_t)(d->inode_table + from) << fs->block_log, zeros,
+                                  (size_t)(until - from) * fs->block_size);
     }
     if (zeros)
         store_free(zeros, (size_t)(until - from) * fs->block_size);

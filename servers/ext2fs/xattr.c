@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* xattr: extended attributes, in the rest of a large inode and in a block.
 
-   Both are the same thing: entries that grow upwards from the beginning and end with a word of zeros, values that grow downwards from the end.
-   `area` describes one.  A change is made on a copy that is packed anew from the old entries, so nothing is half changed, and a damaged area is
-   never written.  A new value goes into the inode if it has room, else into the block; a block that other inodes share is copied first.  */
+   Both are the same thing: entries that grow upwards from the beginning and end with a word of zeros, values that grow
+   downwards from the end. `area` describes one.  A change is made on a copy that is packed anew from the old entries,
+   so nothing is half changed, and a damaged area is never written.  A new value goes into the inode if it has room,
+   else into the block; a block that other inodes share is copied first.  */
 
 #include "ext2.h"
 
@@ -18,7 +19,8 @@ struct area {
 
 /* ---- looking ------------------------------------------------------------------------------------ */
 
-/* The entry at OFFSET from the area's start: NULL in *ENTRY at the end of the list; EIO if it does not lie in the area.  */
+/* The entry at OFFSET from the area's start: NULL in *ENTRY at the end of the list; EIO if it does not lie in the
+   area.  */
 static error_t area_entry(const struct area *a, uint32_t offset, struct xattr_entry **entry)
 {
     uint32_t end;
@@ -40,7 +42,8 @@ static error_t area_entry(const struct area *a, uint32_t offset, struct xattr_en
 }
 
 /* Checks every entry; *FOUND: that of INDEX and NAME, or NULL.  */
-static error_t area_find(const struct area *a, uint8_t index, const char *name, size_t length, struct xattr_entry **found)
+static error_t area_find(const struct area *a, uint8_t index, const char *name, size_t length,
+                         struct xattr_entry **found)
 {
     *found = NULL;
     for (uint32_t offset = 0;;) {
@@ -61,10 +64,12 @@ static error_t area_damaged(struct ext2_fs *fs, const struct ext2_inode *inode, 
 }
 
 /* The area in the inode RAW; false: none, or no room for one.  CREATE: even if there are no attributes yet.  */
-static bool area_of_inode(const struct ext2_fs *fs, const struct ext2_inode *inode, struct disk_inode *raw, bool create, struct area *a)
+static bool area_of_inode(const struct ext2_fs *fs, const struct ext2_inode *inode, struct disk_inode *raw, bool create,
+                          struct area *a)
 {
     uint32_t offset = GOOD_OLD_INODE_SIZE + inode->extra_size, magic;
-    if (fs->inode_size <= GOOD_OLD_INODE_SIZE || inode->extra_size < 4 || offset + 4 + sizeof(struct xattr_entry) + 8 > fs->inode_size)
+    if (fs->inode_size <= GOOD_OLD_INODE_SIZE || inode->extra_size < 4 ||
+        offset + 4 + sizeof(struct xattr_entry) + 8 > fs->inode_size)
         return false;
     char *p = (char *)raw + offset;
     memcpy(&magic, p, sizeof magic);
@@ -105,7 +110,8 @@ static error_t value_copy(const struct area *a, const struct xattr_entry *e, cha
     return 0;
 }
 
-error_t ext2_xattr_get(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name, char **value, size_t *length)
+error_t ext2_xattr_get(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name, char **value,
+                       size_t *length)
 {
     struct ext2_buf buf;
     struct disk_inode *raw;
@@ -171,14 +177,16 @@ struct pack {
     uint32_t entries, values; /* bytes used from the beginning; first byte used at the end */
 };
 
-static error_t pack_add(struct pack *p, uint8_t index, const char *name, size_t name_length, const char *value, size_t length, uint32_t hash)
+static error_t pack_add(struct pack *p, uint8_t index, const char *name, size_t name_length, const char *value,
+                        size_t length, uint32_t hash)
 {
     uint32_t need = XATTR_ENTRY_SIZE(name_length), room = p->values - p->entries;
     if (length > p->size || room < need + 4 + ((length + 3) & ~3u))
         return ENOSPC;
     p->values -= (uint32_t)(length + 3) & ~3u;
     memcpy(p->mem + p->values, value, length);
-    struct xattr_entry e = { (uint8_t)name_length, index, (uint16_t)(length ? p->values + p->shift : 0), 0, (uint32_t)length, hash };
+    struct xattr_entry e = {(uint8_t)name_length, index, (uint16_t)(length ? p->values + p->shift : 0), 0,
+                            (uint32_t)length,     hash};
     memcpy(p->mem + p->entries, &e, sizeof e);
     memcpy(p->mem + p->entries + sizeof e, name, name_length);
     p->entries += need;
@@ -195,9 +203,10 @@ static bool entry_is_before(const struct xattr_entry *e, uint8_t index, const ch
     return memcmp(e->name, name, length) < 0;
 }
 
-/* Packs A's entries without NAME, and with it at its place if VALUE is not NULL, and puts the result over A.  *EMPTY: nothing is left.
-   ENOSPC, EIO: A is unchanged.  A->start must lie in memory that may be changed.  */
-static error_t area_change(const struct area *a, uint8_t index, const char *name, const char *value, size_t length, bool *empty)
+/* Packs A's entries without NAME, and with it at its place if VALUE is not NULL, and puts the result over A.  *EMPTY:
+   nothing is left. ENOSPC, EIO: A is unchanged.  A->start must lie in memory that may be changed.  */
+static error_t area_change(const struct area *a, uint8_t index, const char *name, const char *value, size_t length,
+                           bool *empty)
 {
     size_t name_length = strlen(name);
     struct pack p = { calloc(1, a->size), a->size, (uint32_t)(a->start - a->base), 0, a->size & ~3u };
@@ -224,7 +233,8 @@ static error_t area_change(const struct area *a, uint8_t index, const char *name
     return err;
 }
 
-static error_t inode_change(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name, const char *value, size_t length)
+static error_t inode_change(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name,
+                            const char *value, size_t length)
 {
     struct ext2_buf buf;
     struct disk_inode *raw;
@@ -270,7 +280,8 @@ static void inode_sectors(struct ext2_fs *fs, struct ext2_inode *inode, int bloc
 }
 
 /* A new attribute block for INODE in BUF, with a copy of OLD's contents if OLD is not NULL.  */
-static error_t block_create(struct ext2_fs *fs, struct ext2_inode *inode, const struct ext2_buf *old, uint32_t *block, struct ext2_buf *buf)
+static error_t block_create(struct ext2_fs *fs, struct ext2_inode *inode, const struct ext2_buf *old, uint32_t *block,
+                            struct ext2_buf *buf)
 {
     uint32_t count;
     error_t err = ext2_balloc(fs, inode, ext2_inode_goal(fs, inode->ino), 1, 0, block, &count);
@@ -310,7 +321,8 @@ void ext2_xattr_free(struct ext2_fs *fs, struct ext2_inode *inode)
 }
 
 /* Changes the attribute block, made or copied as needed.  */
-static error_t block_change(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name, const char *value, size_t length)
+static error_t block_change(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name,
+                            const char *value, size_t length)
 {
     struct ext2_buf old = { NULL, NULL, 0 }, buf;
     struct area a;
@@ -329,7 +341,8 @@ static error_t block_change(struct ext2_fs *fs, struct ext2_inode *inode, uint8_
         old.line = NULL;
     }
     if (!err) {
-        a = (struct area){ buf.data + sizeof(struct xattr_header), buf.data, fs->block_size - (uint32_t)sizeof(struct xattr_header) };
+        a = (struct area){buf.data + sizeof(struct xattr_header), buf.data,
+                          fs->block_size - (uint32_t)sizeof(struct xattr_header)};
         err = area_change(&a, index, name, value, length, &empty);
         if (err == EIO)
             err = area_damaged(fs, inode, true);
@@ -368,13 +381,15 @@ static void feature_note(struct ext2_fs *fs)
     pthread_mutex_unlock(&fs->alloc_lock);
 }
 
-error_t ext2_xattr_set(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name, const char *value, size_t length)
+error_t ext2_xattr_set(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name, const char *value,
+                       size_t length)
 {
     if (strlen(name) > UINT8_MAX)
         return ENAMETOOLONG;
     error_t err = inode_change(fs, inode, index, name, value, length);
     if (err == 0)
-        return inode->file_acl ? block_change(fs, inode, index, name, NULL, 0) : (value ? feature_note(fs) : (void)0, 0);
+        return inode->file_acl ? block_change(fs, inode, index, name, NULL, 0)
+                               : (value ? feature_note(fs) : (void)0, 0);
     if (err != ENOSPC)
         return err;
     err = block_change(fs, inode, index, name, value, length);

@@ -4,8 +4,8 @@
        magic NAME               /dev/tty: whoever looks the node up is told to take its own NAME
        magic --directory NAME   /dev/fd: whoever looks up FILE in it is told to take its own NAME/FILE
 
-   The answer is FS_RETRY_MAGICAL with that name (fs.defs, dir_lookup); the C library knows "tty" (the controlling terminal) and
-   "fd/N" (a descriptor), among others. */
+   The answer is FS_RETRY_MAGICAL with that name (fs.defs, dir_lookup); the C library knows "tty" (the controlling
+   terminal) and "fd/N" (a descriptor), among others. */
 
 #include <error.h>
 #include <fcntl.h>
@@ -17,8 +17,8 @@
 static const char *magic_name;
 
 /* The root of a single node: nothing but the name. */
-static error_t node_getroot(struct trivfs_control *control, struct fshelp_user *user, int flags, retry_type *retry, char *retry_name,
-                            mach_port_t *root)
+static error_t node_getroot(struct trivfs_control *control, struct fshelp_user *user, int flags, retry_type *retry,
+                            char *retry_name, mach_port_t *root)
 {
     (void) control;
     (void) user;
@@ -40,7 +40,8 @@ static error_t directory_magic(struct trivfs_protid *protid, const char *path, c
 }
 
 /* What is in it depends on who looks. */
-static error_t directory_readdir(struct trivfs_protid *protid, unsigned int index, const char **name, ino64_t *fileno, int *type)
+static error_t directory_readdir(struct trivfs_protid *protid, unsigned int index, const char **name, ino64_t *fileno,
+                                 int *type)
 {
     (void) protid;
     (void) index;

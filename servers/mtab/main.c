@@ -3,8 +3,8 @@
 
        mtab
 
-   What a reader finds is the table at the time of its open: the root file system and all below it that somebody can go into, each asked for its
-   own source and options. */
+   What a reader finds is the table at the time of its open: the root file system and all below it that somebody can go
+   into, each asked for its own source and options. */
 
 #include "mtab.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Which file systems there are: each is asked for those that sit on its nodes (fsys_get_children), beginning with the root's.
+/* Which file systems there are: each is asked for those that sit on its nodes (fsys_get_children), beginning with the
+   root's.
 
    Anybody may be a file system, so each is given ten seconds for an answer, and the table ends somewhere. */
 
@@ -57,7 +58,8 @@ static bool is_directory(mach_port_t control)
     string_t retry_name;
     mach_port_t root = MACH_PORT_NULL, reply = mach_reply_port(); /* an answer that comes too late goes with it */
     io_statbuf_t st;
-    error_t err = brief_fsys_getroot(control, reply, MACH_PORT_NULL, MACH_MSG_TYPE_COPY_SEND, &root_id, 1, &root_id, 1, O_NOTRANS, &retry, retry_name, &root);
+    error_t err = brief_fsys_getroot(control, reply, MACH_PORT_NULL, MACH_MSG_TYPE_COPY_SEND, &root_id, 1, &root_id, 1,
+                                     O_NOTRANS, &retry, retry_name, &root);
     mach_port_mod_refs(mach_task_self(), reply, MACH_PORT_RIGHT_RECEIVE, -1);
     if (err)
         return false;
@@ -77,7 +79,8 @@ static bool is_own(mach_port_t control)
 }
 
 /* Adds the file system whose control port is CONTROL and whose root is NAME below PATH, if that is a directory. */
-static error_t child_list(mach_port_t control, const char *path, const char *name, unsigned int depth, char **text, size_t *length)
+static error_t child_list(mach_port_t control, const char *path, const char *name, unsigned int depth, char **text,
+                          size_t *length)
 {
     char *child;
     if (depth == DEPTH_MAX || *length >= TEXT_MAX || is_own(control) || !is_directory(control))

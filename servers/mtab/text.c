@@ -51,7 +51,8 @@ static void options_put(FILE *out, const char *options, size_t length)
     }
 }
 
-error_t mount_line_add(char **text, size_t *length, const char *source, const char *path, const char *options, size_t options_length)
+error_t mount_line_add(char **text, size_t *length, const char *source, const char *path, const char *options,
+                       size_t options_length)
 {
     char *line = NULL;
     size_t line_length = 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pflocal: sockets of the local domain, and pipes: the translator of /servers/socket/1.
 
-   Opened through the file system it is the domain's server, a pf_t, on which socket.defs makes sockets.  Each socket is a node of trivfs too,
-   of a second control that nobody else sees: so io.defs on sockets (duplicate, reauthenticate, select, modes) is trivfs's. */
+   Opened through the file system it is the domain's server, a pf_t, on which socket.defs makes sockets.  Each socket is
+   a node of trivfs too, of a second control that nobody else sees: so io.defs on sockets (duplicate, reauthenticate,
+   select, modes) is trivfs's. */
 
 #include "pflocal.h"
 
@@ -28,7 +29,8 @@ static error_t socket_read(struct trivfs_protid *protid, off_t offset, size_t am
 {
     struct pipe *pipe;
     size_t available;
-    error_t err = sock_receive_begin(sock_of(protid), amount, nonblocking(protid) ? PIPE_NONBLOCK : PIPE_LEAVE, &pipe, &available);
+    error_t err = sock_receive_begin(sock_of(protid), amount, nonblocking(protid) ? PIPE_NONBLOCK : PIPE_LEAVE, &pipe,
+                                     &available);
 
     (void) offset;
     if (err)
@@ -101,7 +103,8 @@ const struct trivfs_ops *const pflocal_domain_ops = &domain_ops;
 
 error_t socket_port(struct sock *sock, mach_port_t *port)
 {
-    static struct fshelp_user *nobody; /* whoever has the port may use the socket, but none may do what its file system's owner may */
+    static struct fshelp_user *nobody; /* whoever has the port may use the socket, but none may do what its file
+                                          system's owner may */
     struct trivfs_protid *protid;
     error_t err;
 

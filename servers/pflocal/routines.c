@@ -23,7 +23,8 @@ static bool nonblocking(struct trivfs_protid *protid, int flags)
     return (protid->peropen->flags & O_NONBLOCK) || (flags & MSG_DONTWAIT);
 }
 
-/* A right to one of our own ports that came as an argument: the object has been found, the send right is no longer needed. Only on success. */
+/* A right to one of our own ports that came as an argument: the object has been found, the send right is no longer
+   needed. Only on success. */
 static error_t consume(error_t err, void *object)
 {
     if (!err && object)
@@ -44,7 +45,8 @@ static void release(const void *data, size_t length, boolean_t copied)
         vm_deallocate(mach_task_self(), (vm_address_t) data, length);
 }
 
-kern_return_t S_socket_create(struct trivfs_protid *server, int type, int protocol, mach_port_t *port, mach_msg_type_name_t *poly)
+kern_return_t S_socket_create(struct trivfs_protid *server, int type, int protocol, mach_port_t *port,
+                              mach_msg_type_name_t *poly)
 {
     struct sock *sock;
     error_t err;
@@ -165,8 +167,8 @@ kern_return_t S_socket_connect2(struct trivfs_protid *first, struct trivfs_proti
     return consume(err, second);
 }
 
-kern_return_t S_socket_create_address(mach_port_t server, int type, const_data_t data, mach_msg_type_number_t length, boolean_t copied,
-                                      mach_port_t *addr, mach_msg_type_name_t *poly)
+kern_return_t S_socket_create_address(mach_port_t server, int type, const_data_t data, mach_msg_type_number_t length,
+                                      boolean_t copied, mach_port_t *addr, mach_msg_type_name_t *poly)
 {
     (void) server, (void) type, (void) data, (void) length, (void) copied, (void) addr, (void) poly;
     return EOPNOTSUPP; /* local addresses come from the file system (ifsock), never from bytes */
@@ -220,7 +222,8 @@ kern_return_t S_socket_shutdown(struct trivfs_protid *protid, int how)
     return sock ? sock_shutdown(sock, how) : EOPNOTSUPP;
 }
 
-kern_return_t S_socket_getopt(struct trivfs_protid *protid, int level, int option, data_t *data, mach_msg_type_number_t *count)
+kern_return_t S_socket_getopt(struct trivfs_protid *protid, int level, int option, data_t *data,
+                              mach_msg_type_number_t *count)
 {
     struct sock *sock = sock_of(protid);
     int value;
@@ -235,7 +238,8 @@ kern_return_t S_socket_getopt(struct trivfs_protid *protid, int level, int optio
     return give_data(&value, sizeof value, data, count);
 }
 
-kern_return_t S_socket_setopt(struct trivfs_protid *protid, int level, int option, const_data_t data, mach_msg_type_number_t length, boolean_t copied)
+kern_return_t S_socket_setopt(struct trivfs_protid *protid, int level, int option, const_data_t data,
+                              mach_msg_type_number_t length, boolean_t copied)
 {
     struct sock *sock = sock_of(protid);
     int value;
@@ -254,7 +258,8 @@ kern_return_t S_socket_setopt(struct trivfs_protid *protid, int level, int optio
 }
 
 /* Copies of what a message carries beside its bytes; on success the rights in PORTS belong to *EXTRAS. */
-static error_t extras_make(const_portarray_t ports, unsigned int nports, const_data_t control, size_t length, struct extras *extras)
+static error_t extras_make(const_portarray_t ports, unsigned int nports, const_data_t control, size_t length,
+                           struct extras *extras)
 {
     *extras = (struct extras) { 0 };
     if (nports) {
@@ -276,9 +281,10 @@ static error_t extras_make(const_portarray_t ports, unsigned int nports, const_d
     return 0;
 }
 
-kern_return_t S_socket_send(struct trivfs_protid *protid, struct addr *addr, int flags, const_data_t data, mach_msg_type_number_t length,
-                            boolean_t data_copied, const_portarray_t ports, mach_msg_type_number_t nports, boolean_t ports_copied,
-                            const_data_t control, mach_msg_type_number_t control_length, boolean_t control_copied, vm_size_t *amount)
+kern_return_t S_socket_send(struct trivfs_protid *protid, struct addr *addr, int flags, const_data_t data,
+                            mach_msg_type_number_t length, boolean_t data_copied, const_portarray_t ports,
+                            mach_msg_type_number_t nports, boolean_t ports_copied, const_data_t control,
+                            mach_msg_type_number_t control_length, boolean_t control_copied, vm_size_t *amount)
 {
     struct sock *sock = sock_of(protid);
     struct extras extras;
@@ -303,8 +309,9 @@ kern_return_t S_socket_send(struct trivfs_protid *protid, struct addr *addr, int
     return consume(0, addr);
 }
 
-static error_t give_extras(struct extras *extras, mach_port_t *addr, mach_msg_type_name_t *addr_poly, portarray_t *ports,
-                           mach_msg_type_name_t *ports_poly, mach_msg_type_number_t *nports, data_t *control, mach_msg_type_number_t *control_length)
+static error_t give_extras(struct extras *extras, mach_port_t *addr, mach_msg_type_name_t *addr_poly,
+                           portarray_t *ports, mach_msg_type_name_t *ports_poly, mach_msg_type_number_t *nports,
+                           data_t *control, mach_msg_type_number_t *control_length)
 {
     mach_msg_type_number_t room = *nports * sizeof **ports;
     data_t rights = (data_t) *ports;
@@ -323,8 +330,8 @@ static error_t give_extras(struct extras *extras, mach_port_t *addr, mach_msg_ty
 }
 
 /* Receives once, behind what BUFFER has. */
-static error_t receive_some(struct sock *sock, int flags, size_t amount, bool nonblock, struct trivfs_buffer *buffer, struct extras *extras,
-                            bool *truncated)
+static error_t receive_some(struct sock *sock, int flags, size_t amount, bool nonblock, struct trivfs_buffer *buffer,
+                            struct extras *extras, bool *truncated)
 {
     struct pipe *pipe;
     size_t available;
@@ -334,20 +341,24 @@ static error_t receive_some(struct sock *sock, int flags, size_t amount, bool no
         return err;
     err = trivfs_buffer_reserve(buffer, buffer->length + available);
     if (!err)
-        buffer->length += queue_get(&pipe->queue, buffer->data + buffer->length, available, extras, flags & MSG_PEEK, truncated, extras_drop);
+        buffer->length += queue_get(&pipe->queue, buffer->data + buffer->length, available, extras, flags & MSG_PEEK,
+                                    truncated, extras_drop);
     sock_receive_end(pipe, !err && !(flags & MSG_PEEK));
     return err;
 }
 
 /* MSG_WAITALL is for streams, and ends at rights and control data. */
-static bool wants_more(const struct sock *sock, int flags, size_t amount, const struct trivfs_buffer *buffer, const struct extras *extras)
+static bool wants_more(const struct sock *sock, int flags, size_t amount, const struct trivfs_buffer *buffer,
+                       const struct extras *extras)
 {
-    return sock->type == SOCK_STREAM && !(flags & MSG_PEEK) && buffer->length > 0 && buffer->length < amount && !extras_any(extras);
+    return sock->type == SOCK_STREAM && !(flags & MSG_PEEK) && buffer->length > 0 && buffer->length < amount &&
+           !extras_any(extras);
 }
 
-kern_return_t S_socket_recv(struct trivfs_protid *protid, mach_port_t *addr, mach_msg_type_name_t *addr_poly, int flags, data_t *data,
-                            mach_msg_type_number_t *count, portarray_t *ports, mach_msg_type_name_t *ports_poly, mach_msg_type_number_t *nports,
-                            data_t *control, mach_msg_type_number_t *control_length, int *outflags, vm_size_t amount)
+kern_return_t S_socket_recv(struct trivfs_protid *protid, mach_port_t *addr, mach_msg_type_name_t *addr_poly, int flags,
+                            data_t *data, mach_msg_type_number_t *count, portarray_t *ports,
+                            mach_msg_type_name_t *ports_poly, mach_msg_type_number_t *nports, data_t *control,
+                            mach_msg_type_number_t *control_length, int *outflags, vm_size_t amount)
 {
     struct sock *sock = sock_of(protid);
     struct trivfs_buffer buffer = { .data = *data, .capacity = *count };
@@ -360,7 +371,8 @@ kern_return_t S_socket_recv(struct trivfs_protid *protid, mach_port_t *addr, mac
     err = receive_some(sock, flags, amount, nonblocking(protid, flags), &buffer, &extras, &truncated);
     while (!err && (flags & MSG_WAITALL) && wants_more(sock, flags, amount, &buffer, &extras)) {
         size_t before = buffer.length;
-        if (receive_some(sock, flags, amount - before, nonblocking(protid, flags), &buffer, &extras, &truncated) || buffer.length == before)
+        if (receive_some(sock, flags, amount - before, nonblocking(protid, flags), &buffer, &extras, &truncated) ||
+            buffer.length == before)
             break;
     }
     if (!err)

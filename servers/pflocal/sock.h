@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sock: local sockets and pipes, without their messages.
 
-   Life.  A sock is born by sock_create with one reference; its user port (a trivfs peropen, main.c) holds it, and a listener
-   holds those that wait to be accepted.  When the user's port goes, sock_close shuts both directions, so that the peer sees
-   the end of the stream or EPIPE.  An addr is a port; it points to the sock bound to it as long as that is open.
+   Life.  A sock is born by sock_create with one reference; its user port (a trivfs peropen, main.c) holds it, and a
+   listener holds those that wait to be accepted.  When the user's port goes, sock_close shuts both directions, so that
+   the peer sees the end of the stream or EPIPE.  An addr is a port; it points to the sock bound to it as long as that
+   is open.
 
-   Data of one direction flows through a pipe, which both socks reference.  A stream sock has `in` and `out` once connected (a
-   FIFO only one of them, see sock_connect2); a record sock (SOCK_DGRAM) has its own `in` from the beginning.
+   Data of one direction flows through a pipe, which both socks reference.  A stream sock has `in` and `out` once
+   connected (a FIFO only one of them, see sock_connect2); a record sock (SOCK_DGRAM) has its own `in` from the
+   beginning.
 
-   Locks, in order: sock_lock (every field of struct sock and struct addr; never held over a wait for data), then those of lib/pipe.  */
+   Locks, in order: sock_lock (every field of struct sock and struct addr; never held over a wait for data), then those
+   of lib/pipe.  */
 
 #ifndef PFLOCAL_SOCK_H
 #define PFLOCAL_SOCK_H
@@ -48,8 +51,8 @@ void sock_close(struct sock *sock);
 error_t addr_create(struct ports_bucket *bucket, struct addr **addr);
 error_t sock_bind(struct sock *sock, struct addr *addr);            /* EINVAL bound already, EADDRINUSE */
 error_t sock_listen(struct sock *sock, int backlog);                /* EOPNOTSUPP, EISCONN */
-/* Connects with the listener at ADDR, waiting for room in its backlog (EWOULDBLOCK with NONBLOCK); a record sock just remembers ADDR (null: forgets).
-   ECONNREFUSED, EISCONN, EPROTOTYPE. */
+/* Connects with the listener at ADDR, waiting for room in its backlog (EWOULDBLOCK with NONBLOCK); a record sock just
+   remembers ADDR (null: forgets). ECONNREFUSED, EISCONN, EPROTOTYPE. */
 error_t sock_connect(struct sock *sock, struct addr *addr, bool nonblock);
 /* Connects two fresh socks.  Two FIFOs become a pipe: FIRST its reading end, SECOND its writing end. */
 error_t sock_connect2(struct sock *first, struct sock *second);
@@ -57,16 +60,21 @@ error_t sock_connect2(struct sock *first, struct sock *second);
 error_t sock_accept(struct sock *sock, bool nonblock, struct sock **connection, struct addr **peer);
 error_t sock_shutdown(struct sock *sock, int how);                  /* SHUT_RD, SHUT_WR, SHUT_RDWR; ENOTCONN */
 
-/* Sends LENGTH bytes with EXTRAS (owned by the queue on success) to the peer, or to DEST if not null.  *SENT: how many were taken; a blocking
-   send takes all.  EPIPE, ENOTCONN, EDESTADDRREQ, EMSGSIZE, EWOULDBLOCK, EINTR before anything was taken. */
-error_t sock_send(struct sock *sock, struct addr *dest, const void *data, size_t length, struct extras *extras, bool nonblock, size_t *sent);
+/* Sends LENGTH bytes with EXTRAS (owned by the queue on success) to the peer, or to DEST if not null.  *SENT: how many
+   were taken; a blocking send takes all.  EPIPE, ENOTCONN, EDESTADDRREQ, EMSGSIZE, EWOULDBLOCK, EINTR before anything
+   was taken. */
+error_t sock_send(struct sock *sock, struct addr *dest, const void *data, size_t length, struct extras *extras,
+                  bool nonblock, size_t *sent);
 
-/* A read in two steps, so that the reply's buffer can be made between: waits until there is something (end of stream: *AVAILABLE 0), leaving the pipe locked and
-   referenced in *PIPE; the caller then gets with pipe_get from the queue and calls sock_receive_end. */
-error_t sock_receive_begin(struct sock *sock, size_t amount, enum pipe_patience patience, struct pipe **pipe, size_t *available);
+/* A read in two steps, so that the reply's buffer can be made between: waits until there is something (end of stream:
+   *AVAILABLE 0), leaving the pipe locked and referenced in *PIPE; the caller then gets with pipe_get from the queue and
+   calls sock_receive_end. */
+error_t sock_receive_begin(struct sock *sock, size_t amount, enum pipe_patience patience, struct pipe **pipe,
+                           size_t *available);
 void sock_receive_end(struct pipe *pipe, bool took);
 
-/* Which of SELECT_READ and SELECT_WRITE in TYPES are possible; sock_select waits for one until UNTIL (null: for ever). */
+/* Which of SELECT_READ and SELECT_WRITE in TYPES are possible; sock_select waits for one until UNTIL (null: for
+   ever). */
 int sock_poll(struct sock *sock, int types);
 error_t sock_select(struct sock *sock, int *types, const struct timespec *until);
 /* Options of SOL_SOCKET whose value is an int: ENOPROTOOPT. Buffers keep their size whatever is wished. */

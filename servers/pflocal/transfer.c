@@ -6,7 +6,8 @@
 #include <hurd/hurd_types.h>
 #include <sys/socket.h>
 
-error_t sock_send(struct sock *sock, struct addr *dest, const void *data, size_t length, struct extras *extras, bool nonblock, size_t *sent)
+error_t sock_send(struct sock *sock, struct addr *dest, const void *data, size_t length, struct extras *extras,
+                  bool nonblock, size_t *sent)
 {
     struct pipe *pipe;
     error_t err;
@@ -21,7 +22,9 @@ error_t sock_send(struct sock *sock, struct addr *dest, const void *data, size_t
     }
     pthread_mutex_unlock(&sock_lock);
     if (!pipe)
-        return dest ? (sock->type == SOCK_DGRAM ? ECONNREFUSED : EISCONN) : sock->type == SOCK_DGRAM ? EDESTADDRREQ : ENOTCONN;
+        return dest                       ? (sock->type == SOCK_DGRAM ? ECONNREFUSED : EISCONN)
+               : sock->type == SOCK_DGRAM ? EDESTADDRREQ
+                                          : ENOTCONN;
     err = pipe_send(pipe, data, length, extras, nonblock, sent);
     if (err && extras->from) {
         ports_object_deref(extras->from);
@@ -31,7 +34,8 @@ error_t sock_send(struct sock *sock, struct addr *dest, const void *data, size_t
     return err;
 }
 
-error_t sock_receive_begin(struct sock *sock, size_t amount, enum pipe_patience patience, struct pipe **result, size_t *available)
+error_t sock_receive_begin(struct sock *sock, size_t amount, enum pipe_patience patience, struct pipe **result,
+                           size_t *available)
 {
     struct pipe *pipe;
     error_t err;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* effects.c: telling clients: signals, changed ids, answers to those who wait.
 
-   Nothing here may block, for a client need not receive.  Answers go to send-once rights, which never do.  Signals and ids go
-   to message ports; when the queue of one is full, the kernel takes one message more and promises to tell when it has been received
-   (MACH_SEND_NOTIFY).  Until then the process is `flooded`: what it is to hear is noted in it, each signal once, as signals that are blocked are.  */
+   Nothing here may block, for a client need not receive.  Answers go to send-once rights, which never do.  Signals and
+   ids go to message ports; when the queue of one is full, the kernel takes one message more and promises to tell when
+   it has been received (MACH_SEND_NOTIFY).  Until then the process is `flooded`: what it is to hear is noted in it,
+   each signal once, as signals that are blocked are.  */
 
 #include <mach/mig_errors.h>
 #include <mach/notify.h>
@@ -76,7 +77,8 @@ static void notice_returned(const union notice *notice)
                          notice->head.msgh_id == MSG_SIG_POST ? notice->sig_post.port.name : notice->newids.port.name);
 }
 
-/* Sends NOTICE to P's message port.  False: it must wait, because the port has no room, or is dead, and P has none now. */
+/* Sends NOTICE to P's message port.  False: it must wait, because the port has no room, or is dead, and P has none
+   now. */
 static bool notice_send(struct process *p, union notice *notice, mach_msg_id_t id, size_t size)
 {
     notice->head = (mach_msg_header_t){
@@ -85,14 +87,17 @@ static bool notice_send(struct process *p, union notice *notice, mach_msg_id_t i
         .msgh_remote_port = p->msgport,
         .msgh_id = id,
     };
-    mach_msg_return_t err = mach_msg(&notice->head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, size, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+    mach_msg_return_t err = mach_msg(&notice->head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, size, 0, MACH_PORT_NULL, 0,
+                                     MACH_PORT_NULL);
     if (err == MACH_MSG_SUCCESS)
         return true;
     bool full = (err & ~MACH_MSG_MASK) == MACH_SEND_TIMED_OUT;
     if (full)   /* the kernel has given the message back with rights of its own, which go with it */
-        err = mach_msg(&notice->head, MACH_SEND_MSG | MACH_SEND_TIMEOUT | MACH_SEND_NOTIFY, size, 0, MACH_PORT_NULL, 0, tasks_notify_name());
+        err = mach_msg(&notice->head, MACH_SEND_MSG | MACH_SEND_TIMEOUT | MACH_SEND_NOTIFY, size, 0, MACH_PORT_NULL, 0,
+                       tasks_notify_name());
     err &= ~MACH_MSG_MASK;
-    if (err == MACH_SEND_WILL_NOTIFY || err == MACH_SEND_NOTIFY_IN_PROGRESS)  /* the latter: another process with this port is flooded */
+    /* the latter: another process with this port is flooded */
+    if (err == MACH_SEND_WILL_NOTIFY || err == MACH_SEND_NOTIFY_IN_PROGRESS)
         flood_begin(p);
     if (err == MACH_MSG_SUCCESS || err == MACH_SEND_WILL_NOTIFY)
         return true;
@@ -276,8 +281,8 @@ void effect_release(struct process *p)
     if (port) {
         p->port = NULL;
         port->process = NULL;
-        /* Whoever still has a right to it is told ESRCH.  The right is not destroyed: when there are no senders any more,
-           as is usual for a process that has ended, the library can use it again for the next. */
+        /* Whoever still has a right to it is told ESRCH.  The right is not destroyed: when there are no senders any
+           more, as is usual for a process that has ended, the library can use it again for the next. */
         ports_object_deref(port);
     }
     reauth_release(p);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* exceptions.c: faults of signal threads (proc_handle_exceptions).
 
-   A thread that handles signals cannot be sent its own faults as signals.  So its exceptions come here; the message goes on to a
-   port of the task, and the thread is set to code that receives it there and recovers.  If that port has no room, the
-   recovery itself has failed, and the task ends.
+   A thread that handles signals cannot be sent its own faults as signals.  So its exceptions come here; the message
+   goes on to a port of the task, and the thread is set to code that receives it there and recovers.  If that port has
+   no room, the recovery itself has failed, and the task ends.
 
-   Every program gives us such a port when it starts and nearly none ever sends to it.  So these ports are no objects of the bucket, which would
-   cost several calls of the kernel each, but bare rights in a port set of their own, with a thread of its own.  */
+   Every program gives us such a port when it starts and nearly none ever sends to it.  So these ports are no objects of
+   the bucket, which would cost several calls of the kernel each, but bare rights in a port set of their own, with a
+   thread of its own.  */
 
 #include <mach/mig_errors.h>
 #include <signal.h>
@@ -69,8 +70,9 @@ static bool thread_is_of(mach_port_t thread, mach_port_t task)
     return found;
 }
 
-kern_return_t S_exception_raise(mach_port_t port, mach_port_t reply, mach_msg_type_name_t reply_type, mach_port_t thread,
-                                mach_port_t task, int exception, int code, rpc_long_integer_t subcode)
+kern_return_t S_exception_raise(mach_port_t port, mach_port_t reply, mach_msg_type_name_t reply_type,
+                                mach_port_t thread, mach_port_t task, int exception, int code,
+                                rpc_long_integer_t subcode)
 {
     pthread_mutex_lock(&proc_lock);
     struct exceptions *e = (struct exceptions *)hash_find(&table, port);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* inspect.c: reading the memory of a task that may be anybody's.
 
-   The pages may be those of a memory object that somebody serves, and then they may come late, never, or as an error.  So they are read by
-   threads of our own: whoever asked waits for one of them as long as INSPECT_MS and then goes away with ETIMEDOUT, while the thread stays behind
-   until the memory object answers or dies.  Of those left behind there are at most STUCK_MAX, one a task.
+   The pages may be those of a memory object that somebody serves, and then they may come late, never, or as an error.
+   So they are read by threads of our own: whoever asked waits for one of them as long as INSPECT_MS and then goes away
+   with ETIMEDOUT, while the thread stays behind until the memory object answers or dies.  Of those left behind there
+   are at most STUCK_MAX, one a task.
 
    Lock order: inspect_lock, then nothing. */
 
@@ -17,7 +18,8 @@
 
 enum { INSPECT_MS = 5000, STUCK_MAX = 32, STACK_SIZE = 64 << 10 };
 
-/* One vector to be read.  Owned by who asked until `abandoned`, then by the thread.  What is not constant: inspect_lock. */
+/* One vector to be read.  Owned by who asked until `abandoned`, then by the thread.  What is not constant:
+   inspect_lock. */
 struct inspection {
     struct inspection *next;       /* in `queue`, later in `stuck` */
     mach_port_t task;              /* constant; a reference of its own */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* proc: the process server.  What it is for the system is interface/hurd/process.defs; the steps are docs/bootstrap.md's. */
+/* proc: the process server.  What it is for the system is interface/hurd/process.defs; the steps are
+   docs/bootstrap.md's. */
 
 #include <dance/dance.h>
 #include <error.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pgrp.c: process groups, sessions and login collections.
 
-   A group is orphaned when no living member has a parent in another group of the same session: then no shell could continue
-   it.  `anchors` counts those members, and pgrp_recount keeps the count whenever a member's parent, group or life changes. */
+   A group is orphaned when no living member has a parent in another group of the same session: then no shell could
+   continue it.  `anchors` counts those members, and pgrp_recount keeps the count whenever a member's parent, group or
+   life changes. */
 
 #include <signal.h>
 #include <stdlib.h>

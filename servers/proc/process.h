@@ -42,7 +42,8 @@ struct hash_table {
     size_t count;
 };
 
-/* Adds LINK with KEY (ENOMEM), which must not be in the table; takes it out; finds it (NULL: none). A zeroed table is empty. */
+/* Adds LINK with KEY (ENOMEM), which must not be in the table; takes it out; finds it (NULL: none). A zeroed table is
+   empty. */
 error_t hash_add(struct hash_table *table, struct hash_link *link, uint32_t key);
 void hash_remove(struct hash_table *table, struct hash_link *link);
 struct hash_link *hash_find(const struct hash_table *table, uint32_t key);
@@ -222,7 +223,8 @@ void process_free(struct process *process);
 
 /* ---- tree.c ---- */
 
-/* Is ABOVE PROCESS itself or one of its ancestors?  Then it must not become its child, nor may PROCESS take over its task. */
+/* Is ABOVE PROCESS itself or one of its ancestors?  Then it must not become its child, nor may PROCESS take over its
+   task. */
 bool process_is_below(const struct process *process, const struct process *above);
 
 /* proc_child: CHILD is from now on PARENT's.  EBUSY: it has a parent already; EINVAL: it would be its own ancestor. */
@@ -239,8 +241,8 @@ error_t process_mark_exit(struct process *process, int status, int sigcode, cons
 void process_mark_stop(struct process *process, int signo, int sigcode);
 void process_mark_cont(struct process *process);
 
-/* proc_reassign and proc_set_init_task: PROCESS takes over STUB's task and addresses, and STUB is gone.  The caller has put
-   away PROCESS's own task and exchanged the ports; STUB is not above PROCESS. */
+/* proc_reassign and proc_set_init_task: PROCESS takes over STUB's task and addresses, and STUB is gone.  The caller has
+   put away PROCESS's own task and exchanged the ports; STUB is not above PROCESS. */
 void process_take_over(struct process *process, struct process *stub);
 
 /* ---- wait.c ---- */
@@ -251,8 +253,8 @@ struct wait_result {
     int sigcode;
     struct rusage usage;
 };
-/* Looks for a child of PARENT with something to tell, and takes note that it was told. 0; EAGAIN: none now; ECHILD: there
-   never will be; EINVAL: bad options. */
+/* Looks for a child of PARENT with something to tell, and takes note that it was told. 0; EAGAIN: none now; ECHILD:
+   there never will be; EINVAL: bad options. */
 error_t process_wait(struct process *parent, pid_t pid, int options, struct wait_result *result);
 /* Puts WAITER, filled in, among PARENT's. */
 void process_wait_add(struct process *parent, struct waiter *waiter);
@@ -277,8 +279,8 @@ error_t session_create(struct process *process);
 /* The group of a new process: PGRP, without checks. */
 void pgrp_join(struct process *process, struct pgrp *pgrp);
 void pgrp_leave(struct process *process);
-/* PROCESS's parent, group or life has changed: counts again; ORPHANING: a group that became orphaned and has stopped members
-   gets SIGHUP and SIGCONT. */
+/* PROCESS's parent, group or life has changed: counts again; ORPHANING: a group that became orphaned and has stopped
+   members gets SIGHUP and SIGCONT. */
 void pgrp_recount(struct process *process);
 bool pgrp_orphaned(const struct pgrp *pgrp);
 /* Creates session and group SID for the very first process. */

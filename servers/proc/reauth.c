@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* reauth.c: proving new ids to proc (proc_reauthenticate, _reassign, _complete).
 
-   The client names a rendezvous to proc and to auth; proc asks auth who met it there, and sends along a new process port for the
-   client.  auth may answer late or never, so nobody waits for it here: its answer arrives as a message on the reauth object.
-   Until then the new port's receive right is in no set, so that what the client sends there stays in its queue.
-   proc_reauthenticate_complete, or whatever is the first request on the new port, then makes the change: the new ids hold, the old
-   port dies, and, for _reassign, the process goes over to the new task.  (_complete has no answer, and the next request on the port may be
-   handled by another thread: it must find the change made.)  */
+   The client names a rendezvous to proc and to auth; proc asks auth who met it there, and sends along a new process
+   port for the client.  auth may answer late or never, so nobody waits for it here: its answer arrives as a message on
+   the reauth object. Until then the new port's receive right is in no set, so that what the client sends there stays in
+   its queue. proc_reauthenticate_complete, or whatever is the first request on the new port, then makes the change: the
+   new ids hold, the old port dies, and, for _reassign, the process goes over to the new task.  (_complete has no
+   answer, and the next request on the port may be handled by another thread: it must find the change made.)  */
 
 #include <hurd/auth_request.h>
 #include <mach/mig_errors.h>

@@ -12,7 +12,8 @@ struct reauth {
     mach_port_t right;              /* receive right of the new process port, until auth has answered; proc_lock */
     struct proc_port *new_port;     /* the object it became, with a reference; proc_lock */
     struct ids *ids;                /* what auth said; proc_lock */
-    mach_port_t new_task;           /* send right: the task that the process goes over to; MACH_PORT_NULL: none; constant */
+    mach_port_t new_task;           /* send right: the task that the process goes over to; MACH_PORT_NULL: none;
+                                       constant */
 };
 typedef struct reauth *reauth_object_t;
 PORTS_MIG_HOOKS(reauth, struct reauth, &reauth_class)

@@ -45,7 +45,8 @@ kern_return_t S_proc_task2pid(pcall_t call, mach_port_t task, pid_t *pid)
     return call_leave(err);
 }
 
-/* The port of P as an answer.  The right is made here: the name alone could stand for another process when the answer is sent. */
+/* The port of P as an answer.  The right is made here: the name alone could stand for another process when the answer
+   is sent. */
 static error_t answer_process(struct process *p, mach_port_t *proc, mach_msg_type_name_t *proc_type)
 {
     *proc = p->port ? ports_object_send_right(p->port) : MACH_PORT_NULL;

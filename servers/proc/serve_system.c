@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* serve_system.c: what there is once in a system: its privileged ports, the standard arrays of exec, its versions, and namespaces
-   of tasks. */
+/* serve_system.c: what there is once in a system: its privileged ports, the standard arrays of exec, its versions, and
+   namespaces of tasks. */
 
 #include <mach/mach_host.h>
 #include <stdio.h>
@@ -80,7 +80,8 @@ kern_return_t S_proc_setexecdata(pcall_t call, const_portarray_t ports, mach_msg
 }
 
 kern_return_t S_proc_getexecdata(pcall_t call, portarray_t *ports, mach_msg_type_name_t *ports_type,
-                                 mach_msg_type_number_t *port_count, intarray_t *ints, mach_msg_type_number_t *int_count)
+                                 mach_msg_type_number_t *port_count, intarray_t *ints,
+                                 mach_msg_type_number_t *int_count)
 {
     struct process *p = call_enter(call);
     if (!p)

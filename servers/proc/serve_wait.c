@@ -12,8 +12,8 @@
 #include "process_S.h"
 #include "server.h"
 
-static kern_return_t wait_serve(pcall_t call, mach_port_t reply, mach_msg_type_name_t reply_type, bool waitid, pid_t pid,
-                                int options, struct wait_result *result)
+static kern_return_t wait_serve(pcall_t call, mach_port_t reply, mach_msg_type_name_t reply_type, bool waitid,
+                                pid_t pid, int options, struct wait_result *result)
 {
     struct process *p = call_enter(call);
     if (!p)
@@ -66,7 +66,8 @@ kern_return_t S_proc_waitid(pcall_t call, mach_port_t reply, mach_msg_type_name_
     return err;
 }
 
-/* What the caller waits for ends with EINTR: both what is put aside, and the calls that other threads handle right now. */
+/* What the caller waits for ends with EINTR: both what is put aside, and the calls that other threads handle right
+   now. */
 kern_return_t S_interrupt_operation(pcall_t call, mach_port_seqno_t seqno)
 {
     (void)seqno;
@@ -142,9 +143,10 @@ kern_return_t S_proc_getchildren_rusage(pcall_t call, rusage_t *usage)
     return call_leave(0);
 }
 
-/* Whether a thread of this kernel's stops where it waits for a page, as in GNU Mach: it keeps a page of its own that is busy meanwhile in its mapping's
-   object, and whoever stopped it waits for ever for that page.  The C library's fork knows it, and aborts its signal thread when it has stopped it; but
-   the page may be the very one that its instructions lie in, since both threads come back from the same system call. */
+/* Whether a thread of this kernel's stops where it waits for a page, as in GNU Mach: it keeps a page of its own that is
+   busy meanwhile in its mapping's object, and whoever stopped it waits for ever for that page.  The C library's fork
+   knows it, and aborts its signal thread when it has stopped it; but the page may be the very one that its instructions
+   lie in, since both threads come back from the same system call. */
 static bool kernel_stops_in_faults(void)
 {
     static atomic_int known;            /* 1: no, 2: yes */
@@ -157,8 +159,8 @@ static bool kernel_stops_in_faults(void)
     return value == 2;
 }
 
-/* Stops TASK's threads but KEEP, which its caller is; *KEPT: how many references to that have been gained.  The task is suspended meanwhile, so
-   that no thread is made. */
+/* Stops TASK's threads but KEEP, which its caller is; *KEPT: how many references to that have been gained.  The task is
+   suspended meanwhile, so that no thread is made. */
 static error_t task_stop_others(mach_port_t task, mach_port_t keep, int *kept)
 {
     thread_t *threads;
@@ -175,7 +177,8 @@ static error_t task_stop_others(mach_port_t task, mach_port_t keep, int *kept)
             }
             thread_suspend(threads[i]);
             if (count == 2 && kernel_stops_in_faults())
-                thread_abort(threads[i]);       /* the signal thread, which takes no harm; who has more threads waits in more ways */
+                thread_abort(threads[i]);       /* the signal thread, which takes no harm; who has more threads waits in
+                                                   more ways */
             mach_port_deallocate(mach_task_self(), threads[i]);
         }
         vm_deallocate(mach_task_self(), (vm_address_t)threads, count * sizeof *threads);

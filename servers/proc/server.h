@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* server.h: what the message side of proc shares: process ports, the lock, and who needs whom.
 
-   Each process has a `struct proc_port`, the object behind the port that it speaks to proc on.  Objects and processes point
-   at each other under proc_lock; a port whose process is gone answers ESRCH.  Reassigning a process to another task
-   exchanges the objects, so that only the new task's right speaks for it.
+   Each process has a `struct proc_port`, the object behind the port that it speaks to proc on.  Objects and processes
+   point at each other under proc_lock; a port whose process is gone answers ESRCH.  Reassigning a process to another
+   task exchanges the objects, so that only the new task's right speaks for it.
 
    Lock order: proc_lock, then nothing.  No message that could block is sent with it held.  */
 
@@ -73,8 +73,8 @@ static inline struct process *call_find(struct process *caller, pid_t pid)
 extern const struct ports_class_ops tasks_class_ops;
 /* Learns of the tasks that exist, and asks the kernel to tell of new ones. STARTUP_TASK becomes pid 2's. */
 error_t tasks_start(struct process *startup, mach_port_t startup_task);
-/* The process of TASK, a right that came in a message and is consumed on success; made if it is new.  ESRCH: TASK is dead or not a
-   task's port; ENOMEM. */
+/* The process of TASK, a right that came in a message and is consumed on success; made if it is new.  ESRCH: TASK is
+   dead or not a task's port; ENOMEM. */
 error_t task_find(mach_port_t task, struct process **process);
 /* As task_find, but ESRCH if the process is not known. */
 error_t task_lookup(mach_port_t task, struct process **process);
@@ -91,7 +91,8 @@ void process_reassign(struct process *process, struct process *stub);
 mach_port_t tasks_notify_name(void);
 
 /* effects.c */
-/* PROCESS's message port is NEW (its right is consumed; MACH_PORT_NULL: it has none) from now on.  Gives the old one, with its right. */
+/* PROCESS's message port is NEW (its right is consumed; MACH_PORT_NULL: it has none) from now on.  Gives the old one,
+   with its right. */
 mach_port_t msgport_replace(struct process *process, mach_port_t new);
 /* Sends PROCESS what it has not been told yet. */
 void notices_send_pending(struct process *process);
@@ -103,13 +104,15 @@ void reauth_release(struct process *process);
 /* exceptions.c */
 void exceptions_release(struct process *process);
 /* inspect.c */
-/* The strings of the vector at VECTOR in TASK's memory, as memory_collect gives them.  ETIMEDOUT: that memory does not come; EBUSY: nor did it
-   for those who asked before; EINTR: the caller's client has given up. */
+/* The strings of the vector at VECTOR in TASK's memory, as memory_collect gives them.  ETIMEDOUT: that memory does not
+   come; EBUSY: nor did it for those who asked before; EINTR: the caller's client has given up. */
 error_t inspect_strings(mach_port_t task, uint64_t vector, char **data, size_t *length);
-/* Gives up UREFS references to NAME, a send right or a dead one that answers under way may carry by name: a while from now.  proc_lock. */
+/* Gives up UREFS references to NAME, a send right or a dead one that answers under way may carry by name: a while from
+   now.  proc_lock. */
 void name_release_late(mach_port_t name, unsigned urefs);
 
-/* A reference to PROCESS's task, for use without the lock, to be given back with task_unref; MACH_PORT_NULL if it has none. */
+/* A reference to PROCESS's task, for use without the lock, to be given back with task_unref; MACH_PORT_NULL if it has
+   none. */
 mach_port_t task_ref(struct process *process);
 /* Gives it back; the lock is not held.  MACH_PORT_NULL is no task. */
 void task_unref(mach_port_t task);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* table.c: finding processes, groups, sessions and logins by number and by task, in constant time, and making numbers.
 
-   One table holds all that goes by a number (a slot), because a number may not be given to a new process while it is still
-   that of a group, a session or a login.  The other finds processes by the name of their task's port.  */
+   One table holds all that goes by a number (a slot), because a number may not be given to a new process while it is
+   still that of a group, a session or a login.  The other finds processes by the name of their task's port.  */
 
 #include <stdlib.h>
 #include <string.h>

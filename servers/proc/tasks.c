@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* tasks.c: the kernel's tasks, how we hear of them and of their end, and the ports that stand for processes.
 
-   The kernel tells of each new task with its parent (register_new_task_notification) and, by a dead name, of its death.  A
-   client may name a task before the kernel's notice is handled; whoever comes first makes the process.
+   The kernel tells of each new task with its parent (register_new_task_notification) and, by a dead name, of its death.
+   A client may name a task before the kernel's notice is handled; whoever comes first makes the process.
 
    Rights to task ports come in with many requests.  They are not given back one by one: their number is kept
    (task_urefs) and they go all at once, when the task is dead or they have become many.  */
@@ -67,8 +67,9 @@ static void startup_died(void)
     host_reboot(proc_host_priv, RB_HALT);
 }
 
-/* An answer that carries a right of ours by its name is sent after proc_lock was given up (proc_pid2task, proc_getmsgport).  Were the name freed in between
-   and taken for something new, the client would get a right to that: another's task, perhaps.  So names that answers may carry are freed when as many others have followed. */
+/* An answer that carries a right of ours by its name is sent after proc_lock was given up (proc_pid2task,
+   proc_getmsgport).  Were the name freed in between and taken for something new, the client would get a right to that:
+   another's task, perhaps.  So names that answers may carry are freed when as many others have followed. */
 enum { LATE_NAMES = 24 };
 static struct late { mach_port_t name; int urefs; } late_names[LATE_NAMES]; /* proc_lock */
 static unsigned late_next;                                                  /* proc_lock */
@@ -116,8 +117,8 @@ error_t task_lookup(mach_port_t task, struct process **process)
     return 0;
 }
 
-/* A client may show us any port as a task's.  The kernel is asked about it without a message to the port itself, which its holder need
-   never answer: vm_wire looks at the task before it refuses an access that does not exist. */
+/* A client may show us any port as a task's.  The kernel is asked about it without a message to the port itself, which
+   its holder need never answer: vm_wire looks at the task before it refuses an access that does not exist. */
 static bool task_is_one(mach_port_t port)
 {
     enum { NO_SUCH_ACCESS = 0x40000000 };
@@ -204,7 +205,8 @@ void process_reassign(struct process *p, struct process *stub)
     process_take_over(p, stub);
 }
 
-/* P's task, made by MAKER's in a namespace, is told to whoever keeps that: at once, or, if he does not receive, not at all. */
+/* P's task, made by MAKER's in a namespace, is told to whoever keeps that: at once, or, if he does not receive, not at
+   all. */
 static void namespace_tell(struct process *p, struct process *maker)
 {
     if (mach_port_mod_refs(mach_task_self(), maker->task_namespace, MACH_PORT_RIGHT_SEND, 1))

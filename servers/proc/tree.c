@@ -123,7 +123,8 @@ static void process_orphan_children(struct process *p)
 
 void process_exit(struct process *p)
 {
-    /* A stop that nobody has asked for is of no interest any more, and a parent that is told of others meanwhile must not find P. */
+    /* A stop that nobody has asked for is of no interest any more, and a parent that is told of others meanwhile must
+       not find P. */
     list_remove(&p->report_link);
     p->dead = true;
     if (!p->exiting) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* wait.c: parents that wait for children, and those who wait for a message port.
 
-   Nobody's thread waits here: a request that cannot be answered yet is a `struct waiter` with its reply port, in the list of
-   the process that it concerns, and is answered when that changes.  Children with something to tell are in their parent's
-   `reports`, so that a wait need not look at all children. */
+   Nobody's thread waits here: a request that cannot be answered yet is a `struct waiter` with its reply port, in the
+   list of the process that it concerns, and is answered when that changes.  Children with something to tell are in
+   their parent's `reports`, so that a wait need not look at all children. */
 
 #include <signal.h>
 #include <stdlib.h>
@@ -184,7 +184,8 @@ void process_report(struct process *child, int sigcode)
     bool stop = sigcode == CLD_STOPPED || sigcode == CLD_CONTINUED;
     if (!list_linked(&child->report_link))
         list_add(&parent->reports, &child->report_link);
-    /* The signal first, so that its handler has run when the parent's wait returns, as programs expect of other systems. */
+    /* The signal first, so that its handler has run when the parent's wait returns, as programs expect of other
+       systems. */
     if (!stop || !parent->no_stop_signal)
         effect_signal(parent, SIGCHLD, sigcode);
     /* CHILD may be gone after this. */

@@ -17,11 +17,13 @@
 
 enum {
     READ_MAX = 1 << 20,      /* bytes that one read gives */
-    LITTLE = 512,            /* so few are made with the lock held, which costs less than a generator of the reader's own */
+    LITTLE = 512,            /* so few are made with the lock held, which costs less than a generator of the reader's
+                                own */
     REFRESH_BYTES = 1 << 20, /* given out between two looks at the sources */
 };
 
-/* The C library asks this of itself before it opens /dev/urandom: a program that is to serve it must not wait for it. */
+/* The C library asks this of itself before it opens /dev/urandom: a program that is to serve it must not wait for
+   it. */
 extern const char *__trivfs_server_name;
 const char *__trivfs_server_name = "random";
 

@@ -4,20 +4,22 @@
 
    Three things:
      unit      a disk: its name, size, abilities.  Made by a driver when it attaches, lives for ever.
-     queue     a stream of commands to the hardware: an AHCI port, an IDE channel, an NVMe queue pair.  One or more units send
-               their requests through it.  It owns the order, the slots, splitting, retries, timeouts and recovery.
+     queue     a stream of commands to the hardware: an AHCI port, an IDE channel, an NVMe queue pair.  One or more
+               units send their requests through it.  It owns the order, the slots, splitting, retries, timeouts and
+               recovery.
      request   one transfer or flush of one unit, of any length.
 
    A request goes: submitted -> pending list -> slot (as many pieces as its memory needs, one after the other) ->
    done.
 
    When something goes wrong:
-     - The hardware says which command failed (`block_queue_ended` with EIO): that request is tried again, by itself, and gets EIO after
-       the BLOCK_TRIES-th time.  Nobody else notices.
-     - It does not (`collect` gives a cause), or a command takes longer than BLOCK_TIMEOUT_S and cannot be aborted: the queue is reset,
-       what was in slots goes back to the head of the list and is tried again, each by itself, so that the request that fails then is
-       known for the guilty one and alone gets EIO.
-     - The reset fails: the queue is dead, and every request gets EIO; BLOCK_REVIVE_S later the next request tries the reset again.
+     - The hardware says which command failed (`block_queue_ended` with EIO): that request is tried again, by itself,
+       and gets EIO after the BLOCK_TRIES-th time.  Nobody else notices.
+     - It does not (`collect` gives a cause), or a command takes longer than BLOCK_TIMEOUT_S and cannot be aborted: the
+       queue is reset, what was in slots goes back to the head of the list and is tried again, each by itself, so that
+       the request that fails then is known for the guilty one and alone gets EIO.
+     - The reset fails: the queue is dead, and every request gets EIO; BLOCK_REVIVE_S later the next request tries the
+       reset again.
 
        running --cause, or timeout--> recovering --ops->reset--> running
           |                               |

@@ -123,8 +123,12 @@ static io_return_t disk_read(void *device, const struct machdev_request *request
         free(transfer);
         return D_NO_MEMORY;
     }
-    transfer->block = (struct block_request){.unit = unit, .kind = BLOCK_READ, .lba = disk->start + record, .length = length,
-                                            .memory = transfer->dma.memory, .done = read_done};
+    transfer->block = (struct block_request){.unit = unit,
+                                             .kind = BLOCK_READ,
+                                             .lba = disk->start + record,
+                                             .length = length,
+                                             .memory = transfer->dma.memory,
+                                             .done = read_done};
     transfer->request = *request;
     transfer->bytes = bytes;
     block_submit(&transfer->block);
@@ -160,9 +164,13 @@ static io_return_t disk_write(void *device, const struct machdev_request *reques
         free(transfer);
         return err == KERN_RESOURCE_SHORTAGE ? D_NO_MEMORY : err;
     }
-    transfer->block = (struct block_request){.unit = unit, .kind = BLOCK_WRITE, .lba = disk->start + record, .length = bytes,
-                                            .fua = unit->fua && unit->write_cache && (request->mode & MACHDEV_THROUGH),
-                                            .memory = transfer->dma.memory, .done = write_done};
+    transfer->block = (struct block_request){.unit = unit,
+                                             .kind = BLOCK_WRITE,
+                                             .lba = disk->start + record,
+                                             .length = bytes,
+                                             .fua = unit->fua && unit->write_cache && (request->mode & MACHDEV_THROUGH),
+                                             .memory = transfer->dma.memory,
+                                             .done = write_done};
     transfer->request = *request;
     transfer->data = data;
     transfer->bytes = bytes;

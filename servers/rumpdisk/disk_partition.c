@@ -13,7 +13,8 @@
 #define TABLE_PIECE BLOCK_PAGE
 
 /* A page for DMA, kept for the next time, and who may use it. */
-static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER; /* held while the table is read; queue locks are taken inside it */
+static pthread_mutex_t table_lock = PTHREAD_MUTEX_INITIALIZER; /* held while the table is read; queue locks are taken
+                                                                  inside it */
 static void *table_page;         /* table_lock */
 static uint64_t table_physical;  /* table_lock */
 
@@ -45,8 +46,10 @@ static error_t table_read(void *hook, uint64_t block, uint32_t count, void *buff
 io_return_t disk_partition_find(struct disk *disk, unsigned int number)
 {
     struct block_unit *unit = disk->unit;
-    const struct partition_disk whole = {.size = unit->sectors << unit->sector_log, .block_size = 1u << unit->sector_log,
-                                         .read = table_read, .hook = unit};
+    const struct partition_disk whole = {.size = unit->sectors << unit->sector_log,
+                                         .block_size = 1u << unit->sector_log,
+                                         .read = table_read,
+                                         .hook = unit};
     struct partition_list list = {0};
     const char *why;
     pthread_mutex_lock(&table_lock);

@@ -32,7 +32,8 @@ error_t block_memory_allocate(const struct block_limits *limits, size_t size, vo
 {
     vm_address_t address;
     rpc_phys_addr_t start;
-    error_t err = vm_allocate_contiguous(host_priv, mach_task_self(), &address, &start, round_page(size), 0, end_of(limits), vm_page_size);
+    error_t err = vm_allocate_contiguous(host_priv, mach_task_self(), &address, &start, round_page(size), 0,
+                                         end_of(limits), vm_page_size);
     if (err)
         return err;
     memset((void *)address, 0, round_page(size));

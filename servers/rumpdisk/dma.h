@@ -4,13 +4,14 @@
    Measured on GNU Mach 1.8, in instructions for 4 KiB / 64 KiB / 1 MiB:
      vm_allocate_contiguous, which does not clear the pages            3,700 /  15,000 /   197,000
      vm_allocate, vm_wire, vm_pages_phys                              10,500 /  97,000 / 1,520,000
-     out-of-line data: vm_wire, vm_pages_phys                         10,400 / 120,000 / 4,200,000  (it copies the pages)
+     out-of-line data: vm_wire, vm_pages_phys                         10,400 / 120,000 / 4,200,000  (it copies the
+                                                                      pages)
                        the same after vm_protect for reading only      5,900 /  16,400 /   185,000
                        copied to contiguous memory                     7,200 /  46,000 /   700,000
                        copied to a page kept for that                  3,300
-   So reads go into contiguous memory, of which the pages are then moved to the client; where none is left, into pages wired one by
-   one.  Writes go out of the client's pages, made unwritable and wired where they are, unless these are badly aligned or too high
-   in memory: then they are copied; so is what fits into a page. */
+   So reads go into contiguous memory, of which the pages are then moved to the client; where none is left, into pages
+   wired one by one.  Writes go out of the client's pages, made unwritable and wired where they are, unless these are
+   badly aligned or too high in memory: then they are copied; so is what fits into a page. */
 
 #ifndef RUMPDISK_DMA_H
 #define RUMPDISK_DMA_H

@@ -88,7 +88,8 @@ void driver_attach_all(const struct driver_environment *environment)
     if (!err)
         err = pci_bus_walk(environment->bus, function_visit, &search);
     if (err)
-        fprintf(stderr, "rumpdisk: looking for disk controllers by %s: %s\n", environment->bus->ops->name, strerror(err));
+        fprintf(stderr, "rumpdisk: looking for disk controllers by %s: %s\n", environment->bus->ops->name,
+                strerror(err));
     else if (search.adapters == 0)
         fprintf(stderr, "rumpdisk: no disk controller found on the PCI bus: there are no disks\n");
     else if (block_unit_count == 0)

@@ -8,7 +8,8 @@
 
    A channel is a block_queue that takes one command at a time, with up to two drives.
 
-       absent (registers read as ones or zeros) --reset, IDENTIFY by polling--> running (the rest is the queue's, see block.h)
+       absent (registers read as ones or zeros) --reset, IDENTIFY by polling--> running (the rest is the queue's, see
+       block.h)
 
    Waiting: before a command until the drive is not busy, which it is not after its interrupt; before a packet until
    the drive asks for it, 3 ms at most (9.11): PACKET_SPINS looks. Everything else is an interrupt.

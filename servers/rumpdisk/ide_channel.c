@@ -54,7 +54,9 @@ error_t ide_channel_create(struct ide_channel *channel, const char *place, unsig
     channel->prds = page;
     for (unsigned int i = 0; i < IDE_DRIVES; i++) {
         channel->drives[i].number = i;
-        channel->drives[i].unit.block = (struct block_unit){.queue = &channel->queue, .sector_log = 9, .limits = limits};
+        channel->drives[i].unit.block = (struct block_unit){.queue = &channel->queue,
+                                                            .sector_log = 9,
+                                                            .limits = limits};
     }
     block_queue_init(&channel->queue, &ide_queue_ops, 1, "IDE %s channel %u", place, number);
     return 0;

@@ -119,10 +119,12 @@ static error_t ide_attach(const struct driver_environment *environment, const st
     const struct pci_region *master = &function.regions[MASTER_REGION];
     if (!master->is_io || master->base == 0 || master->size < MASTER_PORTS * CHANNELS)
         return ENOTSUP; /* no bus mastering */
-    err = pci_function_command(environment->bus, &function, PCI_COMMAND_IO | PCI_COMMAND_MASTER, PCI_COMMAND_INTX_DISABLE);
+    err = pci_function_command(environment->bus, &function, PCI_COMMAND_IO | PCI_COMMAND_MASTER,
+                               PCI_COMMAND_INTX_DISABLE);
     if (err)
         return err;
-    snprintf(place, sizeof place, "%02x:%02x.%x", function.address.bus, function.address.device, function.address.function);
+    snprintf(place, sizeof place, "%02x:%02x.%x", function.address.bus, function.address.device,
+             function.address.function);
     for (unsigned int number = 0; number < CHANNELS; number++) {
         err = channel_attach(environment, &function, place, number);
         if (err)

@@ -29,8 +29,8 @@ int main(int argc, char **argv)
     struct machdev *machdev;
 
     /* 1. What GRUB's line says. */
-    machdev_arguments_parse(argc, argv, "fs-server-task", "Task of the file system that is started next", "Disks behind PCI controllers.",
-                            NULL, NULL, &arguments);
+    machdev_arguments_parse(argc, argv, "fs-server-task", "Task of the file system that is started next",
+                            "Disks behind PCI controllers.", NULL, NULL, &arguments);
 
     /* 2. The device library: privileged ports, console, control port. */
     const struct machdev_options machdev_options = {

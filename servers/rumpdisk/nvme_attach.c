@@ -40,7 +40,8 @@ static error_t nvme_attach(const struct driver_environment *environment, const s
     err = nvme_controller_start(nvme);
     if (!err)
         err = interrupt_attach(environment, &nvme->function, nvme_interrupt, nvme, &nvme->messages);
-    /* Queues keep the kind of interrupts that there was when they were made, and masks of lines are none of messages: made anew. */
+    /* Queues keep the kind of interrupts that there was when they were made, and masks of lines are none of messages:
+       made anew. */
     if (!err && nvme->messages)
         err = nvme_controller_reset(nvme);
     if (err)

@@ -91,7 +91,8 @@ no_task:
     return err;
 }
 
-/* TASK is our child, important, and PATH (if not NULL) is its program. Its process port in *RESULT if that is wanted. */
+/* TASK is our child, important, and PATH (if not NULL) is its program. Its process port in *RESULT if that is
+   wanted. */
 static void relate(mach_port_t proc, mach_port_t task, const char *path, mach_port_t *result)
 {
     mach_port_t child;
@@ -227,8 +228,8 @@ void init_stdarrays(void)
 {
     mach_port_t ports[INIT_PORT_MAX] = {0}, nobody, dir;
     static const int ints[INIT_INT_MAX] = {[INIT_UMASK] = UMASK};
-    error_t err = auth_makeauth(startup_state.auth, NULL, MACH_MSG_TYPE_COPY_SEND, 0, NULL, 0, NULL, 0, NULL, 0, NULL, 0,
-                                &nobody);
+    error_t err = auth_makeauth(startup_state.auth, NULL, MACH_MSG_TYPE_COPY_SEND, 0, NULL, 0, NULL, 0, NULL, 0, NULL,
+                                0, &nobody);
     if (!err) {
         ports[INIT_PORT_AUTH] = nobody;
         dir = getcrdir();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* launch.c: number 1: /libexec/runsystem, and when that cannot run or comes to an end, a shell with which somebody can mend
-   things. */
+/* launch.c: number 1: /libexec/runsystem, and when that cannot run or comes to an end, a shell with which somebody can
+   mend things. */
 
 #include <dance/dance.h>
 #include <fcntl.h>
@@ -17,7 +17,8 @@
 enum { UMASK = 022, STDIO = 3, SOON = 2 /* seconds: a program that ends sooner is not tried again */,
        UNABLE = 126 /* nor is one that says by this status or a higher one that it could not run what it is for */ };
 
-/* What to try, in order: each a path and, if it is more than that, its argument vector. The bare shells have no job control. */
+/* What to try, in order: each a path and, if it is more than that, its argument vector. The bare shells have no job
+   control. */
 #define SHELL_ON_CONSOLE "/bin/console-run\0/dev/console\0/bin/sh\0-l"
 static const struct {
     const char *path;
@@ -93,9 +94,9 @@ static error_t init_start(unsigned which)
     ports_object_notify_dead(startup_object, task);
     stdio_ports(stdio, programs[which].terminal);
     dance_step(17, "launch_something: %s", path);
-    err = file_exec_paths(file, task, 0, path, path, programs[which].argz, programs[which].length, environment, sizeof environment, stdio,
-                          MACH_MSG_TYPE_COPY_SEND, STDIO, ports, MACH_MSG_TYPE_COPY_SEND, INIT_PORT_MAX, ints,
-                          INIT_INT_MAX, NULL, 0, NULL, 0);
+    err = file_exec_paths(file, task, 0, path, path, programs[which].argz, programs[which].length, environment,
+                          sizeof environment, stdio, MACH_MSG_TYPE_COPY_SEND, STDIO, ports, MACH_MSG_TYPE_COPY_SEND,
+                          INIT_PORT_MAX, ints, INIT_INT_MAX, NULL, 0, NULL, 0);
     if (!err)
         proc_mark_exec(ports[INIT_PORT_PROC]);
     ports_drop(stdio, STDIO);
@@ -124,7 +125,8 @@ void init_reap(void)
     if (proc_wait(startup_state.proc, HURD_PID_INIT, 0, &status, &sigcode, &usage, &pid))
         return;
     if (WIFSIGNALED(status))
-        complain(0, "%s was killed by signal %d (%s)", programs[program].path, WTERMSIG(status), strsignal(WTERMSIG(status)));
+        complain(0, "%s was killed by signal %d (%s)", programs[program].path, WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
     else
         complain(0, "%s ended with status %d", programs[program].path, WEXITSTATUS(status));
     bool unable = WIFEXITED(status) && WEXITSTATUS(status) >= UNABLE;

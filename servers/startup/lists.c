@@ -30,7 +30,8 @@ struct essential *essential_without_pid(struct essential_list *list)
     return e;
 }
 
-error_t essential_add(struct essential_list *list, lists_port_t task, const char *name, struct essential **entry, bool *known)
+error_t essential_add(struct essential_list *list, lists_port_t task, const char *name, struct essential **entry,
+                      bool *known)
 {
     char *copy = strdup(name);
     if (!copy)

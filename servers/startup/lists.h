@@ -25,7 +25,8 @@ struct essential_list {
 
 /* Records TASK (owned by the list on success), or gives it the new NAME if it is there (then *KNOWN, and the right
    stays the caller's). ENOMEM. */
-error_t essential_add(struct essential_list *list, lists_port_t task, const char *name, struct essential **entry, bool *known);
+error_t essential_add(struct essential_list *list, lists_port_t task, const char *name, struct essential **entry,
+                      bool *known);
 struct essential *essential_find(struct essential_list *list, lists_port_t task);
 /* Is there one of that name? */
 bool essential_has(const struct essential_list *list, const char *name);
@@ -45,13 +46,14 @@ struct notify_list {
 error_t notify_add(struct notify_list *list, lists_port_t port, const char *name);
 /* Takes PORT's request out, for the caller to free with notify_free; NULL: none. */
 struct notify *notify_take(struct notify_list *list, lists_port_t port);
-/* Takes out who is to be told next: first those that are not essential, the last that asked before the others; then ROOT_NAME, the
-   root file system; then the essential ones that it needs, as its disk. NULL: nobody is left. */
+/* Takes out who is to be told next: first those that are not essential, the last that asked before the others; then
+   ROOT_NAME, the root file system; then the essential ones that it needs, as its disk. NULL: nobody is left. */
 struct notify *notify_next(struct notify_list *list, const struct essential_list *essentials, const char *root_name);
 void notify_free(struct notify *notify);
 
-/* How long those who are told of the end are waited for.  Anybody may ask to be told, under any name: so only as many as there are essential ones
-   are given the whole time because of their name, and all others share a budget; when that is spent they are told, but hardly waited for. */
+/* How long those who are told of the end are waited for.  Anybody may ask to be told, under any name: so only as many
+   as there are essential ones are given the whole time because of their name, and all others share a budget; when that
+   is spent they are told, but hardly waited for. */
 struct patience {
     unsigned limit_ms;          /* for each */
     unsigned budget_ms;         /* for all others together, what is left of it */

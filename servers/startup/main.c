@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* startup: the second process, which brings up proc and auth, introduces everybody to everybody, starts number 1, and ends the
-   system.  The steps are those of docs/bootstrap.md. */
+/* startup: the second process, which brings up proc and auth, introduces everybody to everybody, starts number 1, and
+   ends the system.  The steps are those of docs/bootstrap.md. */
 
 #include <dance/dance.h>
 #include <hurd.h>
@@ -20,7 +20,8 @@ struct startup_object *startup_object, *startup_control;
 mach_port_t startup_host_priv, startup_device_master, startup_fs_control, startup_fs_task;
 char **startup_argv;
 
-static const ports_interface_t startup_interfaces[] = {startup_server_routine, msg_server_routine, io_server_routine, NULL};
+static const ports_interface_t startup_interfaces[] = {startup_server_routine, msg_server_routine, io_server_routine,
+                                                       NULL};
 static const ports_interface_t control_interfaces[] = {fsys_server_routine, NULL};
 static const struct ports_class_ops startup_class_ops = {
     .name = "startup",
@@ -36,7 +37,8 @@ static const struct ports_class_ops startup_control_class_ops = {
 struct ports_class startup_class = PORTS_CLASS(startup_class_ops);
 struct ports_class startup_control_class = PORTS_CLASS(startup_control_class_ops);
 
-/* The kernel's command line is ours: it says whether the steps are to be told.  Those before there is a console are told now. */
+/* The kernel's command line is ours: it says whether the steps are to be told.  Those before there is a console are
+   told now. */
 static void steps_start(void)
 {
     for (char **word = startup_argv + 1; *word; word++)

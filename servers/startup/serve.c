@@ -36,8 +36,8 @@ kern_return_t S_startup_procinit(startup_call_t call, mach_port_t reply, mach_ms
     return again ? EPERM : MIG_NO_REPLY;
 }
 
-kern_return_t S_startup_authinit(startup_call_t call, mach_port_t reply, mach_msg_type_name_t reply_type, mach_port_t auth,
-                                 mach_port_t *proc, mach_msg_type_name_t *proc_type)
+kern_return_t S_startup_authinit(startup_call_t call, mach_port_t reply, mach_msg_type_name_t reply_type,
+                                 mach_port_t auth, mach_port_t *proc, mach_msg_type_name_t *proc_type)
 {
     (void)proc, (void)proc_type;
     if (!call)
@@ -62,7 +62,8 @@ static bool is_core(const char *name)
 }
 
 kern_return_t S_startup_essential_task(startup_call_t call, mach_port_t reply, mach_msg_type_name_t reply_type,
-                                       mach_port_t task, mach_port_t exceptions, const_string_t name, mach_port_t credential)
+                                       mach_port_t task, mach_port_t exceptions, const_string_t name,
+                                       mach_port_t credential)
 {
     struct essential *e;
     bool known;
@@ -118,7 +119,8 @@ kern_return_t S_startup_reboot(startup_call_t call, mach_port_t credential, int 
     return EBUSY;  /* somebody else is at it, or it failed */
 }
 
-/* Signals mean nothing to startup: it hears of its children's deaths otherwise.  But only who has our task may send any. */
+/* Signals mean nothing to startup: it hears of its children's deaths otherwise.  But only who has our task may send
+   any. */
 static kern_return_t signal_take(mach_port_t refport)
 {
     if (refport != mach_task_self())
@@ -134,8 +136,8 @@ kern_return_t S_msg_sig_post(mach_port_t process, mach_port_t reply, mach_msg_ty
     return signal_take(refport);
 }
 
-kern_return_t S_msg_sig_post_untraced(mach_port_t process, mach_port_t reply, mach_msg_type_name_t reply_type, int signal,
-                                      natural_t sigcode, mach_port_t refport)
+kern_return_t S_msg_sig_post_untraced(mach_port_t process, mach_port_t reply, mach_msg_type_name_t reply_type,
+                                      int signal, natural_t sigcode, mach_port_t refport)
 {
     (void)process, (void)reply, (void)reply_type, (void)signal, (void)sigcode;
     return signal_take(refport);

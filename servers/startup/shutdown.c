@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* shutdown.c: the way down: everybody who asked is told, what runs is killed, the disk is written out, the machine stops. */
+/* shutdown.c: the way down: everybody who asked is told, what runs is killed, the disk is written out, the machine
+   stops. */
 
 #include <mach/mach_host.h>
 #include <stdio.h>
@@ -14,8 +15,8 @@
 #include "startup.h"
 #include "startup_notify_U.h"
 
-/* How long each is waited for that is to write something out or to say how a process ended; `shutdown-limit=SECONDS` among the
-   words that the kernel was booted with says otherwise for the first. */
+/* How long each is waited for that is to write something out or to say how a process ended; `shutdown-limit=SECONDS`
+   among the words that the kernel was booted with says otherwise for the first. */
 enum { LIMIT_MS = 60000 };
 
 static unsigned limit_ms(void)

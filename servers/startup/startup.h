@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* startup.h: what the parts of startup share.
 
-   Startup is told things by messages (proc and auth are there, a task is essential, a task has died, shut down) and does things
-   in an order (main.c).  The handlers of messages write down what they are told, under startup_lock, and wake main's
-   thread, which waits for what its next step needs.  Replies that must wait are kept as reply ports.
+   Startup is told things by messages (proc and auth are there, a task is essential, a task has died, shut down) and
+   does things in an order (main.c).  The handlers of messages write down what they are told, under startup_lock, and
+   wake main's thread, which waits for what its next step needs.  Replies that must wait are kept as reply ports.
 
    Lock order: startup_lock, then nothing.  No RPC is made with it held. */
 
@@ -28,7 +28,8 @@ PORTS_MIG_HOOKS(startup_control, struct startup_object, &startup_control_class)
 
 extern struct startup_object *startup_object;     /* constant after main's step 5 */
 extern struct startup_object *startup_control;    /* constant after main's step 5 */
-extern mach_port_t startup_node;                  /* /servers/startup underneath; MACH_PORT_NULL before it is found; startup_lock */
+extern mach_port_t startup_node;                  /* /servers/startup underneath; MACH_PORT_NULL before it is found;
+                                                     startup_lock */
 
 /* A reply that is owed; PORT is MACH_PORT_NULL when there is none. */
 struct owed_reply {
@@ -96,7 +97,8 @@ void init_reap(void);
 
 /* shutdown.c */
 void shut_down(int howto);
-/* A task that the system cannot do without has died; PID: its process, whose end proc is asked about; 0: not known.  Does not return. */
+/* A task that the system cannot do without has died; PID: its process, whose end proc is asked about; 0: not known.
+   Does not return. */
 void crash(const char *name, pid_t pid) __attribute__((noreturn));
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* wire.c: startup must be able to end the system when the disk is gone, so it does not leave memory.
 
-   All its memory is wired, region by region; of the stack, which is big and nearly all untouched, only what is in use and
-   some pages below. */
+   All its memory is wired, region by region; of the stack, which is big and nearly all untouched, only what is in use
+   and some pages below. */
 
 #include <mach.h>
 #include <mach/mach_host.h>

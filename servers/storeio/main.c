@@ -26,7 +26,8 @@
 static const char *name;     /* constant after main has read its arguments */
 static bool readonly;        /* constant, the same */
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* held while the store is opened and closed; no other is taken then */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* held while the store is opened and closed; no other is taken
+                                                            then */
 static struct bytes bytes = {.lock = PTHREAD_MUTEX_INITIALIZER};
 /* How many have it open to read or write, and 1 for the mappings; more than 0: bytes.store is there and constant. */
 static unsigned int users; /* lock */
@@ -58,7 +59,11 @@ static void mapping_release(void)
 }
 
 static struct map map = {
-    .bytes = &bytes, .hold = mapping_hold, .release = mapping_release, .gate = PTHREAD_RWLOCK_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER,
+    .bytes = &bytes,
+    .hold = mapping_hold,
+    .release = mapping_release,
+    .gate = PTHREAD_RWLOCK_INITIALIZER,
+    .lock = PTHREAD_MUTEX_INITIALIZER,
 };
 
 static error_t device_open_node(struct trivfs_peropen *peropen, struct fshelp_user *user)
@@ -135,7 +140,8 @@ static error_t device_read_store(struct bytes *open, off_t offset, size_t amount
     return err;
 }
 
-static error_t device_read_bytes(struct trivfs_protid *protid, off_t offset, size_t amount, struct trivfs_buffer *buffer)
+static error_t device_read_bytes(struct trivfs_protid *protid, off_t offset, size_t amount,
+                                 struct trivfs_buffer *buffer)
 {
     error_t err = 0;
     if (amount > BYTES_MAX)
@@ -167,7 +173,8 @@ static error_t device_write_bytes(struct trivfs_protid *protid, off_t offset, co
 static error_t device_map(struct trivfs_protid *protid, memory_object_t *read, memory_object_t *write)
 {
     int flags = protid->peropen->flags;
-    vm_prot_t prot = (flags & O_READ ? VM_PROT_READ | VM_PROT_EXECUTE : 0) | (flags & O_WRITE ? VM_PROT_READ | VM_PROT_WRITE : 0);
+    vm_prot_t prot = (flags & O_READ ? VM_PROT_READ | VM_PROT_EXECUTE : 0) |
+                     (flags & O_WRITE ? VM_PROT_READ | VM_PROT_WRITE : 0);
     mach_port_t object;
     pthread_mutex_lock(&lock);
     the_control = protid->peropen->control;
@@ -194,12 +201,16 @@ static error_t device_storage(struct trivfs_protid *protid, struct fshelp_storag
         return EIO;
     if (place.kind == STORE_PLACE_FILE && (port = getdport(place.fd)) == MACH_PORT_NULL)
         return EIO;
-    storage->kind = place.kind == STORE_PLACE_DEVICE ? STORAGE_DEVICE : place.kind == STORE_PLACE_FILE ? STORAGE_HURD_FILE : STORAGE_ZERO;
+    storage->kind = place.kind == STORE_PLACE_DEVICE ? STORAGE_DEVICE
+                    : place.kind == STORE_PLACE_FILE ? STORAGE_HURD_FILE
+                                                     : STORAGE_ZERO;
     storage->port = port;
     storage->block_size = open->store->block_size;
     storage->name = strdup(place.name);
     error_t err = storage->name ? 0 : ENOMEM;
-    return err ? err : fshelp_storage_run(storage, (off_t)(place.start / open->store->block_size), (off_t)(open->store->size / open->store->block_size));
+    return err ? err
+               : fshelp_storage_run(storage, (off_t)(place.start / open->store->block_size),
+                                    (off_t)(open->store->size / open->store->block_size));
 }
 
 static off_t device_size(struct trivfs_protid *protid)
@@ -228,9 +239,21 @@ static error_t device_options(struct trivfs_control *control, char **argz, size_
 }
 
 static const struct trivfs_ops storeio_ops = {
-    .name = "storeio", .fstype = FSTYPE_DEV, .modes = O_READ | O_WRITE, .node_type = S_IFBLK, .seekable = true,
-    .open = device_open_node, .close = device_close_node, .stat = device_stat, .read = device_read_bytes,
-    .write = device_write_bytes, .map = device_map, .storage = device_storage, .size = device_size, .sync = device_sync, .get_options = device_options,
+    .name = "storeio",
+    .fstype = FSTYPE_DEV,
+    .modes = O_READ | O_WRITE,
+    .node_type = S_IFBLK,
+    .seekable = true,
+    .open = device_open_node,
+    .close = device_close_node,
+    .stat = device_stat,
+    .read = device_read_bytes,
+    .write = device_write_bytes,
+    .map = device_map,
+    .storage = device_storage,
+    .size = device_size,
+    .sync = device_sync,
+    .get_options = device_options,
 };
 
 int main(int argc, char **argv)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A store as memory; see map.h.  The pager's threads come to fetch, page_write and the two that follow; they take no lock of this file. */
+/* A store as memory; see map.h.  The pager's threads come to fetch, page_write and the two that follow; they take no
+   lock of this file. */
 
 #include "map.h"
 

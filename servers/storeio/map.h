@@ -12,7 +12,8 @@
 
 struct pager;
 
-/* The store's memory object. While anybody may have it mapped everybody reads and writes through it, so that all see the same bytes. */
+/* The store's memory object. While anybody may have it mapped everybody reads and writes through it, so that all see
+   the same bytes. */
 struct map {
     struct bytes *bytes;       /* constant; its store is there while `held` or anybody has the node open */
     /* The store is used from now on / not any more by mappings: it stays open meanwhile. */
@@ -27,8 +28,8 @@ struct map {
 
 /* A right to map the store with PROT, the caller's. ENOMEM, or the kernel's error. */
 error_t map_object(struct map *map, vm_prot_t prot, mach_port_t *object);
-/* The same as bytes_read into DATA and bytes_write, through the memory object; false: nobody has it, and that does not change before map_leave, which
-   is due after false only. */
+/* The same as bytes_read into DATA and bytes_write, through the memory object; false: nobody has it, and that does not
+   change before map_leave, which is due after false only. */
 bool map_read(struct map *map, uint64_t offset, void *data, size_t amount, size_t *length, error_t *err);
 bool map_write(struct map *map, uint64_t offset, const void *data, size_t length, size_t *written, error_t *err);
 void map_leave(struct map *map);

@@ -179,7 +179,8 @@ void device_set_speed(struct device *device, int baud)
 error_t device_set_break(struct device *device, bool on)
 {
     int nothing = 0;
-    kern_return_t err = device_set_status(device->port, on ? TTY_SET_BREAK : TTY_CLEAR_BREAK, (dev_status_t)&nothing, 0);
+    kern_return_t err = device_set_status(device->port, on ? TTY_SET_BREAK : TTY_CLEAR_BREAK, (dev_status_t)&nothing,
+                                          0);
 
     return err == D_INVALID_OPERATION ? EOPNOTSUPP : device_error(err);
 }

@@ -2,8 +2,8 @@
 /* device.h: the Mach device below a terminal (device.defs): a character device such as "console" or "com0".
 
    Reading is one thread of ours that is in device_read_inband nearly always; the kernel answers as soon as there is a
-   character.  Writing is device_write_inband for what fits into a message (128 bytes), device_write otherwise; the kernel
-   answers when it has taken it. */
+   character.  Writing is device_write_inband for what fits into a message (128 bytes), device_write otherwise; the
+   kernel answers when it has taken it. */
 
 #ifndef TERM_DEVICE_H
 #define TERM_DEVICE_H

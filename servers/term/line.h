@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* line.h: the line discipline: what stands between the bytes of a device and those that programs read and write.
 
-   It knows no message, no thread and no device: bytes typed go in by line_input, bytes written by line_write; what shall
-   go to the device gathers in `output', what programs may read in `input'.  What else must happen (signals, waking
-   readers) is told in a struct line_events.  The caller holds the terminal's lock around everything here.
+   It knows no message, no thread and no device: bytes typed go in by line_input, bytes written by line_write; what
+   shall go to the device gathers in `output', what programs may read in `input'.  What else must happen (signals,
+   waking readers) is told in a struct line_events.  The caller holds the terminal's lock around everything here.
 
         device --line_input--> [edit --delimiter-->] input --line_read--> program
         device <--output-- line_write, echo          <-- program
@@ -60,15 +60,15 @@ struct line_events {
 void line_create(struct line *line);
 void line_destroy(struct line *line);
 
-/* As new, but that what waits in `output' still shall go: nobody has the terminal open any more, and whoever opens it next
-   shall not find the modes of a program that died. */
+/* As new, but that what waits in `output' still shall go: nobody has the terminal open any more, and whoever opens it
+   next shall not find the modes of a program that died. */
 void line_reset(struct line *line);
 
 /* SIZE bytes have come from the device. */
 void line_input(struct line *line, const uint8_t *bytes, size_t size, struct line_events *events);
 
-/* A record from a pty's master in remote mode: SIZE bytes, not looked at, that a read in canonical mode gets as a line; 0 bytes are an
-   end of file.  Gives how many were taken: at most LINE_INPUT_MAX. */
+/* A record from a pty's master in remote mode: SIZE bytes, not looked at, that a read in canonical mode gets as a line;
+   0 bytes are an end of file.  Gives how many were taken: at most LINE_INPUT_MAX. */
 size_t line_input_record(struct line *line, const uint8_t *bytes, size_t size, struct line_events *events);
 
 /* How many more typed bytes are taken without any being refused. */
@@ -78,15 +78,16 @@ size_t line_room(const struct line *line);
    bytes were taken (fewer also when memory is short). */
 size_t line_write(struct line *line, const uint8_t *bytes, size_t size, size_t limit);
 
-/* The same for one character of the terminal's own; a character that finds no memory, or LINE_ECHO_MAX bytes before it, is lost. */
+/* The same for one character of the terminal's own; a character that finds no memory, or LINE_ECHO_MAX bytes before it,
+   is lost. */
 void line_put(struct line *line, uint8_t c);
 
 /* Whether a read gives something (the end of file is something); how many bytes. */
 bool line_readable(const struct line *line);
 size_t line_available(const struct line *line);
 
-/* Takes at most SIZE bytes for a read: in canonical mode at most a line. Gives how many; 0 in canonical mode: end of file.
-   Call it only if line_readable. */
+/* Takes at most SIZE bytes for a read: in canonical mode at most a line. Gives how many; 0 in canonical mode: end of
+   file. Call it only if line_readable. */
 size_t line_read(struct line *line, uint8_t *bytes, size_t size, struct line_events *events);
 
 /* New modes, with all that follows from a change. */

@@ -4,8 +4,8 @@
 #include <string.h>
 #include "line.h"
 
-/* Bytes that mean themselves whatever the output modes are, and where each leaves the cursor one further; bytes within a
-   UTF-8 sequence do not. */
+/* Bytes that mean themselves whatever the output modes are, and where each leaves the cursor one further; bytes within
+   a UTF-8 sequence do not. */
 static bool byte_is_plain(uint8_t c, uint32_t oflag)
 {
     if (c < 0x20 || c == 0x7f)

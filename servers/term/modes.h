@@ -23,8 +23,8 @@ enum {
     O_ONLRET = 1 << 6, O_OLCUC = 1 << 17,
 };
 
-/* Control.  These are kept; the character size is always 8, and breaks and errors of parity are not reported: Mach's devices do not
-   tell of them (IGNBRK, BRKINT, IGNPAR, INPCK have nothing to do). */
+/* Control.  These are kept; the character size is always 8, and breaks and errors of parity are not reported: Mach's
+   devices do not tell of them (IGNBRK, BRKINT, IGNPAR, INPCK have nothing to do). */
 enum {
     C_CIGNORE = 1 << 0, C_CS8 = 3 << 8, C_CREAD = 1 << 11, C_HUPCL = 1 << 14, C_CLOCAL = 1 << 15,
 };
@@ -40,8 +40,23 @@ enum {
 
 /* Places in cc. */
 enum {
-    CC_EOF = 0, CC_EOL = 1, CC_EOL2 = 2, CC_ERASE = 3, CC_WERASE = 4, CC_KILL = 5, CC_REPRINT = 6, CC_INTR = 8, CC_QUIT = 9,
-    CC_SUSP = 10, CC_DSUSP = 11, CC_START = 12, CC_STOP = 13, CC_LNEXT = 14, CC_DISCARD = 15, CC_MIN = 16, CC_TIME = 17,
+    CC_EOF = 0,
+    CC_EOL = 1,
+    CC_EOL2 = 2,
+    CC_ERASE = 3,
+    CC_WERASE = 4,
+    CC_KILL = 5,
+    CC_REPRINT = 6,
+    CC_INTR = 8,
+    CC_QUIT = 9,
+    CC_SUSP = 10,
+    CC_DSUSP = 11,
+    CC_START = 12,
+    CC_STOP = 13,
+    CC_LNEXT = 14,
+    CC_DISCARD = 15,
+    CC_MIN = 16,
+    CC_TIME = 17,
     CC_STATUS = 18,
     CC_COUNT = 20,
 };

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* node.h: the terminal as a file: what trivfs's protids mean here.
 
-   A protid's tag says whose controlling terminal it is: 0 for an ordinary open, else pid in the upper and process group in
-   the lower half (term_open_ctty).  Protids with a tag share their peropen, and so its modes, with the one they came from. */
+   A protid's tag says whose controlling terminal it is: 0 for an ordinary open, else pid in the upper and process group
+   in the lower half (term_open_ctty).  Protids with a tag share their peropen, and so its modes, with the one they came
+   from. */
 
 #ifndef TERM_NODE_H
 #define TERM_NODE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* rpc_term.c: the routines of term.defs.  A terminal stays on what it was started on for life: what would put it on something else
-   answers EOPNOTSUPP.  A pty's master is nobody's controlling terminal, and has nothing below it: that tells the C library (ptsname) which side it
-   has. */
+/* rpc_term.c: the routines of term.defs.  A terminal stays on what it was started on for life: what would put it on
+   something else answers EOPNOTSUPP.  A pty's master is nobody's controlling terminal, and has nothing below it: that
+   tells the C library (ptsname) which side it has. */
 
 #include <fcntl.h>
 #include <hurd/io.h>
@@ -29,10 +29,12 @@ kern_return_t S_term_getctty(trivfs_protid_t protid, mach_port_t *ctty, mach_msg
     return give_port(node_cttyid, ctty, type);
 }
 
-/* The port of the protid that was made last, if it is still there.  A name only: it keeps nothing alive, and another protid may have got it since.  */
+/* The port of the protid that was made last, if it is still there.  A name only: it keeps nothing alive, and another
+   protid may have got it since.  */
 static _Atomic mach_port_t recent_ctty;
 
-/* That one, with a reference, if it is what a new one would be: every fork asks for the same once for each of its descriptors.  */
+/* That one, with a reference, if it is what a new one would be: every fork asks for the same once for each of its
+   descriptors.  */
 static struct trivfs_protid *recent_find(const struct trivfs_protid *protid, uint64_t tag)
 {
     struct trivfs_protid *found = ports_object_lookup(protid->port.bucket, recent_ctty, protid->port.class);
@@ -42,7 +44,8 @@ static struct trivfs_protid *recent_find(const struct trivfs_protid *protid, uin
     return NULL;
 }
 
-kern_return_t S_term_open_ctty(trivfs_protid_t protid, pid_t pid, pid_t pgrp, mach_port_t *newtty, mach_msg_type_name_t *type)
+kern_return_t S_term_open_ctty(trivfs_protid_t protid, pid_t pid, pid_t pgrp, mach_port_t *newtty,
+                               mach_msg_type_name_t *type)
 {
     struct trivfs_protid *duplicate;
 

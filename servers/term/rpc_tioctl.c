@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* rpc_tioctl.c: the routines of tioctl.defs, on a terminal or a pty's master, whose terminal is meant then.  What the one at hand does
-   not have answers EOPNOTSUPP, which ioctl(2) tells as ENOTTY. */
+/* rpc_tioctl.c: the routines of tioctl.defs, on a terminal or a pty's master, whose terminal is meant then.  What the
+   one at hand does not have answers EOPNOTSUPP, which ioctl(2) tells as ENOTTY. */
 
 #include <fcntl.h>
 #include <hurd.h>
@@ -64,7 +64,8 @@ kern_return_t S_tioctl_tiocgeta(trivfs_protid_t protid, modes_t modes, ccs_t ccs
     return 0;
 }
 
-static error_t set_modes(trivfs_protid_t protid, const int *modes, const char *ccs, const int *speeds, bool drain, bool flush)
+static error_t set_modes(trivfs_protid_t protid, const int *modes, const char *ccs, const int *speeds, bool drain,
+                         bool flush)
 {
     struct modes wanted = {
         .iflag = modes[0], .oflag = modes[1], .cflag = modes[2], .lflag = modes[3],
@@ -324,6 +325,9 @@ static error_t set_master_mode(trivfs_protid_t protid, enum pty_mode mode, bool 
     return err ? err : pty_set_mode(&node_pty, mode, on);
 }
 
-kern_return_t S_tioctl_tiocucntl(trivfs_protid_t protid, int on) { return set_master_mode(protid, PTY_USER_CONTROL, on); }
+kern_return_t S_tioctl_tiocucntl(trivfs_protid_t protid, int on)
+{
+    return set_master_mode(protid, PTY_USER_CONTROL, on);
+}
 kern_return_t S_tioctl_tiocremote(trivfs_protid_t protid, int on) { return set_master_mode(protid, PTY_REMOTE, on); }
 kern_return_t S_tioctl_tiocpkt(trivfs_protid_t protid, int on) { return set_master_mode(protid, PTY_PACKET, on); }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* signaller.c: see signaller.h.  Lock: `lock', innermost.
 
-   For each process that a signal goes to there is an errand: proc is asked for the process's message port (proc_getmsgport, which
-   is answered when there is one), and msg_sig_post goes there with the terminal's id port as reference.  Both answers come to the
-   errand's own port, and the thread waits for all of them at once, so a process may take its time.  An answer that never comes says so:
-   the kernel sends a send-once notification when the request is lost, which happens when the process executes a program at that
-   moment; the errand begins again then. */
+   For each process that a signal goes to there is an errand: proc is asked for the process's message port
+   (proc_getmsgport, which is answered when there is one), and msg_sig_post goes there with the terminal's id port as
+   reference.  Both answers come to the errand's own port, and the thread waits for all of them at once, so a process
+   may take its time.  An answer that never comes says so: the kernel sends a send-once notification when the request is
+   lost, which happens when the process executes a program at that moment; the errand begins again then. */
 
 #include <hurd.h>
 #include <hurd/process_request.h>
@@ -88,13 +88,14 @@ union incoming {
     char room[256];
 };
 
-/* msg_sig_post to MSGPORT, to be answered to ANSWER.  A full queue takes it all the same, and that it has room again is told to `wake'.
-   MACH_SEND_INVALID_DEST: the port has died. */
+/* msg_sig_post to MSGPORT, to be answered to ANSWER.  A full queue takes it all the same, and that it has room again is
+   told to `wake'. MACH_SEND_INVALID_DEST: the port has died. */
 static error_t sig_post(const struct signaller *signaller, mach_port_t msgport, mach_port_t answer, int signal)
 {
     struct sig_post_request message;
     memset(&message, 0, sizeof message);
-    message.head.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE) | MACH_MSGH_BITS_COMPLEX;
+    message.head.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE) |
+                             MACH_MSGH_BITS_COMPLEX;
     message.head.msgh_size = sizeof message;
     message.head.msgh_remote_port = msgport;
     message.head.msgh_local_port = answer;
@@ -275,7 +276,8 @@ static void *signal_thread(void *argument)
     for (;;) {
         kern_return_t err = mach_msg(&message.head, MACH_RCV_MSG, 0, sizeof message, signaller->set, 0, MACH_PORT_NULL);
         if (err == MACH_RCV_TOO_LARGE)
-            message.head = (mach_msg_header_t){.msgh_local_port = message.head.msgh_local_port, .msgh_size = sizeof message.head};
+            message.head = (mach_msg_header_t){.msgh_local_port = message.head.msgh_local_port,
+                                               .msgh_size = sizeof message.head};
         else if (err)
             continue;
         if (message.head.msgh_local_port == signaller->wake) {

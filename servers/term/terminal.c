@@ -10,7 +10,8 @@
 #include "terminal.h"
 #include "terminal_output.h"
 
-error_t terminal_create(struct terminal *terminal, const char *name, struct device *device, struct pty *pty, struct signaller *signaller)
+error_t terminal_create(struct terminal *terminal, const char *name, struct device *device, struct pty *pty,
+                        struct signaller *signaller)
 {
     if (strlen(name) >= sizeof terminal->name)
         return ENAMETOOLONG;
@@ -44,7 +45,8 @@ void terminal_events(struct terminal *terminal, const struct line_events *events
     if (events->readable) {
         wake_readers(terminal);
         if (terminal->owner)
-            signaller_post(terminal->signaller, -terminal->owner, UINT64_C(1) << SIGIO); /* who owns and where: opposite signs */
+            /* who owns and where: opposite signs */
+            signaller_post(terminal->signaller, -terminal->owner, UINT64_C(1) << SIGIO);
     }
     if (events->started)
         terminal_output_wake(terminal);

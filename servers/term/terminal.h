@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* terminal.h: the terminal that this server is: a line discipline, the device or the pty's master below it, and the threads of
-   programs that wait for either.
+/* terminal.h: the terminal that this server is: a line discipline, the device or the pty's master below it, and the
+   threads of programs that wait for either.
 
    Life of a byte: the device's reader thread calls terminal_input, which may echo, wake readers and post signals; a
    program's read waits in terminal_read until the line has something.  A program's write is processed into the line's
-   output and the writing thread itself takes it to the device, all that is there in one request; only one thread at a time
-   is in the device (`writing'), the others wait for it and then find their bytes gone or take them.
+   output and the writing thread itself takes it to the device, all that is there in one request; only one thread at a
+   time is in the device (`writing'), the others wait for it and then find their bytes gone or take them.
 
    Lock order: terminal lock, then the signaller's.  The device and other servers are never called with a lock held. */
 
@@ -46,22 +46,24 @@ struct terminal {
     struct signaller *signaller; /* constant */
 };
 
-/* Who asks: the process group behind a controlling-terminal port, 0 for any other port (job control does not apply to it),
-   and whether it must not wait. */
+/* Who asks: the process group behind a controlling-terminal port, 0 for any other port (job control does not apply to
+   it), and whether it must not wait. */
 struct caller {
     pid_t pgrp;
     bool nonblocking;
 };
 
 /* One of DEVICE and PTY is NULL. */
-error_t terminal_create(struct terminal *terminal, const char *name, struct device *device, struct pty *pty, struct signaller *signaller);
+error_t terminal_create(struct terminal *terminal, const char *name, struct device *device, struct pty *pty,
+                        struct signaller *signaller);
 
 /* From the device. */
 void terminal_input(struct terminal *terminal, const uint8_t *bytes, size_t size);
 void terminal_hang_up(struct terminal *terminal);
 
-/* One more, one less open file. EBUSY: somebody has it exclusively (PRIVILEGED may all the same). The device is opened at the
-   first; its errors. A pty's slave can be opened only while its master is: EIO. After the last close the terminal is as new: no foreground group, default modes, no more hung up. */
+/* One more, one less open file. EBUSY: somebody has it exclusively (PRIVILEGED may all the same). The device is opened
+   at the first; its errors. A pty's slave can be opened only while its master is: EIO. After the last close the
+   terminal is as new: no foreground group, default modes, no more hung up. */
 error_t terminal_open(struct terminal *terminal, bool privileged);
 void terminal_close(struct terminal *terminal);
 
@@ -73,8 +75,8 @@ size_t terminal_available(struct terminal *terminal);
 struct line_events;
 void terminal_events(struct terminal *terminal, const struct line_events *events);
 
-/* Writes; *COUNT bytes of it were taken, also when that is fewer, after EINTR or EWOULDBLOCK later on. EBACKGROUND (TOSTOP),
-   EWOULDBLOCK, EINTR, EIO. */
+/* Writes; *COUNT bytes of it were taken, also when that is fewer, after EINTR or EWOULDBLOCK later on. EBACKGROUND
+   (TOSTOP), EWOULDBLOCK, EINTR, EIO. */
 error_t terminal_write(struct terminal *terminal, struct caller caller, const void *data, size_t size, size_t *count);
 
 /* Waits until one of *TYPE (SELECT_*) is possible, leaves those. ETIMEDOUT after UNTIL (NULL: never). EINTR. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* terminal_output.c: writing.  Lock order: see terminal.h.
 
-   A write is cut into pieces of at most OUTPUT_PIECE processed bytes.  Each piece is queued in the line's output and counted
-   (`queued'); the writer then takes the whole output to the device itself, or waits for the thread that is there to come
-   back.  So one write of a line is one request to the device, and no thread carries other programs' output for longer than
-   one request: what is queued has a writer waiting for it, or is echo.
+   A write is cut into pieces of at most OUTPUT_PIECE processed bytes.  Each piece is queued in the line's output and
+   counted (`queued'); the writer then takes the whole output to the device itself, or waits for the thread that is
+   there to come back.  So one write of a line is one request to the device, and no thread carries other programs'
+   output for longer than one request: what is queued has a writer waiting for it, or is echo.
 
    A pty's output goes when its master reads (pty.c): a write waits only while OUTPUT_PIECE bytes or more are there. */
 
@@ -123,7 +123,8 @@ static error_t check_write(const struct terminal *terminal, struct caller caller
     return 0;
 }
 
-/* Waits until the line's output has room; so many pieces may be queued only while it is stopped or the device is slow. */
+/* Waits until the line's output has room; so many pieces may be queued only while it is stopped or the device is
+   slow. */
 static error_t wait_room(struct terminal *terminal)
 {
     error_t err = 0;

@@ -6,8 +6,8 @@
 
 #include "terminal.h"
 
-/* Tells a pty's master that something may have changed; or takes everything in the line's output to the device, unless another thread is at it (who will) or output is stopped.
-   Drops the lock meanwhile. */
+/* Tells a pty's master that something may have changed; or takes everything in the line's output to the device, unless
+   another thread is at it (who will) or output is stopped. Drops the lock meanwhile. */
 void terminal_output_push(struct terminal *terminal);
 
 /* Output that has not left shall never leave; whoever waits for it goes on. */

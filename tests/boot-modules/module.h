@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* module.h: the little that a test needs which is the kernel's only program: a console to write on, checks that count, a clock.  A module's
-   main begins with module_begin and ends with module_end. */
+/* module.h: the little that a test needs which is the kernel's only program: a console to write on, checks that count,
+   a clock.  A module's main begins with module_begin and ends with module_end. */
 
 #ifndef BOOT_MODULES_MODULE_H
 #define BOOT_MODULES_MODULE_H
@@ -26,7 +26,8 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
     va_end(args);
     for (int done = 0; done < length;) {
         int wrote = 0;
-        if (device_write_inband(console, 0, 0, line + done, length - done > 120 ? 120 : length - done, &wrote) || wrote <= 0)
+        if (device_write_inband(console, 0, 0, line + done, length - done > 120 ? 120 : length - done, &wrote) ||
+            wrote <= 0)
             break;
         done += wrote;
     }

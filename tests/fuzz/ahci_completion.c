@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* libFuzzer target: an AHCI port whose registers say anything at any time, with requests of all kinds on their way.  Each request ends exactly
-   once, slots are not lost, and no more is handed to the hardware than memory was given.
+/* libFuzzer target: an AHCI port whose registers say anything at any time, with requests of all kinds on their way.
+   Each request ends exactly once, slots are not lost, and no more is handed to the hardware than memory was given.
 
-   Sources: servers/rumpdisk/ahci_queue.c servers/rumpdisk/ahci_command.c servers/rumpdisk/block_queue.c servers/rumpdisk/ata.c
-       servers/rumpdisk/atapi.c
+   Sources: servers/rumpdisk/ahci_queue.c servers/rumpdisk/ahci_command.c servers/rumpdisk/block_queue.c
+       servers/rumpdisk/ata.c servers/rumpdisk/atapi.c
    Max: 4096
-   An input is a byte of what the port is (bit 0: queued commands, bit 1: packets, bit 2: it comes back from a reset) and then steps: a
-   byte that says which, and its operands.  */
+   An input is a byte of what the port is (bit 0: queued commands, bit 1: packets, bit 2: it comes back from a reset)
+   and then steps: a byte that says which, and its operands.  */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,7 +69,11 @@ static void begin(uint8_t kind)
     port.tables = tables;
     port.queuing = kind & 1 && !(kind & 2);
     port.unit.packet = kind & 2;
-    port.unit.block = (struct block_unit){.queue = &port.queue, .sector_log = kind & 2 ? 11 : kind & 8 ? 12 : 9, .sectors = 1 << 30};
+    port.unit.block = (struct block_unit){.queue = &port.queue,
+                                          .sector_log = kind & 2   ? 11
+                                                        : kind & 8 ? 12
+                                                                   : 9,
+                                          .sectors = 1 << 30};
     block_queue_init(&port.queue, &ahci_queue_ops, kind & 2 ? 1 : 32, "fuzz");
     for (unsigned int i = 0; i < MEMORY / BLOCK_PAGE; i++)
         pages[i] = 0x100000 + (i * 7 % 256) * (uint64_t)BLOCK_PAGE;
@@ -104,9 +108,16 @@ static void submit(uint8_t how, uint8_t sectors)
     if (length > MEMORY - BLOCK_PAGE)
         length = MEMORY - BLOCK_PAGE;
     job->submitted = true;
-    job->request = (struct block_request){.unit = &port.unit.block, .kind = kind, .fua = how & 4, .lba = sectors * 1000003ull,
-                                          .length = length, .special = packet, .done = job_done,
-                                          .memory = {.pages = how & 8 ? pages : NULL, .base = 0x200000, .offset = (how >> 4) * 4u}};
+    job->request = (struct block_request){.unit = &port.unit.block,
+                                          .kind = kind,
+                                          .fua = how & 4,
+                                          .lba = sectors * 1000003ull,
+                                          .length = length,
+                                          .special = packet,
+                                          .done = job_done,
+                                          .memory = {.pages = how & 8 ? pages : NULL,
+                                                     .base = 0x200000,
+                                                     .offset = (how >> 4) * 4u}};
     block_submit(&job->request);
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* libFuzzer target: argument vectors: the `#!` line and arguments of a script, as exec makes them for its interpreter, and a vector of strings in
-   the memory of a task, as proc reads it for ps.
+/* libFuzzer target: argument vectors: the `#!` line and arguments of a script, as exec makes them for its interpreter,
+   and a vector of strings in the memory of a task, as proc reads it for ps.
 
    Sources: servers/exec/script.c servers/proc/memory.c
    Max: 16384
-   The first byte says where the input is cut into a script and its arguments; the whole input is also the task's memory.  */
+   The first byte says where the input is cut into a script and its arguments; the whole input is also the task's
+   memory.  */
 
 #include "../../servers/exec/script.h"
 #include "../../servers/proc/memory.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* libFuzzer target: any text as the line of a boot module.  Parsing must end, stay in its buffer, and name a column that the line has.
+/* libFuzzer target: any text as the line of a boot module.  Parsing must end, stay in its buffer, and name a column
+   that the line has.
 
    Sources: kernel/boot/script.c
    Max: 4096
@@ -11,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *call(void *cookie, unsigned int module, enum script_function function, const char *name, size_t length)
+static const char *call(void *cookie, unsigned int module, enum script_function function, const char *name,
+                        size_t length)
 {
     (void)cookie, (void)module;
     for (size_t i = 0; i < length; i++)

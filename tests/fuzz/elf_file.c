@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* libFuzzer target: any bytes as a program file, as exec looks at it: headers, plan of the mappings, place, alone and as an interpreter beside a
-   usual program.  Whatever is accepted must keep what elf_plan.h promises.
+/* libFuzzer target: any bytes as a program file, as exec looks at it: headers, plan of the mappings, place, alone and
+   as an interpreter beside a usual program.  Whatever is accepted must keep what elf_plan.h promises.
 
    Sources: servers/exec/elf_plan.c
    Max: 8192  */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* libFuzzer target: any bytes as an ext2 image.  The image is mounted, its orphans are freed, it is walked, read, written and synced; names
-   are entered until directories split, renamed and removed; attributes come and go.  Nothing may crash, hang or leak.
+/* libFuzzer target: any bytes as an ext2 image.  The image is mounted, its orphans are freed, it is walked, read,
+   written and synced; names are entered until directories split, renamed and removed; attributes come and go.  Nothing
+   may crash, hang or leak.
 
-   Sources: servers/ext2fs/cache.c servers/ext2fs/feature.c servers/ext2fs/super.c servers/ext2fs/balloc.c servers/ext2fs/ialloc.c
-       servers/ext2fs/fresh.c servers/ext2fs/uninit.c servers/ext2fs/map.c servers/ext2fs/inode.c servers/ext2fs/orphan.c servers/ext2fs/hash.c
-       servers/ext2fs/htree.c servers/ext2fs/rebuild.c servers/ext2fs/dindex.c servers/ext2fs/dir.c servers/ext2fs/link.c servers/ext2fs/links.c servers/ext2fs/xattr.c
+   Sources: servers/ext2fs/cache.c servers/ext2fs/feature.c servers/ext2fs/super.c servers/ext2fs/balloc.c
+       servers/ext2fs/ialloc.c servers/ext2fs/fresh.c servers/ext2fs/uninit.c servers/ext2fs/map.c
+       servers/ext2fs/inode.c
+       servers/ext2fs/orphan.c servers/ext2fs/hash.c servers/ext2fs/htree.c servers/ext2fs/rebuild.c
+       servers/ext2fs/dindex.c servers/ext2fs/dir.c servers/ext2fs/link.c servers/ext2fs/links.c servers/ext2fs/xattr.c
        lib/store/store.c lib/store/store_file.c lib/store/store_part.c lib/store/partition.c
    Max: 262144
    Inputs are whole images of mke2fs (tests/fuzz/seeds/ext2fs_image); the fuzzer changes their bytes by itself.  */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* libFuzzer target: any bytes as partition tables (MBR, logical partitions, GPT and its copy).  What is found must lie on the disk and have numbers of its own.
+/* libFuzzer target: any bytes as partition tables (MBR, logical partitions, GPT and its copy).  What is found must lie
+   on the disk and have numbers of its own.
 
    Sources: lib/store/partition.c
    Max: 65536
-   An input is a byte (bit 0: blocks of 4096 bytes; bit 1: the sums of a GPT are made right, so that what they guard is reached), a byte of
-   size, and the disk's blocks: the first half from the beginning, the rest up to the end; what is between reads as zeros.  */
+   An input is a byte (bit 0: blocks of 4096 bytes; bit 1: the sums of a GPT are made right, so that what they guard is
+   reached), a byte of size, and the disk's blocks: the first half from the beginning, the rest up to the end; what is
+   between reads as zeros.  */
 
 #include <store/partition.h>
 #include <stdbool.h>
@@ -46,7 +48,8 @@ static void sums_make(const struct disk *disk, uint8_t *buffer)
 {
     uint64_t array = get32(buffer + 72), bytes = (uint64_t)get32(buffer + 80) * get32(buffer + 84);
     uint32_t size = get32(buffer + 12);
-    if (memcmp(buffer, "EFI PART", 8) || size > disk->block_size || size < 92 || bytes > ARRAY_MAX || get32(buffer + 76))
+    if (memcmp(buffer, "EFI PART", 8) || size > disk->block_size || size < 92 || bytes > ARRAY_MAX ||
+        get32(buffer + 76))
         return;
     uint64_t count = (bytes + disk->block_size - 1) / disk->block_size;
     if (array >= disk->blocks || count > disk->blocks - array)
@@ -79,7 +82,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct disk disk = {.data = data + 2, .block_size = data[0] & 1 ? 4096 : 512, .sums = data[0] & 2};
     disk.half = (size - 2) / disk.block_size / 2;
     disk.blocks = 2 * disk.half + ((uint64_t)data[1] << (data[1] & 31));
-    const struct partition_disk whole = {.size = disk.blocks * disk.block_size, .block_size = disk.block_size, .read = disk_read,
+    const struct partition_disk whole = {.size = disk.blocks * disk.block_size,
+                                         .block_size = disk.block_size,
+                                         .read = disk_read,
                                          .hook = &disk};
     struct partition_list list;
     const char *why = NULL;

@@ -86,7 +86,8 @@ static error_t physical_read(void *arg, uint64_t address, void *data, size_t len
     if (address >= 1u << 21 || length > (1u << 21) - address)
         return EIO;
     if (address >= 0xe0000 && address - 0xe0000 < size)
-        memcpy(data, bytes + (address - 0xe0000), length < size - (address - 0xe0000) ? length : size - (address - 0xe0000));
+        memcpy(data, bytes + (address - 0xe0000),
+               length < size - (address - 0xe0000) ? length : size - (address - 0xe0000));
     return 0;
 }
 

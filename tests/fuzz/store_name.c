@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* libFuzzer target: any words as a store's name.  Files are always one with a GPT, whatever their name.  A failure says why in one line; a store
-   that opens can be read at both ends.
+/* libFuzzer target: any words as a store's name.  Files are always one with a GPT, whatever their name.  A failure says
+   why in one line; a store that opens can be read at both ends.
 
    Sources: lib/store/store.c lib/store/store_part.c lib/store/partition.c
    Max: 2000  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* authtest: auth from inside: who may have which ids, rendezvous in both orders, with the dead, the doubled and the interrupted.
-   that waits cost their servers no threads and are not for ever.  Prints a line for each check that fails, and last `N passed, N failed`. */
+/* authtest: auth from inside: who may have which ids, rendezvous in both orders, with the dead, the doubled and the
+   interrupted. that waits cost their servers no threads and are not for ever.  Prints a line for each check that fails,
+   and last `N passed, N failed`. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,8 @@
 #include "badmem.h"
 
 static unsigned int passed, failed;
-#define CHECK(CONDITION) ((CONDITION) ? (void) passed++ : (void) (failed++, printf("line %d: %s\n", __LINE__, #CONDITION)))
+#define CHECK(CONDITION) \
+    ((CONDITION) ? (void) passed++ : (void) (failed++, printf("line %d: %s\n", __LINE__, #CONDITION)))
 
 static auth_t root;
 
@@ -40,7 +42,8 @@ static void test_ids(auth_t user)
     mach_msg_type_number_t counts[4] = { 64, 64, 64, 64 };
     auth_t other = MACH_PORT_NULL;
 
-    CHECK(auth_getids(user, &lists[0], &counts[0], &lists[1], &counts[1], &lists[2], &counts[2], &lists[3], &counts[3]) == 0);
+    CHECK(auth_getids(user, &lists[0], &counts[0], &lists[1], &counts[1], &lists[2], &counts[2], &lists[3],
+                      &counts[3]) == 0);
     CHECK(counts[0] == 1 && counts[1] == 2 && counts[2] == 1 && counts[3] == 2);
     CHECK(lists[0][0] == 1000 && lists[1][1] == 1000 && lists[2][0] == 100 && lists[3][0] == 100);
     CHECK(make(user, NULL, 0, 1001, 100, &other) == EPERM);
@@ -62,14 +65,17 @@ static void test_long_lists(void)
     auth_t big;
     for (unsigned int i = 0; i < 3000; i++)
         many[i] = i * 7;
-    CHECK(auth_makeauth(root, NULL, MACH_MSG_TYPE_COPY_SEND, 0, many, 3000, many, 2000, many, 0, many, 1500, &big) == 0);
-    CHECK(auth_getids(big, &lists[0], &counts[0], &lists[1], &counts[1], &lists[2], &counts[2], &lists[3], &counts[3]) == 0);
+    CHECK(auth_makeauth(root, NULL, MACH_MSG_TYPE_COPY_SEND, 0, many, 3000, many, 2000, many, 0, many, 1500, &big) ==
+          0);
+    CHECK(auth_getids(big, &lists[0], &counts[0], &lists[1], &counts[1], &lists[2], &counts[2], &lists[3],
+                      &counts[3]) == 0);
     CHECK(counts[0] == 3000 && counts[1] == 2000 && counts[2] == 0 && counts[3] == 1500);
     CHECK(lists[0][2999] == 2999 * 7 && lists[3][1499] == 1499 * 7);
     mach_port_deallocate(mach_task_self(), big);
 }
 
-/* The longest lists that there may be, from somebody who is not root and must have each id looked for; and longer ones. */
+/* The longest lists that there may be, from somebody who is not root and must have each id looked for; and longer
+   ones. */
 static void test_huge_lists(void)
 {
     enum { MOST = 65536 };
@@ -77,12 +83,15 @@ static void test_huge_lists(void)
     auth_t big, same;
     for (unsigned int i = 0; i <= MOST; i++)
         many[i] = 1 + (i * 2654435761u) % 100003 * 2;
-    CHECK(auth_makeauth(root, NULL, MACH_MSG_TYPE_COPY_SEND, 0, many, MOST, many, MOST, many, MOST, many, MOST, &big) == 0);
-    CHECK(auth_makeauth(big, &big, MACH_MSG_TYPE_COPY_SEND, 1, many, MOST, many, MOST, many, MOST, many, MOST, &same) == 0);
+    CHECK(auth_makeauth(root, NULL, MACH_MSG_TYPE_COPY_SEND, 0, many, MOST, many, MOST, many, MOST, many, MOST, &big) ==
+          0);
+    CHECK(auth_makeauth(big, &big, MACH_MSG_TYPE_COPY_SEND, 1, many, MOST, many, MOST, many, MOST, many, MOST, &same) ==
+          0);
     mach_port_deallocate(mach_task_self(), same);
     many[MOST - 1] = 2;
     CHECK(auth_makeauth(big, NULL, MACH_MSG_TYPE_COPY_SEND, 0, many, MOST, NULL, 0, NULL, 0, NULL, 0, &same) == EPERM);
-    CHECK(auth_makeauth(root, NULL, MACH_MSG_TYPE_COPY_SEND, 0, many, MOST + 1, NULL, 0, NULL, 0, NULL, 0, &same) == E2BIG);
+    CHECK(auth_makeauth(root, NULL, MACH_MSG_TYPE_COPY_SEND, 0, many, MOST + 1, NULL, 0, NULL, 0, NULL, 0, &same) ==
+          E2BIG);
     mach_port_deallocate(mach_task_self(), big);
 }
 
@@ -93,8 +102,10 @@ static void test_bad_memory(auth_t user)
     uid_t *bad = badmem_create(COUNT * sizeof *bad, true);
     auth_t made;
     CHECK(bad != NULL);
-    CHECK(auth_makeauth(user, NULL, MACH_MSG_TYPE_COPY_SEND, 0, bad, COUNT, NULL, 0, NULL, 0, NULL, 0, &made) == EFAULT);
-    CHECK(auth_makeauth(user, NULL, MACH_MSG_TYPE_COPY_SEND, 0, NULL, 0, bad, COUNT, bad, COUNT, NULL, 0, &made) == EFAULT);
+    CHECK(auth_makeauth(user, NULL, MACH_MSG_TYPE_COPY_SEND, 0, bad, COUNT, NULL, 0, NULL, 0, NULL, 0, &made) ==
+          EFAULT);
+    CHECK(auth_makeauth(user, NULL, MACH_MSG_TYPE_COPY_SEND, 0, NULL, 0, bad, COUNT, bad, COUNT, NULL, 0, &made) ==
+          EFAULT);
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
@@ -127,8 +138,9 @@ static void *server_main(void *arg)
     uid_t room[4][64], *lists[4] = { room[0], room[1], room[2], room[3] };
     mach_msg_type_number_t counts[4] = { 64, 64, 64, 64 };
     usleep(server->delay);
-    server->err = auth_server_authenticate(root, server->rendezvous, MACH_MSG_TYPE_COPY_SEND, server->newport, MACH_MSG_TYPE_COPY_SEND,
-                                           &lists[0], &counts[0], &lists[1], &counts[1], &lists[2], &counts[2], &lists[3], &counts[3]);
+    server->err = auth_server_authenticate(root, server->rendezvous, MACH_MSG_TYPE_COPY_SEND, server->newport,
+                                           MACH_MSG_TYPE_COPY_SEND, &lists[0], &counts[0], &lists[1], &counts[1],
+                                           &lists[2], &counts[2], &lists[3], &counts[3]);
     server->uid = !server->err && counts[0] > 0 ? lists[0][0] : (uid_t) -1;
     server->gid = !server->err && counts[2] > 0 ? lists[2][0] : (gid_t) -1;
     return NULL;
@@ -173,7 +185,7 @@ static void test_dead(void)
 static void test_doubled(auth_t user)
 {
     mach_port_t rendezvous = new_port(), got = MACH_PORT_DEAD;
-    struct server one = { rendezvous, MACH_PORT_NULL, 0, -1, 0, 0 }, two = { rendezvous, MACH_PORT_NULL, 200000, -1, 0, 0 };
+    struct server one = {rendezvous, MACH_PORT_NULL, 0, -1, 0, 0}, two = {rendezvous, MACH_PORT_NULL, 200000, -1, 0, 0};
     pthread_t first, second;
     pthread_create(&first, NULL, server_main, &one);
     pthread_create(&second, NULL, server_main, &two);
@@ -209,8 +221,8 @@ static void test_wrong(auth_t user)
     uid_t room[64], *list = room;
     mach_msg_type_number_t count = 64;
     CHECK(auth_user_authenticate(user, MACH_PORT_NULL, MACH_MSG_TYPE_COPY_SEND, &got) == EINVAL);
-    CHECK(auth_server_authenticate(root, rendezvous, MACH_MSG_TYPE_COPY_SEND, receive, MACH_MSG_TYPE_MAKE_SEND_ONCE, &list, &count,
-                                   &list, &count, &list, &count, &list, &count) == EINVAL);
+    CHECK(auth_server_authenticate(root, rendezvous, MACH_MSG_TYPE_COPY_SEND, receive, MACH_MSG_TYPE_MAKE_SEND_ONCE,
+                                   &list, &count, &list, &count, &list, &count, &list, &count) == EINVAL);
     mach_port_destroy(mach_task_self(), rendezvous);
     mach_port_destroy(mach_task_self(), receive);
 }
@@ -226,7 +238,8 @@ static int answer(mach_port_t reply)
     return code;
 }
 
-/* A thousand users wait at once; a third finds its server, a third sees its rendezvous die, and of a third both ends go away. */
+/* A thousand users wait at once; a third finds its server, a third sees its rendezvous die, and of a third both ends go
+   away. */
 static void test_many_pending(auth_t user)
 {
     enum { MANY = 1000 };
@@ -235,7 +248,8 @@ static void test_many_pending(auth_t user)
     for (int i = 0; i < MANY; i++) {
         rendezvous[i] = new_port();
         reply[i] = mach_reply_port();
-        if (auth_user_authenticate_request(user, reply[i], MACH_MSG_TYPE_MAKE_SEND_ONCE, rendezvous[i], MACH_MSG_TYPE_COPY_SEND))
+        if (auth_user_authenticate_request(user, reply[i], MACH_MSG_TYPE_MAKE_SEND_ONCE, rendezvous[i],
+                                           MACH_MSG_TYPE_COPY_SEND))
             wrong++;
     }
     for (int i = 0; i < MANY; i++) {
@@ -266,12 +280,13 @@ static void test_many_pending(auth_t user)
 static void test_server_gone(auth_t user)
 {
     mach_port_t meeting = new_port(), reply = mach_reply_port();
-    CHECK(auth_server_authenticate_request(root, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, meeting, MACH_MSG_TYPE_COPY_SEND, MACH_PORT_NULL,
-                                           MACH_MSG_TYPE_COPY_SEND) == 0);
+    CHECK(auth_server_authenticate_request(root, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, meeting, MACH_MSG_TYPE_COPY_SEND,
+                                           MACH_PORT_NULL, MACH_MSG_TYPE_COPY_SEND) == 0);
     mach_port_mod_refs(mach_task_self(), reply, MACH_PORT_RIGHT_RECEIVE, -1);
     usleep(300000);     /* two handles: their messages have no order */
     reply = mach_reply_port();
-    CHECK(auth_user_authenticate_request(user, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, meeting, MACH_MSG_TYPE_COPY_SEND) == 0);
+    CHECK(auth_user_authenticate_request(user, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, meeting, MACH_MSG_TYPE_COPY_SEND) ==
+          0);
     struct server server = { meeting, MACH_PORT_NULL, 300000, -1, 0, 0 };
     server_main(&server);
     CHECK(server.err == 0 && server.uid == 1000);
@@ -284,8 +299,8 @@ static void test_server_gone(auth_t user)
 static void test_server_again(auth_t user)
 {
     mach_port_t meeting = new_port(), reply = mach_reply_port(), got = MACH_PORT_DEAD;
-    CHECK(auth_server_authenticate_request(root, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, meeting, MACH_MSG_TYPE_COPY_SEND, MACH_PORT_NULL,
-                                           MACH_MSG_TYPE_COPY_SEND) == 0);
+    CHECK(auth_server_authenticate_request(root, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, meeting, MACH_MSG_TYPE_COPY_SEND,
+                                           MACH_PORT_NULL, MACH_MSG_TYPE_COPY_SEND) == 0);
     mach_port_mod_refs(mach_task_self(), reply, MACH_PORT_RIGHT_RECEIVE, -1);
     struct server server = { meeting, MACH_PORT_NULL, 300000, -1, 0, 0 };
     pthread_t thread;
@@ -320,7 +335,8 @@ static void test_user_killed(auth_t user)
     mach_port_destroy(mach_task_self(), meeting);
 }
 
-/* Waits that would not end with whoever waits: at a handle, which the wait itself would keep, or without a send-once right for the answer. */
+/* Waits that would not end with whoever waits: at a handle, which the wait itself would keep, or without a send-once
+   right for the answer. */
 static void test_endless(auth_t user)
 {
     mach_port_t got = MACH_PORT_NULL, meeting = new_port(), reply = mach_reply_port();
@@ -331,14 +347,16 @@ static void test_endless(auth_t user)
     CHECK(answer(reply) == EINVAL);
     /* Who gives up the handle waits no more. */
     CHECK(make(user, NULL, 0, 1000, 100, &handle) == 0);
-    CHECK(auth_user_authenticate_request(handle, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, meeting, MACH_MSG_TYPE_COPY_SEND) == 0);
+    CHECK(auth_user_authenticate_request(handle, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, meeting,
+                                         MACH_MSG_TYPE_COPY_SEND) == 0);
     mach_port_deallocate(mach_task_self(), handle);
     CHECK(answer(reply) == EINTR);
     mach_port_destroy(mach_task_self(), meeting);
     mach_port_mod_refs(mach_task_self(), reply, MACH_PORT_RIGHT_RECEIVE, -1);
 }
 
-/* Of more requests to a handle than may wait the oldest make room.  (auth has several threads: which those are is not quite the order of sending.) */
+/* Of more requests to a handle than may wait the oldest make room.  (auth has several threads: which those are is not
+   quite the order of sending.) */
 static void test_too_many(void)
 {
     enum { MOST = 4096, MORE = 3 };
@@ -352,7 +370,8 @@ static void test_too_many(void)
         rendezvous[i] = new_port();
         reply[i] = mach_reply_port();
         mach_port_move_member(mach_task_self(), reply[i], all);
-        wrong += auth_user_authenticate_request(handle, reply[i], MACH_MSG_TYPE_MAKE_SEND_ONCE, rendezvous[i], MACH_MSG_TYPE_COPY_SEND) != 0;
+        wrong += auth_user_authenticate_request(handle, reply[i], MACH_MSG_TYPE_MAKE_SEND_ONCE, rendezvous[i],
+                                                MACH_MSG_TYPE_COPY_SEND) != 0;
     }
     for (int i = 0; i < MORE; i++)
         wrong += answer(all) != EAGAIN;
@@ -410,13 +429,15 @@ static void test_reauthentication_waits_without_threads(const char *name)
     close(fd);
 }
 
-/* authtest --alone: both halves wait at ports that live and to which nobody comes; a good minute later both are told.  Run beside other tests. */
+/* authtest --alone: both halves wait at ports that live and to which nobody comes; a good minute later both are told.
+   Run beside other tests. */
 static int wait_alone(void)
 {
     mach_port_t reply[2] = { mach_reply_port(), mach_reply_port() };
-    if (auth_user_authenticate_request(root, reply[0], MACH_MSG_TYPE_MAKE_SEND_ONCE, new_port(), MACH_MSG_TYPE_COPY_SEND)
-        || auth_server_authenticate_request(root, reply[1], MACH_MSG_TYPE_MAKE_SEND_ONCE, new_port(), MACH_MSG_TYPE_COPY_SEND, MACH_PORT_NULL,
-                                            MACH_MSG_TYPE_COPY_SEND))
+    if (auth_user_authenticate_request(root, reply[0], MACH_MSG_TYPE_MAKE_SEND_ONCE, new_port(),
+                                       MACH_MSG_TYPE_COPY_SEND) ||
+        auth_server_authenticate_request(root, reply[1], MACH_MSG_TYPE_MAKE_SEND_ONCE, new_port(),
+                                         MACH_MSG_TYPE_COPY_SEND, MACH_PORT_NULL, MACH_MSG_TYPE_COPY_SEND))
         return 1;
     int user = -1, server = -1;
     for (int tries = 0; tries < 60 && (user == -1 || server == -1); tries++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* badmem.h: memory that cannot be read, for sending to servers or pointing them at: the pages of a memory object of our own whose
-   every page is an error, or never comes. */
+/* badmem.h: memory that cannot be read, for sending to servers or pointing them at: the pages of a memory object of our
+   own whose every page is an error, or never comes. */
 
 #ifndef INSIDE_BADMEM_H
 #define INSIDE_BADMEM_H
@@ -66,7 +66,8 @@ static void *badmem_create(size_t size, bool answers)
     if (err)
         return NULL;
     pthread_detach(thread);
-    if (vm_map(mach_task_self(), &address, size, 0, TRUE, bad->object, 0, FALSE, VM_PROT_ALL, VM_PROT_ALL, VM_INHERIT_SHARE))
+    if (vm_map(mach_task_self(), &address, size, 0, TRUE, bad->object, 0, FALSE, VM_PROT_ALL, VM_PROT_ALL,
+               VM_INHERIT_SHARE))
         return NULL;
     return (void *) address;
 }

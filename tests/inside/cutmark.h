@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the programs have in common whose writes are cut off by a power cut (cutwriter.c, cutmoves.c): contents that say which file they are.  */
+/* What the programs have in common whose writes are cut off by a power cut (cutwriter.c, cutmoves.c): contents that say
+   which file they are.  */
 #ifndef CUTMARK_H
 #define CUTMARK_H
 

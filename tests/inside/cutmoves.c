@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cutmoves FOLDER STEPS SEED DISK: what a power cut finds under way: files made, moved (over others, too), linked, unlinked, cut and grown; directories
-   made, removed and moved; and in between syncs of a file, of one of the directories, of all.  Each is printed when it is done, and after each
-   step's syncs a mark is written to DISK, the whole disk, behind its partition table and outside the file system, so that the log of the disk's
-   writes tells what had been synced.  tests/lib/cutmoves.py plays it again and judges.
+/* cutmoves FOLDER STEPS SEED DISK: what a power cut finds under way: files made, moved (over others, too), linked,
+   unlinked, cut and grown; directories made, removed and moved; and in between syncs of a file, of one of the
+   directories, of all.  Each is printed when it is done, and after each step's syncs a mark is written to DISK, the
+   whole disk, behind its partition table and outside the file system, so that the log of the disk's writes tells what
+   had been synced.  tests/lib/cutmoves.py plays it again and judges.
 
      FOLDER/dD/xN   files: D 0 to 2, N 0 to 7           FOLDER/dD/eN   directories that stay empty: N 0 to 2
      FOLDER/dD/mN   directories that move, each with a file `inside' of the number 900000 + N */
@@ -16,7 +17,17 @@
 
 #include "cutmark.h"
 
-enum { DIRS = 3, NAMES = 8, EMPTY = 3, MOVING = 3, FILES = 4096, SMALLEST = 64, MARK_SECTOR = 2046, SECTOR = 512, INSIDE = 900000 };
+enum {
+    DIRS = 3,
+    NAMES = 8,
+    EMPTY = 3,
+    MOVING = 3,
+    FILES = 4096,
+    SMALLEST = 64,
+    MARK_SECTOR = 2046,
+    SECTOR = 512,
+    INSIDE = 900000
+};
 
 static int names[DIRS][NAMES];                  /* the file's number; 0: none */
 static long sizes[FILES];
@@ -203,8 +214,9 @@ static void prepare(void)
 
 int main(int argc, char **argv)
 {
-    static void (*const work[])(void) = { make, make, make, file_rename, file_rename, file_rename, file_rename, file_link, file_unlink, file_size,
-                                          directory, directory_move, directory_move };
+    static void (*const work[])(void) = {make,        make,           make,          file_rename, file_rename,
+                                         file_rename, file_rename,    file_link,     file_unlink, file_size,
+                                         directory,   directory_move, directory_move};
     if (argc != 5 || chdir(argv[1]))
         err(1, "cutmoves FOLDER STEPS SEED DISK");
     seed = 0x9e3779b97f4a7c15ull * (unsigned long long)(atoi(argv[3]) + 1);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cutwriter FOLDER COUNT: writes files that a power cut must not lose, each synced with its folder before the next is begun, with work
-   in between that nobody has synced.  Prints `synced N` after each; tests/lib/powercut.py cuts the power afterwards.
+/* cutwriter FOLDER COUNT: writes files that a power cut must not lose, each synced with its folder before the next is
+   begun, with work in between that nobody has synced.  Prints `synced N` after each; tests/lib/powercut.py cuts the
+   power afterwards.
 
-   File FOLDER/fN holds N's content: blocks of 4096 bytes that begin with "CUT:N:BLOCK;" and repeat it; N % 7 * 3 + 1 of them, and N % 4096
-   bytes.  Work in between: files u1, u2, ... made, renamed, cut and removed; file `over' rewritten in place. */
+   File FOLDER/fN holds N's content: blocks of 4096 bytes that begin with "CUT:N:BLOCK;" and repeat it; N % 7 * 3 + 1 of
+   them, and N % 4096 bytes.  Work in between: files u1, u2, ... made, renamed, cut and removed; file `over' rewritten
+   in place. */
 
 #include <err.h>
 #include <fcntl.h>

@@ -3,8 +3,9 @@
 
        endurance DIRECTORY PROGRAMS FILES
 
-   Forks and executes itself PROGRAMS times, makes, writes and removes FILES files in DIRECTORY (a hundred at a time), and sends a byte through
-   as many pipes as programs.  Prints "endurance: 0 failed" in the end; what the servers hold then is for others to compare. */
+   Forks and executes itself PROGRAMS times, makes, writes and removes FILES files in DIRECTORY (a hundred at a time),
+   and sends a byte through as many pipes as programs.  Prints "endurance: 0 failed" in the end; what the servers hold
+   then is for others to compare. */
 
 #include <errno.h>
 #include <fcntl.h>

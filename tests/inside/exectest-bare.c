@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* exectest-bare: position-independent, without interpreter and C library: loops for ever if it has been placed where exec places such
-   programs (servers/exec/program.c), aligned to a page, else it stops with an illegal instruction. */
+/* exectest-bare: position-independent, without interpreter and C library: loops for ever if it has been placed where
+   exec places such programs (servers/exec/program.c), aligned to a page, else it stops with an illegal instruction. */
 
 __asm__(".globl _start\n"
         "_start:\n"

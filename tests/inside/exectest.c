@@ -3,8 +3,8 @@
 
        exectest
 
-   Beside it in / are what tests/inside/meson.build makes for it: exechello (dynamic), exechello-pie (the same, position-independent) and
-   exectest-bare (position-independent, without interpreter or C library).
+   Beside it in / are what tests/inside/meson.build makes for it: exechello (dynamic), exechello-pie (the same,
+   position-independent) and exectest-bare (position-independent, without interpreter or C library).
 
    Prints a line for each check that fails, and last `N passed, N failed`. */
 
@@ -26,12 +26,14 @@
 #include "badmem.h"
 
 static unsigned int passed, failed;
-#define CHECK(CONDITION) ((CONDITION) ? (void) passed++ : (void) (failed++, printf("line %d: %s\n", __LINE__, #CONDITION)))
+#define CHECK(CONDITION) \
+    ((CONDITION) ? (void) passed++ : (void) (failed++, printf("line %d: %s\n", __LINE__, #CONDITION)))
 
 static file_t server;
 
 /* exec_exec with the given arrays, into TASK. */
-static error_t request(file_t file, task_t task, int flags, unsigned int fds, unsigned int ports, unsigned int ints, size_t bytes)
+static error_t request(file_t file, task_t task, int flags, unsigned int fds, unsigned int ports, unsigned int ints,
+                       size_t bytes)
 {
     mach_port_t *array = calloc(fds + ports + 1, sizeof *array);
     int *numbers = calloc(ints + 1, sizeof *numbers);
@@ -39,24 +41,27 @@ static error_t request(file_t file, task_t task, int flags, unsigned int fds, un
     memset(data, 'x', bytes);
     for (unsigned int i = 0; i < fds; i++)
         array[i] = server;
-    error_t err = exec_exec(server, file, MACH_MSG_TYPE_COPY_SEND, task, flags, data, bytes, data, bytes, array, MACH_MSG_TYPE_COPY_SEND,
-                            fds, array + fds, MACH_MSG_TYPE_COPY_SEND, ports, numbers, ints, NULL, 0, NULL, 0);
+    error_t err = exec_exec(server, file, MACH_MSG_TYPE_COPY_SEND, task, flags, data, bytes, data, bytes, array,
+                            MACH_MSG_TYPE_COPY_SEND, fds, array + fds, MACH_MSG_TYPE_COPY_SEND, ports, numbers, ints,
+                            NULL, 0, NULL, 0);
     free(array);
     free(numbers);
     free(data);
     return err;
 }
 
-/* A program in a task that is nobody's, asked to stop before it begins: nobody could let it go on, so it does not, and what it was given is
-   given up when it ends. */
+/* A program in a task that is nobody's, asked to stop before it begins: nobody could let it go on, so it does not, and
+   what it was given is given up when it ends. */
 static bool nobodys_ends(file_t file)
 {
     union { mach_msg_header_t head; char room[4096]; } message;
     mach_port_t given = mach_reply_port(), previous;
-    error_t err = exec_exec(server, file, MACH_MSG_TYPE_COPY_SEND, MACH_PORT_NULL, EXEC_NEWTASK | EXEC_SIGTRAP, "x", 1, "x", 1, &given,
-                            MACH_MSG_TYPE_MAKE_SEND, 1, NULL, MACH_MSG_TYPE_COPY_SEND, 0, NULL, 0, NULL, 0, NULL, 0);
+    error_t err = exec_exec(server, file, MACH_MSG_TYPE_COPY_SEND, MACH_PORT_NULL, EXEC_NEWTASK | EXEC_SIGTRAP, "x", 1,
+                            "x", 1, &given, MACH_MSG_TYPE_MAKE_SEND, 1, NULL, MACH_MSG_TYPE_COPY_SEND, 0, NULL, 0, NULL,
+                            0, NULL, 0);
     if (!err)
-        err = mach_port_request_notification(mach_task_self(), given, MACH_NOTIFY_NO_SENDERS, 1, given, MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous);
+        err = mach_port_request_notification(mach_task_self(), given, MACH_NOTIFY_NO_SENDERS, 1, given,
+                                             MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous);
     message.head.msgh_id = 0;
     while (!err && message.head.msgh_id != MACH_NOTIFY_NO_SENDERS) {
         err = mach_msg(&message.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof message, given, 60000, MACH_PORT_NULL);
@@ -71,8 +76,9 @@ static bool nobodys_ends(file_t file)
 static error_t secure_request(file_t file, task_t task, mach_port_t proc)
 {
     mach_port_t ports[INIT_PORT_MAX] = { [INIT_PORT_AUTH] = getauth(), [INIT_PORT_PROC] = proc };
-    error_t err = exec_exec(server, file, MACH_MSG_TYPE_COPY_SEND, task, EXEC_NEWTASK | EXEC_SECURE, "x", 1, "x", 1, NULL, MACH_MSG_TYPE_COPY_SEND,
-                            0, ports, MACH_MSG_TYPE_COPY_SEND, INIT_PORT_MAX, NULL, 0, NULL, 0, NULL, 0);
+    error_t err = exec_exec(server, file, MACH_MSG_TYPE_COPY_SEND, task, EXEC_NEWTASK | EXEC_SECURE, "x", 1, "x", 1,
+                            NULL, MACH_MSG_TYPE_COPY_SEND, 0, ports, MACH_MSG_TYPE_COPY_SEND, INIT_PORT_MAX, NULL, 0,
+                            NULL, 0, NULL, 0);
     mach_port_deallocate(mach_task_self(), ports[INIT_PORT_AUTH]);
     return err;
 }
@@ -278,15 +284,16 @@ static void test_limits(const char *self)
 
 /* ---- memory, files and tasks that do not keep what they promise ---- */
 
-static error_t request_bytes(file_t file, const char *argv, size_t argv_length, int *ints, unsigned int int_count, mach_port_name_t *names,
-                             unsigned int name_count)
+static error_t request_bytes(file_t file, const char *argv, size_t argv_length, int *ints, unsigned int int_count,
+                             mach_port_name_t *names, unsigned int name_count)
 {
     task_t task;
     error_t err = task_create(mach_task_self(), FALSE, &task);
     if (err)
         return err;
-    err = exec_exec_paths(server, file, MACH_MSG_TYPE_COPY_SEND, task, 0, "/tmp/script", "", argv, argv_length, NULL, 0, NULL,
-                          MACH_MSG_TYPE_COPY_SEND, 0, NULL, MACH_MSG_TYPE_COPY_SEND, 0, ints, int_count, names, name_count, names, name_count);
+    err = exec_exec_paths(server, file, MACH_MSG_TYPE_COPY_SEND, task, 0, "/tmp/script", "", argv, argv_length, NULL, 0,
+                          NULL, MACH_MSG_TYPE_COPY_SEND, 0, NULL, MACH_MSG_TYPE_COPY_SEND, 0, ints, int_count, names,
+                          name_count, names, name_count);
     task_terminate(task);
     mach_port_deallocate(mach_task_self(), task);
     return err;
@@ -323,7 +330,8 @@ struct dying {
 static void *dying_main(void *arg)
 {
     struct dying *d = arg;
-    d->err = d->is_task ? request(d->file, d->port, 0, 0, 0, 0, 10) : request(d->port, MACH_PORT_NULL, EXEC_NEWTASK, 0, 0, 0, 10);
+    d->err = d->is_task ? request(d->file, d->port, 0, 0, 0, 0, 10)
+                        : request(d->port, MACH_PORT_NULL, EXEC_NEWTASK, 0, 0, 0, 10);
     return NULL;
 }
 
@@ -335,7 +343,8 @@ static void test_dying(const char *program, bool is_task)
     pthread_t thread;
     mach_port_insert_right(mach_task_self(), d.port, d.port, MACH_MSG_TYPE_MAKE_SEND);
     pthread_create(&thread, NULL, dying_main, &d);
-    CHECK(mach_msg(&message.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof message, d.port, 60000, MACH_PORT_NULL) == 0);
+    CHECK(mach_msg(&message.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof message, d.port, 60000, MACH_PORT_NULL) ==
+          0);
     mach_port_mod_refs(mach_task_self(), d.port, MACH_PORT_RIGHT_RECEIVE, -1);
     mach_msg_destroy(&message.head);
     pthread_join(thread, NULL);

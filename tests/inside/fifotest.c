@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fifotest: named pipes from inside: opens that wait for each other, those that do not, ends that come and go, atomic writes, select,
-   interrupted and abandoned opens.  Prints a line for each check that fails, and last `fifotest: N passed, N failed`. */
+/* fifotest: named pipes from inside: opens that wait for each other, those that do not, ends that come and go, atomic
+   writes, select, interrupted and abandoned opens.  Prints a line for each check that fails, and last `fifotest: N
+   passed, N failed`. */
 
 #include <fcntl.h>
 #include <poll.h>
@@ -126,7 +127,8 @@ static void test_nonblocking(void)
     close(writer);
     CHECK(read(reader, got, sizeof got) == 3);
     while (read(reader, got, sizeof got) == -1 && errno == EWOULDBLOCK)
-        ;                                                           /* until the server has heard that the writer is gone */
+        ;                                                           /* until the server has heard that the writer is
+                                                                       gone */
     CHECK(read(reader, got, sizeof got) == 0 && readable(reader));
     writer = open(PATH, O_WRONLY | O_NONBLOCK);
     static char much[200000];
@@ -254,7 +256,8 @@ int main(void)
     umask(0);
     unlink(PATH);
     CHECK(mkfifo(PATH, 0640) == 0);
-    static void (*const tests[])(void) = { test_open, test_nonblocking, test_ends, test_atomic, test_given_up, test_names };
+    static void (*const tests[])(void) = {test_open,   test_nonblocking, test_ends,
+                                          test_atomic, test_given_up,    test_names};
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
         printf("%zu...\n", i + 1);
         fflush(stdout);

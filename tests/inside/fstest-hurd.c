@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fstest: what only the Hurd's files have: translators that come, go, die and are listed; where a file lies; writers whose memory never comes. */
+/* fstest: what only the Hurd's files have: translators that come, go, die and are listed; where a file lies; writers
+   whose memory never comes. */
 
 #include "fstest.h"
 
@@ -51,7 +52,8 @@ static void children(void)
     CHECK(shell("settrans -a -c one /hurd/null && mkdir -p deep/er && settrans -a -c deep/er/two /hurd/null") == 0);
     CHECK(child_listed("tmp/fstest/one") && child_listed("tmp/fstest/deep/er/two") && child_listed("servers/exec"));
     CHECK(rename("deep/er", "moved") == 0 && rename("one", "moved/uno") == 0);
-    CHECK(child_listed("tmp/fstest/moved/two") && child_listed("tmp/fstest/moved/uno") && !child_listed("tmp/fstest/one"));
+    CHECK(child_listed("tmp/fstest/moved/two") && child_listed("tmp/fstest/moved/uno") &&
+          !child_listed("tmp/fstest/one"));
     CHECK(shell("settrans -a moved/two && settrans -a moved/uno") == 0);
     CHECK(!child_listed("tmp/fstest/moved/two") && !child_listed("tmp/fstest/moved/uno"));
     CHECK(shell("rm -r deep moved") == 0);
@@ -77,7 +79,8 @@ static bool goes_away(file_t node)
 static int kill_by_line(const char *line)
 {
     char command[300];
-    snprintf(command, sizeof command, "ps -e -o pid,args | while read pid args; do case \"$args\" in '%s') kill -9 $pid;; esac; done", line);
+    snprintf(command, sizeof command,
+             "ps -e -o pid,args | while read pid args; do case \"$args\" in '%s') kill -9 $pid;; esac; done", line);
     return shell(command);
 }
 
@@ -103,19 +106,24 @@ static void setting(void)
 {
     CHECK(shell("settrans -c t /hurd/null") == 0 && shell("showtrans t > /dev/null") == 0);
     CHECK(shell("settrans -x t /hurd/null --zero 2>/dev/null") != 0);                   /* exclusive: there is one */
-    CHECK(shell("cat t") == 0 && shell("settrans t /hurd/null --zero 2>/dev/null") != 0);     /* an active one is in the way */
-    CHECK(shell("settrans -k t /hurd/null --zero && test \"$(wc -c < t)\" -eq 0") == 0);      /* kept: the old one answers */
+    /* an active one is in the way */
+    CHECK(shell("cat t") == 0 && shell("settrans t /hurd/null --zero 2>/dev/null") != 0);
+    /* kept: the old one answers */
+    CHECK(shell("settrans -k t /hurd/null --zero && test \"$(wc -c < t)\" -eq 0") == 0);
     CHECK(shell("settrans -g t /hurd/null --zero && test \"$(head -c 4 t | wc -c)\" -eq 4") == 0);
-    CHECK(shell("settrans -a t /hurd/null && test \"$(wc -c < t)\" -eq 0") == 0);             /* active only: the passive one stays */
+    /* active only: the passive one stays */
+    CHECK(shell("settrans -a t /hurd/null && test \"$(wc -c < t)\" -eq 0") == 0);
     CHECK(shell("settrans -a t && test \"$(head -c 4 t | wc -c)\" -eq 4") == 0);
     CHECK(shell("settrans -a -p -g t /hurd/null && test \"$(wc -c < t)\" -eq 0 && showtrans t > /dev/null") == 0);
     int fd = open("t", O_RDONLY);
-    CHECK(fd >= 0 && shell("settrans -a t 2>/dev/null") != 0 && shell("settrans -a -f t") == 0);    /* in use: only by force */
+    /* in use: only by force */
+    CHECK(fd >= 0 && shell("settrans -a t 2>/dev/null") != 0 && shell("settrans -a -f t") == 0);
     close(fd);
     /* Cut off, the old one serves who has it open, and goes with him. */
     char byte = 1;
     CHECK(shell("settrans -a t /hurd/null --zero") == 0 && (fd = open("t", O_RDONLY)) >= 0);
-    CHECK(shell("settrans -a -O t && test \"$(wc -c < t)\" -eq 0") == 0 && read(fd, &byte, 1) == 1 && byte == 0 && close(fd) == 0);
+    CHECK(shell("settrans -a -O t && test \"$(wc -c < t)\" -eq 0") == 0 && read(fd, &byte, 1) == 1 && byte == 0 &&
+          close(fd) == 0);
     CHECK(shell("settrans -g t && rm t") == 0);
     /* The name goes: so does its translator, as soon as nobody uses it. */
     CHECK(shell("settrans -a -c u /hurd/null --zero") == 0);
@@ -138,12 +146,15 @@ static void goaway_flags(void)
     CHECK(fd >= 0 && file_get_translator_cntl(node, &control) == 0 && write(fd, "abc", 3) == 3);
     CHECK(fsys_goaway(control, 0) == EBUSY && fsys_goaway(control, FSYS_GOAWAY_NOWAIT | FSYS_GOAWAY_RECURSE) == EBUSY);
     CHECK(write(fd, "def", 3) == 3 && close(fd) == 0);                      /* nobody was held up by that */
-    for (int i = 0; i < 1000 && err == EBUSY; i++, usleep(20000))           /* the last port's death is told by a message */
+    for (int i = 0; i < 1000 && err == EBUSY; i++, usleep(20000))           /* the last port's death is told by a
+                                                                               message */
         err = fsys_goaway(control, FSYS_GOAWAY_NOWAIT);
     CHECK(err == 0 && goes_away(node) && shell("test \"$(head -c 10 backing)\" = abcdef6789") == 0);
     mach_port_deallocate(mach_task_self(), control);
-    CHECK(shell("settrans -a device /hurd/storeio file:/tmp/fstest/backing") == 0 && (fd = open("device", O_RDWR)) >= 0);
-    CHECK(file_get_translator_cntl(node, &control) == 0 && fsys_goaway(control, FSYS_GOAWAY_FORCE | FSYS_GOAWAY_NOSYNC) == 0);
+    CHECK(shell("settrans -a device /hurd/storeio file:/tmp/fstest/backing") == 0 &&
+          (fd = open("device", O_RDWR)) >= 0);
+    CHECK(file_get_translator_cntl(node, &control) == 0 &&
+          fsys_goaway(control, FSYS_GOAWAY_FORCE | FSYS_GOAWAY_NOSYNC) == 0);
     signal(SIGLOST, SIG_IGN);               /* which is what a file without its server means */
     CHECK(goes_away(node) && write(fd, "x", 1) == -1 && close(fd) == 0);
     signal(SIGLOST, SIG_DFL);
@@ -170,7 +181,8 @@ static void storage(void)
     CHECK(write(fd, data, sizeof data) == sizeof data && pwrite(fd, data, sizeof data, 1 << 20) == sizeof data);
     file_t file = getdport(fd);
     CHECK(file_get_storage_info(file, &ports, &nports, &ints, &nints, &runs, &nruns, &name, &length) == 0);
-    CHECK(nints == FIELDS && ints[KIND] == STORAGE_DEVICE && ints[BLOCK_SIZE] >= 512 && nports == 1 && length == 4 && strcmp(name, "wd0") == 0);
+    CHECK(nints == FIELDS && ints[KIND] == STORAGE_DEVICE && ints[BLOCK_SIZE] >= 512 && nports == 1 && length == 4 &&
+          strcmp(name, "wd0") == 0);
     CHECK(nruns == 2 * (unsigned int) ints[RUNS] && nruns >= 6);
     loff_t total = 0;
     bool hole = false;
@@ -207,7 +219,9 @@ static void device_map(void)
 {
     enum { SIZE = 1 << 20 };
     char text[16] = "";
-    CHECK(shell("head -c 1048576 /dev/zero > backing && settrans -a -c device /hurd/storeio file:/tmp/fstest/backing") == 0);
+    CHECK(
+        shell("head -c 1048576 /dev/zero > backing && settrans -a -c device /hurd/storeio file:/tmp/fstest/backing") ==
+        0);
     int fd = open("device", O_RDWR);
     CHECK(pwrite(fd, "before", 6, 5000) == 6);
     char *map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -223,7 +237,8 @@ static void device_map(void)
     FAILS(pwrite(fd, "x", 1, SIZE), ENOSPC);
     CHECK(fsync(fd) == 0);
     int file = open("backing", O_RDONLY);
-    CHECK(pread(file, text, 6, 5000) == 6 && memcmp(text, "mapped", 6) == 0 && pread(file, text, 7, 4095) == 7 && memcmp(text, "written", 7) == 0);
+    CHECK(pread(file, text, 6, 5000) == 6 && memcmp(text, "mapped", 6) == 0 && pread(file, text, 7, 4095) == 7 &&
+          memcmp(text, "written", 7) == 0);
     memcpy(map + 9000, "after", 5);                     /* written by nobody's fsync, when the last one has let go */
     CHECK(close(fd) == 0 && munmap(map, SIZE) == 0);
     for (int i = 0; i < 250 && (pread(file, text, 5, 9000) != 5 || memcmp(text, "after", 5) != 0); i++)
@@ -248,7 +263,8 @@ static void *silent_pager(void *arg)
     mach_port_t *object = arg;
     struct { mach_msg_header_t head; mach_msg_type_t type; mach_port_name_inlined_t control; char rest[512]; } question;
     for (;;)
-        if (mach_msg(&question.head, MACH_RCV_MSG, 0, sizeof question, *object, 0, MACH_PORT_NULL) == 0 && question.head.msgh_id == INIT)
+        if (mach_msg(&question.head, MACH_RCV_MSG, 0, sizeof question, *object, 0, MACH_PORT_NULL) == 0 &&
+            question.head.msgh_id == INIT)
             memory_object_ready(question.control.name, FALSE, MEMORY_OBJECT_COPY_DELAY);
     return NULL;
 }
@@ -266,8 +282,8 @@ static int write_silent(int fd, int ready)
     if (!err)
         err = pthread_create(&thread, NULL, silent_pager, &object);
     if (!err)
-        err = vm_map(mach_task_self(), &memory, REGION, 0, TRUE, object, 0, TRUE, VM_PROT_READ | VM_PROT_WRITE, VM_PROT_READ | VM_PROT_WRITE,
-                     VM_INHERIT_NONE);
+        err = vm_map(mach_task_self(), &memory, REGION, 0, TRUE, object, 0, TRUE, VM_PROT_READ | VM_PROT_WRITE,
+                     VM_PROT_READ | VM_PROT_WRITE, VM_INHERIT_NONE);
     if (err || write(ready, "r", 1) != 1)
         return 1;
     return io_write(getdport(fd), (char *) memory, 1 << 16, -1, &done) == 0 ? 2 : 0;

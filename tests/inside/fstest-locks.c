@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fstest: advisory locks: records, split and joined, from all places they are counted from; waits, deadlocks, interruptions; owners that are ports; flock. */
+/* fstest: advisory locks: records, split and joined, from all places they are counted from; waits, deadlocks,
+   interruptions; owners that are ports; flock. */
 
 #include "fstest.h"
 
@@ -21,7 +22,8 @@ static int record(int fd, int cmd, short type, short whence, off_t start, off_t 
     return fcntl(fd, cmd, &lock);
 }
 
-/* What keeps somebody else from an exclusive lock on LENGTH bytes from START: first byte and length of it, or "free". */
+/* What keeps somebody else from an exclusive lock on LENGTH bytes from START: first byte and length of it, or
+   "free". */
 static const char *holder(int fd, off_t start, off_t length)
 {
     static char text[64];
@@ -30,7 +32,8 @@ static const char *holder(int fd, off_t start, off_t length)
         return "error";
     if (lock.l_type == F_UNLCK)
         return "free";
-    snprintf(text, sizeof text, "%c%lld+%lld", lock.l_type == F_WRLCK ? 'w' : 'r', (long long) lock.l_start, (long long) lock.l_len);
+    snprintf(text, sizeof text, "%c%lld+%lld", lock.l_type == F_WRLCK ? 'w' : 'r', (long long)lock.l_start,
+             (long long)lock.l_len);
     return text;
 }
 #define HELD(FD, START, LENGTH, TEXT) CHECK(strcmp(holder(FD, START, LENGTH), TEXT) == 0)
@@ -74,7 +77,8 @@ static void whence(int a, int b)
 {
     struct stat st;
     char text[64];
-    CHECK(ftruncate(a, 1000) == 0 && fstat(a, &st) == 0 && lseek(a, 100, SEEK_SET) == 100);  /* a device stays as long as it is */
+    /* a device stays as long as it is */
+    CHECK(ftruncate(a, 1000) == 0 && fstat(a, &st) == 0 && lseek(a, 100, SEEK_SET) == 100);
     snprintf(text, sizeof text, "w%lld+0", (long long) st.st_size - 10);
     CHECK(record(a, F_SETLK, F_WRLCK, SEEK_CUR, -50, 10) == 0);
     HELD(b, 0, 0, "w50+10");
@@ -201,7 +205,8 @@ static void owners(int a, int b, const char *name)
     struct flock64 lock = { .l_type = F_WRLCK, .l_len = 1 };
     mach_port_t x = owner_make(), y = owner_make();
     file_t file = getdport(a);
-    CHECK(owned(a, x, F_SETLK64, F_WRLCK, 0, 10) == 0 && owned(b, x, F_SETLK64, F_WRLCK, 5, 10) == 0);   /* whatever open: one owner */
+    /* whatever open: one owner */
+    CHECK(owned(a, x, F_SETLK64, F_WRLCK, 0, 10) == 0 && owned(b, x, F_SETLK64, F_WRLCK, 5, 10) == 0);
     HELD(a, 0, 0, "w0+15");
     HELD(b, 0, 0, "w0+15");
     CHECK(owned(a, y, F_SETLK64, F_RDLCK, 14, 1) == EAGAIN);
@@ -215,7 +220,8 @@ static void owners(int a, int b, const char *name)
     usleep(100000);
     HELD(a, 0, 0, "w0+10");
     CHECK(file_record_lock(file, F_SETLK64, &lock, MACH_PORT_DEAD, MACH_MSG_TYPE_COPY_SEND) != 0);
-    CHECK(file_record_lock(file, F_SETLK64, &lock, file, MACH_MSG_TYPE_COPY_SEND) == EINVAL);           /* the server's own */
+    /* the server's own */
+    CHECK(file_record_lock(file, F_SETLK64, &lock, file, MACH_MSG_TYPE_COPY_SEND) == EINVAL);
     mach_port_deallocate(mach_task_self(), file);
     owner_die(x);
     CHECK(becomes_free(a, 0, 0));
@@ -233,7 +239,8 @@ static void *owned_main(void *arg)
     return NULL;
 }
 
-/* Two owners, two files, each waits for what the other has: one of them is told. And the other's wait ends with an owner's death. */
+/* Two owners, two files, each waits for what the other has: one of them is told. And the other's wait ends with an
+   owner's death. */
 static void deadlock_of_files(void)
 {
     int one = open("one", O_CREAT | O_RDWR, 0666), two = open("two", O_CREAT | O_RDWR, 0666);
@@ -279,7 +286,8 @@ static void modes(const char *name)
     CHECK(becomes_free(reader, 0, 0));
     FAILS(record(reader, F_SETLK, F_WRLCK, SEEK_SET, 0, 1), EBADF);
     FAILS(record(writer, F_SETLK, F_RDLCK, SEEK_SET, 0, 1), EBADF);
-    CHECK(record(reader, F_SETLK, F_RDLCK, SEEK_SET, 0, 1) == 0 && record(writer, F_SETLK, F_WRLCK, SEEK_SET, 1, 1) == 0);
+    CHECK(record(reader, F_SETLK, F_RDLCK, SEEK_SET, 0, 1) == 0 &&
+          record(writer, F_SETLK, F_WRLCK, SEEK_SET, 1, 1) == 0);
     CHECK(close(reader) == 0 && close(writer) == 0);
 }
 
@@ -304,7 +312,8 @@ void locks_tests(void)
     CHECK(unlink("locked") == 0);
     SECTION(deadlock_of_files());
     /* The same of a translator of one node. */
-    CHECK(shell("head -c 2048 /dev/zero > backing && settrans -a -c device /hurd/storeio file:/tmp/fstest/backing") == 0);
+    CHECK(shell("head -c 2048 /dev/zero > backing && settrans -a -c device /hurd/storeio file:/tmp/fstest/backing") ==
+          0);
     locks_on("device");
     CHECK(shell("settrans -a -f device; rm device backing") == 0);
 }

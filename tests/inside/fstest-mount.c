@@ -65,8 +65,10 @@ static void programs(void)
     CHECK(in_child(1000, 100, shell_as_user, is_root) == 4);
     CHECK(shell("fsysopts mnt --suid") == 0 && (mount_flags() & ST_NOSUID) == 0);
     CHECK(in_child(1000, 100, shell_as_user, is_root) == 3);
-    CHECK(shell("fsysopts mnt --no-exec --nonsense 2>/dev/null") != 0 && (mount_flags() & ST_NOEXEC) == 0);   /* all or nothing */
-    CHECK(shell("fsysopts mnt --no-suid --no-exec && case \"$(fsysopts mnt)\" in *--no-suid*--no-exec*) ;; *) exit 1;; esac") == 0);
+    /* all or nothing */
+    CHECK(shell("fsysopts mnt --no-exec --nonsense 2>/dev/null") != 0 && (mount_flags() & ST_NOEXEC) == 0);
+    CHECK(shell("fsysopts mnt --no-suid --no-exec && case \"$(fsysopts mnt)\" in *--no-suid*--no-exec*) ;; *) exit 1;; "
+                "esac") == 0);
 }
 
 static void readonly_and_back(void)
@@ -90,7 +92,8 @@ static void readonly_and_back(void)
     CHECK(shell("fsysopts mnt --update && fsysopts mnt --writable") == 0 && (mount_flags() & ST_RDONLY) == 0);
     CHECK(write(fd, "KEPT", 4) == 4 && close(fd) == 0 && holds("mnt/kept", "KEPT"));
     fd = open("mnt/kept", O_RDWR);
-    CHECK(unlink("mnt/kept") == 0 && shell("fsysopts mnt --readonly 2>/dev/null") != 0);    /* what has no name would be lost */
+    /* what has no name would be lost */
+    CHECK(unlink("mnt/kept") == 0 && shell("fsysopts mnt --readonly 2>/dev/null") != 0);
     CHECK(pwrite(fd, "x", 1, 0) == 1 && close(fd) == 0);
     CHECK(shell("fsysopts mnt --sync=7 && case \"$(fsysopts mnt)\" in *--sync=7*) ;; *) exit 1;; esac") == 0);
 }
@@ -102,7 +105,8 @@ static void going_away(void)
     CHECK(shell("settrans -a mnt 2>/dev/null") != 0 && exists("mnt/file"));         /* a translator below it */
     int fd = open("mnt/file", O_RDONLY);
     CHECK(shell("settrans -a -R mnt 2>/dev/null") != 0 && close(fd) == 0);          /* a user */
-    for (int i = 0; i < 50 && shell("settrans -a -R mnt 2>/dev/null") != 0; i++)    /* his port's death is told by a message */
+    /* his port's death is told by a message */
+    for (int i = 0; i < 50 && shell("settrans -a -R mnt 2>/dev/null") != 0; i++)
         usleep(20000);
     CHECK(!exists("mnt/file"));
 }
@@ -135,8 +139,10 @@ static void goaway_flags(const char *mount, const char *image)
     fsys_t control = control_of("mnt");
     error_t err = EBUSY;
     for (int i = 0; i < 1000 && err == EBUSY; i++, usleep(20000))
-        err = fsys_goaway(control, FSYS_GOAWAY_NOWAIT);                             /* answered first; nothing is lost */
-    CHECK(err == 0 && ends(control) && shell(mount) == 0 && holds("mnt/unsynced", "kept") && unlink("mnt/unsynced") == 0);
+        /* answered first; nothing is lost */
+        err = fsys_goaway(control, FSYS_GOAWAY_NOWAIT);
+    CHECK(err == 0 && ends(control) && shell(mount) == 0 && holds("mnt/unsynced", "kept") &&
+          unlink("mnt/unsynced") == 0);
     /* The file that it sits on loses its name: who has it open goes on, and with him it goes. */
     snprintf(command, sizeof command, "settrans -a -f mnt; settrans -a -c alone /hurd/ext2fs.static file:%s", image);
     CHECK(shell(command) == 0);
@@ -158,7 +164,8 @@ static void goaway_flags(const char *mount, const char *image)
 void mount_tests(const char *image)
 {
     char command[300];
-    snprintf(command, sizeof command, "mkdir -p mnt && settrans -a mnt /hurd/ext2fs.static --no-suid --no-exec file:%s", image);
+    snprintf(command, sizeof command, "mkdir -p mnt && settrans -a mnt /hurd/ext2fs.static --no-suid --no-exec file:%s",
+             image);
     CHECK(shell(command) == 0);
     SECTION(programs());
     SECTION(access_times());

@@ -60,7 +60,8 @@ static bool hear(mach_port_t port)
 
 static bool hear_file(mach_port_t port, unsigned int tick, int change, loff_t start, loff_t end)
 {
-    return hear(port) && !heard.dir && heard.tick == tick && heard.change == change && heard.start == start && heard.end == end;
+    return hear(port) && !heard.dir && heard.tick == tick && heard.change == change && heard.start == start &&
+           heard.end == end;
 }
 
 static bool hear_dir(mach_port_t port, unsigned int tick, int change, const char *name)
@@ -136,7 +137,8 @@ static void of_node(int fd)
 static void of_nodes(void)
 {
     mach_port_t port;
-    CHECK(shell("head -c 2048 /dev/zero > backing && settrans -a -c device /hurd/storeio file:/tmp/fstest/backing") == 0);
+    CHECK(shell("head -c 2048 /dev/zero > backing && settrans -a -c device /hurd/storeio file:/tmp/fstest/backing") ==
+          0);
     int fd = open("device", O_RDWR);
     of_node(fd);
     CHECK(close(fd) == 0 && shell("settrans -a -f device; rm device backing") == 0);
@@ -144,7 +146,8 @@ static void of_nodes(void)
     fd = open("sink", O_RDWR);
     of_node(fd);
     CHECK(close(fd) == 0 && shell("settrans -a -f sink; rm sink") == 0);
-    fd = open("/servers/bus/pci", O_RDONLY | O_DIRECTORY);                          /* a tree: it says that it hears, and never changes */
+    /* a tree: it says that it hears, and never changes */
+    fd = open("/servers/bus/pci", O_RDONLY | O_DIRECTORY);
     CHECK(fd >= 0 && ask(fd, true, &port) == 0 && hear_dir(port, 0, DIR_CHANGED_NULL, ""));
     forget(port);
     CHECK(ask(fd, false, &port) == EISDIR && close(fd) == 0);

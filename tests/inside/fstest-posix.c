@@ -35,7 +35,8 @@ static void rename_files(void)
     CHECK(rename("c", "b") == 0 && !exists("c") && holds("b", "first"));
     CHECK(rename("b", "b") == 0 && holds("b", "first"));
     CHECK(link("b", "b2") == 0 && links("b") == 2);
-    CHECK(rename("b", "b2") == 0 && exists("b") && exists("b2") && links("b") == 2); /* two names of one file: nothing happens */
+    /* two names of one file: nothing happens */
+    CHECK(rename("b", "b2") == 0 && exists("b") && exists("b2") && links("b") == 2);
     CHECK(unlink("b2") == 0 && links("b") == 1);
     FAILS(rename("none", "b"), ENOENT);
     FAILS(rename("b", "none/b"), ENOENT);
@@ -67,12 +68,14 @@ static void rename_directories(void)
     FAILS(rename("d/e", "d"), ENOTEMPTY);
     FAILS(rename("d/.", "y"), EINVAL);
     FAILS(rename("d/..", "y"), EINVAL);
-    CHECK(rename("d/e", "x") == 0 && links("d") == 2 && links(".") == top + 2);     /* onto an empty one, out of its parent */
+    /* onto an empty one, out of its parent */
+    CHECK(rename("d/e", "x") == 0 && links("d") == 2 && links(".") == top + 2);
     CHECK(rename("x", "d/x") == 0 && links("d") == 3 && links(".") == top + 1);
     CHECK(chdir("d/x") == 0 && exists("../../d") && chdir("../..") == 0 && exists("d"));
     CHECK(rename("d/x", "d/z") == 0 && exists("d/z"));
     int open_dir = open("d/z", O_RDONLY);
-    CHECK(mkdir("w", 0755) == 0 && rename("w", "d/z") == 0);                        /* what was there is open, and has no name now */
+    /* what was there is open, and has no name now */
+    CHECK(mkdir("w", 0755) == 0 && rename("w", "d/z") == 0);
     CHECK(open_dir >= 0 && fstat(open_dir, &st) == 0 && st.st_nlink == 0);
     FAILS(openat(open_dir, "new", O_CREAT | O_WRONLY, 0644), ENOENT);
     CHECK(close(open_dir) == 0);
@@ -138,7 +141,8 @@ static void exclusive(void)
     FAILS(unlink("/tmp/fstest"), EISDIR);
     FAILS(link("there", "dangling"), EEXIST);
     FAILS(link(".", "hard"), EPERM);
-    CHECK(linkat(AT_FDCWD, "dangling", AT_FDCWD, "dangling2", 0) == 0 && lstat("dangling2", &st) == 0 && S_ISLNK(st.st_mode) && st.st_nlink == 2);
+    CHECK(linkat(AT_FDCWD, "dangling", AT_FDCWD, "dangling2", 0) == 0 && lstat("dangling2", &st) == 0 &&
+          S_ISLNK(st.st_mode) && st.st_nlink == 2);
     CHECK(shell("rm -f there dangling dangling2 loop nowhere readonly") == 0);
 }
 
@@ -165,10 +169,12 @@ static void group_ids(void)
     CHECK(mkdir("team", 02777) == 0 && chmod("team", 02777) == 0 && mkdir("plain", 0777) == 0);
     CHECK(chown("team", 0, OTHER_GROUP) == 0 && chmod("team", 02777) == 0);
     CHECK(in_child(USER, GROUP, make_in_group_dir, NULL) == 0);
-    CHECK(lstat("team/file", &st) == 0 && st.st_uid == USER && st.st_gid == OTHER_GROUP && (st.st_mode & 07777) == 0644);
+    CHECK(lstat("team/file", &st) == 0 && st.st_uid == USER && st.st_gid == OTHER_GROUP &&
+          (st.st_mode & 07777) == 0644);
     CHECK(lstat("team/dir", &st) == 0 && st.st_gid == OTHER_GROUP && (st.st_mode & 07777) == 02755);
     CHECK(lstat("plain/dir", &st) == 0 && st.st_gid == GROUP && (st.st_mode & 07777) == 0755);
-    /* Who is not in the file's group cannot make it set-gid; who writes or gives away a set-id file takes the bits away. */
+    /* Who is not in the file's group cannot make it set-gid; who writes or gives away a set-id file takes the bits
+       away. */
     CHECK(in_child(USER, GROUP, set_group_id, "team/file") == 0 && mode_of("team/file") == 0755);
     put("setid", "x", 0777);
     CHECK(chmod("setid", 06777) == 0 && in_child(USER, GROUP, write_some, "setid") == 0 && mode_of("setid") == 0777);

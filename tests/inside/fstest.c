@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fstest [IMAGE]: what files and directories do, from inside: names, modes, locks, holes, translators, options.  Works in /tmp/fstest, as root.
-   IMAGE is a file with an ext2 file system to be mounted in several ways.  Prints a line for each check that fails, and last `N passed, N failed`. */
+/* fstest [IMAGE]: what files and directories do, from inside: names, modes, locks, holes, translators, options.  Works
+   in /tmp/fstest, as root. IMAGE is a file with an ext2 file system to be mounted in several ways.  Prints a line for
+   each check that fails, and last `N passed, N failed`. */
 
 #include "fstest.h"
 

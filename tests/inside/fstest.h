@@ -10,8 +10,9 @@
 #include <sys/types.h>
 
 extern unsigned int passed, failed;
-#define CHECK(CONDITION) \
-    ((CONDITION) ? (void) passed++ : (void) (failed++, printf("%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #CONDITION, errno)))
+#define CHECK(CONDITION)                                                                                               \
+    ((CONDITION) ? (void)passed++                                                                                      \
+                 : (void)(failed++, printf("%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #CONDITION, errno)))
 /* CALL fails with errno ERROR. */
 #define FAILS(CALL, ERROR) (errno = 0, CHECK((CALL) == -1), CHECK(errno == (ERROR)))
 

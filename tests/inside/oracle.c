@@ -3,10 +3,11 @@
 
        oracle DIRECTORY OPERATIONS SEED
 
-   DIRECTORY must be empty.  Each operation's result (success or error number), the data read, and what stat and readdir say must be what the
-   model says; every VERIFY_EVERY operations, and at the end, everything is compared.  Then a line "manifest SIZE CRC32 PATH" for each regular
-   file tells what the disk must have after a halt, and the last line is "oracle: N operations, 0 failed".  The first difference ends
-   the program with 1.  Runs as root; it also runs on other systems, which is how the model itself is checked. */
+   DIRECTORY must be empty.  Each operation's result (success or error number), the data read, and what stat and readdir
+   say must be what the model says; every VERIFY_EVERY operations, and at the end, everything is compared.  Then a line
+   "manifest SIZE CRC32 PATH" for each regular file tells what the disk must have after a halt, and the last line is
+   "oracle: N operations, 0 failed".  The first difference ends the program with 1.  Runs as root; it also runs on other
+   systems, which is how the model itself is checked. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -22,7 +23,16 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { NODES = 96, ENTRIES = 160, OPENS = 8, NAMES = 24, DEPTH_MAX = 4, SIZE_MAX_ = 400 * 1024, PIECE_MAX = 70000, PATH_SIZE = 1400 };
+enum {
+    NODES = 96,
+    ENTRIES = 160,
+    OPENS = 8,
+    NAMES = 24,
+    DEPTH_MAX = 4,
+    SIZE_MAX_ = 400 * 1024,
+    PIECE_MAX = 70000,
+    PATH_SIZE = 1400
+};
 enum { VERIFY_EVERY = 5000 };
 enum kind { FREE, REGULAR, DIRECTORY, SYMLINK };
 
@@ -190,7 +200,8 @@ static struct entry *any_entry(enum kind kind)
     return found;
 }
 
-/* An existing entry of KIND (FREE: any) ODDS - 1 times of ODDS, else, or when there is none, whatever FOLDER has under NAME. */
+/* An existing entry of KIND (FREE: any) ODDS - 1 times of ODDS, else, or when there is none, whatever FOLDER has under
+   NAME. */
 static struct entry *any_entry_or(enum kind kind, unsigned int odds, int folder, int name)
 {
     struct entry *e = any(odds) ? any_entry(kind) : NULL;
@@ -283,7 +294,8 @@ static void entry_compare(const struct entry *e, bool contents)
     stat_compare(&st, e->node);
     if (nodes[e->node].kind == SYMLINK) {
         ssize_t length = readlink(path, target, sizeof target);
-        if (length < 0 || (size_t)length != nodes[e->node].size || memcmp(target, nodes[e->node].target, (size_t)length))
+        if (length < 0 || (size_t)length != nodes[e->node].size ||
+            memcmp(target, nodes[e->node].target, (size_t)length))
             fail("readlink(%s) is wrong", path);
     }
     if (nodes[e->node].kind != REGULAR || !contents)
@@ -312,10 +324,15 @@ static void verify_all(void)
 static void do_create(void)
 {
     char path[PATH_SIZE];
-    int folder = any_folder(), name = (int)any(NAMES), flags = any(2) ? O_EXCL : any(2) ? O_TRUNC : 0, slot = (int)any(OPENS);
+    int folder = any_folder(), name = (int)any(NAMES),
+        flags = any(2)   ? O_EXCL
+                : any(2) ? O_TRUNC
+                         : 0,
+        slot = (int)any(OPENS);
     struct entry *e = entry_find(folder, name);
     doing = "open O_CREAT";
-    if (opens[slot].fd >= 0 || (!e && entries_used() == ENTRIES) || (e && nodes[e->node].kind == SYMLINK && !(flags & O_EXCL)))
+    if (opens[slot].fd >= 0 || (!e && entries_used() == ENTRIES) ||
+        (e && nodes[e->node].kind == SYMLINK && !(flags & O_EXCL)))
         return;
     int expected = !e ? 0 : flags & O_EXCL ? EEXIST : nodes[e->node].kind == DIRECTORY ? EISDIR : 0;
     int n = e ? e->node : node_new(REGULAR, 0640);
@@ -485,7 +502,8 @@ static void do_rename(void)
 {
     char old[PATH_SIZE], new[PATH_SIZE];
     int old_folder = any_folder(), old_name = (int)any(NAMES), folder = any_folder(), name = (int)any(NAMES);
-    struct entry *from = any_entry_or(any(2) ? FREE : DIRECTORY, 8, old_folder, old_name), *to = entry_find(folder, name);
+    struct entry *from = any_entry_or(any(2) ? FREE : DIRECTORY, 8, old_folder, old_name),
+                 *to = entry_find(folder, name);
     doing = "rename";
     if (any(3) == 0 && (to = any_entry(FREE)))
         folder = to->folder, name = to->name;
@@ -646,7 +664,8 @@ static void do_mmap(void)
     if (length > PIECE_MAX)
         length = PIECE_MAX;
     bool write = any(2), shared = write || any(2);
-    unsigned char *map = mmap(NULL, length, PROT_READ | (write ? PROT_WRITE : 0), shared ? MAP_SHARED : MAP_PRIVATE, file->fd, (off_t)start);
+    unsigned char *map = mmap(NULL, length, PROT_READ | (write ? PROT_WRITE : 0), shared ? MAP_SHARED : MAP_PRIVATE,
+                              file->fd, (off_t)start);
     if (map == MAP_FAILED)
         fail("mmap of %zu at %zu: %s", length, start, strerror(errno));
     data_compare(map, file->node, start, length);
@@ -694,7 +713,7 @@ static void do_status_change(void)
     if (!e || nodes[e->node].kind == SYMLINK)
         return;
     struct node *node = &nodes[e->node];
-    struct timeval times[2] = { { .tv_sec = 1000000000 + any(1000000000) }, { .tv_sec = 1000000000 + any(1000000000) } };
+    struct timeval times[2] = {{.tv_sec = 1000000000 + any(1000000000)}, {.tv_sec = 1000000000 + any(1000000000)}};
     path_of(e->folder, e->name, path);
     switch (any(3)) {
     case 0:
@@ -721,10 +740,11 @@ static void do_readdir(void)
 
 /* ---- the run ------------------------------------------------------------------------------------------------- */
 
-static const struct { unsigned int weight; void (*run)(void); } kinds[] = {
-    { 8, do_create }, { 8, do_open_close }, { 4, do_mkdir }, { 3, do_symlink }, { 4, do_link }, { 6, do_unlink }, { 3, do_rmdir },
-    { 9, do_rename }, { 12, do_write }, { 12, do_pwrite }, { 14, do_read }, { 5, do_seek }, { 5, do_truncate }, { 7, do_mmap },
-    { 1, do_fsync }, { 8, do_stat }, { 4, do_status_change }, { 2, do_readdir },
+static const struct { unsigned int weight; void (*run)(void);
+} kinds[] = {
+    {8, do_create},   {8, do_open_close}, {4, do_mkdir},  {3, do_symlink}, {4, do_link},          {6, do_unlink},
+    {3, do_rmdir},    {9, do_rename},     {12, do_write}, {12, do_pwrite}, {14, do_read},         {5, do_seek},
+    {5, do_truncate}, {7, do_mmap},       {1, do_fsync},  {8, do_stat},    {4, do_status_change}, {2, do_readdir},
 };
 
 static void operation_run(void)
@@ -758,7 +778,8 @@ static void manifest_print(void)
     char path[PATH_SIZE];
     for (int i = 0; i < ENTRIES; i++)
         if (entries[i].used && nodes[entries[i].node].kind == REGULAR)
-            printf("manifest %zu %08x %s\n", nodes[entries[i].node].size, (unsigned)crc32(nodes[entries[i].node].data, nodes[entries[i].node].size),
+            printf("manifest %zu %08x %s\n", nodes[entries[i].node].size,
+                   (unsigned)crc32(nodes[entries[i].node].data, nodes[entries[i].node].size),
                    path_of(entries[i].folder, entries[i].name, path) + strlen(root) + 1);
 }
 
@@ -776,7 +797,11 @@ static void start(const char *directory, const char *seed)
     umask(0);
     if (stat(root, &st) < 0)
         fail("%s: %s", root, strerror(errno));
-    nodes[0] = (struct node){ .kind = DIRECTORY, .links = 1, .mode = st.st_mode & 07777, .uid = st.st_uid, .gid = st.st_gid };
+    nodes[0] = (struct node){.kind = DIRECTORY,
+                             .links = 1,
+                             .mode = st.st_mode & 07777,
+                             .uid = st.st_uid,
+                             .gid = st.st_gid};
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* proctest: processes from inside: waiting in all ways, stops, signals during calls, groups, sessions, orphans, usage, permissions, many
-   children, and requests that no sane program makes.  Prints a line for each check that fails, and last `N passed, N failed`. */
+/* proctest: processes from inside: waiting in all ways, stops, signals during calls, groups, sessions, orphans, usage,
+   permissions, many children, and requests that no sane program makes.  Prints a line for each check that fails, and
+   last `N passed, N failed`. */
 
 #include <errno.h>
 #include <hurd.h>
@@ -188,8 +189,8 @@ static void test_groups(void)
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
-        bool ok = setsid() == getpid() && getsid(0) == getpid() && getpgrp() == getpid() && setsid() == -1 && errno == EPERM &&
-                  setpgid(0, 0) == -1 && errno == EPERM;
+        bool ok = setsid() == getpid() && getsid(0) == getpid() && getpgrp() == getpid() && setsid() == -1 &&
+                  errno == EPERM && setpgid(0, 0) == -1 && errno == EPERM;
         byte = ok;
         _exit(write(ready[1], &byte, 1) != 1);
     }
@@ -199,7 +200,8 @@ static void test_groups(void)
     close(ready[1]);
 }
 
-/* A grandchild stopped in a group of its own, whose parent ends, gets SIGHUP and SIGCONT; its new parent is number 1. */
+/* A grandchild stopped in a group of its own, whose parent ends, gets SIGHUP and SIGCONT; its new parent is number
+   1. */
 static void test_orphan(void)
 {
     int ends[2], status;
@@ -255,7 +257,8 @@ static void test_usage(void)
     CHECK(wait4(pid, &status, 0, &after) == pid);
     CHECK(after.ru_utime.tv_sec * 1000000 + after.ru_utime.tv_usec > 0);
     getrusage(RUSAGE_CHILDREN, &after);
-    CHECK(after.ru_utime.tv_sec * 1000000 + after.ru_utime.tv_usec > before.ru_utime.tv_sec * 1000000 + before.ru_utime.tv_usec);
+    CHECK(after.ru_utime.tv_sec * 1000000 + after.ru_utime.tv_usec >
+          before.ru_utime.tv_sec * 1000000 + before.ru_utime.tv_usec);
 }
 
 static void test_many(void)
@@ -271,8 +274,8 @@ static void test_many(void)
     CHECK(count == MANY && sum == MANY * (MANY - 1) / 2);
 }
 
-/* A thousand living children at once: tasks without memory, as a fork bomb without the fork.  All have numbers of their own, are told of, and
-   end one by one. */
+/* A thousand living children at once: tasks without memory, as a fork bomb without the fork.  All have numbers of their
+   own, are told of, and end one by one. */
 static void test_thousand(void)
 {
     enum { MANY = 1000 };
@@ -326,7 +329,8 @@ static void test_bomb(void)
     CHECK(made == MANY && reaped == made);
 }
 
-/* A message port that nobody receives from: proc goes on, notes each signal once, and tells the rest when there is room again. */
+/* A message port that nobody receives from: proc goes on, notes each signal once, and tells the rest when there is room
+   again. */
 static void test_full_port(void)
 {
     int status, ends[2];
@@ -354,7 +358,8 @@ static void test_full_port(void)
         mach_port_status_t port;
         mach_port_get_receive_status(mach_task_self(), full, &port);
         told.before = (int) port.mps_msgcount;
-        while (!mach_msg(&message.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof message, full, 3000, MACH_PORT_NULL)) {
+        while (
+            !mach_msg(&message.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof message, full, 3000, MACH_PORT_NULL)) {
             told.after += message.head.msgh_id == 23000;
             mach_msg_destroy(&message.head);
         }
@@ -420,7 +425,8 @@ static void test_namespace(void)
             _exit(1);
         for (int i = 0; i < 40; i++)
             made += !task_create(mach_task_self(), FALSE, &tasks[made]);
-        while (!mach_msg(&message.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof message, notify, 1000, MACH_PORT_NULL)) {
+        while (!mach_msg(&message.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof message, notify, 1000,
+                         MACH_PORT_NULL)) {
             told++;
             mach_msg_destroy(&message.head);
         }

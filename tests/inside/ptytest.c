@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ptytest: pseudo terminals from inside, and by them all that a terminal does: finding a pair, editing, signals, modes, window size,
-   job control, flushing, selecting, packet and remote mode, hanging up, and a shell that believes it is at a terminal.
-   Prints a line for each check that fails, and last `ptytest: N passed, N failed`. */
+/* ptytest: pseudo terminals from inside, and by them all that a terminal does: finding a pair, editing, signals, modes,
+   window size, job control, flushing, selecting, packet and remote mode, hanging up, and a shell that believes it is at
+   a terminal. Prints a line for each check that fails, and last `ptytest: N passed, N failed`. */
 
 #include <fcntl.h>
 #include <hurd/ioctl.h>
@@ -283,7 +283,8 @@ static int work_signals(void)
     return tcgetpgrp(slave) >= 0 ? 0 : 7;
 }
 
-/* A child in the background: reads (or writes with TOSTOP), must be stopped by SIGNAL, and goes on in the foreground. */
+/* A child in the background: reads (or writes with TOSTOP), must be stopped by SIGNAL, and goes on in the
+   foreground. */
 static int background(int signal, bool writes)
 {
     int status;
@@ -441,7 +442,8 @@ static void test_packet(void)
     modes.c_iflag &= ~IXON;
     CHECK(tcsetattr(slave, TCSANOW, &modes) == 0 && read(master, got, sizeof got) == 1 && got[0] == TIOCPKT_NOSTOP);
     CHECK(ioctl(master, TIOCEXT, &on) == 0);
-    CHECK(read(master, got, sizeof got) == 1 + (ssize_t)(4 * sizeof(tcflag_t) + NCCS + 2 * sizeof(speed_t)) && (got[0] & TIOCPKT_IOCTL));
+    CHECK(read(master, got, sizeof got) == 1 + (ssize_t)(4 * sizeof(tcflag_t) + NCCS + 2 * sizeof(speed_t)) &&
+          (got[0] & TIOCPKT_IOCTL));
     put(master, "raw\003\177\n");
     CHECK(expect(slave, "raw\003\177\n"));
     CHECK(ioctl(master, TIOCEXT, &off) == 0);
@@ -574,9 +576,9 @@ int main(void)
     static const struct {
         const char *name;
         void (*function)(void);
-    } tests[] = { { "pair", test_pair }, { "line", test_line }, { "raw", test_raw }, { "much", test_much }, { "jobs", test_jobs },
-                  { "hang_up", test_hang_up }, { "packet", test_packet }, { "remote", test_remote }, { "shell", test_shell },
-                  { "strange", test_strange } };
+    } tests[] = {{"pair", test_pair},   {"line", test_line},       {"raw", test_raw},       {"much", test_much},
+                 {"jobs", test_jobs},   {"hang_up", test_hang_up}, {"packet", test_packet}, {"remote", test_remote},
+                 {"shell", test_shell}, {"strange", test_strange}};
     signal(SIGTTOU, SIG_DFL);
     signal(SIGLOST, SIG_IGN);   /* what the C library raises for a port that was revoked */
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* socktest: local sockets and pipes from inside: pairs of each type, names, backlog, descriptors and credentials on their way, shutdown,
-   options, errors, odd requests.  Prints a line for each check that fails, and last `socktest: N passed, N failed`. */
+/* socktest: local sockets and pipes from inside: pairs of each type, names, backlog, descriptors and credentials on
+   their way, shutdown, options, errors, odd requests.  Prints a line for each check that fails, and last `socktest: N
+   passed, N failed`. */
 
 #include <fcntl.h>
 #include <hurd.h>
@@ -184,7 +185,10 @@ static bool send_descriptors(int fd, const int *what, size_t count)
 {
     union control control = { 0 };
     struct iovec vector = { "!", 1 };
-    struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(count * sizeof(int)) };
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = CMSG_SPACE(count * sizeof(int))};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
@@ -199,7 +203,10 @@ static size_t receive_descriptors(int fd, int *what, size_t count)
     union control control = { 0 };
     char byte;
     struct iovec vector = { &byte, 1 };
-    struct msghdr message = { .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
     if (recvmsg(fd, &message, 0) != 1)
         return 0;
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
@@ -337,7 +344,8 @@ static void test_waiting(void)
     CHECK(result_of(child) == 0);
     close(fd[0]);
 
-    /* Two readers, each with half of what is written at once, and a reader that gets more than fits into a small answer. */
+    /* Two readers, each with half of what is written at once, and a reader that gets more than fits into a small
+       answer. */
     CHECK(pipe(fd) == 0);
     child = reading(fd[0], fd[1], 2, got_pair);
     other = reading(fd[0], fd[1], 2, got_pair);
@@ -372,7 +380,8 @@ static void test_waiting(void)
     close(fd[1]);
 }
 
-/* A socket is no node: its port gives nobody power over the server, nor over others' sockets; looked up again it is the same socket. */
+/* A socket is no node: its port gives nobody power over the server, nor over others' sockets; looked up again it is the
+   same socket. */
 static void test_no_node(void)
 {
     int fd[2];

@@ -3,10 +3,10 @@
 
        stress DIRECTORY PROCESSES ROUNDS
 
-   DIRECTORY must be empty.  Each process makes, renames, links and removes names that all of them use, where only errors that
-   another's doing explains may come; and files of its own, which must always be what it made of them.  When all are done, the directory
-   must hold what can be found by name, with the right number of links, and nothing is left after everything was removed.  The
-   last line is "stress: N operations, 0 failed". */
+   DIRECTORY must be empty.  Each process makes, renames, links and removes names that all of them use, where only
+   errors that another's doing explains may come; and files of its own, which must always be what it made of them.  When
+   all are done, the directory must hold what can be found by name, with the right number of links, and nothing is left
+   after everything was removed.  The last line is "stress: N operations, 0 failed". */
 
 #include <dirent.h>
 #include <errno.h>
@@ -51,8 +51,8 @@ static const char *shared_name(char *name)
 /* RESULT of a call that others may have spoiled. */
 static void tolerate(int result, const char *what)
 {
-    if (result < 0 && errno != ENOENT && errno != EEXIST && errno != ENOTEMPTY && errno != EISDIR && errno != ENOTDIR && errno != EPERM
-        && errno != EINVAL)
+    if (result < 0 && errno != ENOENT && errno != EEXIST && errno != ENOTEMPTY && errno != EISDIR && errno != ENOTDIR &&
+        errno != EPERM && errno != EINVAL)
         fail("%s", what);
 }
 

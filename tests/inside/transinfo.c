@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* transinfo PATH...: says of each path whether a translator sits on it: "PATH: active", "PATH: passive" or "PATH: none". */
+/* transinfo PATH...: says of each path whether a translator sits on it: "PATH: active", "PATH: passive" or "PATH:
+   none". */
 
 #include <errno.h>
 #include <error.h>

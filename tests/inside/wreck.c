@@ -15,9 +15,11 @@ int main(int argc, char **argv)
     mach_msg_type_number_t count, size = i386_THREAD_STATE_COUNT;
     struct i386_thread_state state;
 
-    if (argc != 2 || proc_pid2task(getproc(), atoi(argv[1]), &task) || task_threads(task, &threads, &count) || count == 0)
+    if (argc != 2 || proc_pid2task(getproc(), atoi(argv[1]), &task) || task_threads(task, &threads, &count) ||
+        count == 0)
         return 1;
-    thread_t thread = threads[0]; /* the last one may be the C library's for signals, without which nobody hears of the fault */
+    thread_t thread = threads[0]; /* the last one may be the C library's for signals, without which nobody hears of the
+                                     fault */
     if (thread_suspend(thread) || thread_abort(thread)
         || thread_get_state(thread, i386_THREAD_STATE, (thread_state_t) &state, &size))
         return 2;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* thread_abort at each stage of a wait: in the send, in the receive behind it, in a set, in a page fault, in a depression, stopped and not; what the
-   call returns, what its buffer holds then, and where the rights are (mach.defs, thread_abort; Mach manual, "Thread Execution"). */
+/* thread_abort at each stage of a wait: in the send, in the receive behind it, in a set, in a page fault, in a
+   depression, stopped and not; what the call returns, what its buffer holds then, and where the rights are (mach.defs,
+   thread_abort; Mach manual, "Thread Execution"). */
 
 #include "memory_help.h"
 #include "messages.h"
@@ -22,8 +23,8 @@ enum { PENDING = -999, LONG_MS = 10000000 };
 static void call_run(void *unused)
 {
     (void)unused;
-    call.result = mach_msg_trap(&call.message.header, call.option, call.message.header.msgh_size, sizeof call.message, call.from, call.timeout,
-                                MACH_PORT_NULL);
+    call.result = mach_msg_trap(&call.message.header, call.option, call.message.header.msgh_size, sizeof call.message,
+                                call.from, call.timeout, MACH_PORT_NULL);
 }
 
 static void call_start(struct helper *helper, mach_msg_option_t option, mach_port_t from)
@@ -70,7 +71,8 @@ static void header_observe(mach_port_t port, mach_port_t reply)
 /* A receive that is interrupted leaves its buffer alone. */
 CASE(receive_leaves_the_buffer)
 {
-    static const mach_msg_option_t options[] = {0, MACH_RCV_INTERRUPT, MACH_RCV_TIMEOUT, MACH_RCV_TIMEOUT | MACH_RCV_INTERRUPT, MACH_RCV_LARGE};
+    static const mach_msg_option_t options[] = {0, MACH_RCV_INTERRUPT, MACH_RCV_TIMEOUT,
+                                                MACH_RCV_TIMEOUT | MACH_RCV_INTERRUPT, MACH_RCV_LARGE};
     for (unsigned int i = 0; i < sizeof options / sizeof *options; i++) {
         mach_port_t port = port_create_with_send();
         struct helper helper = {0};
@@ -107,8 +109,8 @@ CASE(receive_from_a_set)
 /* The library's mach_msg begins again unless it is told that the caller wants to know. */
 static void library_receive(void *interrupt)
 {
-    call.result = mach_msg(&call.message.header, MACH_RCV_MSG | (interrupt ? MACH_RCV_INTERRUPT : 0), 0, sizeof call.message, call.from, 0,
-                           MACH_PORT_NULL);
+    call.result = mach_msg(&call.message.header, MACH_RCV_MSG | (interrupt ? MACH_RCV_INTERRUPT : 0), 0,
+                           sizeof call.message, call.from, 0, MACH_PORT_NULL);
 }
 
 CASE(receive_begun_again_by_the_library)
@@ -153,7 +155,8 @@ static void send_plain(mach_msg_option_t option)
     OBSERVE(port_status(port).mps_msgcount);
     /* What came back is sent again as it is. */
     EXPECT(receive_within(port, 0), MACH_MSG_SUCCESS);
-    OBSERVE(mach_msg_trap(&call.message.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, call.message.header.msgh_size, 0, 0, 0, 0));
+    OBSERVE(mach_msg_trap(&call.message.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, call.message.header.msgh_size, 0, 0,
+                          0, 0));
     EXPECT(receive_within(port, 0), MACH_MSG_SUCCESS);
     OBSERVE(received()->msgh_id);
     OBSERVE(received()->msgh_size);
@@ -203,8 +206,11 @@ static void call_behind_send(mach_msg_option_t option, mach_msg_type_name_t how)
     OBSERVE(port_status(reply).mps_srights);
     /* The answer comes all the same. */
     mach_port_t to = received()->msgh_remote_port;
-    message_begin(&message_out, to, MACH_MSGH_BITS_REMOTE(received()->msgh_bits) == MACH_MSG_TYPE_PORT_SEND_ONCE ? MACH_MSG_TYPE_MOVE_SEND_ONCE
-                                                                                                      : MACH_MSG_TYPE_MOVE_SEND, 0, 0, 200);
+    message_begin(&message_out, to,
+                  MACH_MSGH_BITS_REMOTE(received()->msgh_bits) == MACH_MSG_TYPE_PORT_SEND_ONCE
+                      ? MACH_MSG_TYPE_MOVE_SEND_ONCE
+                      : MACH_MSG_TYPE_MOVE_SEND,
+                  0, 0, 200);
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
     EXPECT(receive_within(reply, 0), MACH_MSG_SUCCESS);
     EXPECT(received()->msgh_id, 200);
@@ -214,8 +220,14 @@ static void call_behind_send(mach_msg_option_t option, mach_msg_type_name_t how)
 }
 
 CASE(call_in_its_receive) { call_behind_send(0, MACH_MSG_TYPE_MAKE_SEND_ONCE); }
-CASE(call_in_its_receive_with_interrupt) { call_behind_send(MACH_RCV_INTERRUPT | MACH_SEND_INTERRUPT, MACH_MSG_TYPE_MAKE_SEND_ONCE); }
-CASE(call_in_its_receive_with_timeouts) { call_behind_send(MACH_RCV_TIMEOUT | MACH_SEND_TIMEOUT, MACH_MSG_TYPE_MAKE_SEND_ONCE); }
+CASE(call_in_its_receive_with_interrupt)
+{
+    call_behind_send(MACH_RCV_INTERRUPT | MACH_SEND_INTERRUPT, MACH_MSG_TYPE_MAKE_SEND_ONCE);
+}
+CASE(call_in_its_receive_with_timeouts)
+{
+    call_behind_send(MACH_RCV_TIMEOUT | MACH_SEND_TIMEOUT, MACH_MSG_TYPE_MAKE_SEND_ONCE);
+}
 CASE(call_in_its_receive_with_a_send_right) { call_behind_send(MACH_RCV_LARGE, MACH_MSG_TYPE_MAKE_SEND); }
 
 /* A server takes the request and the client is interrupted then: the answer waits for whoever receives next. */
@@ -240,7 +252,8 @@ CASE(call_that_is_being_served)
 
 CASE(send_gives_rights_back)
 {
-    mach_port_t port = full_port_create(), moved = port_create(), send = port_create_with_send(), once_of = port_create();
+    mach_port_t port = full_port_create(), moved = port_create(), send = port_create_with_send(),
+                once_of = port_create();
     struct helper helper = {0};
     mach_port_t once = sonce_create(once_of);
     message_begin(&call.message, port, MACH_MSG_TYPE_COPY_SEND, 0, 0, 100);
@@ -330,7 +343,8 @@ CASE(send_whose_right_died_meanwhile)
 
 /* ---- stopped ------------------------------------------------------------------------------------- */
 
-/* As a signal comes to a thread in a call whose send has been done: its registers say where it is, and it goes on elsewhere and back. */
+/* As a signal comes to a thread in a call whose send has been done: its registers say where it is, and it goes on
+   elsewhere and back. */
 CASE(call_stopped_and_sent_elsewhere)
 {
     static volatile long counter;
@@ -403,8 +417,8 @@ static void spin_then_receive(void *port)
     spin_began = true;
     while (!spin_go)
         ;
-    call.result = mach_msg_trap(&call.message.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof call.message, *(mach_port_t *)port, 30,
-                                MACH_PORT_NULL);
+    call.result = mach_msg_trap(&call.message.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof call.message,
+                                *(mach_port_t *)port, 30, MACH_PORT_NULL);
 }
 
 /* An abort is of the wait that is, not of the one that will be. */
@@ -618,10 +632,12 @@ CASE(thread_switch_stopped)
     OBSERVE(result);
 }
 
-STUB(stub_depress_long, "mov %rdi, %rbx\n mov $-61, %rax\n xor %edi, %edi\n mov $1, %esi\n mov $10000000, %edx\n syscall\n"
-                        "1: incq (%rbx)\n jmp 1b");
+STUB(stub_depress_long,
+     "mov %rdi, %rbx\n mov $-61, %rax\n xor %edi, %edi\n mov $1, %esi\n mov $10000000, %edx\n syscall\n"
+     "1: incq (%rbx)\n jmp 1b");
 
-/* A depression goes on until thread_depress_abort, or its time is over: an abort does not end it, other than for a thread that is running at last. */
+/* A depression goes on until thread_depress_abort, or its time is over: an abort does not end it, other than for a
+   thread that is running at last. */
 CASE(depressed)
 {
     static volatile long counter, spins;
@@ -661,7 +677,8 @@ static void gsync_run(void *argument)
     wait->result = gsync_wait(SELF, (vm_address_t)&wait->word, 0, 0, LONG_MS, wait->flags);
 }
 
-/* A call of the kernel that waits there: its answer says that it was interrupted, and the client has its reply port as before. */
+/* A call of the kernel that waits there: its answer says that it was interrupted, and the client has its reply port as
+   before. */
 CASE(gsync_stopped)
 {
     for (int flags = 0; flags < 8; flags++) {

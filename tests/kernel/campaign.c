@@ -28,7 +28,8 @@ bool campaign_open(int argc, char **argv)
         sscanf(argv[i], "--host-priv-port=%u", &host_priv);
         sscanf(argv[i], "--device-master-port=%u", &device_master);
     }
-    return device_open(device_master, D_WRITE | D_READ, "console", &console) == 0 && processor_set_default(host_priv, &set_name) == 0;
+    return device_open(device_master, D_WRITE | D_READ, "console", &console) == 0 &&
+           processor_set_default(host_priv, &set_name) == 0;
 }
 
 void say(const char *format, ...)
@@ -40,7 +41,8 @@ void say(const char *format, ...)
     va_end(args);
     for (int done = 0; done < length && done < (int)sizeof line;) {
         int wrote = 0;
-        if (device_write_inband(console, 0, 0, line + done, length - done > 120 ? 120 : length - done, &wrote) || wrote <= 0)
+        if (device_write_inband(console, 0, 0, line + done, length - done > 120 ? 120 : length - done, &wrote) ||
+            wrote <= 0)
             return;
         done += wrote;
     }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Cases: what mach_debug.defs tells of the kernel's caches and stacks, of regions, objects and pages (port_debug.c: of ports). */
+/* Cases: what mach_debug.defs tells of the kernel's caches and stacks, of regions, objects and pages (port_debug.c: of
+   ports). */
 
 #include "memory_help.h"
 #include "objects.h"
@@ -36,13 +37,15 @@ CASE(slabs)
     REQUIRE(host_slab_info(host, &info, &count), KERN_SUCCESS);
     CHECK(count > 8);
     for (unsigned int i = 0; i < count; i++) {
-        good += info[i].buf_size >= info[i].obj_size && info[i].nr_objs <= info[i].nr_bufs
-                && info[i].nr_bufs == info[i].nr_slabs * info[i].bufs_per_slab && info[i].nr_free_slabs <= info[i].nr_slabs
-                && info[i].slab_size >= info[i].buf_size && info[i].align != 0;
+        good += info[i].buf_size >= info[i].obj_size && info[i].nr_objs <= info[i].nr_bufs &&
+                info[i].nr_bufs == info[i].nr_slabs * info[i].bufs_per_slab &&
+                info[i].nr_free_slabs <= info[i].nr_slabs && info[i].slab_size >= info[i].buf_size &&
+                info[i].align != 0;
         named += info[i].name[0] != 0 && memchr(info[i].name, 0, sizeof info[i].name) != NULL;
-        remark("%s: obj %lu buf %lu slab %lu per %lu objs %lu bufs %lu slabs %lu free %lu align %lu flags %x pool %lu", info[i].name,
-               (unsigned long)info[i].obj_size, (unsigned long)info[i].buf_size, (unsigned long)info[i].slab_size, (unsigned long)info[i].bufs_per_slab,
-               (unsigned long)info[i].nr_objs, (unsigned long)info[i].nr_bufs, (unsigned long)info[i].nr_slabs, (unsigned long)info[i].nr_free_slabs,
+        remark("%s: obj %lu buf %lu slab %lu per %lu objs %lu bufs %lu slabs %lu free %lu align %lu flags %x pool %lu",
+               info[i].name, (unsigned long)info[i].obj_size, (unsigned long)info[i].buf_size,
+               (unsigned long)info[i].slab_size, (unsigned long)info[i].bufs_per_slab, (unsigned long)info[i].nr_objs,
+               (unsigned long)info[i].nr_bufs, (unsigned long)info[i].nr_slabs, (unsigned long)info[i].nr_free_slabs,
                (unsigned long)info[i].align, info[i].flags, (unsigned long)info[i].cpu_pool_size);
     }
     EXPECT(good == count, 1);
@@ -106,7 +109,8 @@ CASE(stacks)
     vm_offset_t stack = 0;
     unsigned int total = 0;
     OBSERVE(host_stack_usage(host, &reserved, &total, &space, &resident, &most, &stack));
-    remark("reserved %lu total %u space %lu resident %lu most %lu stack %lx", reserved, total, space, resident, most, stack);
+    remark("reserved %lu total %u space %lu resident %lu most %lu stack %lx", reserved, total, space, resident, most,
+           stack);
     OBSERVE(host_stack_usage(mach_task_self(), &reserved, &total, &space, &resident, &most, &stack));
     REQUIRE(processor_set_default(host, &set), KERN_SUCCESS);
     OBSERVE(processor_set_stack_usage(set, &total, &space, &resident, &most, &stack));
@@ -254,7 +258,8 @@ static void object_observe(mach_port_t object)
     OBSERVE(shadow != MACH_PORT_NULL);
     OBSERVE(copy != MACH_PORT_NULL);
     remark("size %lx refs %u last %lx object %lx shadow %lx copy %lx", (unsigned long)info.voi_size, info.voi_ref_count,
-           (unsigned long)info.voi_last_alloc, (unsigned long)info.voi_object, (unsigned long)info.voi_shadow, (unsigned long)info.voi_copy);
+           (unsigned long)info.voi_last_alloc, (unsigned long)info.voi_object, (unsigned long)info.voi_shadow,
+           (unsigned long)info.voi_copy);
     if (shadow)
         mach_port_deallocate(mach_task_self(), shadow);
     if (copy)

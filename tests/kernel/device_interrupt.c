@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Interrupts for drivers (device_intr_register, device_intr_ack on the device "irq") and I/O ports (mach_i386.defs, i386_io_perm_*). */
+/* Interrupts for drivers (device_intr_register, device_intr_ack on the device "irq") and I/O ports (mach_i386.defs,
+   i386_io_perm_*). */
 
 #include <device/device.h>
 #include <device/notify.h>
@@ -133,8 +134,8 @@ static kern_return_t seen(mach_port_t irq, mach_port_t port)
     return device_intr_ack(irq, port, MACH_MSG_TYPE_MAKE_SEND);
 }
 
-/* The next interrupt's notification.  The clock raises its line again only when its register C has been read: should an edge have been lost, as on
-   a machine that runs by fits and starts, reading it makes another. */
+/* The next interrupt's notification.  The clock raises its line again only when its register C has been read: should an
+   edge have been lost, as on a machine that runs by fits and starts, reading it makes another. */
 static mach_msg_return_t interrupt_receive(mach_port_t port)
 {
     mach_msg_return_t mr = MACH_RCV_TIMED_OUT;
@@ -230,15 +231,19 @@ static long experimental_call(mach_port_t reply)
 static void experimental_lines(mach_port_t port)
 {
     mach_port_t reply = port_create(), target = port_create();
-    message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, EXPERIMENTAL_REGISTER);
+    message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE,
+                  EXPERIMENTAL_REGISTER);
     for (int i = 0; i < 3; i++)
         message_add_integers(&message_out, &(int){LINE}, 1);
     message_add_ports(&message_out, &target, 1, MACH_MSG_TYPE_MAKE_SEND);
     OBSERVE(experimental_call(reply));
     OBSERVE(port_status(target).mps_srights);
-    message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, EXPERIMENTAL_ENABLE);
+    message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE,
+                  EXPERIMENTAL_ENABLE);
     message_add_integers(&message_out, &(int){LINE}, 1);
-    message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_CHAR, .msgt_size = 8, .msgt_number = 1, .msgt_inline = 1}, "\1", 1);
+    message_add(&message_out,
+                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_CHAR, .msgt_size = 8, .msgt_number = 1, .msgt_inline = 1},
+                "\1", 1);
     OBSERVE(experimental_call(reply));
     port_destroy(reply);
     port_destroy(target);
@@ -254,10 +259,15 @@ CASE(experimental_interrupts)
 static void experimental_memory(mach_port_t host, mach_port_t task, unsigned long size)
 {
     mach_port_t reply = port_create();
-    message_begin(&message_out, host, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, EXPERIMENTAL_CONTIGUOUS);
+    message_begin(&message_out, host, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE,
+                  EXPERIMENTAL_CONTIGUOUS);
     message_add_ports(&message_out, &task, 1, MACH_MSG_TYPE_COPY_SEND);
-    message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_64, .msgt_size = 64, .msgt_number = 1, .msgt_inline = 1}, &size,
-                sizeof size);
+    message_add(&message_out,
+                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_64,
+                                  .msgt_size = 64,
+                                  .msgt_number = 1,
+                                  .msgt_inline = 1},
+                &size, sizeof size);
     long result = experimental_call(reply);
     OBSERVE(result);
     if (result == KERN_SUCCESS) {
@@ -395,7 +405,8 @@ CASE_OURS(message_vectors)
     EXPECT(device_get_status(second, MSI_ALLOCATE, again, &count), D_SUCCESS);
     CHECK(status[MSI_ALLOCATE_VECTOR] != again[MSI_ALLOCATE_VECTOR]);
     EXPECT((unsigned int)status[MSI_ALLOCATE_DATA] >> 16, 0);
-    EXPECT(device_intr_register(first, again[MSI_ALLOCATE_VECTOR], 0, port, MACH_MSG_TYPE_MAKE_SEND), D_INVALID_OPERATION);
+    EXPECT(device_intr_register(first, again[MSI_ALLOCATE_VECTOR], 0, port, MACH_MSG_TYPE_MAKE_SEND),
+           D_INVALID_OPERATION);
     EXPECT(device_intr_register(first, status[MSI_ALLOCATE_VECTOR], 0, port, MACH_MSG_TYPE_MAKE_SEND), D_SUCCESS);
     EXPECT(device_intr_register(first, status[MSI_ALLOCATE_VECTOR], 0, port, MACH_MSG_TYPE_MAKE_SEND), D_ALREADY_OPEN);
     EXPECT(device_intr_ack(first, port, MACH_MSG_TYPE_MAKE_SEND), D_SUCCESS);

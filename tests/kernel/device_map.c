@@ -29,7 +29,8 @@ static volatile struct mapped_time_value *time_mapped(void)
     vm_address_t address = 0;
     if (!EXPECT(device_map(time, VM_PROT_READ, 0, sizeof(struct mapped_time_value), &pager, 0), D_SUCCESS))
         return NULL;
-    EXPECT(vm_map(mach_task_self(), &address, vm_page_size, 0, TRUE, pager, 0, FALSE, VM_PROT_READ, VM_PROT_READ, VM_INHERIT_NONE),
+    EXPECT(vm_map(mach_task_self(), &address, vm_page_size, 0, TRUE, pager, 0, FALSE, VM_PROT_READ, VM_PROT_READ,
+                  VM_INHERIT_NONE),
            KERN_SUCCESS);
     mach_port_deallocate(mach_task_self(), pager);
     mach_port_deallocate(mach_task_self(), time);
@@ -119,8 +120,8 @@ CASE_OURS(time_page_cannot_be_written)
     mach_port_t time = opened("time"), pager = MACH_PORT_NULL;
     vm_address_t address = 0;
     REQUIRE(device_map(time, VM_PROT_READ, 0, vm_page_size, &pager, 0), D_SUCCESS);
-    kern_return_t kr = vm_map(mach_task_self(), &address, vm_page_size, 0, TRUE, pager, 0, FALSE, VM_PROT_READ | VM_PROT_WRITE,
-                              VM_PROT_READ | VM_PROT_WRITE, VM_INHERIT_NONE);
+    kern_return_t kr = vm_map(mach_task_self(), &address, vm_page_size, 0, TRUE, pager, 0, FALSE,
+                              VM_PROT_READ | VM_PROT_WRITE, VM_PROT_READ | VM_PROT_WRITE, VM_INHERIT_NONE);
     OBSERVE(kr);
     if (kr == KERN_SUCCESS) {
         /* Who writes through the kernel is told by a code, not by an exception. */
@@ -137,7 +138,8 @@ CASE(mem_shows_the_first_megabyte)
     mach_port_t mem = opened("mem"), pager = MACH_PORT_NULL;
     vm_address_t address = 0;
     REQUIRE(device_map(mem, VM_PROT_READ, 0xf0000, 0x10000, &pager, 0), D_SUCCESS);
-    kern_return_t kr = vm_map(mach_task_self(), &address, 0x10000, 0, TRUE, pager, 0, FALSE, VM_PROT_READ, VM_PROT_READ, VM_INHERIT_NONE);
+    kern_return_t kr = vm_map(mach_task_self(), &address, 0x10000, 0, TRUE, pager, 0, FALSE, VM_PROT_READ, VM_PROT_READ,
+                              VM_INHERIT_NONE);
     OBSERVE(kr);
     if (kr == KERN_SUCCESS) {
         /* The BIOS begins with a far jump at its last 16 bytes. */
@@ -156,8 +158,8 @@ CASE_DIFFERS(mem_is_not_memory)
     kern_return_t kr = device_map(mem, VM_PROT_READ, 0x8000000, vm_page_size, &pager, 0);
     OBSERVE(kr);
     if (kr == KERN_SUCCESS) {
-        OBSERVE(vm_map(mach_task_self(), &address, vm_page_size, 0, TRUE, pager, 0x8000000, FALSE, VM_PROT_READ, VM_PROT_READ,
-                       VM_INHERIT_NONE));
+        OBSERVE(vm_map(mach_task_self(), &address, vm_page_size, 0, TRUE, pager, 0x8000000, FALSE, VM_PROT_READ,
+                       VM_PROT_READ, VM_INHERIT_NONE));
         mach_port_deallocate(mach_task_self(), pager);
         if (address)
             vm_deallocate(mach_task_self(), address, vm_page_size);

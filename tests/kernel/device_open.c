@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Opening and closing devices (Mach manual, "Device Open", "Device Close"): names, ports that are none, what a device cannot. */
+/* Opening and closing devices (Mach manual, "Device Open", "Device Close"): names, ports that are none, what a device
+   cannot. */
 
 #include <device/device.h>
 
@@ -23,7 +24,8 @@ static kern_return_t open_status(mach_port_t master, const char *name)
 }
 
 /* What an inband write takes is a whole buffer, by its type. */
-static kern_return_t write_inband(mach_port_t device, dev_mode_t mode, const char *text, unsigned int count, int *written)
+static kern_return_t write_inband(mach_port_t device, dev_mode_t mode, const char *text, unsigned int count,
+                                  int *written)
 {
     io_buf_ptr_inband_t data = {0};
     memcpy(data, text, count);
@@ -107,11 +109,15 @@ CASE(open_new_of_names)
         mach_msg_type_t mode_type;
         dev_mode_t mode;
         int pad;
-    } request = {.head = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE), .msgh_size = sizeof request,
-                          .msgh_remote_port = device_master, .msgh_local_port = mach_reply_port(), .msgh_id = 2806}};
+    } request = {.head = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE),
+                          .msgh_size = sizeof request,
+                          .msgh_remote_port = device_master,
+                          .msgh_local_port = mach_reply_port(),
+                          .msgh_id = 2806}};
     /* Its body lacks the name. */
-    EXPECT(mach_msg(&request.head, MACH_SEND_MSG | MACH_RCV_MSG, sizeof request, sizeof request, request.head.msgh_local_port, 10000,
-                    MACH_PORT_NULL), MACH_MSG_SUCCESS);
+    EXPECT(mach_msg(&request.head, MACH_SEND_MSG | MACH_RCV_MSG, sizeof request, sizeof request,
+                    request.head.msgh_local_port, 10000, MACH_PORT_NULL),
+           MACH_MSG_SUCCESS);
     OBSERVE(request.head.msgh_id);
     OBSERVE(request.mode);
     mach_port_mod_refs(mach_task_self(), request.head.msgh_local_port, MACH_PORT_RIGHT_RECEIVE, -1);

@@ -128,7 +128,9 @@ CASE_OURS(ramdisk_map)
     EXPECT(device_map(disk, VM_PROT_READ, RECORD, RECORD, &pager, 0), D_INVALID_OPERATION);
     EXPECT(device_map(disk, VM_PROT_READ, ~0ul - 4095, vm_page_size, &pager, 0), D_INVALID_OPERATION);
     REQUIRE(device_map(disk, VM_PROT_READ, 0, vm_page_size, &pager, 0), D_SUCCESS);
-    EXPECT(vm_map(mach_task_self(), &address, vm_page_size, 0, TRUE, pager, 0, FALSE, VM_PROT_READ, VM_PROT_READ, VM_INHERIT_NONE), KERN_SUCCESS);
+    EXPECT(vm_map(mach_task_self(), &address, vm_page_size, 0, TRUE, pager, 0, FALSE, VM_PROT_READ, VM_PROT_READ,
+                  VM_INHERIT_NONE),
+           KERN_SUCCESS);
     CHECK(contents((void *)address, 0, RECORDS * RECORD));
     vm_deallocate(mach_task_self(), address, vm_page_size);
     mach_port_deallocate(mach_task_self(), pager);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Status of devices (Mach manual, "Device Status"; device/tty_status.h), and the console's and the log's reading and writing. */
+/* Status of devices (Mach manual, "Device Status"; device/tty_status.h), and the console's and the log's reading and
+   writing. */
 
 #include <device/device.h>
 #include <device/tty_status.h>
@@ -24,7 +25,8 @@ static void status_observe(mach_port_t device, dev_flavor_t flavor, mach_msg_typ
 }
 
 /* What an inband write takes is a whole buffer, by its type. */
-static kern_return_t write_inband(mach_port_t device, dev_mode_t mode, const char *text, unsigned int count, int *written)
+static kern_return_t write_inband(mach_port_t device, dev_mode_t mode, const char *text, unsigned int count,
+                                  int *written)
 {
     io_buf_ptr_inband_t data = {0};
     memcpy(data, text, count);

@@ -29,7 +29,8 @@ STUB(stub_load_ds, "mov $0x10, %eax\n mov %eax, %ds\n ud2");
 STUB(stub_load_ss, "mov $0x10, %eax\n mov %eax, %ss\n ud2");
 STUB(stub_far_return, "push $0x8\n push $0x1000\n lretq");
 STUB(stub_x87, "fninit\n movw $0x37b, -8(%rsp)\n fldcw -8(%rsp)\n fld1\n fldz\n fdivrp\n fwait\n ud2");
-STUB(stub_sse, "movl $0x1d80, -8(%rsp)\n ldmxcsr -8(%rsp)\n pxor %xmm0, %xmm0\n mov $0x3ff0000000000000, %rax\n movq %rax, %xmm1\n divsd %xmm0, %xmm1\n ud2");
+STUB(stub_sse, "movl $0x1d80, -8(%rsp)\n ldmxcsr -8(%rsp)\n pxor %xmm0, %xmm0\n mov $0x3ff0000000000000, %rax\n movq "
+               "%rax, %xmm1\n divsd %xmm0, %xmm1\n ud2");
 STUB(stub_step, "pushf\n orq $0x100, (%rsp)\n popf\n nop\n nop\n ud2");
 STUB(stub_align, "pushf\n orq $0x40000, (%rsp)\n popf\n mov 1(%rsp), %eax\n ud2");
 STUB(stub_trap_none, "mov $-1000, %rax\n syscall\n ud2");

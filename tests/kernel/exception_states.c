@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Exceptions and registers: each exception that a program can raise is handled by setting the thread's state and answering; every flavor of state of
-   threads that wait, run and stand; handlers that die, are full, answer twice (exc.defs, mach/machine/thread_status.h). */
+/* Exceptions and registers: each exception that a program can raise is handled by setting the thread's state and
+   answering; every flavor of state of threads that wait, run and stand; handlers that die, are full, answer twice
+   (exc.defs, mach/machine/thread_status.h). */
 
 #include "objects.h"
 
@@ -26,16 +27,28 @@ STUB(stub_es_step, "pushf\n orq $0x100, (%rsp)\n popf\n nop\n nop\n ud2");
 STUB(stub_es_align, "pushf\n orq $0x40000, (%rsp)\n popf\n mov 1(%rsp), %eax\n ud2");
 STUB(stub_es_call, "mov $-1000, %rax\n syscall\n ud2");
 STUB(stub_es_x87, "fninit\n movw $0x37b, -8(%rsp)\n fldcw -8(%rsp)\n fld1\n fldz\n fdivrp\n fwait\n ud2");
-STUB(stub_es_sse, "movl $0x1d80, -8(%rsp)\n ldmxcsr -8(%rsp)\n pxor %xmm0, %xmm0\n mov $0x3ff0000000000000, %rax\n movq %rax, %xmm1\n"
-                  "divsd %xmm0, %xmm1\n ud2");
+STUB(
+    stub_es_sse,
+    "movl $0x1d80, -8(%rsp)\n ldmxcsr -8(%rsp)\n pxor %xmm0, %xmm0\n mov $0x3ff0000000000000, %rax\n movq %rax, %xmm1\n"
+    "divsd %xmm0, %xmm1\n ud2");
 STUB(stub_es_segment, "mov $0x10, %eax\n mov %eax, %ds\n ud2");
 
 static const struct {
     const char *name, *code;
 } raisers[] = {
-    {"read", stub_es_read}, {"write", stub_es_write}, {"jump", stub_es_jump}, {"divide", stub_es_divide}, {"undefined", stub_es_undefined},
-    {"breakpoint", stub_es_breakpoint}, {"halt", stub_es_halt}, {"step", stub_es_step}, {"align", stub_es_align}, {"call", stub_es_call},
-    {"x87", stub_es_x87}, {"sse", stub_es_sse}, {"segment", stub_es_segment},
+    {"read", stub_es_read},
+    {"write", stub_es_write},
+    {"jump", stub_es_jump},
+    {"divide", stub_es_divide},
+    {"undefined", stub_es_undefined},
+    {"breakpoint", stub_es_breakpoint},
+    {"halt", stub_es_halt},
+    {"step", stub_es_step},
+    {"align", stub_es_align},
+    {"call", stub_es_call},
+    {"x87", stub_es_x87},
+    {"sse", stub_es_sse},
+    {"segment", stub_es_segment},
 };
 enum { RAISERS = sizeof raisers / sizeof *raisers };
 
@@ -217,7 +230,8 @@ CASE(full_port)
 
 /* ---- handlers that die ------------------------------------------------------------------------------------ */
 
-/* The receive right is in a task that ends: before it was told, with the message in its queue, with the answer in its hands. */
+/* The receive right is in a task that ends: before it was told, with the message in its queue, with the answer in its
+   hands. */
 static void handler_dies(bool told)
 {
     mach_port_t task, handler = task_empty(), task_port = port_create_with_send(), port = port_create_with_send();
@@ -376,7 +390,8 @@ CASE(flavors_of_oneself)
 
 /* ---- floating point ---------------------------------------------------------------------------------------------- */
 
-STUB(stub_es_store, "movups %xmm3, 32(%rdi)\n movups %xmm3, %xmm4\n ud2\n movups %xmm3, 48(%rdi)\n movq $1, (%rdi)\n 1: pause\n jmp 1b");
+STUB(stub_es_store, "movups %xmm3, 32(%rdi)\n movups %xmm3, %xmm4\n ud2\n movups %xmm3, 48(%rdi)\n movq $1, (%rdi)\n "
+                    "1: pause\n jmp 1b");
 
 /* A handler changes a vector register of the thread that it handles. */
 CASE(vector_register_set_by_the_handler)
@@ -422,7 +437,10 @@ static void xfloat_images(mach_port_t thread)
     for (int field = 0; field < 4; field++)
         for (int value = -1; value < 8; value++) {
             memcpy(other, image, sizeof other);
-            *(field == 0 ? &xfloat->fpkind : field == 1 ? &xfloat->initialized : field == 2 ? &xfloat->exc_status : &xfloat->fp_save_kind) = value;
+            *(field == 0   ? &xfloat->fpkind
+              : field == 1 ? &xfloat->initialized
+              : field == 2 ? &xfloat->exc_status
+                           : &xfloat->fp_save_kind) = value;
             OBSERVE(value);
             OBSERVE(thread_set_state(thread, i386_XFLOAT_STATE, (thread_state_t)other, full));
         }
@@ -467,7 +485,8 @@ CASE(float_state_of_the_exception)
     raising_end(&raising);
 }
 
-/* ---- debug registers ------------------------------------------------------------------------------------------------ */
+/* ---- debug registers
+   ------------------------------------------------------------------------------------------------ */
 
 STUB(stub_es_walk, "1: nop\n nop\n nop\n incq (%rdi)\n jmp 1b");
 
@@ -477,7 +496,8 @@ CASE(debug_stop_at_an_instruction)
     static volatile long words[2];
     struct bare bare;
     mach_port_t port = port_create_with_send();
-    struct i386_debug_state debug = {.dr = {(unsigned int)(uint64_t)(stub_es_walk + 2), 0, 0, 0, 0, 0, 0, 0x401}}, back = {0};
+    struct i386_debug_state debug = {.dr = {(unsigned int)(uint64_t)(stub_es_walk + 2), 0, 0, 0, 0, 0, 0, 0x401}},
+                            back = {0};
     mach_msg_type_number_t count = i386_DEBUG_STATE_COUNT;
     words[0] = 0;
     bare_create(&bare, SELF, stub_es_walk, (long)words);
@@ -494,7 +514,8 @@ CASE(debug_stop_at_an_instruction)
         OBSERVE(thread_get_state(bare.thread, i386_DEBUG_STATE, (thread_state_t)&back, &count));
         OBSERVE(back.dr[6] & 0xf);
         debug.dr[7] = 0;
-        EXPECT(thread_set_state(bare.thread, i386_DEBUG_STATE, (thread_state_t)&debug, i386_DEBUG_STATE_COUNT), KERN_SUCCESS);
+        EXPECT(thread_set_state(bare.thread, i386_DEBUG_STATE, (thread_state_t)&debug, i386_DEBUG_STATE_COUNT),
+               KERN_SUCCESS);
         raised_answer(&raised, KERN_SUCCESS);
     }
     WAIT_FOR(words[0] > 0);

@@ -16,9 +16,11 @@ static void answer_all(void *argument)
     if (mach_msg(&message.header, MACH_RCV_MSG, 0, sizeof message, port, 0, MACH_PORT_NULL))
         return;
     for (;;) {
-        message.header = (mach_msg_header_t){.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0), .msgh_size = sizeof message.header,
+        message.header = (mach_msg_header_t){.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0),
+                                             .msgh_size = sizeof message.header,
                                              .msgh_remote_port = message.header.msgh_remote_port};
-        if (mach_msg(&message.header, MACH_SEND_MSG | MACH_RCV_MSG, sizeof message.header, sizeof message, port, 0, MACH_PORT_NULL))
+        if (mach_msg(&message.header, MACH_SEND_MSG | MACH_RCV_MSG, sizeof message.header, sizeof message, port, 0,
+                     MACH_PORT_NULL))
             return;
     }
 }
@@ -31,9 +33,13 @@ static void call_always(void *argument)
         char room[256];
     } message;
     while (!stop) {
-        message.header = (mach_msg_header_t){.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE),
-                                             .msgh_size = sizeof message.header, .msgh_remote_port = port, .msgh_local_port = mig_get_reply_port()};
-        mach_msg(&message.header, MACH_SEND_MSG | MACH_RCV_MSG, sizeof message.header, sizeof message, mig_get_reply_port(), 0, MACH_PORT_NULL);
+        message.header = (mach_msg_header_t){.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND,
+                                                                         MACH_MSG_TYPE_MAKE_SEND_ONCE),
+                                             .msgh_size = sizeof message.header,
+                                             .msgh_remote_port = port,
+                                             .msgh_local_port = mig_get_reply_port()};
+        mach_msg(&message.header, MACH_SEND_MSG | MACH_RCV_MSG, sizeof message.header, sizeof message,
+                 mig_get_reply_port(), 0, MACH_PORT_NULL);
     }
 }
 
@@ -44,7 +50,8 @@ static void count_turns(void *unused)
         turns++;
 }
 
-/* The case ends only if the third thread gets turns, and the frame's own thread after its wait, while two call each other without end. */
+/* The case ends only if the third thread gets turns, and the frame's own thread after its wait, while two call each
+   other without end. */
 CASE(callers_leave_time_for_others)
 {
     mach_port_t port = port_create_with_send();

@@ -159,8 +159,8 @@ static void figures_compare(struct figures before)
     if (!settle(figures_are, &before, 1000)) {
         struct figures after = figures_take();
         problems++;
-        tell('!', "left behind: %d names, %d threads, %d tasks", (int)(after.names - before.names), (int)(after.threads - before.threads),
-             (int)(after.tasks - before.tasks));
+        tell('!', "left behind: %d names, %d threads, %d tasks", (int)(after.names - before.names),
+             (int)(after.threads - before.threads), (int)(after.tasks - before.tasks));
     }
 }
 
@@ -209,7 +209,8 @@ static void case_supervise(void)
     } message;
     problems = 0;
     helper_start(&worker, case_run, NULL);
-    if (mach_msg(&message.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof message, worker_done, CASE_LIMIT_S * 1000, MACH_PORT_NULL)) {
+    if (mach_msg(&message.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof message, worker_done, CASE_LIMIT_S * 1000,
+                 MACH_PORT_NULL)) {
         problems++;
         tell('!', "did not end within %d s", CASE_LIMIT_S);
         helper_end(&worker);
@@ -242,7 +243,8 @@ static bool chosen(const char *name, int words, char **word)
 /* Subjects by the alphabet, the cases of each as its file has them. */
 static int case_compare(const void *left, const void *right)
 {
-    const struct conformance_case *a = *(const struct conformance_case *const *)left, *b = *(const struct conformance_case *const *)right;
+    const struct conformance_case *a = *(const struct conformance_case *const *)left,
+                                  *b = *(const struct conformance_case *const *)right;
     int order = strcmp(a->file, b->file);
     return order ? order : a->line - b->line;
 }

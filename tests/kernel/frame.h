@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* frame.h: what a conformance case is written with.
 
-   A case is a function in one of this folder's files; the file's name is its subject.  All cases are one boot module, `conform`, the kernel's
-   only program.  The module runs on GNU Mach and on our kernel and writes a transcript: what the case observed.  conformance.py holds one
-   against the other.  So a case observes return codes, counts and contents, never names of ports, addresses or times, which may differ.
+   A case is a function in one of this folder's files; the file's name is its subject.  All cases are one boot module,
+   `conform`, the kernel's only program.  The module runs on GNU Mach and on our kernel and writes a transcript: what
+   the case observed.  conformance.py holds one against the other.  So a case observes return codes, counts and
+   contents, never names of ports, addresses or times, which may differ.
 
        CASE(destination_dead)
        {
@@ -12,9 +13,9 @@
            OBSERVE(user_references(name));                      whatever GNU Mach does
        }
 
-   A case leaves nothing behind: names in the space, threads and tasks are counted before and after it.  A case that does not end within
-   CASE_LIMIT_S, or whose thread faults, has failed; the others go on.  Each case is run by the same worker thread, which has no pending
-   reply.  */
+   A case leaves nothing behind: names in the space, threads and tasks are counted before and after it.  A case that
+   does not end within CASE_LIMIT_S, or whose thread faults, has failed; the others go on.  Each case is run by the same
+   worker thread, which has no pending reply.  */
 
 #ifndef TESTS_KERNEL_FRAME_H
 #define TESTS_KERNEL_FRAME_H
@@ -48,10 +49,11 @@ struct conformance_case {
     void (*run)(void);
 };
 
-#define CASE_OF(NAME, KIND) \
-    static void case_##NAME(void); \
-    static const struct conformance_case case_##NAME##_entry = {__FILE__, __LINE__, #NAME, KIND, case_##NAME}; \
-    static const struct conformance_case *case_##NAME##_at __attribute__((section("cases"), used)) = &case_##NAME##_entry; \
+#define CASE_OF(NAME, KIND)                                                                                            \
+    static void case_##NAME(void);                                                                                     \
+    static const struct conformance_case case_##NAME##_entry = {__FILE__, __LINE__, #NAME, KIND, case_##NAME};         \
+    static const struct conformance_case *case_##NAME##_at                                                             \
+        __attribute__((section("cases"), used)) = &case_##NAME##_entry;                                                \
     static void case_##NAME(void)
 
 /* Defines a case; its body follows.  The three kinds are those of enum case_kind. */
@@ -95,7 +97,8 @@ mach_port_t port_create(void);
 mach_port_t port_create_with_send(void);
 /* A dead name: of a port that had a send right and lost its receive right. */
 mach_port_t port_create_dead(void);
-/* Takes the receive right, all send rights or the dead name away; the name is free then if it had no send-once right. */
+/* Takes the receive right, all send rights or the dead name away; the name is free then if it had no send-once
+   right. */
 void port_destroy(mach_port_t name);
 /* What rights NAME has (mach_port_type), 0 if none. */
 mach_port_type_t port_type(mach_port_t name);
@@ -115,11 +118,13 @@ unsigned int processors_available(void);
 
 /* Waits MS milliseconds in the kernel, without spinning. */
 void pause_ms(unsigned int ms);
-/* Looks every 10 ms whether HOLDS(COOKIE), TRIES times at most: what ended in the kernel may need a moment until it is gone.  Does it? */
+/* Looks every 10 ms whether HOLDS(COOKIE), TRIES times at most: what ended in the kernel may need a moment until it is
+   gone.  Does it? */
 bool settle(bool (*holds)(void *cookie), void *cookie, unsigned int tries);
 
-/* Another thread of this task that runs ENTRY(ARGUMENT), with a stack and thread-local data of its own, until ENTRY returns; it may use
-   everything but CHECK and its like.  `thread` is its port; thread_join waits for its end, frees all and drops the port. */
+/* Another thread of this task that runs ENTRY(ARGUMENT), with a stack and thread-local data of its own, until ENTRY
+   returns; it may use everything but CHECK and its like.  `thread` is its port; thread_join waits for its end, frees
+   all and drops the port. */
 struct helper {
     mach_port_t thread;
     void *area;
@@ -128,24 +133,26 @@ struct helper {
 void helper_start(struct helper *helper, void (*entry)(void *), void *argument);
 /* False if it did not end within CASE_LIMIT_S / 2 seconds; it is terminated then. */
 bool helper_join(struct helper *helper);
-/* Until it waits in the kernel, be it in what it is to do or because it is done (it waits to be joined then); false if it does not for long.
-   Who was woken runs, so when all wait nothing is under way. */
+/* Until it waits in the kernel, be it in what it is to do or because it is done (it waits to be joined then); false if
+   it does not for long. Who was woken runs, so when all wait nothing is under way. */
 bool helper_waits(struct helper *helper);
 /* Ends it wherever it is. */
 void helper_kill(struct helper *helper);
 /* The same, but keeps `done` for the next start. */
 void helper_end(struct helper *helper);
 
-/* Another task: a copy of this one's memory, of whose port rights it has none, whose only thread runs ENTRY(ARGUMENT) and then terminates the
-   task.  `task` and `thread` are this task's names for them. */
+/* Another task: a copy of this one's memory, of whose port rights it has none, whose only thread runs ENTRY(ARGUMENT)
+   and then terminates the task.  `task` and `thread` are this task's names for them. */
 struct child {
     mach_port_t task;
     mach_port_t thread;
 };
-/* Makes it; its thread does not run before child_start.  Insert what rights it shall have in between (mach_port_insert_right). */
+/* Makes it; its thread does not run before child_start.  Insert what rights it shall have in between
+   (mach_port_insert_right). */
 void child_create(struct child *child, void (*entry)(void *), void *argument);
 void child_start(struct child *child);
-/* True when the task has gone, within CASE_LIMIT_S / 2 seconds; drops the names in any case (a task that lives is terminated). */
+/* True when the task has gone, within CASE_LIMIT_S / 2 seconds; drops the names in any case (a task that lives is
+   terminated). */
 bool child_join(struct child *child);
 void child_kill(struct child *child);
 

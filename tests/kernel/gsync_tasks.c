@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* gsync between tasks and mappings: a word that several map is one word, wherever it is mapped (gnumach.defs, gsync_wait, gsync_wake, gsync_requeue). */
+/* gsync between tasks and mappings: a word that several map is one word, wherever it is mapped (gnumach.defs,
+   gsync_wait, gsync_wake, gsync_requeue). */
 
 #include "memory_help.h"
 #include "objects.h"
@@ -94,9 +95,11 @@ CASE(object_mapped_in_two_tasks)
     struct joint *joint = joint_new(SHARED);
     joint->address[0] = (vm_address_t)two + 16;
     children_start(&child, 1, joint);
-    EXPECT(gsync_wake(SELF, (vm_address_t)one + 16, 0, SHARED | BROADCAST), KERN_SUCCESS);           /* the other page */
+    /* the other page */
+    EXPECT(gsync_wake(SELF, (vm_address_t)one + 16, 0, SHARED | BROADCAST), KERN_SUCCESS);
     EXPECT(gsync_wake(SELF, (vm_address_t)one + PAGE + 16, 0, BROADCAST), KERN_SUCCESS);             /* not shared */
-    EXPECT(gsync_wake(SELF, (vm_address_t)one + PAGE + 20, 0, SHARED | BROADCAST), KERN_SUCCESS);    /* the word beside */
+    /* the word beside */
+    EXPECT(gsync_wake(SELF, (vm_address_t)one + PAGE + 20, 0, SHARED | BROADCAST), KERN_SUCCESS);
     pause_ms(30);
     EXPECT(woken(joint), 0);
     EXPECT(gsync_wake(SELF, (vm_address_t)one + PAGE + 16, 7, SHARED | MUTATE), KERN_SUCCESS);
@@ -229,7 +232,9 @@ static void requeue_over_tasks(boolean_t wake_one, int flags)
     struct child children[CHILDREN];
     struct joint *joint = joint_new(SHARED);
     children_start(children, CHILDREN, joint);
-    EXPECT(gsync_requeue(SELF, (vm_address_t)&joint->words[0], (vm_address_t)&joint->words[4], wake_one, SHARED | flags), KERN_SUCCESS);
+    EXPECT(gsync_requeue(SELF, (vm_address_t)&joint->words[0], (vm_address_t)&joint->words[4], wake_one,
+                         SHARED | flags),
+           KERN_SUCCESS);
     if (wake_one)
         WAIT_FOR(woken(joint) == 1);
     pause_ms(30);
@@ -270,8 +275,10 @@ CASE_OURS(moved_through_its_task)
     struct child child;
     struct joint *joint = joint_new(0);
     children_start(&child, 1, joint);
-    EXPECT(gsync_requeue(SELF, (vm_address_t)&joint->words[0], (vm_address_t)&joint->words[2], FALSE, BROADCAST), KERN_SUCCESS);
-    EXPECT(gsync_requeue(child.task, (vm_address_t)&joint->words[0], (vm_address_t)&joint->words[2], FALSE, BROADCAST), KERN_SUCCESS);
+    EXPECT(gsync_requeue(SELF, (vm_address_t)&joint->words[0], (vm_address_t)&joint->words[2], FALSE, BROADCAST),
+           KERN_SUCCESS);
+    EXPECT(gsync_requeue(child.task, (vm_address_t)&joint->words[0], (vm_address_t)&joint->words[2], FALSE, BROADCAST),
+           KERN_SUCCESS);
     EXPECT(gsync_wake(child.task, (vm_address_t)&joint->words[0], 0, BROADCAST), KERN_SUCCESS);
     EXPECT(gsync_wake(SELF, (vm_address_t)&joint->words[2], 0, BROADCAST), KERN_SUCCESS);
     pause_ms(30);

@@ -99,7 +99,8 @@ mach_msg_return_t send_empty(mach_port_t name, mach_msg_id_t id)
 
 mach_msg_return_t receive_within(mach_port_t name, unsigned int ms)
 {
-    return mach_msg(&received_message.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof received_message, name, ms, MACH_PORT_NULL);
+    return mach_msg(&received_message.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof received_message, name, ms,
+                    MACH_PORT_NULL);
 }
 
 mach_msg_header_t *received(void)

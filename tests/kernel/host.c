@@ -113,7 +113,9 @@ CASE(time_goes_on)
     EXPECT(host_get_time64(host, &before), KERN_SUCCESS);
     pause_ms(30);
     EXPECT(host_get_time64(host, &after), KERN_SUCCESS);
-    EXPECT(after.seconds > before.seconds || (after.seconds == before.seconds && after.nanoseconds > before.nanoseconds), true);
+    EXPECT(after.seconds > before.seconds ||
+               (after.seconds == before.seconds && after.nanoseconds > before.nanoseconds),
+           true);
     EXPECT(host_get_time(host, &time), KERN_SUCCESS);
     EXPECT(time.seconds >= after.seconds && time.seconds <= after.seconds + 60, true);
     EXPECT(time.microseconds >= 0 && time.microseconds < 1000000, true);
@@ -205,7 +207,8 @@ CASE(reboot_not_by_others)
 
 CASE(privileged_routines_refuse)
 {
-    mach_port_t host = host_name(), port = port_create_with_send(), *list, set = MACH_PORT_NULL, manager = MACH_PORT_NULL;
+    mach_port_t host = host_name(), port = port_create_with_send(), *list, set = MACH_PORT_NULL,
+                manager = MACH_PORT_NULL;
     mach_msg_type_number_t count;
     vm_address_t address = 0;
     rpc_phys_addr_t physical, *pages = NULL;

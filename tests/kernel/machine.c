@@ -81,7 +81,8 @@ CASE(local_descriptors)
 /* Segments of code, of the kernel's and none. */
 CASE_DIFFERS(descriptors_of_other_kinds)
 {
-    static const descriptor_t kinds[] = {{0x0000ffff, 0x00cffa00}, {0x0000ffff, 0x00affa00}, {0x0000ffff, 0x00cff300}, {0, 0},
+    static const descriptor_t kinds[] = {{0x0000ffff, 0x00cffa00}, {0x0000ffff, 0x00affa00},
+                                         {0x0000ffff, 0x00cff300}, {0, 0},
                                          {0x0000ffff, 0x00cf7200}, {0x0000ffff, 0x00cf9200}};
     for (unsigned int i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         mach_port_t thread = thread_new();
@@ -111,8 +112,9 @@ CASE(descriptors_run_out)
 }
 
 /* A thread reads by segments of its own: a word at the base of each, while another one does the same with others. */
-STUB(stub_segments, "mov 8(%rdi), %eax\n mov %eax, %fs\n mov 12(%rdi), %eax\n mov %eax, %gs\n"
-                    "1: mov %fs:0, %eax\n mov %eax, 16(%rdi)\n mov %gs:0, %eax\n mov %eax, 20(%rdi)\n incq (%rdi)\n jmp 1b");
+STUB(stub_segments,
+     "mov 8(%rdi), %eax\n mov %eax, %fs\n mov 12(%rdi), %eax\n mov %eax, %gs\n"
+     "1: mov %fs:0, %eax\n mov %eax, 16(%rdi)\n mov %gs:0, %eax\n mov %eax, 20(%rdi)\n incq (%rdi)\n jmp 1b");
 
 struct segment_words {
     volatile long turns;

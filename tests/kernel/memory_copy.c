@@ -6,7 +6,8 @@
 #define SELF mach_task_self()
 #define TOP ((vm_address_t)1 << 47)
 
-static kern_return_t read_range(mach_port_t task, vm_address_t at, vm_size_t size, vm_offset_t *data, mach_msg_type_number_t *count)
+static kern_return_t read_range(mach_port_t task, vm_address_t at, vm_size_t size, vm_offset_t *data,
+                                mach_msg_type_number_t *count)
 {
     *data = 0;
     *count = 0;
@@ -39,7 +40,9 @@ CASE(read_parts)
     char *at = pages(2);
     for (unsigned int i = 0; i < 2 * PAGE; i++)
         at[i] = (char)(i / 100);
-    static const struct { vm_size_t offset, size; } parts[] = {{0, 0}, {10, 1}, {100, 300}, {0, PAGE}, {4000, 200}, {1, 2 * PAGE - 1}};
+    static const struct {
+        vm_size_t offset, size;
+    } parts[] = {{0, 0}, {10, 1}, {100, 300}, {0, PAGE}, {4000, 200}, {1, 2 * PAGE - 1}};
     for (unsigned int i = 0; i < sizeof parts / sizeof *parts; i++) {
         EXPECT(read_range(SELF, (vm_address_t)at + parts[i].offset, parts[i].size, &data, &count), KERN_SUCCESS);
         EXPECT(count, parts[i].size);
@@ -92,13 +95,16 @@ CASE(write_errors)
 
 CASE(write_parts)
 {
-    static const struct { vm_size_t offset, size; } parts[] = {{10, 1}, {100, 300}, {0, PAGE}, {4000, 200}, {1, 2 * PAGE - 1}, {PAGE, PAGE}};
+    static const struct {
+        vm_size_t offset, size;
+    } parts[] = {{10, 1}, {100, 300}, {0, PAGE}, {4000, 200}, {1, 2 * PAGE - 1}, {PAGE, PAGE}};
     char *data = pages(2);
     memset(data, 9, 2 * PAGE);
     for (unsigned int i = 0; i < sizeof parts / sizeof *parts; i++) {
         char *at = pages(2);
         memset(at, 1, 2 * PAGE);
-        OBSERVE(vm_write(SELF, (vm_address_t)at + parts[i].offset, (vm_offset_t)data, (mach_msg_type_number_t)parts[i].size));
+        OBSERVE(vm_write(SELF, (vm_address_t)at + parts[i].offset, (vm_offset_t)data,
+                         (mach_msg_type_number_t)parts[i].size));
         unsigned int changed = 0;
         for (unsigned int byte = 0; byte < 2 * PAGE; byte++)
             changed += at[byte] == 9;
@@ -185,11 +191,16 @@ struct data_message {
 
 static mach_msg_return_t data_send(mach_port_t port, char *data, vm_size_t size, bool deallocate)
 {
-    struct data_message message = {
-        .header = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MAKE_SEND, 0) | MACH_MSGH_BITS_COMPLEX, .msgh_size = sizeof message,
-                   .msgh_remote_port = port, .msgh_id = 7},
-        .type = {.msgt_name = MACH_MSG_TYPE_BYTE, .msgt_size = 8, .msgt_number = (unsigned int)size, .msgt_deallocate = deallocate},
-        .data = data};
+    struct data_message message = {.header = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MAKE_SEND, 0) |
+                                                           MACH_MSGH_BITS_COMPLEX,
+                                              .msgh_size = sizeof message,
+                                              .msgh_remote_port = port,
+                                              .msgh_id = 7},
+                                   .type = {.msgt_name = MACH_MSG_TYPE_BYTE,
+                                            .msgt_size = 8,
+                                            .msgt_number = (unsigned int)size,
+                                            .msgt_deallocate = deallocate},
+                                   .data = data};
     return mach_msg(&message.header, MACH_SEND_MSG, sizeof message, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
 }
 
@@ -337,8 +348,8 @@ CASE(copy_written_when_the_original_is_unmapped)
     object_drop(&object);
 }
 
-/* The copy is copied to a child and written by both; the child ends; it is written again, and the object is copied anew: what is written to the
-   first copy is not in the second. */
+/* The copy is copied to a child and written by both; the child ends; it is written again, and the object is copied
+   anew: what is written to the first copy is not in the second. */
 CASE(copy_of_an_object_after_a_child)
 {
     struct object object;

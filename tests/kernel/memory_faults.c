@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What page faults leave behind: a kernel may map more than was touched, give a child what its parent has mapped, move a page instead of copying it.
-   None of it may be seen but by its speed. */
+/* What page faults leave behind: a kernel may map more than was touched, give a child what its parent has mapped, move
+   a page instead of copying it. None of it may be seen but by its speed. */
 
 #include <cpuid.h>
 
@@ -117,8 +117,10 @@ struct child_reads {
     const char *at[2];
     volatile char value[2], done;
 };
-STUB(stub_read_two, "mov (%rdi), %rax\n mov (%rax), %cl\n mov %cl, 16(%rdi)\n mov 8(%rdi), %rax\n mov (%rax), %cl\n mov %cl, 17(%rdi)\n"
-                    "movb $1, 18(%rdi)\n 1: pause\n jmp 1b");
+STUB(
+    stub_read_two,
+    "mov (%rdi), %rax\n mov (%rax), %cl\n mov %cl, 16(%rdi)\n mov 8(%rdi), %rax\n mov (%rax), %cl\n mov %cl, 17(%rdi)\n"
+    "movb $1, 18(%rdi)\n 1: pause\n jmp 1b");
 
 CASE(child_reads_what_the_parent_had_mapped)
 {

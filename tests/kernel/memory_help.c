@@ -27,7 +27,8 @@ bool mapped(const void *at)
     boolean_t shared;
     mach_port_t name = MACH_PORT_NULL;
     vm_offset_t offset;
-    if (vm_region(mach_task_self(), &address, &size, &protection, &max_protection, &inheritance, &shared, &name, &offset))
+    if (vm_region(mach_task_self(), &address, &size, &protection, &max_protection, &inheritance, &shared, &name,
+                  &offset))
         return false;
     if (name)
         mach_port_deallocate(mach_task_self(), name);
@@ -148,11 +149,12 @@ void object_create(struct object *object)
     *object = (struct object){.port = port_create_with_send(), .replies = port_create_with_send()};
 }
 
-kern_return_t object_map_more(struct object *object, vm_offset_t offset, vm_size_t size, bool copy, vm_prot_t protection, char **at)
+kern_return_t object_map_more(struct object *object, vm_offset_t offset, vm_size_t size, bool copy,
+                              vm_prot_t protection, char **at)
 {
     vm_address_t address = 0;
-    kern_return_t kr = vm_map(mach_task_self(), &address, size, 0, 1, object->port, offset, copy, protection, VM_PROT_ALL,
-                              VM_INHERIT_DEFAULT);
+    kern_return_t kr = vm_map(mach_task_self(), &address, size, 0, 1, object->port, offset, copy, protection,
+                              VM_PROT_ALL, VM_INHERIT_DEFAULT);
     *at = (char *)address;
     return kr;
 }
@@ -177,10 +179,12 @@ struct mapper {
 static void map_main(void *argument)
 {
     struct mapper *mapper = argument;
-    mapper->kr = object_map_more(mapper->object, mapper->offset, mapper->size, false, VM_PROT_READ | VM_PROT_WRITE, &mapper->at);
+    mapper->kr = object_map_more(mapper->object, mapper->offset, mapper->size, false, VM_PROT_READ | VM_PROT_WRITE,
+                                 &mapper->at);
 }
 
-char *object_map(struct object *object, vm_offset_t offset, vm_size_t size, bool may_cache, memory_object_copy_strategy_t strategy)
+char *object_map(struct object *object, vm_offset_t offset, vm_size_t size, bool may_cache,
+                 memory_object_copy_strategy_t strategy)
 {
     struct helper helper = {0};
     object_create(object);
@@ -215,13 +219,15 @@ void object_request_expect(struct object *object, vm_offset_t offset)
     EXPECT(message.item[2].value, PAGE);
 }
 
-void object_supply(struct object *object, vm_offset_t offset, unsigned int count, char fill, vm_prot_t lock, bool precious, bool reply)
+void object_supply(struct object *object, vm_offset_t offset, unsigned int count, char fill, vm_prot_t lock,
+                   bool precious, bool reply)
 {
     char *data = pages(count);
     for (unsigned int i = 0; i < count; i++)
         memset(data + i * PAGE, fill + (char)i, PAGE);
-    EXPECT(memory_object_data_supply(object->control, offset, (vm_offset_t)data, (mach_msg_type_number_t)(count * PAGE), 1, lock, precious,
-                                     reply ? object->replies : MACH_PORT_NULL), KERN_SUCCESS);
+    EXPECT(memory_object_data_supply(object->control, offset, (vm_offset_t)data, (mach_msg_type_number_t)(count * PAGE),
+                                     1, lock, precious, reply ? object->replies : MACH_PORT_NULL),
+           KERN_SUCCESS);
 }
 
 void object_fill(struct object *object, char *at, vm_offset_t offset, char fill, vm_prot_t lock, bool precious)
@@ -234,7 +240,8 @@ void object_fill(struct object *object, char *at, vm_offset_t offset, char fill,
     EXPECT(toucher.value, fill);
 }
 
-kern_return_t object_lock(struct object *object, vm_offset_t offset, vm_size_t size, memory_object_return_t how, bool flush, vm_prot_t lock)
+kern_return_t object_lock(struct object *object, vm_offset_t offset, vm_size_t size, memory_object_return_t how,
+                          bool flush, vm_prot_t lock)
 {
     return memory_object_lock_request(object->control, offset, size, how, flush, lock, object->replies);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* memory_help.h: what the cases about memory share: threads that touch memory and tell how it ended, and memory objects whose pager is the case
-   itself, which sees each message that the kernel sends. */
+/* memory_help.h: what the cases about memory share: threads that touch memory and tell how it ended, and memory objects
+   whose pager is the case itself, which sees each message that the kernel sends. */
 
 #ifndef TESTS_KERNEL_MEMORY_HELP_H
 #define TESTS_KERNEL_MEMORY_HELP_H
@@ -29,8 +29,8 @@ struct toucher {
 enum { TOUCH_WAITS = -1 };
 
 void touch_start(struct toucher *toucher, void *at, bool write, char value);
-/* 0 when it has touched the byte (`value` is what it read), the exception's code when it got one, TOUCH_WAITS if neither within MS
-   milliseconds; then touch_end must follow later. */
+/* 0 when it has touched the byte (`value` is what it read), the exception's code when it got one, TOUCH_WAITS if
+   neither within MS milliseconds; then touch_end must follow later. */
 long touch_wait(struct toucher *toucher, unsigned int ms);
 /* touch_wait with a long time, and the end of the thread. */
 long touch_end(struct toucher *toucher);
@@ -50,8 +50,15 @@ struct pager_message {
     } item[ITEMS_MAX];
 };
 enum {
-    MSG_INIT = 2200, MSG_TERMINATE = 2201, MSG_COPY = 2202, MSG_REQUEST = 2203, MSG_UNLOCK = 2204, MSG_LOCKED = 2206, MSG_SUPPLIED = 2207,
-    MSG_RETURN = 2208, MSG_CHANGED = 2209
+    MSG_INIT = 2200,
+    MSG_TERMINATE = 2201,
+    MSG_COPY = 2202,
+    MSG_REQUEST = 2203,
+    MSG_UNLOCK = 2204,
+    MSG_LOCKED = 2206,
+    MSG_SUPPLIED = 2207,
+    MSG_RETURN = 2208,
+    MSG_CHANGED = 2209
 };
 /* Takes the next message from PORT within MS milliseconds. */
 struct pager_message pager_receive(mach_port_t port, unsigned int ms);
@@ -62,22 +69,27 @@ struct object {
     mach_port_t replies; /* for completed requests */
 };
 /* Makes it, maps SIZE bytes of it from OFFSET on and answers the kernel's first message with memory_object_ready. */
-char *object_map(struct object *object, vm_offset_t offset, vm_size_t size, bool may_cache, memory_object_copy_strategy_t strategy);
+char *object_map(struct object *object, vm_offset_t offset, vm_size_t size, bool may_cache,
+                 memory_object_copy_strategy_t strategy);
 /* The parts of it. */
 void object_create(struct object *object);
-kern_return_t object_map_more(struct object *object, vm_offset_t offset, vm_size_t size, bool copy, vm_prot_t protection, char **at);
+kern_return_t object_map_more(struct object *object, vm_offset_t offset, vm_size_t size, bool copy,
+                              vm_prot_t protection, char **at);
 void object_init_expect(struct object *object);
-/* The next message for the object; the right that came with it is dropped, and data are taken and freed (their first byte is `data`). */
+/* The next message for the object; the right that came with it is dropped, and data are taken and freed (their first
+   byte is `data`). */
 struct pager_message object_receive(struct object *object, unsigned int ms, char *data);
 /* Expects the kernel's request for the page at OFFSET. */
 void object_request_expect(struct object *object, vm_offset_t offset);
 /* Supplies COUNT pages from OFFSET on, full of FILL, FILL + 1, … */
-void object_supply(struct object *object, vm_offset_t offset, unsigned int count, char fill, vm_prot_t lock, bool precious, bool reply);
+void object_supply(struct object *object, vm_offset_t offset, unsigned int count, char fill, vm_prot_t lock,
+                   bool precious, bool reply);
 /* Reads a byte at OFFSET in the mapping AT, answering the kernel's request with a page of FILL. */
 void object_fill(struct object *object, char *at, vm_offset_t offset, char fill, vm_prot_t lock, bool precious);
-kern_return_t object_lock(struct object *object, vm_offset_t offset, vm_size_t size, memory_object_return_t how, bool flush, vm_prot_t lock);
-/* Takes messages until memory_object_terminate, which must come; how many bytes were returned before, changed and not, is observed: the
-   kernels divide them differently into messages. */
+kern_return_t object_lock(struct object *object, vm_offset_t offset, vm_size_t size, memory_object_return_t how,
+                          bool flush, vm_prot_t lock);
+/* Takes messages until memory_object_terminate, which must come; how many bytes were returned before, changed and not,
+   is observed: the kernels divide them differently into messages. */
 void object_terminate_expect(struct object *object);
 /* Ends it without expecting anything. */
 void object_drop(struct object *object);

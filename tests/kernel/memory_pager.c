@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Memory objects whose pager is the case: how they begin, how pages are asked for and supplied (Mach manual, "Memory Object Creation", "Memory
-   Objects and Data"). */
+/* Memory objects whose pager is the case: how they begin, how pages are asked for and supplied (Mach manual, "Memory
+   Object Creation", "Memory Objects and Data"). */
 
 #include "memory_help.h"
 
@@ -196,7 +196,8 @@ CASE(supply_part_of_a_page)
     memset(data, 7, 2 * PAGE);
     touch_start(&toucher, at, false, 0);
     object_request_expect(&object, 0);
-    EXPECT(memory_object_data_supply(object.control, 0, (vm_offset_t)data, 100, 0, VM_PROT_NONE, 0, object.replies), KERN_SUCCESS);
+    EXPECT(memory_object_data_supply(object.control, 0, (vm_offset_t)data, 100, 0, VM_PROT_NONE, 0, object.replies),
+           KERN_SUCCESS);
     struct pager_message message = pager_receive(object.replies, 300);
     message_observe(&message);
     OBSERVE(touch_wait(&toucher, 100));
@@ -216,7 +217,8 @@ CASE(supply_keeps_the_data_of_the_pager)
     memset(data, 7, PAGE);
     touch_start(&toucher, at, true, 1);
     object_request_expect(&object, 0);
-    EXPECT(memory_object_data_supply(object.control, 0, (vm_offset_t)data, PAGE, 0, VM_PROT_NONE, 0, MACH_PORT_NULL), KERN_SUCCESS);
+    EXPECT(memory_object_data_supply(object.control, 0, (vm_offset_t)data, PAGE, 0, VM_PROT_NONE, 0, MACH_PORT_NULL),
+           KERN_SUCCESS);
     EXPECT(touch_end(&toucher), 0);
     CHECK(data[0] == 7 && at[0] == 1 && at[1] == 7);
     data[1] = 9;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Cases: proxies: part of a memory object, with fewer rights, as an object of its own (mach4.defs, memory_object_create_proxy,
-   vm_region_create_proxy). */
+/* Cases: proxies: part of a memory object, with fewer rights, as an object of its own (mach4.defs,
+   memory_object_create_proxy, vm_region_create_proxy). */
 
 #include "memory_help.h"
 #include "objects.h"
@@ -8,15 +8,18 @@
 #define SELF mach_task_self()
 #define RW (VM_PROT_READ | VM_PROT_WRITE)
 
-static kern_return_t proxy_of(mach_port_t object, vm_prot_t max, rpc_vm_offset_t start, rpc_vm_size_t size, mach_port_t *proxy)
+static kern_return_t proxy_of(mach_port_t object, vm_prot_t max, rpc_vm_offset_t start, rpc_vm_size_t size,
+                              mach_port_t *proxy)
 {
     rpc_vm_offset_t offset = 0;
     *proxy = MACH_PORT_NULL;
-    return memory_object_create_proxy(SELF, max, &object, MACH_MSG_TYPE_COPY_SEND, 1, &offset, 1, &start, 1, &size, 1, proxy);
+    return memory_object_create_proxy(SELF, max, &object, MACH_MSG_TYPE_COPY_SEND, 1, &offset, 1, &start, 1, &size, 1,
+                                      proxy);
 }
 
 /* Maps SIZE bytes of PROXY from OFFSET on. */
-static kern_return_t proxy_map(mach_port_t proxy, vm_offset_t offset, vm_size_t size, bool copy, vm_prot_t protection, vm_prot_t max, char **at)
+static kern_return_t proxy_map(mach_port_t proxy, vm_offset_t offset, vm_size_t size, bool copy, vm_prot_t protection,
+                               vm_prot_t max, char **at)
 {
     vm_address_t address = 0;
     kern_return_t kr = vm_map(SELF, &address, size, 0, TRUE, proxy, offset, copy, protection, max, VM_INHERIT_COPY);
@@ -52,8 +55,9 @@ CASE(create_with_other_numbers_of_things)
             continue;
         for (unsigned int number = 0; number <= 2; number += 2) {
             proxy = MACH_PORT_NULL;
-            OBSERVE(memory_object_create_proxy(SELF, RW, objects, MACH_MSG_TYPE_COPY_SEND, which & 1 ? number : 1, offsets,
-                                               which & 2 ? number : 1, starts, which & 4 ? number : 1, sizes, which & 8 ? number : 1, &proxy));
+            OBSERVE(memory_object_create_proxy(SELF, RW, objects, MACH_MSG_TYPE_COPY_SEND, which & 1 ? number : 1,
+                                               offsets, which & 2 ? number : 1, starts, which & 4 ? number : 1, sizes,
+                                               which & 8 ? number : 1, &proxy));
             if (proxy)
                 mach_port_deallocate(SELF, proxy);
         }
@@ -94,9 +98,11 @@ CASE(create_of_ranges)
     mach_port_t objects[1] = {object.port}, proxy = MACH_PORT_NULL;
     rpc_vm_offset_t offset = PAGE, start = 0;
     rpc_vm_size_t size = PAGE;
-    OBSERVE(memory_object_create_proxy(SELF, RW, objects, MACH_MSG_TYPE_COPY_SEND, 1, &offset, 1, &start, 1, &size, 1, &proxy));
+    OBSERVE(memory_object_create_proxy(SELF, RW, objects, MACH_MSG_TYPE_COPY_SEND, 1, &offset, 1, &start, 1, &size, 1,
+                                       &proxy));
     offset = 0;
-    OBSERVE(memory_object_create_proxy(host_priv, RW, objects, MACH_MSG_TYPE_COPY_SEND, 1, &offset, 1, &start, 1, &size, 1, &proxy));
+    OBSERVE(memory_object_create_proxy(host_priv, RW, objects, MACH_MSG_TYPE_COPY_SEND, 1, &offset, 1, &start, 1, &size,
+                                       1, &proxy));
     EXPECT(port_refs(object.port, MACH_PORT_RIGHT_SEND), 1);
     object_eight_end(&object, at);
 }
@@ -172,7 +178,8 @@ static void region_rights_observe(const char *at)
     boolean_t shared;
     mach_port_t name = MACH_PORT_NULL;
     vm_offset_t offset;
-    EXPECT(vm_region(SELF, &address, &size, &protection, &max_protection, &inheritance, &shared, &name, &offset), KERN_SUCCESS);
+    EXPECT(vm_region(SELF, &address, &size, &protection, &max_protection, &inheritance, &shared, &name, &offset),
+           KERN_SUCCESS);
     OBSERVE(protection);
     OBSERVE(max_protection);
     if (name)
@@ -184,14 +191,18 @@ CASE(map_with_rights)
 {
     struct object object;
     char *at = object_eight(&object), *part;
-    static const vm_prot_t rights[] = {VM_PROT_NONE, VM_PROT_READ, RW, VM_PROT_ALL, VM_PROT_WRITE, VM_PROT_READ | VM_PROT_EXECUTE};
+    static const vm_prot_t rights[] = {VM_PROT_NONE, VM_PROT_READ,  RW,
+                                       VM_PROT_ALL,  VM_PROT_WRITE, VM_PROT_READ | VM_PROT_EXECUTE};
     for (unsigned int i = 0; i < sizeof rights / sizeof *rights; i++) {
         mach_port_t proxy;
         OBSERVE(rights[i]);
         EXPECT(proxy_of(object.port, rights[i], 0, 8 * PAGE, &proxy), KERN_SUCCESS);
         for (unsigned int j = 0; j < 4; j++)
             for (unsigned int copy = 0; copy < 2; copy++) {
-                static const vm_prot_t wanted[4][2] = {{VM_PROT_READ, VM_PROT_READ}, {VM_PROT_READ, VM_PROT_ALL}, {RW, RW}, {RW, VM_PROT_ALL}};
+                static const vm_prot_t wanted[4][2] = {{VM_PROT_READ, VM_PROT_READ},
+                                                       {VM_PROT_READ, VM_PROT_ALL},
+                                                       {RW, RW},
+                                                       {RW, VM_PROT_ALL}};
                 kern_return_t kr = proxy_map(proxy, 0, PAGE, copy, wanted[j][0], wanted[j][1], &part);
                 observe("mapped", kr);
                 if (kr)

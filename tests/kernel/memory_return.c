@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Memory objects: what the kernel gives back, and how objects end (Mach manual, "Memory Object Locking", "… Termination", "… Attributes"). */
+/* Memory objects: what the kernel gives back, and how objects end (Mach manual, "Memory Object Locking", "…
+   Termination", "… Attributes"). */
 
 #include "memory_help.h"
 
@@ -128,10 +129,12 @@ CASE(lock_request_nonsense)
     message = pager_receive(object.replies, SHORT_WAIT);
     message_observe(&message);
     messages_observe(&object);
-    OBSERVE(memory_object_lock_request(object.name, 0, PAGE, MEMORY_OBJECT_RETURN_DIRTY, 0, VM_PROT_NO_CHANGE, object.replies));
+    OBSERVE(memory_object_lock_request(object.name, 0, PAGE, MEMORY_OBJECT_RETURN_DIRTY, 0, VM_PROT_NO_CHANGE,
+                                       object.replies));
     message = pager_receive(object.replies, SHORT_WAIT);
     message_observe(&message);
-    OBSERVE(memory_object_lock_request(object.control, 0, PAGE, MEMORY_OBJECT_RETURN_NONE, 0, VM_PROT_NO_CHANGE, MACH_PORT_NULL));
+    OBSERVE(memory_object_lock_request(object.control, 0, PAGE, MEMORY_OBJECT_RETURN_NONE, 0, VM_PROT_NO_CHANGE,
+                                       MACH_PORT_NULL));
     messages_observe(&object);
     pages_drop(at, 1);
     object_drop(&object); /* GNU Mach keeps it for good after such requests */
@@ -271,8 +274,9 @@ CASE(attributes)
     OBSERVE(strategy);
     for (int wanted = MEMORY_OBJECT_COPY_NONE; wanted <= MEMORY_OBJECT_COPY_TEMPORARY + 1; wanted++) {
         /* GNU Mach uses the reply's right twice when the strategy is none that it knows, and panics. */
-        OBSERVE(memory_object_change_attributes(object.control, wanted & 1, wanted,
-                                                wanted <= MEMORY_OBJECT_COPY_TEMPORARY ? object.replies : MACH_PORT_NULL));
+        OBSERVE(
+            memory_object_change_attributes(object.control, wanted & 1, wanted,
+                                            wanted <= MEMORY_OBJECT_COPY_TEMPORARY ? object.replies : MACH_PORT_NULL));
         struct pager_message message = pager_receive(object.replies, SHORT_WAIT);
         observe("message", message.id);
         for (unsigned int i = 0; i < message.count; i++)
@@ -361,7 +365,8 @@ CASE_DIFFERS(msync)
     struct object object;
     char *at = object_map(&object, 0, 2 * PAGE, false, MEMORY_OBJECT_COPY_DELAY);
     object_supply(&object, 0, 2, 1, VM_PROT_NONE, false, false);
-    static const vm_sync_t flags[] = {0, VM_SYNC_ASYNCHRONOUS, VM_SYNC_SYNCHRONOUS, VM_SYNC_SYNCHRONOUS | VM_SYNC_INVALIDATE};
+    static const vm_sync_t flags[] = {0, VM_SYNC_ASYNCHRONOUS, VM_SYNC_SYNCHRONOUS,
+                                      VM_SYNC_SYNCHRONOUS | VM_SYNC_INVALIDATE};
     for (unsigned int i = 0; i < sizeof flags / sizeof *flags; i++) {
         struct helper helper = {0};
         struct { char *at; vm_sync_t flags; kern_return_t kr; } call = {at, flags[i], -1};
@@ -425,7 +430,8 @@ CASE(region_names_the_object)
     boolean_t shared;
     mach_port_t name = MACH_PORT_NULL;
     vm_offset_t offset;
-    EXPECT(vm_region(SELF, &address, &size, &protection, &max_protection, &inheritance, &shared, &name, &offset), KERN_SUCCESS);
+    EXPECT(vm_region(SELF, &address, &size, &protection, &max_protection, &inheritance, &shared, &name, &offset),
+           KERN_SUCCESS);
     EXPECT(size, 2 * PAGE);
     EXPECT(offset, 5 * PAGE);
     OBSERVE(shared);

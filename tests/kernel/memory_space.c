@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Address spaces: allocating, deallocating, protecting, inheriting and looking at ranges (Mach manual, "Virtual Memory Interface"). */
+/* Address spaces: allocating, deallocating, protecting, inheriting and looking at ranges (Mach manual, "Virtual Memory
+   Interface"). */
 
 #include "memory_help.h"
 
@@ -364,7 +365,8 @@ CASE(statistics)
     for (unsigned int i = 0; i < 2048; i++)
         at[i * PAGE] = 1;
     EXPECT(vm_statistics(SELF, &after), KERN_SUCCESS);
-    CHECK(after.free_count <= before.free_count - 1024); /* some may come from a cache of free pages that is counted as used */
+    CHECK(after.free_count <= before.free_count - 1024); /* some may come from a cache of free pages that is counted as
+                                                            used */
     CHECK(after.zero_fill_count >= before.zero_fill_count + 2048);
     CHECK(after.faults >= before.faults + 2048);
     CHECK(after.active_count > 0 && after.wire_count > 0);
@@ -423,11 +425,13 @@ CASE_OURS(wired_at_once_and_refused)
     EXPECT(vm_wire_all(host_priv, task, VM_WIRE_FUTURE), KERN_SUCCESS);
     for (int i = 0; i < 4; i++) {
         at = 0x10000;
-        EXPECT(vm_map(task, &at, PAGE, 0, FALSE, pager, 0, FALSE, VM_PROT_READ | VM_PROT_WRITE, VM_PROT_READ | VM_PROT_WRITE,
-                      VM_INHERIT_SHARE), KERN_PROTECTION_FAILURE);
+        EXPECT(vm_map(task, &at, PAGE, 0, FALSE, pager, 0, FALSE, VM_PROT_READ | VM_PROT_WRITE,
+                      VM_PROT_READ | VM_PROT_WRITE, VM_INHERIT_SHARE),
+               KERN_PROTECTION_FAILURE);
     }
     at = 0;
-    EXPECT(vm_map(SELF, &at, PAGE, 0, TRUE, pager, 0, FALSE, VM_PROT_READ, VM_PROT_READ, VM_INHERIT_SHARE), KERN_SUCCESS);
+    EXPECT(vm_map(SELF, &at, PAGE, 0, TRUE, pager, 0, FALSE, VM_PROT_READ, VM_PROT_READ, VM_INHERIT_SHARE),
+           KERN_SUCCESS);
     CHECK(*(volatile int *)at > 0);
     vm_deallocate(SELF, at, PAGE);
     mach_port_deallocate(SELF, pager);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Cases: copies of memory objects by each strategy that a pager may choose, and what vm_object_sync does with each of its flags (Mach manual,
-   "Memory Objects and Data"; gnumach.defs). */
+/* Cases: copies of memory objects by each strategy that a pager may choose, and what vm_object_sync does with each of
+   its flags (Mach manual, "Memory Objects and Data"; gnumach.defs). */
 
 #include "memory_help.h"
 #include "messages.h"

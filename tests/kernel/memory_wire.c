@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Cases: memory that stays: wired, contiguous, with its physical addresses (mach_host.defs, vm_wire; gnumach.defs, vm_wire_all,
-   vm_allocate_contiguous, vm_pages_phys), and attributes of the machine. */
+/* Cases: memory that stays: wired, contiguous, with its physical addresses (mach_host.defs, vm_wire; gnumach.defs,
+   vm_wire_all, vm_allocate_contiguous, vm_pages_phys), and attributes of the machine. */
 
 #include <mach/vm_attributes.h>
 #include <mach/vm_wire.h>
@@ -110,7 +110,8 @@ CASE(wired_memory_is_memory)
     EXPECT(mapped(at), false);
 }
 
-/* Wiring brings a pager's pages, and what it refuses is not wired.  In another task: GNU Mach keeps the map locked meanwhile. */
+/* Wiring brings a pager's pages, and what it refuses is not wired.  In another task: GNU Mach keeps the map locked
+   meanwhile. */
 struct wiring {
     mach_port_t task;
     vm_address_t at;
@@ -121,7 +122,8 @@ struct wiring {
 static void wiring_make(struct wiring *wiring, struct object *object)
 {
     *wiring = (struct wiring){.task = task_empty(), .at = 0x100000, .size = 2 * PAGE, .result = -1};
-    EXPECT(vm_map(wiring->task, &wiring->at, wiring->size, 0, FALSE, object->port, 0, FALSE, RW, RW, VM_INHERIT_COPY), KERN_SUCCESS);
+    EXPECT(vm_map(wiring->task, &wiring->at, wiring->size, 0, FALSE, object->port, 0, FALSE, RW, RW, VM_INHERIT_COPY),
+           KERN_SUCCESS);
 }
 
 static void wire_run(void *argument)
@@ -188,7 +190,8 @@ CASE_OURS(wire_all_errors)
     mach_port_deallocate(SELF, thread);
 }
 
-/* What is there is wired, what cannot be used is passed over, what comes later is wired, too: its pages are there before they are touched. */
+/* What is there is wired, what cannot be used is passed over, what comes later is wired, too: its pages are there
+   before they are touched. */
 CASE(wire_all_now_and_later)
 {
     mach_port_t task = task_empty();

@@ -17,7 +17,8 @@ static mach_port_t full_port_create(void)
 static mach_msg_return_t force(mach_port_t port, mach_msg_type_name_t type, mach_port_t notify, mach_msg_id_t id)
 {
     message_begin(&message_out, port, type, 0, 0, id);
-    return mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_SEND_NOTIFY | MACH_SEND_TIMEOUT, 32, 0, 0, 0, notify);
+    return mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_SEND_NOTIFY | MACH_SEND_TIMEOUT, 32, 0, 0, 0,
+                         notify);
 }
 
 CASE(send_notify_with_room)
@@ -66,7 +67,8 @@ CASE(send_notify_after_a_timeout)
 {
     mach_port_t port = full_port_create(), notify = port_create();
     message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, 0, 0, 2);
-    EXPECT(mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_SEND_NOTIFY | MACH_SEND_TIMEOUT, 32, 0, 0, 50, notify),
+    EXPECT(mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_SEND_NOTIFY | MACH_SEND_TIMEOUT, 32, 0, 0, 50,
+                         notify),
            MACH_SEND_WILL_NOTIFY);
     message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, 0, 0, 2);
     OBSERVE(mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_SEND_NOTIFY, 32, 0, 0, 0, notify));
@@ -81,8 +83,9 @@ CASE(send_notify_wrong_names)
         struct named named = named_create(kind);
         mach_port_t port = full_port_create(), reply = port_create();
         message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, 2);
-        observe_as(mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_SEND_NOTIFY | MACH_SEND_TIMEOUT, 32, 0, 0, 0, named.name), "%s",
-                   kind_names[kind]);
+        observe_as(mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_SEND_NOTIFY | MACH_SEND_TIMEOUT, 32, 0, 0, 0,
+                                 named.name),
+                   "%s", kind_names[kind]);
         observe_as(port_status(port).mps_msgcount, "%s: queued", kind_names[kind]);
         observe_as(port_status(reply).mps_sorights, "%s: send-once rights of the reply port", kind_names[kind]);
         if (port_type(message_out.header.msgh_local_port) == MACH_PORT_TYPE_SEND_ONCE)
@@ -193,7 +196,8 @@ CASE(send_notify_too_large_to_receive)
     mach_port_t port = port_create_with_send(), notify = port_create();
     EXPECT(mach_port_set_qlimit(mach_task_self(), port, 0), KERN_SUCCESS);
     EXPECT(force(port, MACH_MSG_TYPE_COPY_SEND, notify, 2), MACH_SEND_WILL_NOTIFY);
-    EXPECT(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_LARGE, 0, 8, port, 0, 0), MACH_RCV_TOO_LARGE);
+    EXPECT(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_LARGE, 0, 8, port, 0, 0),
+           MACH_RCV_TOO_LARGE);
     OBSERVE(notification_next(notify));
     EXPECT(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, 8, port, 0, 0), MACH_RCV_TOO_LARGE);
     OBSERVE(notification_next(notify));
@@ -243,7 +247,8 @@ CASE(send_notify_moves_with_the_receive_right)
 static mach_msg_return_t send_cancelling(mach_port_t name, mach_msg_type_name_t type, mach_port_t notify)
 {
     message_begin(&message_out, name, type, 0, 0, 1);
-    return mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT | MACH_SEND_CANCEL, 32, 0, 0, 0, notify);
+    return mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT | MACH_SEND_CANCEL, 32, 0, 0, 0,
+                         notify);
 }
 
 CASE(send_cancel_of_a_send_right)

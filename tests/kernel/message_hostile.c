@@ -65,7 +65,10 @@ CASE(item_sizes_of_rights)
     static const unsigned int sizes[] = {0, 8, 16, 31, 32, 33, 63, 64, 65, 128, 65535};
     mach_port_t carrier = port_create_with_send(), names[4] = {0};
     for (unsigned int i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        mach_msg_type_t type = {.msgt_name = MACH_MSG_TYPE_COPY_SEND, .msgt_size = sizes[i], .msgt_number = 1, .msgt_inline = 1};
+        mach_msg_type_t type = {.msgt_name = MACH_MSG_TYPE_COPY_SEND,
+                                .msgt_size = sizes[i],
+                                .msgt_number = 1,
+                                .msgt_inline = 1};
         observe_as(item_send(carrier, type, 8), "inline, %u bits", sizes[i]);
         message_begin(&message_out, carrier, MACH_MSG_TYPE_COPY_SEND, 0, 0, 1);
         message_add_array(&message_out, names, 1, MACH_MSG_TYPE_COPY_SEND, false)->msgt_size = sizes[i];
@@ -81,15 +84,21 @@ CASE(item_beyond_the_message)
 {
     static const struct {
         unsigned int size, number, bytes;
-    } items[] = {{64, 1, 0}, {64, 2, 8}, {8, 9, 8}, {8, 17, 16}, {32, 3, 8}, {65535, 1, 8}, {64, 0xffffffff, 8}, {8, 0xffffffff, 8},
-                 {64, 0x20000000, 8}, {65535, 0xffffffff, 64}, {32, 0x80000001, 8}, {16, 0x10000000, 16}};
+    } items[] = {{64, 1, 0},          {64, 2, 8},
+                 {8, 9, 8},           {8, 17, 16},
+                 {32, 3, 8},          {65535, 1, 8},
+                 {64, 0xffffffff, 8}, {8, 0xffffffff, 8},
+                 {64, 0x20000000, 8}, {65535, 0xffffffff, 64},
+                 {32, 0x80000001, 8}, {16, 0x10000000, 16}};
     mach_port_t carrier = port_create_with_send();
     for (unsigned int i = 0; i < sizeof items / sizeof *items; i++)
         for (int rights = 0; rights < 2; rights++) {
-            mach_msg_type_t type = {.msgt_name = rights ? MACH_MSG_TYPE_COPY_SEND : MACH_MSG_TYPE_BYTE, .msgt_size = items[i].size,
-                                    .msgt_number = items[i].number, .msgt_inline = 1};
-            observe_as(item_send(carrier, type, items[i].bytes), "%u of %u bits in %u bytes, rights %d", items[i].number, items[i].size,
-                       items[i].bytes, rights);
+            mach_msg_type_t type = {.msgt_name = rights ? MACH_MSG_TYPE_COPY_SEND : MACH_MSG_TYPE_BYTE,
+                                    .msgt_size = items[i].size,
+                                    .msgt_number = items[i].number,
+                                    .msgt_inline = 1};
+            observe_as(item_send(carrier, type, items[i].bytes), "%u of %u bits in %u bytes, rights %d",
+                       items[i].number, items[i].size, items[i].bytes, rights);
         }
     EXPECT(port_status(carrier).mps_msgcount, 0);
     EXPECT(port_refs(carrier, MACH_PORT_RIGHT_SEND), 1);
@@ -138,7 +147,9 @@ CASE(item_of_no_elements)
     mach_port_t carrier = port_create_with_send();
     for (unsigned int i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int out_of_line = 0; out_of_line < 2; out_of_line++) {
-            mach_msg_type_t type = {.msgt_name = MACH_MSG_TYPE_BYTE, .msgt_size = sizes[i], .msgt_inline = !out_of_line};
+            mach_msg_type_t type = {.msgt_name = MACH_MSG_TYPE_BYTE,
+                                    .msgt_size = sizes[i],
+                                    .msgt_inline = !out_of_line};
             observe_as(item_send(carrier, type, out_of_line ? 8 : 0), "%u bits, out of line %d", sizes[i], out_of_line);
         }
     port_destroy(carrier);
@@ -147,7 +158,11 @@ CASE(item_of_no_elements)
 CASE(item_long_form)
 {
     mach_port_t carrier = port_create_with_send(), names[2] = {0};
-    mach_msg_type_t type = {.msgt_name = MACH_MSG_TYPE_INTEGER_64, .msgt_size = 64, .msgt_number = 1, .msgt_inline = 1, .msgt_longform = 1};
+    mach_msg_type_t type = {.msgt_name = MACH_MSG_TYPE_INTEGER_64,
+                            .msgt_size = 64,
+                            .msgt_number = 1,
+                            .msgt_inline = 1,
+                            .msgt_longform = 1};
     OBSERVE(item_send(carrier, type, 8));
     OBSERVE(message_item(&message_in, 0)->msgt_longform);
     type.msgt_name = MACH_MSG_TYPE_COPY_SEND;
@@ -199,7 +214,8 @@ static long request(mach_port_t remote, mach_msg_id_t id, mach_port_t reply)
 
 CASE(kernel_unknown_ids)
 {
-    static const mach_msg_id_t ids[] = {0, 1, -1, 100, 1999, 2099, 2199, 2999, 3299, 3399, 5000, 0x7fffffff, -0x7fffffff - 1, 64, 72};
+    static const mach_msg_id_t ids[] =
+        {0, 1, -1, 100, 1999, 2099, 2199, 2999, 3299, 3399, 5000, 0x7fffffff, -0x7fffffff - 1, 64, 72};
     mach_port_t reply = port_create();
     for (unsigned int i = 0; i < sizeof ids / sizeof *ids; i++) {
         message_begin(&message_out, 0, 0, 0, 0, 0);
@@ -216,7 +232,11 @@ CASE(kernel_wrong_bodies)
     message_begin(&message_out, 0, 0, 0, 0, 0);
     observe_as(request(mach_task_self(), MACH_PORT_TYPE_ID, reply), "nothing");
     message_begin(&message_out, 0, 0, 0, 0, 0);
-    message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME, .msgt_size = 32, .msgt_number = 1, .msgt_inline = 1},
+    message_add(&message_out,
+                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME,
+                                  .msgt_size = 32,
+                                  .msgt_number = 1,
+                                  .msgt_inline = 1},
                 &value, 4);
     observe_as(request(mach_task_self(), MACH_PORT_TYPE_ID, reply), "as it should be");
     message_begin(&message_out, 0, 0, 0, 0, 0);
@@ -226,7 +246,11 @@ CASE(kernel_wrong_bodies)
     message_add_ports(&message_out, &reply, 1, MACH_MSG_TYPE_MAKE_SEND);
     observe_as(request(mach_task_self(), MACH_PORT_TYPE_ID, reply), "a right");
     message_begin(&message_out, 0, 0, 0, 0, 0);
-    message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME, .msgt_size = 32, .msgt_number = 2, .msgt_inline = 1},
+    message_add(&message_out,
+                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME,
+                                  .msgt_size = 32,
+                                  .msgt_number = 2,
+                                  .msgt_inline = 1},
                 (int[]){value, value}, 8);
     observe_as(request(mach_task_self(), MACH_PORT_TYPE_ID, reply), "two names");
     message_begin(&message_out, 0, 0, 0, 0, 0);
@@ -268,13 +292,18 @@ CASE(kernel_without_a_reply_port)
 {
     message_begin(&message_out, mach_task_self(), MACH_MSG_TYPE_COPY_SEND, 0, 0, 3201);
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
-    message_begin(&message_out, mach_task_self(), MACH_MSG_TYPE_COPY_SEND, MACH_PORT_DEAD, MACH_MSG_TYPE_COPY_SEND, 3201);
+    message_begin(&message_out, mach_task_self(), MACH_MSG_TYPE_COPY_SEND, MACH_PORT_DEAD, MACH_MSG_TYPE_COPY_SEND,
+                  3201);
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
     /* mach_port_allocate_name: nobody hears of it, but the name is made. */
     mach_port_t name = name_fresh();
     message_begin(&message_out, mach_task_self(), MACH_MSG_TYPE_COPY_SEND, 0, 0, 3203);
     message_add_integers(&message_out, (int[]){MACH_PORT_RIGHT_DEAD_NAME}, 1);
-    message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME, .msgt_size = 32, .msgt_number = 1, .msgt_inline = 1},
+    message_add(&message_out,
+                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME,
+                                  .msgt_size = 32,
+                                  .msgt_number = 1,
+                                  .msgt_inline = 1},
                 &name, sizeof name);
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
     EXPECT(port_type(name), MACH_PORT_TYPE_DEAD_NAME);
@@ -287,7 +316,11 @@ CASE(kernel_replies_to_a_send_right)
     for (mach_msg_type_name_t type = MACH_MSG_TYPE_COPY_SEND; type <= MACH_MSG_TYPE_MAKE_SEND_ONCE; type++) {
         mach_port_t port = port_create_with_send();
         message_begin(&message_out, mach_task_self(), MACH_MSG_TYPE_COPY_SEND, port, type, 3201);
-        message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME, .msgt_size = 32, .msgt_number = 1, .msgt_inline = 1},
+        message_add(&message_out,
+                    (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME,
+                                      .msgt_size = 32,
+                                      .msgt_number = 1,
+                                      .msgt_inline = 1},
                     &reply, 4);
         observe_as(message_send(&message_out), "%u", type);
         observe_as(message_receive(&message_in, port, 1000), "%u: received", type);
@@ -316,11 +349,18 @@ CASE(kernel_reply_too_large)
     mach_port_t reply = port_create(), name = reply;
     for (mach_msg_size_t room = 0; room <= 64; room += 8)
         for (int keep = 0; keep < 2; keep++) {
-            message_begin(&message_out, mach_task_self(), MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, 3201);
-            message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME, .msgt_size = 32, .msgt_number = 1, .msgt_inline = 1},
+            message_begin(&message_out, mach_task_self(), MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE,
+                          3201);
+            message_add(&message_out,
+                        (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME,
+                                          .msgt_size = 32,
+                                          .msgt_number = 1,
+                                          .msgt_inline = 1},
                         &name, 4);
-            observe_as(mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_RCV_MSG | MACH_RCV_TIMEOUT | (keep ? MACH_RCV_LARGE : 0),
-                                     message_out.header.msgh_size, room, reply, 1000, 0), "room %u, keep %d", room, keep);
+            observe_as(mach_msg_trap(&message_out.header,
+                                     MACH_SEND_MSG | MACH_RCV_MSG | MACH_RCV_TIMEOUT | (keep ? MACH_RCV_LARGE : 0),
+                                     message_out.header.msgh_size, room, reply, 1000, 0),
+                       "room %u, keep %d", room, keep);
             observe_as(message_out.header.msgh_size, "room %u, keep %d: size", room, keep);
             observe_as(port_status(reply).mps_msgcount, "room %u, keep %d: queued", room, keep);
             while (message_receive(&message_in, reply, 0) == MACH_MSG_SUCCESS)
@@ -334,10 +374,12 @@ CASE(kernel_request_and_wrong_receive)
     mach_port_t reply = port_create(), other = port_create();
     static const int wait = 0;
     message_begin(&message_out, mach_task_self(), MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, 3201);
-    OBSERVE(mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_RCV_MSG | MACH_RCV_TIMEOUT, 32, 64, other, wait, 0));
+    OBSERVE(
+        mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_RCV_MSG | MACH_RCV_TIMEOUT, 32, 64, other, wait, 0));
     OBSERVE(port_status(reply).mps_msgcount);
     message_begin(&message_out, mach_task_self(), MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, 3201);
-    OBSERVE(mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_RCV_MSG | MACH_RCV_TIMEOUT, 32, 64, name_fresh(), wait, 0));
+    OBSERVE(mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_RCV_MSG | MACH_RCV_TIMEOUT, 32, 64, name_fresh(),
+                          wait, 0));
     OBSERVE(port_status(reply).mps_msgcount);
     port_destroy(reply);
     port_destroy(other);
@@ -361,19 +403,33 @@ CASE(kernel_moved_send_right)
 
 /* ---- where a right is wanted and a number comes --------------------------------------------------------------- */
 
-/* A pager's request to the kernel's CONTROL port: what comes before the place for the answer is COUNT words; there is a number. */
-static void pager_answer_spoil(mach_port_t control, mach_msg_id_t id, const uint64_t *words, unsigned int count, uint64_t number)
+/* A pager's request to the kernel's CONTROL port: what comes before the place for the answer is COUNT words; there is a
+   number. */
+static void pager_answer_spoil(mach_port_t control, mach_msg_id_t id, const uint64_t *words, unsigned int count,
+                               uint64_t number)
 {
     message_begin(&message_out, control, MACH_MSG_TYPE_COPY_SEND, MACH_PORT_NULL, 0, id);
     for (unsigned int i = 0; i < count; i++)
         if (words[i] > 0xffff)
-            message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_64, .msgt_size = 64, .msgt_number = 1, .msgt_inline = 1},
+            message_add(&message_out,
+                        (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_64,
+                                          .msgt_size = 64,
+                                          .msgt_number = 1,
+                                          .msgt_inline = 1},
                         &(uint64_t){words[i] & 0xffff}, sizeof(uint64_t));
         else
-            message_add(&message_out, (mach_msg_type_t){.msgt_name = words[i] & 0x8000 ? MACH_MSG_TYPE_BOOLEAN : MACH_MSG_TYPE_INTEGER_32,
-                                                        .msgt_size = 32, .msgt_number = 1, .msgt_inline = 1},
+            message_add(&message_out,
+                        (mach_msg_type_t){.msgt_name = words[i] & 0x8000 ? MACH_MSG_TYPE_BOOLEAN
+                                                                         : MACH_MSG_TYPE_INTEGER_32,
+                                          .msgt_size = 32,
+                                          .msgt_number = 1,
+                                          .msgt_inline = 1},
                         &(int){(int)(words[i] & 0x7fff)}, sizeof(int));
-    message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_64, .msgt_size = 64, .msgt_number = 1, .msgt_inline = 1},
+    message_add(&message_out,
+                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_64,
+                                  .msgt_size = 64,
+                                  .msgt_number = 1,
+                                  .msgt_inline = 1},
                 &number, sizeof number);
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
 }

@@ -14,14 +14,16 @@ static unsigned char *memory_cycle(mach_port_t carrier, void *data, size_t size,
 {
     message_begin(&message_out, carrier, MACH_MSG_TYPE_COPY_SEND, 0, 0, 1);
     message_add_memory(&message_out, data, size, deallocate);
-    if (!CHECK(message_send(&message_out) == MACH_MSG_SUCCESS) || !CHECK(message_receive(&message_in, carrier, 0) == MACH_MSG_SUCCESS))
+    if (!CHECK(message_send(&message_out) == MACH_MSG_SUCCESS) ||
+        !CHECK(message_receive(&message_in, carrier, 0) == MACH_MSG_SUCCESS))
         return NULL;
     return message_pointer(&message_in, 0);
 }
 
 CASE(memory_of_many_sizes)
 {
-    static const size_t sizes[] = {1, 7, 8, 100, 511, 512, 1023, 1024, 1025, 2048, 4095, 4096, 4097, 8192, 12289, 65536, 1 << 20};
+    static const size_t sizes[] = {1,    7,    8,    100,  511,  512,   1023,  1024,   1025,
+                                   2048, 4095, 4096, 4097, 8192, 12289, 65536, 1 << 20};
     mach_port_t carrier = port_create_with_send();
     for (unsigned int i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int shift = 0; shift < 3000; shift += 1481) {
@@ -97,7 +99,8 @@ static void deallocated_observe(const struct part *parts, unsigned int count)
         memset(from, 0x77, 3 * vm_page_size);
         unsigned char *got = memory_cycle(carrier, from + parts[i].offset, parts[i].size, true);
         for (int page = 0; page < 3; page++)
-            observe_as(memory_mapped(from + page * vm_page_size), "%u bytes at %u: page %d stays", parts[i].size, parts[i].offset, page);
+            observe_as(memory_mapped(from + page * vm_page_size), "%u bytes at %u: page %d stays", parts[i].size,
+                       parts[i].offset, page);
         OBSERVE(got[0]);
         OBSERVE(got[parts[i].size - 1]);
         vm_deallocate(mach_task_self(), (vm_address_t)got, parts[i].size);
@@ -144,7 +147,8 @@ CASE(memory_partly_unmapped)
             message_add_memory(&message_out, from, 3 * vm_page_size, dealloc);
             observe_as(message_send(&message_out), "hole %d, deallocate %d", hole, dealloc);
             for (int page = 0; page < 3; page++)
-                observe_as(memory_mapped(from + page * vm_page_size), "hole %d, deallocate %d: page %d", hole, dealloc, page);
+                observe_as(memory_mapped(from + page * vm_page_size), "hole %d, deallocate %d: page %d", hole, dealloc,
+                           page);
             pages_free(from, 3);
         }
     port_destroy(carrier);
@@ -181,13 +185,20 @@ CASE(memory_beyond_the_address_space)
     static const struct {
         unsigned long address;
         mach_msg_type_number_t number;
-    } parts[] = {{0, 4096}, {8, 16}, {0x7ffffffff000, 8192}, {0xffffffff80100000, 4096}, {~0ul, 1}, {~0ul - 4095, 4096}, {0x10000, 0xffffffff}};
+    } parts[] = {{0, 4096},
+                 {8, 16},
+                 {0x7ffffffff000, 8192},
+                 {0xffffffff80100000, 4096},
+                 {~0ul, 1},
+                 {~0ul - 4095, 4096},
+                 {0x10000, 0xffffffff}};
     mach_port_t carrier = port_create_with_send();
     for (unsigned int i = 0; i < sizeof parts / sizeof *parts; i++)
         for (int dealloc = 0; dealloc < 2; dealloc++) {
             message_begin(&message_out, carrier, MACH_MSG_TYPE_COPY_SEND, 0, 0, 1);
             message_add_memory(&message_out, (void *)parts[i].address, parts[i].number, dealloc);
-            observe_as(message_send(&message_out), "%u bytes at %#lx, deallocate %d", parts[i].number, parts[i].address, dealloc);
+            observe_as(message_send(&message_out), "%u bytes at %#lx, deallocate %d", parts[i].number, parts[i].address,
+                       dealloc);
         }
     EXPECT(port_refs(carrier, MACH_PORT_RIGHT_SEND), 1);
     port_destroy(carrier);
@@ -349,7 +360,8 @@ static void memory_echo(void *argument)
     unsigned char *data = message_pointer(&message, 0);
     for (unsigned int at = 0; at < 1 << 20; at++)
         data[at] ^= 0xff;
-    message.header.msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_REMOTE(message.header.msgh_bits), 0) | MACH_MSGH_BITS_COMPLEX;
+    message.header.msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_REMOTE(message.header.msgh_bits), 0) |
+                               MACH_MSGH_BITS_COMPLEX;
     message.header.msgh_local_port = MACH_PORT_NULL;
     message_send_within(&message, NO_LIMIT);
 }

@@ -9,8 +9,12 @@ static void data_send(mach_port_t port, unsigned int bytes, mach_msg_id_t id)
 {
     static char data[8192];
     message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, 0, 0, id);
-    message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_BYTE, .msgt_size = 8, .msgt_number = bytes, .msgt_inline = 1}, data,
-                bytes);
+    message_add(&message_out,
+                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_BYTE,
+                                  .msgt_size = 8,
+                                  .msgt_number = bytes,
+                                  .msgt_inline = 1},
+                data, bytes);
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
 }
 
@@ -31,7 +35,8 @@ CASE(receive_sizes)
     for (mach_msg_size_t room = 0; room <= 80; room += 4) {
         data_send(port, 24, room);
         memset(&message_in.header, 0xee, 96);
-        observe_as(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, room, port, 0, 0), "room %u", room);
+        observe_as(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, room, port, 0, 0), "room %u",
+                   room);
         observe_as(message_in.header.msgh_bits, "room %u: bits", room);
         observe_as(message_in.header.msgh_size, "room %u: size", room);
         observe_as(message_in.header.msgh_id, "room %u: id", room);
@@ -51,7 +56,8 @@ CASE(receive_sizes_of_a_header)
     for (mach_msg_size_t room = 0; room <= 40; room += 4) {
         EXPECT(send_empty(port, 1), MACH_MSG_SUCCESS);
         memset(&message_in.header, 0xee, 40);
-        observe_as(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, room, port, 0, 0), "room %u", room);
+        observe_as(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, room, port, 0, 0), "room %u",
+                   room);
         observe_as(message_in.header.msgh_size, "room %u: size", room);
         while (message_receive(&message_in, port, 0) == MACH_MSG_SUCCESS)
             ;
@@ -65,7 +71,9 @@ CASE(receive_large)
     data_send(port, 24, 1);
     for (mach_msg_size_t room = 0; room <= 72; room += 8) {
         memset(&message_in.header, 0xee, 96);
-        observe_as(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_LARGE, 0, room, port, 0, 0), "room %u", room);
+        observe_as(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_LARGE, 0, room, port, 0,
+                                 0),
+                   "room %u", room);
         observe_as(message_in.header.msgh_size, "room %u: size", room);
         observe_as(message_in.header.msgh_id, "room %u: id", room);
         observe_as(port_status(port).mps_msgcount, "room %u: queued", room);
@@ -129,7 +137,9 @@ CASE(receive_into_memory_that_ends)
     mach_port_t port = port_create_with_send();
     for (unsigned int room = 0; room <= 72; room += 8) {
         data_send(port, 24, 5);
-        observe_as(mach_msg_trap((void *)(pages + vm_page_size - room), MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, 128, port, 0, 0), "%u bytes", room);
+        observe_as(mach_msg_trap((void *)(pages + vm_page_size - room), MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, 128, port,
+                                 0, 0),
+                   "%u bytes", room);
         observe_as(port_status(port).mps_msgcount, "%u bytes: queued", room);
     }
     pages_free(pages, 1);
@@ -174,7 +184,8 @@ CASE(receive_notify)
     struct named other = named_create(KIND_SEND_ONCE);
     message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, other.name, MACH_MSG_TYPE_MOVE_SEND_ONCE, 5);
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
-    OBSERVE(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_NOTIFY, 0, sizeof message_in, port, 0, notify));
+    OBSERVE(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_NOTIFY, 0, sizeof message_in,
+                          port, 0, notify));
     mach_port_t got = message_in.header.msgh_remote_port;
     OBSERVE(port_type(got) >> 16);
     OBSERVE(port_status(notify).mps_sorights);
@@ -193,7 +204,8 @@ CASE(receive_notify_of_a_known_right)
     struct named other = named_create(KIND_SEND);
     message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, other.name, MACH_MSG_TYPE_COPY_SEND, 5);
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
-    OBSERVE(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_NOTIFY, 0, sizeof message_in, port, 0, notify));
+    OBSERVE(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_NOTIFY, 0, sizeof message_in,
+                          port, 0, notify));
     OBSERVE(port_refs(other.name, MACH_PORT_RIGHT_SEND));
     OBSERVE(port_type(other.name) >> 16);
     OBSERVE(port_status(notify).mps_sorights);
@@ -207,10 +219,12 @@ CASE(receive_notify_without_a_reply_port)
 {
     mach_port_t port = port_create_with_send(), notify = port_create();
     EXPECT(send_empty(port, 6), MACH_MSG_SUCCESS);
-    OBSERVE(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_NOTIFY, 0, sizeof message_in, port, 0, notify));
+    OBSERVE(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_NOTIFY, 0, sizeof message_in,
+                          port, 0, notify));
     OBSERVE(port_status(notify).mps_sorights);
     EXPECT(send_empty(port, 6), MACH_MSG_SUCCESS);
-    OBSERVE(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_NOTIFY, 0, sizeof message_in, port, 0, MACH_PORT_NULL));
+    OBSERVE(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_NOTIFY, 0, sizeof message_in,
+                          port, 0, MACH_PORT_NULL));
     OBSERVE(port_status(port).mps_msgcount);
     port_destroy(notify);
     port_destroy(port);
@@ -224,8 +238,9 @@ CASE(receive_notify_wrong_names)
         message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, 5);
         EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
         memset(&message_in.header, 0xee, sizeof message_in.header);
-        observe_as(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_NOTIFY, 0, sizeof message_in, port, 0,
-                                 named.name), "%s", kind_names[kind]);
+        observe_as(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_NOTIFY, 0,
+                                 sizeof message_in, port, 0, named.name),
+                   "%s", kind_names[kind]);
         observe_as(message_in.header.msgh_size, "%s: size", kind_names[kind]);
         observe_as(port_status(port).mps_msgcount, "%s: queued", kind_names[kind]);
         observe_as(port_status(reply).mps_sorights, "%s: send-once rights of the reply port", kind_names[kind]);
@@ -326,10 +341,12 @@ static struct receiver receivers[3];
 static void receiver_run(void *argument)
 {
     struct receiver *receiver = argument;
-    receiver->result = mach_msg_trap(&receiver->message.header, MACH_RCV_MSG | receiver->options, 0, receiver->room, receiver->from, 0, 0);
+    receiver->result = mach_msg_trap(&receiver->message.header, MACH_RCV_MSG | receiver->options, 0, receiver->room,
+                                     receiver->from, 0, 0);
 }
 
-static void receiver_start(int index, struct helper *helper, mach_port_t name, mach_msg_option_t options, mach_msg_size_t room)
+static void receiver_start(int index, struct helper *helper, mach_port_t name, mach_msg_option_t options,
+                           mach_msg_size_t room)
 {
     receivers[index] = (struct receiver){.from = name, .options = options, .room = room, .result = -1};
     helper_start(helper, receiver_run, &receivers[index]);

@@ -89,8 +89,12 @@ CASE(names_are_not_rights)
 {
     mach_port_t carrier = port_create_with_send(), name = 12345;
     message_begin(&message_out, carrier, MACH_MSG_TYPE_COPY_SEND, 0, 0, 1);
-    message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME, .msgt_size = 32, .msgt_number = 1, .msgt_inline = 1}, &name,
-                sizeof name);
+    message_add(&message_out,
+                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME,
+                                  .msgt_size = 32,
+                                  .msgt_number = 1,
+                                  .msgt_inline = 1},
+                &name, sizeof name);
     message_out.header.msgh_bits |= MACH_MSGH_BITS_COMPLEX;
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
     EXPECT(message_receive(&message_in, carrier, 0), MACH_MSG_SUCCESS);
@@ -160,7 +164,8 @@ CASE(rights_that_run_out_in_the_middle)
 
 CASE(error_behind_other_items)
 {
-    struct named named = named_create(KIND_SEND), receive = named_create(KIND_RECEIVE), sonce = named_create(KIND_SEND_ONCE);
+    struct named named = named_create(KIND_SEND), receive = named_create(KIND_RECEIVE),
+                 sonce = named_create(KIND_SEND_ONCE);
     mach_port_t carrier = port_create_with_send(), wrong = name_fresh();
     char *page = pages_allocate(1);
     message_begin(&message_out, carrier, MACH_MSG_TYPE_COPY_SEND, 0, 0, 1);
@@ -479,7 +484,8 @@ static void echo(void *argument)
     if (message_receive(&message, port, 20000))
         return;
     /* What came goes back to the reply port. */
-    message.header.msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_REMOTE(message.header.msgh_bits), 0) | MACH_MSGH_BITS_COMPLEX;
+    message.header.msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_REMOTE(message.header.msgh_bits), 0) |
+                               MACH_MSGH_BITS_COMPLEX;
     message.header.msgh_local_port = MACH_PORT_NULL;
     message_send_within(&message, NO_LIMIT);
 }

@@ -201,14 +201,16 @@ CASE(both_names_wrong)
             /* Make-send wants a receive right, move-send-once a send-once right. */
             struct named to = named_create(remote), from = named_create(local);
             message_begin(&message_out, to.name, MACH_MSG_TYPE_COPY_SEND, from.name, MACH_MSG_TYPE_MAKE_SEND_ONCE, 1);
-            observe_as(message_send(&message_out), "copy-send of %s, make-send-once of %s", kind_names[remote], kind_names[local]);
+            observe_as(message_send(&message_out), "copy-send of %s, make-send-once of %s", kind_names[remote],
+                       kind_names[local]);
             observe_as(port_type(to.name) >> 16, "left of %s", kind_names[remote]);
             observe_as(port_type(from.name) >> 16, "left of %s", kind_names[local]);
             named_destroy(&to);
             named_destroy(&from);
             to = named_create(remote), from = named_create(local);
             message_begin(&message_out, to.name, MACH_MSG_TYPE_MOVE_SEND_ONCE, from.name, MACH_MSG_TYPE_MOVE_SEND, 1);
-            observe_as(message_send(&message_out), "move-send-once of %s, move-send of %s", kind_names[remote], kind_names[local]);
+            observe_as(message_send(&message_out), "move-send-once of %s, move-send of %s", kind_names[remote],
+                       kind_names[local]);
             observe_as(port_type(to.name) >> 16, "left of %s", kind_names[remote]);
             observe_as(port_type(from.name) >> 16, "left of %s", kind_names[local]);
             named_destroy(&to);
@@ -307,7 +309,8 @@ CASE_OURS(sizes_no_message_has)
     message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, 0, 0, 1);
     static const mach_msg_size_t sizes[] = {0xffffffff, 0xfffffff8, 0xffffffe0, 0x80000000, 0x7ffffff8};
     for (unsigned int i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        mach_msg_return_t mr = mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizes[i], 0, 0, 0, 0);
+        mach_msg_return_t mr = mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizes[i], 0, 0, 0,
+                                             0);
         observe_as(mr != MACH_MSG_SUCCESS, "size %#x: fails", sizes[i]);
     }
     EXPECT(port_status(port).mps_msgcount, 0);
@@ -323,7 +326,11 @@ CASE(inline_data_of_many_sizes)
         for (unsigned int i = 0; i < bytes; i++)
             data[i] = i * 7 + bytes;
         message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, 0, 0, 1);
-        message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_BYTE, .msgt_size = 8, .msgt_number = bytes, .msgt_inline = 1},
+        message_add(&message_out,
+                    (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_BYTE,
+                                      .msgt_size = 8,
+                                      .msgt_number = bytes,
+                                      .msgt_inline = 1},
                     data, bytes);
         EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
         EXPECT(message_receive(&message_in, port, 0), MACH_MSG_SUCCESS);
@@ -352,8 +359,10 @@ CASE(buffer_not_an_address)
 
 CASE(buffer_not_canonical)
 {
-    EXPECT(mach_msg_trap((mach_msg_header_t *)0x8000000000000000, MACH_SEND_MSG, 32, 0, 0, 0, 0), MACH_SEND_INVALID_DATA);
-    EXPECT(mach_msg_trap((mach_msg_header_t *)0x123456789abcdef0, MACH_SEND_MSG, 32, 0, 0, 0, 0), MACH_SEND_INVALID_DATA);
+    EXPECT(mach_msg_trap((mach_msg_header_t *)0x8000000000000000, MACH_SEND_MSG, 32, 0, 0, 0, 0),
+           MACH_SEND_INVALID_DATA);
+    EXPECT(mach_msg_trap((mach_msg_header_t *)0x123456789abcdef0, MACH_SEND_MSG, 32, 0, 0, 0, 0),
+           MACH_SEND_INVALID_DATA);
 }
 
 CASE(buffer_partly_mapped)
@@ -365,7 +374,8 @@ CASE(buffer_partly_mapped)
     for (unsigned int room = 0; room <= 64; room += 8) {
         char *at = pages + vm_page_size - room;
         memcpy(at, &message_out.header, room < 32 ? room : 32);
-        observe_as(mach_msg_trap((mach_msg_header_t *)at, MACH_SEND_MSG | MACH_SEND_TIMEOUT, 64, 0, 0, 0, 0), "%u bytes mapped", room);
+        observe_as(mach_msg_trap((mach_msg_header_t *)at, MACH_SEND_MSG | MACH_SEND_TIMEOUT, 64, 0, 0, 0, 0),
+                   "%u bytes mapped", room);
     }
     EXPECT(port_refs(port, MACH_PORT_RIGHT_SEND), 1);
     pages_free(pages, 1);
@@ -395,8 +405,10 @@ CASE(buffer_misaligned)
     for (int shift = 1; shift < 8; shift++) {
         message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, 0, 0, shift);
         memcpy(room + shift, &message_out.header, 32);
-        observe_as(mach_msg_trap((void *)(room + shift), MACH_SEND_MSG | MACH_SEND_TIMEOUT, 32, 0, 0, 0, 0), "shift %d", shift);
-        observe_as(mach_msg_trap((void *)(room + shift), MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, 64, port, 0, 0), "shift %d: back", shift);
+        observe_as(mach_msg_trap((void *)(room + shift), MACH_SEND_MSG | MACH_SEND_TIMEOUT, 32, 0, 0, 0, 0), "shift %d",
+                   shift);
+        observe_as(mach_msg_trap((void *)(room + shift), MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, 64, port, 0, 0),
+                   "shift %d: back", shift);
     }
     port_destroy(port);
 }
@@ -430,7 +442,8 @@ CASE(unknown_options)
     mach_port_t port = port_create_with_send();
     for (int bit = 12; bit < 31; bit++) {
         message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, 0, 0, bit);
-        observe_as(mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT | 1 << bit, 32, 0, 0, 0, 0), "bit %d", bit);
+        observe_as(mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT | 1 << bit, 32, 0, 0, 0, 0),
+                   "bit %d", bit);
         observe_as(message_receive(&message_in, port, 0), "bit %d: received", bit);
     }
     port_destroy(port);
@@ -442,7 +455,8 @@ CASE(send_always_is_not_for_users)
     EXPECT(mach_port_set_qlimit(mach_task_self(), port, 1), KERN_SUCCESS);
     EXPECT(send_empty(port, 1), MACH_MSG_SUCCESS);
     message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, 0, 0, 2);
-    EXPECT(mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT | MACH_SEND_ALWAYS, 32, 0, 0, 0, 0), MACH_SEND_TIMED_OUT);
+    EXPECT(mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT | MACH_SEND_ALWAYS, 32, 0, 0, 0, 0),
+           MACH_SEND_TIMED_OUT);
     EXPECT(port_status(port).mps_msgcount, 1);
     port_destroy(port);
 }
@@ -451,7 +465,8 @@ CASE(send_and_receive_in_one)
 {
     mach_port_t port = port_create();
     message_begin(&message_out, port, MACH_MSG_TYPE_MAKE_SEND, port, MACH_MSG_TYPE_MAKE_SEND_ONCE, 9);
-    EXPECT(mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_RCV_MSG, 32, sizeof message_out, port, 0, 0), MACH_MSG_SUCCESS);
+    EXPECT(mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_RCV_MSG, 32, sizeof message_out, port, 0, 0),
+           MACH_MSG_SUCCESS);
     EXPECT(message_out.header.msgh_id, 9);
     OBSERVE(message_out.header.msgh_bits);
     mach_port_deallocate(mach_task_self(), message_out.header.msgh_remote_port);
@@ -463,7 +478,8 @@ CASE(send_fails_receive_is_not_tried)
     mach_port_t port = port_create_with_send();
     EXPECT(send_empty(port, 1), MACH_MSG_SUCCESS);
     message_begin(&message_out, MACH_PORT_DEAD, MACH_MSG_TYPE_COPY_SEND, 0, 0, 9);
-    EXPECT(mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_RCV_MSG, 32, sizeof message_out, port, 0, 0), MACH_SEND_INVALID_DEST);
+    EXPECT(mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_RCV_MSG, 32, sizeof message_out, port, 0, 0),
+           MACH_SEND_INVALID_DEST);
     EXPECT(port_status(port).mps_msgcount, 1);
     port_destroy(port);
 }

@@ -21,15 +21,21 @@ static void call_run(void *argument)
 {
     struct call *call = argument;
     message_begin(&call->message, call->port, call->type, 0, 0, call->id);
-    call->result = mach_msg_trap(&call->message.header, call->option, sizeof call->message.header, sizeof call->message, call->port,
-                                 call->timeout, MACH_PORT_NULL);
+    call->result = mach_msg_trap(&call->message.header, call->option, sizeof call->message.header, sizeof call->message,
+                                 call->port, call->timeout, MACH_PORT_NULL);
     call->ended = 1;
 }
 
 /* Starts call INDEX in a thread of its own and lets it wait. */
-static void call_start(int index, struct helper *helper, mach_port_t port, mach_msg_option_t option, mach_msg_timeout_t timeout)
+static void call_start(int index, struct helper *helper, mach_port_t port, mach_msg_option_t option,
+                       mach_msg_timeout_t timeout)
 {
-    calls[index] = (struct call){.port = port, .option = option, .timeout = timeout, .id = 100 + index, .type = MACH_MSG_TYPE_COPY_SEND, .result = -1};
+    calls[index] = (struct call){.port = port,
+                                 .option = option,
+                                 .timeout = timeout,
+                                 .id = 100 + index,
+                                 .type = MACH_MSG_TYPE_COPY_SEND,
+                                 .result = -1};
     helper_start(helper, call_run, &calls[index]);
     CHECK(helper_waits(helper));
 }
@@ -49,9 +55,12 @@ CASE(receive_times_out)
     mach_port_t port = port_create();
     static const mach_msg_timeout_t times[] = {0, 1, 5, 10, 50};
     for (unsigned int i = 0; i < sizeof times / sizeof *times; i++)
-        EXPECT(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, 64, port, times[i], 0), MACH_RCV_TIMED_OUT);
-    EXPECT(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_INTERRUPT, 0, 64, port, 5, 0), MACH_RCV_TIMED_OUT);
-    EXPECT(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_LARGE, 0, 64, port, 5, 0), MACH_RCV_TIMED_OUT);
+        EXPECT(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, 64, port, times[i], 0),
+               MACH_RCV_TIMED_OUT);
+    EXPECT(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_INTERRUPT, 0, 64, port, 5, 0),
+           MACH_RCV_TIMED_OUT);
+    EXPECT(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_LARGE, 0, 64, port, 5, 0),
+           MACH_RCV_TIMED_OUT);
     port_destroy(port);
 }
 
@@ -263,10 +272,13 @@ CASE(limit_of_no_messages_and_a_call)
     struct helper helper = {0};
     EXPECT(mach_port_set_qlimit(mach_task_self(), port, 0), KERN_SUCCESS);
     call_start(0, &helper, port, MACH_RCV_MSG, 0);
-    mach_msg_header_t request = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE), .msgh_size = sizeof request,
-                                 .msgh_remote_port = port, .msgh_local_port = reply, .msgh_id = 8};
-    OBSERVE(mach_msg(&request, MACH_SEND_MSG | MACH_RCV_MSG | MACH_SEND_TIMEOUT | MACH_RCV_TIMEOUT, sizeof request, sizeof request, reply, 100,
-                     MACH_PORT_NULL));
+    mach_msg_header_t request = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE),
+                                 .msgh_size = sizeof request,
+                                 .msgh_remote_port = port,
+                                 .msgh_local_port = reply,
+                                 .msgh_id = 8};
+    OBSERVE(mach_msg(&request, MACH_SEND_MSG | MACH_RCV_MSG | MACH_SEND_TIMEOUT | MACH_RCV_TIMEOUT, sizeof request,
+                     sizeof request, reply, 100, MACH_PORT_NULL));
     OBSERVE(port_status(port).mps_msgcount);
     OBSERVE(port_status(reply).mps_sorights);
     mach_port_t sonce = request.msgh_local_port == port ? request.msgh_remote_port : request.msgh_local_port;

@@ -8,8 +8,11 @@ struct message message_out, message_in;
 void message_begin(struct message *message, mach_port_t remote, mach_msg_type_name_t remote_type, mach_port_t local,
                    mach_msg_type_name_t local_type, mach_msg_id_t id)
 {
-    message->header = (mach_msg_header_t){.msgh_bits = MACH_MSGH_BITS(remote_type, local_type), .msgh_size = sizeof message->header,
-                                          .msgh_remote_port = remote, .msgh_local_port = local, .msgh_id = id};
+    message->header = (mach_msg_header_t){.msgh_bits = MACH_MSGH_BITS(remote_type, local_type),
+                                          .msgh_size = sizeof message->header,
+                                          .msgh_remote_port = remote,
+                                          .msgh_local_port = local,
+                                          .msgh_id = id};
 }
 
 mach_msg_type_t *message_add(struct message *message, mach_msg_type_t type, const void *data, size_t bytes)
@@ -24,18 +27,24 @@ mach_msg_type_t *message_add(struct message *message, mach_msg_type_t type, cons
 
 void message_add_integers(struct message *message, const int *values, unsigned int number)
 {
-    message_add(message, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_32, .msgt_size = 32, .msgt_number = number, .msgt_inline = 1},
+    message_add(message,
+                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_32,
+                                  .msgt_size = 32,
+                                  .msgt_number = number,
+                                  .msgt_inline = 1},
                 values, number * sizeof *values);
 }
 
-mach_msg_type_t *message_add_ports(struct message *message, const mach_port_t *names, unsigned int count, mach_msg_type_name_t type)
+mach_msg_type_t *message_add_ports(struct message *message, const mach_port_t *names, unsigned int count,
+                                   mach_msg_type_name_t type)
 {
     uint64_t slots[256];
     for (unsigned int i = 0; i < count; i++)
         slots[i] = names[i];
     message->header.msgh_bits |= MACH_MSGH_BITS_COMPLEX;
-    return message_add(message, (mach_msg_type_t){.msgt_name = type, .msgt_size = 64, .msgt_number = count, .msgt_inline = 1}, slots,
-                       count * sizeof *slots);
+    return message_add(message,
+                       (mach_msg_type_t){.msgt_name = type, .msgt_size = 64, .msgt_number = count, .msgt_inline = 1},
+                       slots, count * sizeof *slots);
 }
 
 mach_msg_type_t *message_add_memory(struct message *message, const void *address, size_t size, bool deallocate)
@@ -45,8 +54,8 @@ mach_msg_type_t *message_add_memory(struct message *message, const void *address
                                                   .msgt_deallocate = deallocate}, &address, sizeof address);
 }
 
-mach_msg_type_t *message_add_array(struct message *message, const mach_port_t *names, unsigned int count, mach_msg_type_name_t type,
-                                   bool deallocate)
+mach_msg_type_t *message_add_array(struct message *message, const mach_port_t *names, unsigned int count,
+                                   mach_msg_type_name_t type, bool deallocate)
 {
     message->header.msgh_bits |= MACH_MSGH_BITS_COMPLEX;
     return message_add(message, (mach_msg_type_t){.msgt_name = type, .msgt_size = 32, .msgt_number = count,
@@ -55,8 +64,8 @@ mach_msg_type_t *message_add_array(struct message *message, const mach_port_t *n
 
 mach_msg_return_t message_send_within(struct message *message, int ms)
 {
-    return mach_msg_trap(&message->header, MACH_SEND_MSG | (ms == NO_LIMIT ? 0 : MACH_SEND_TIMEOUT), message->header.msgh_size, 0, 0,
-                         ms == NO_LIMIT ? 0 : ms, MACH_PORT_NULL);
+    return mach_msg_trap(&message->header, MACH_SEND_MSG | (ms == NO_LIMIT ? 0 : MACH_SEND_TIMEOUT),
+                         message->header.msgh_size, 0, 0, ms == NO_LIMIT ? 0 : ms, MACH_PORT_NULL);
 }
 
 mach_msg_return_t message_send(struct message *message)
@@ -66,8 +75,8 @@ mach_msg_return_t message_send(struct message *message)
 
 mach_msg_return_t message_receive(struct message *message, mach_port_t name, int ms)
 {
-    return mach_msg_trap(&message->header, MACH_RCV_MSG | (ms == NO_LIMIT ? 0 : MACH_RCV_TIMEOUT), 0, sizeof *message, name,
-                         ms == NO_LIMIT ? 0 : ms, MACH_PORT_NULL);
+    return mach_msg_trap(&message->header, MACH_RCV_MSG | (ms == NO_LIMIT ? 0 : MACH_RCV_TIMEOUT), 0, sizeof *message,
+                         name, ms == NO_LIMIT ? 0 : ms, MACH_PORT_NULL);
 }
 
 mach_msg_type_t *message_item(struct message *message, unsigned int index)

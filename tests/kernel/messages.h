@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* messages.h: messages made and read item by item, as they are on the wire (mach/message.h), sent by the trap itself: no retries.  */
+/* messages.h: messages made and read item by item, as they are on the wire (mach/message.h), sent by the trap itself:
+   no retries.  */
 
 #ifndef TESTS_KERNEL_MESSAGES_H
 #define TESTS_KERNEL_MESSAGES_H
@@ -23,12 +24,13 @@ mach_msg_type_t *message_add(struct message *message, mach_msg_type_t type, cons
 /* Appends NUMBER 32-bit integers. */
 void message_add_integers(struct message *message, const int *values, unsigned int number);
 /* Appends rights inline; the message becomes complex. */
-mach_msg_type_t *message_add_ports(struct message *message, const mach_port_t *names, unsigned int count, mach_msg_type_name_t type);
+mach_msg_type_t *message_add_ports(struct message *message, const mach_port_t *names, unsigned int count,
+                                   mach_msg_type_name_t type);
 /* Appends out-of-line bytes; the message becomes complex. */
 mach_msg_type_t *message_add_memory(struct message *message, const void *address, size_t size, bool deallocate);
 /* Appends an out-of-line array of rights; the message becomes complex. */
-mach_msg_type_t *message_add_array(struct message *message, const mach_port_t *names, unsigned int count, mach_msg_type_name_t type,
-                                   bool deallocate);
+mach_msg_type_t *message_add_array(struct message *message, const mach_port_t *names, unsigned int count,
+                                   mach_msg_type_name_t type, bool deallocate);
 
 /* Sends it, waiting at most MS milliseconds for room (NO_LIMIT: as long as it takes). */
 mach_msg_return_t message_send_within(struct message *message, int ms);

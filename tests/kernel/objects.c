@@ -11,7 +11,10 @@ int trap_call(int number, long a, long b, long c, long d, long e, long f)
 {
     register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
     long result;
-    __asm__ volatile("syscall" : "=a"(result), "+r"(r10), "+r"(r8), "+r"(r9), "+D"(a), "+S"(b), "+d"(c) : "0"((long)number) : "rcx", "r11", "memory");
+    __asm__ volatile("syscall"
+                     : "=a"(result), "+r"(r10), "+r"(r8), "+r"(r9), "+D"(a), "+S"(b), "+d"(c)
+                     : "0"((long)number)
+                     : "rcx", "r11", "memory");
     return (int)result;
 }
 
@@ -129,8 +132,13 @@ struct raised raised_receive(mach_port_t port)
         return raised;
     struct raise_request request;
     memcpy(&request, received(), sizeof request);
-    raised = (struct raised){.came = true, .header = request.header, .exception = (int)request.exception, .code = (int)request.code,
-                             .subcode = request.subcode, .thread = (mach_port_t)request.thread, .task = (mach_port_t)request.task,
+    raised = (struct raised){.came = true,
+                             .header = request.header,
+                             .exception = (int)request.exception,
+                             .code = (int)request.code,
+                             .subcode = request.subcode,
+                             .thread = (mach_port_t)request.thread,
+                             .task = (mach_port_t)request.task,
                              .reply = request.header.msgh_remote_port};
     return raised;
 }
@@ -153,9 +161,12 @@ void raised_answer_as(struct raised *raised, mach_msg_id_t id, mach_msg_size_t s
         mach_msg_type_t type;
         int64_t result;
         char more[256];
-    } reply = {.header = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0), .msgh_size = size, .msgh_remote_port = raised->reply,
+    } reply = {.header = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MOVE_SEND_ONCE, 0),
+                          .msgh_size = size,
+                          .msgh_remote_port = raised->reply,
                           .msgh_id = id},
-               .type = {.msgt_name = MACH_MSG_TYPE_INTEGER_32, .msgt_size = 32, .msgt_number = 1, .msgt_inline = TRUE}, .result = result};
+               .type = {.msgt_name = MACH_MSG_TYPE_INTEGER_32, .msgt_size = 32, .msgt_number = 1, .msgt_inline = TRUE},
+               .result = result};
     if (mach_msg(&reply.header, MACH_SEND_MSG, size, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL) == MACH_MSG_SUCCESS)
         raised->reply = MACH_PORT_NULL;
     raised_drop(raised);

@@ -46,8 +46,8 @@ struct task_basic_info task_basic(mach_port_t task);
 
 /* ---- threads ----------------------------------------------------------------------------- */
 
-/* A thread that runs CODE with ARGUMENT in rdi, without thread-local data: for instructions, not for C.  It does not run before
-   thread_resume.  */
+/* A thread that runs CODE with ARGUMENT in rdi, without thread-local data: for instructions, not for C.  It does not
+   run before thread_resume.  */
 struct bare {
     mach_port_t task, thread;
     vm_address_t stack, top;
@@ -82,7 +82,8 @@ struct raised raised_receive(mach_port_t port);
 void raised_answer(struct raised *raised, kern_return_t result);
 /* The same with another id and length of the answer. */
 void raised_answer_as(struct raised *raised, mach_msg_id_t id, mach_msg_size_t size, kern_return_t result);
-/* Only drops its rights: a thread that still waits for the answer goes on to the next exception port, so it is ended first. */
+/* Only drops its rights: a thread that still waits for the answer goes on to the next exception port, so it is ended
+   first. */
 void raised_drop(struct raised *raised);
 /* What a bare thread of this task that runs CODE raises; it ends afterwards. */
 struct raised fault_of(const void *code, long argument);

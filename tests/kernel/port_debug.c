@@ -12,7 +12,11 @@ static long ask(mach_port_t task, mach_msg_id_t id, mach_port_t name, unsigned i
 {
     mach_port_t reply = port_create();
     message_begin(&message_out, task, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, id);
-    message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME, .msgt_size = 32, .msgt_number = 1, .msgt_inline = 1},
+    message_add(&message_out,
+                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME,
+                                  .msgt_size = 32,
+                                  .msgt_number = 1,
+                                  .msgt_inline = 1},
                 &name, sizeof name);
     long result = message_send(&message_out);
     if (result == MACH_MSG_SUCCESS)
@@ -24,7 +28,8 @@ static long ask(mach_port_t task, mach_msg_id_t id, mach_port_t name, unsigned i
     return result;
 }
 
-/* Asks about a name of every kind by message ID, and observes the results and the first numbers, which are what WHAT says. */
+/* Asks about a name of every kind by message ID, and observes the results and the first numbers, which are what WHAT
+   says. */
 static void ask_every_kind(mach_msg_id_t id, const char *what)
 {
     unsigned int first = 0;
@@ -133,7 +138,11 @@ static long contiguous_ask(mach_port_t host, mach_port_t reply, uint64_t size)
     mach_port_t task = mach_task_self();
     experimental_begin(host, reply, 424245);
     message_add_ports(&message_out, &task, 1, MACH_MSG_TYPE_COPY_SEND);
-    message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_64, .msgt_size = 64, .msgt_number = 1, .msgt_inline = 1},
+    message_add(&message_out,
+                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_64,
+                                  .msgt_size = 64,
+                                  .msgt_number = 1,
+                                  .msgt_inline = 1},
                 &size, sizeof size);
     return result_of(reply);
 }
@@ -153,7 +162,8 @@ CASE(experimental_interface)
     OBSERVE(contiguous_ask(host_priv, reply, 0));
     experimental_begin(device_master, reply, 424244);
     message_add_integers(&message_out, &line, 1);
-    message_add(&message_out, (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_CHAR, .msgt_size = 8, .msgt_number = 1, .msgt_inline = 1},
+    message_add(&message_out,
+                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_CHAR, .msgt_size = 8, .msgt_number = 1, .msgt_inline = 1},
                 &status, 1);
     OBSERVE(result_of(reply));
     experimental_begin(device_master, reply, 424243);

@@ -72,7 +72,8 @@ CASE(allocate_name_taken)
 {
     for (enum kind kind = 0; kind < KIND_REAL; kind++) {
         struct named named = named_create(kind);
-        observe_as(mach_port_allocate_name(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, named.name), "%s", kind_names[kind]);
+        observe_as(mach_port_allocate_name(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, named.name), "%s",
+                   kind_names[kind]);
         named_destroy(&named);
     }
 }
@@ -197,10 +198,12 @@ static void routines_observe(const char *what, mach_port_t task)
     observe_as(mach_port_set_mscount(task, name, 1), "%s: set_mscount", what);
     observe_as(mach_port_get_set_status(task, name, &names, &count), "%s: get_set_status", what);
     observe_as(mach_port_move_member(task, name, MACH_PORT_NULL), "%s: move_member", what);
-    observe_as(mach_port_request_notification(task, name, MACH_NOTIFY_NO_SENDERS, 0, name, MACH_MSG_TYPE_MAKE_SEND_ONCE, &got),
+    observe_as(mach_port_request_notification(task, name, MACH_NOTIFY_NO_SENDERS, 0, name, MACH_MSG_TYPE_MAKE_SEND_ONCE,
+                                              &got),
                "%s: request_notification", what);
     observe_as(mach_port_insert_right(task, unused, name, MACH_MSG_TYPE_MAKE_SEND), "%s: insert_right", what);
-    observe_as(mach_port_extract_right(task, name, MACH_MSG_TYPE_MAKE_SEND, &got, &disposition), "%s: extract_right", what);
+    observe_as(mach_port_extract_right(task, name, MACH_MSG_TYPE_MAKE_SEND, &got, &disposition), "%s: extract_right",
+               what);
     observe_as(mach_port_get_receive_status(task, name, &status), "%s: get_receive_status", what);
     observe_as(mach_port_set_seqno(task, name, 1), "%s: set_seqno", what);
     observe_as(mach_port_set_protected_payload(task, name, 1), "%s: set_protected_payload", what);

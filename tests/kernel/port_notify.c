@@ -39,7 +39,8 @@ CASE(request_of_every_kind)
             for (mach_port_mscount_t sync = 0; sync < 3; sync++) {
                 struct named named = named_create(kind);
                 mach_port_t notify = port_create();
-                observe_as(notification_request(named.name, ids[i], sync, notify, NULL), "%s: %d, sync %u", kind_names[kind], ids[i], sync);
+                observe_as(notification_request(named.name, ids[i], sync, notify, NULL), "%s: %d, sync %u",
+                           kind_names[kind], ids[i], sync);
                 observe_as(port_type(named.name) >> 16, "%s: type", kind_names[kind]);
                 notifications_observe(notify, named.name);
                 EXPECT(notification_request(named.name, ids[i], 0, MACH_PORT_NULL, NULL) == 0 || kind != KIND_BOTH, 1);
@@ -51,7 +52,8 @@ CASE(request_of_every_kind)
 
 CASE(request_of_unknown_notifications)
 {
-    static const mach_msg_id_t ids[] = {0, -1, MACH_NOTIFY_PORT_DELETED, MACH_NOTIFY_MSG_ACCEPTED, MACH_NOTIFY_SEND_ONCE, 64, 73, 0x7fffffff};
+    static const mach_msg_id_t ids[] =
+        {0, -1, MACH_NOTIFY_PORT_DELETED, MACH_NOTIFY_MSG_ACCEPTED, MACH_NOTIFY_SEND_ONCE, 64, 73, 0x7fffffff};
     mach_port_t port = port_create(), notify = port_create();
     for (unsigned int i = 0; i < sizeof ids / sizeof *ids; i++)
         observe_as(notification_request(port, ids[i], 0, notify, NULL), "%d", ids[i]);
@@ -77,7 +79,9 @@ CASE(request_with_wrong_notify_rights)
     struct named sonce = named_create(KIND_SEND_ONCE);
     for (mach_msg_type_name_t type = MACH_MSG_TYPE_MOVE_RECEIVE; type <= MACH_MSG_TYPE_MAKE_SEND_ONCE; type++) {
         mach_port_t notify = port_create_with_send();
-        observe_as(mach_port_request_notification(mach_task_self(), port, MACH_NOTIFY_NO_SENDERS, 9, notify, type, &previous), "as %u", type);
+        observe_as(mach_port_request_notification(mach_task_self(), port, MACH_NOTIFY_NO_SENDERS, 9, notify, type,
+                                                  &previous),
+                   "as %u", type);
         observe_as(previous != 0, "as %u: previous", type);
         if (MACH_PORT_VALID(previous))
             mach_port_deallocate(mach_task_self(), previous);
@@ -85,14 +89,15 @@ CASE(request_with_wrong_notify_rights)
         if (port_type(notify))
             mach_port_destroy(mach_task_self(), notify);
     }
-    OBSERVE(mach_port_request_notification(mach_task_self(), port, MACH_NOTIFY_NO_SENDERS, 9, dead, MACH_MSG_TYPE_MOVE_SEND_ONCE, &previous));
+    OBSERVE(mach_port_request_notification(mach_task_self(), port, MACH_NOTIFY_NO_SENDERS, 9, dead,
+                                           MACH_MSG_TYPE_MOVE_SEND_ONCE, &previous));
     if (MACH_PORT_VALID(previous))
         mach_port_deallocate(mach_task_self(), previous);
     OBSERVE(port_type(dead));
-    OBSERVE(mach_port_request_notification(mach_task_self(), port, MACH_NOTIFY_NO_SENDERS, 9, MACH_PORT_DEAD, MACH_MSG_TYPE_MOVE_SEND_ONCE,
-                                           &previous));
-    OBSERVE(mach_port_request_notification(mach_task_self(), port, MACH_NOTIFY_NO_SENDERS, 9, sonce.name, MACH_MSG_TYPE_MOVE_SEND_ONCE,
-                                           &previous));
+    OBSERVE(mach_port_request_notification(mach_task_self(), port, MACH_NOTIFY_NO_SENDERS, 9, MACH_PORT_DEAD,
+                                           MACH_MSG_TYPE_MOVE_SEND_ONCE, &previous));
+    OBSERVE(mach_port_request_notification(mach_task_self(), port, MACH_NOTIFY_NO_SENDERS, 9, sonce.name,
+                                           MACH_MSG_TYPE_MOVE_SEND_ONCE, &previous));
     OBSERVE(port_status(port).mps_nsrequest);
     EXPECT(port_type(sonce.name), 0);
     port_destroy(port);
@@ -111,12 +116,15 @@ CASE(request_gives_the_previous_one_back)
         EXPECT(notification_request(port, ids[i], 0, notify, &previous), KERN_SUCCESS);
         EXPECT(previous, 0);
         EXPECT(port_status(notify).mps_sorights, 1);
-        EXPECT(mach_port_request_notification(mach_task_self(), port, ids[i], 0, notify, MACH_MSG_TYPE_MAKE_SEND_ONCE, &old), KERN_SUCCESS);
+        EXPECT(mach_port_request_notification(mach_task_self(), port, ids[i], 0, notify, MACH_MSG_TYPE_MAKE_SEND_ONCE,
+                                              &old),
+               KERN_SUCCESS);
         EXPECT(port_type(old), MACH_PORT_TYPE_SEND_ONCE);
         EXPECT(port_status(notify).mps_sorights, 2);
         mach_port_deallocate(mach_task_self(), old);
         EXPECT(notification_next(notify), MACH_NOTIFY_SEND_ONCE);
-        EXPECT(mach_port_request_notification(mach_task_self(), port, ids[i], 0, MACH_PORT_NULL, MACH_MSG_TYPE_MAKE_SEND_ONCE, &old),
+        EXPECT(mach_port_request_notification(mach_task_self(), port, ids[i], 0, MACH_PORT_NULL,
+                                              MACH_MSG_TYPE_MAKE_SEND_ONCE, &old),
                KERN_SUCCESS);
         EXPECT(port_type(old), MACH_PORT_TYPE_SEND_ONCE);
         mach_port_deallocate(mach_task_self(), old);
@@ -417,7 +425,8 @@ CASE(port_deleted_when_the_last_reference_goes)
 CASE(port_deleted_when_a_right_is_sent)
 {
     static const enum kind kinds[] = {KIND_RECEIVE, KIND_SEND, KIND_SEND_ONCE};
-    static const mach_msg_type_name_t types[] = {MACH_MSG_TYPE_MOVE_RECEIVE, MACH_MSG_TYPE_MOVE_SEND, MACH_MSG_TYPE_MOVE_SEND_ONCE};
+    static const mach_msg_type_name_t types[] = {MACH_MSG_TYPE_MOVE_RECEIVE, MACH_MSG_TYPE_MOVE_SEND,
+                                                 MACH_MSG_TYPE_MOVE_SEND_ONCE};
     for (int i = 0; i < 3; i++) {
         struct named named = named_create(kinds[i]);
         mach_port_t notify = port_create(), carrier = port_create();

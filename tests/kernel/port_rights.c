@@ -196,7 +196,8 @@ CASE(insert_every_disposition)
     for (mach_msg_type_name_t type = MACH_MSG_TYPE_MOVE_RECEIVE; type <= MACH_MSG_TYPE_MAKE_SEND_ONCE; type++) {
         mach_port_t unused = name_fresh();
         struct named named = named_create(type == MACH_MSG_TYPE_MOVE_SEND_ONCE ? KIND_SEND_ONCE : KIND_BOTH);
-        observe_as(mach_port_insert_right(mach_task_self(), unused, named.name, type), "disposition %u elsewhere", type);
+        observe_as(mach_port_insert_right(mach_task_self(), unused, named.name, type), "disposition %u elsewhere",
+                   type);
         observe_as(port_type(unused) >> 16, "disposition %u: new name", type);
         observe_as(port_type(named.name) >> 16, "disposition %u: old name", type);
         if (port_type(unused))
@@ -226,7 +227,8 @@ CASE(insert_pure_rights_elsewhere)
     OBSERVE(port_type(send.name));
     OBSERVE(port_type(unused) >> 16);
     OBSERVE(mach_port_insert_right(mach_task_self(), unused + 1, unused, MACH_MSG_TYPE_COPY_SEND));
-    EXPECT(mach_port_insert_right(mach_task_self(), unused + 1, receive.name, MACH_MSG_TYPE_MOVE_RECEIVE), KERN_SUCCESS);
+    EXPECT(mach_port_insert_right(mach_task_self(), unused + 1, receive.name, MACH_MSG_TYPE_MOVE_RECEIVE),
+           KERN_SUCCESS);
     OBSERVE(port_type(receive.name));
     OBSERVE(port_type(unused + 1) >> 16);
     mach_port_destroy(mach_task_self(), unused);
@@ -239,11 +241,12 @@ CASE(insert_under_taken_names)
     for (enum kind kind = 0; kind < KIND_REAL; kind++) {
         struct named named = named_create(kind);
         mach_port_t port = port_create();
-        observe_as(mach_port_insert_right(mach_task_self(), named.name, port, MACH_MSG_TYPE_MAKE_SEND), "send over %s", kind_names[kind]);
-        observe_as(mach_port_insert_right(mach_task_self(), named.name, port, MACH_MSG_TYPE_MAKE_SEND_ONCE), "send-once over %s",
+        observe_as(mach_port_insert_right(mach_task_self(), named.name, port, MACH_MSG_TYPE_MAKE_SEND), "send over %s",
                    kind_names[kind]);
-        observe_as(mach_port_insert_right(mach_task_self(), named.name, port, MACH_MSG_TYPE_MOVE_RECEIVE), "receive over %s",
-                   kind_names[kind]);
+        observe_as(mach_port_insert_right(mach_task_self(), named.name, port, MACH_MSG_TYPE_MAKE_SEND_ONCE),
+                   "send-once over %s", kind_names[kind]);
+        observe_as(mach_port_insert_right(mach_task_self(), named.name, port, MACH_MSG_TYPE_MOVE_RECEIVE),
+                   "receive over %s", kind_names[kind]);
         observe_as(port_type(named.name) >> 16, "%s: type", kind_names[kind]);
         if (port_type(port))
             status_observe(kind_names[kind], port);
@@ -284,7 +287,8 @@ CASE(insert_wrong_rights)
         for (mach_msg_type_name_t type = 15; type <= 22; type++) {
             mach_port_t unused = name_fresh();
             struct named named = named_create(kind);
-            observe_as(mach_port_insert_right(mach_task_self(), unused + 7, named.name, type), "%s as %u", kind_names[kind], type);
+            observe_as(mach_port_insert_right(mach_task_self(), unused + 7, named.name, type), "%s as %u",
+                       kind_names[kind], type);
             if (port_type(unused + 7))
                 mach_port_destroy(mach_task_self(), unused + 7);
             named_destroy(&named);

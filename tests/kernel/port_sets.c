@@ -29,8 +29,10 @@ CASE(move_member_every_kind)
     for (enum kind kind = 0; kind < KIND_COUNT; kind++) {
         struct named named = named_create(kind);
         observe_as(mach_port_move_member(mach_task_self(), named.name, set), "%s into a set", kind_names[kind]);
-        observe_as(mach_port_move_member(mach_task_self(), named.name, MACH_PORT_NULL), "%s out of it", kind_names[kind]);
-        observe_as(mach_port_move_member(mach_task_self(), named.name, MACH_PORT_NULL), "%s out of none", kind_names[kind]);
+        observe_as(mach_port_move_member(mach_task_self(), named.name, MACH_PORT_NULL), "%s out of it",
+                   kind_names[kind]);
+        observe_as(mach_port_move_member(mach_task_self(), named.name, MACH_PORT_NULL), "%s out of none",
+                   kind_names[kind]);
         named_destroy(&named);
     }
     EXPECT(members_count(set), 0);
@@ -292,7 +294,8 @@ CASE(large_message_stays_at_the_head)
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
     EXPECT(send_empty(other, 2), MACH_MSG_SUCCESS);
     for (int i = 0; i < 2; i++) {
-        EXPECT(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_LARGE | MACH_RCV_TIMEOUT, 0, 32, set, 0, 0), MACH_RCV_TOO_LARGE);
+        EXPECT(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_LARGE | MACH_RCV_TIMEOUT, 0, 32, set, 0, 0),
+               MACH_RCV_TOO_LARGE);
         OBSERVE(message_in.header.msgh_size);
     }
     EXPECT(message_receive(&message_in, set, 0), MACH_MSG_SUCCESS);

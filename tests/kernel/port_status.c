@@ -160,7 +160,8 @@ CASE(seqno_of_messages_not_received)
     const int values[8] = {1};
     message_add_integers(&message_out, values, 8);
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
-    EXPECT(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_LARGE | MACH_RCV_TIMEOUT, 0, 32, port, 0, 0), MACH_RCV_TOO_LARGE);
+    EXPECT(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_LARGE | MACH_RCV_TIMEOUT, 0, 32, port, 0, 0),
+           MACH_RCV_TOO_LARGE);
     EXPECT(port_status(port).mps_seqno, 0);
     EXPECT(mach_msg_trap(&message_in.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, 32, port, 0, 0), MACH_RCV_TOO_LARGE);
     EXPECT(port_status(port).mps_seqno, 1);

@@ -81,7 +81,8 @@ CASE_OURS(ten_thousand_send_rights)
     for (int i = 0; i < PORTS; i++) {
         mach_port_t again = 0;
         mach_msg_type_name_t type;
-        wrong += mach_port_extract_right(child.task, 100 + i, MACH_MSG_TYPE_MAKE_SEND, &again, &type) != 0 || again != ports[i];
+        wrong += mach_port_extract_right(child.task, 100 + i, MACH_MSG_TYPE_MAKE_SEND, &again, &type) != 0 ||
+                 again != ports[i];
     }
     child_kill(&child);
     for (int i = 0; i < PORTS; i++) {
@@ -107,7 +108,8 @@ static void waiter(void *argument)
         mach_msg_header_t header;
         char room[64];
     } message;
-    if (mach_msg_trap(&message.header, MACH_RCV_MSG, 0, sizeof message, *(mach_port_t *)argument, 0, 0) == MACH_MSG_SUCCESS)
+    if (mach_msg_trap(&message.header, MACH_RCV_MSG, 0, sizeof message, *(mach_port_t *)argument, 0, 0) ==
+        MACH_MSG_SUCCESS)
         __atomic_add_fetch(&woken, 1, __ATOMIC_RELAXED);
 }
 

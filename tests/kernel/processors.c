@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Cases: processors and processor sets (Mach manual, "Processors and Processor Sets"), and that two processors work at the same time.  GNU
-   Mach's image is for one processor; on ours, with more, the answers must be the same but for their number. */
+/* Cases: processors and processor sets (Mach manual, "Processors and Processor Sets"), and that two processors work at
+   the same time.  GNU Mach's image is for one processor; on ours, with more, the answers must be the same but for their
+   number. */
 
 #include <mach/policy.h>
 #include <mach/processor_info.h>
@@ -364,7 +365,8 @@ static void rally_play(void *argument)
             __asm__ volatile("pause");
 }
 
-/* Without a second processor each throw takes a time slice.  With one, all of them are done long before the case's limit. */
+/* Without a second processor each throw takes a time slice.  With one, all of them are done long before the case's
+   limit. */
 CASE(two_threads_run_at_once)
 {
     struct helper players[2] = {{0}, {0}};

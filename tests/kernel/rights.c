@@ -110,11 +110,14 @@ void status_observe(const char *what, mach_port_t name)
     observe_as(status.mps_nsrequest, "%s: nsrequest", what);
 }
 
-kern_return_t notification_request(mach_port_t name, mach_msg_id_t id, mach_port_mscount_t sync, mach_port_t notify, bool *previous)
+kern_return_t notification_request(mach_port_t name, mach_msg_id_t id, mach_port_mscount_t sync, mach_port_t notify,
+                                   bool *previous)
 {
     mach_port_t old = MACH_PORT_NULL;
     kern_return_t kr = mach_port_request_notification(mach_task_self(), name, id, sync, notify,
-                                                      notify ? MACH_MSG_TYPE_MAKE_SEND_ONCE : MACH_MSG_TYPE_MOVE_SEND_ONCE, &old);
+                                                      notify ? MACH_MSG_TYPE_MAKE_SEND_ONCE
+                                                             : MACH_MSG_TYPE_MOVE_SEND_ONCE,
+                                                      &old);
     if (previous)
         *previous = kr == KERN_SUCCESS && old != MACH_PORT_NULL;
     if (kr == KERN_SUCCESS && MACH_PORT_VALID(old)) {

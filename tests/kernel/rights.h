@@ -22,8 +22,8 @@ enum kind {
 };
 extern const char *const kind_names[KIND_COUNT];
 
-/* A name of some kind and what keeps it so: the receive right of a send-once right, or the port whose queue has the receive right of
-   a send right (null for other kinds). */
+/* A name of some kind and what keeps it so: the receive right of a send-once right, or the port whose queue has the
+   receive right of a send right (null for other kinds). */
 struct named {
     mach_port_t name;
     mach_port_t keeper;
@@ -49,10 +49,12 @@ mach_port_status_t port_status(mach_port_t name);
 /* Writes every field but names into the transcript; whether it is in a set. */
 void status_observe(const char *what, mach_port_t name);
 
-/* Requests notification ID of NAME, to be sent by a send-once right made of NOTIFY (or none: null).  What was asked before is given up;
-   *PREVIOUS (if not null) tells whether there was such. */
-kern_return_t notification_request(mach_port_t name, mach_msg_id_t id, mach_port_mscount_t sync, mach_port_t notify, bool *previous);
-/* The notification that waits at NOTIFY: its id, or -1.  The last one's argument (a name, a count) is notification_value. */
+/* Requests notification ID of NAME, to be sent by a send-once right made of NOTIFY (or none: null).  What was asked
+   before is given up; *PREVIOUS (if not null) tells whether there was such. */
+kern_return_t notification_request(mach_port_t name, mach_msg_id_t id, mach_port_mscount_t sync, mach_port_t notify,
+                                   bool *previous);
+/* The notification that waits at NOTIFY: its id, or -1.  The last one's argument (a name, a count) is
+   notification_value. */
 mach_msg_id_t notification_next(mach_port_t notify);
 extern mach_port_t notification_value;
 

@@ -12,7 +12,8 @@ static sampled_pc_t samples[512];
 static void samples_take(mach_port_t port, bool task, unsigned int *seqno, unsigned int *count)
 {
     *count = 512;
-    long result = task ? task_get_sampled_pcs(port, seqno, samples, count) : thread_get_sampled_pcs(port, seqno, samples, count);
+    long result = task ? task_get_sampled_pcs(port, seqno, samples, count)
+                       : thread_get_sampled_pcs(port, seqno, samples, count);
     OBSERVE(result);
     remark("%u samples, seqno %u", *count, *seqno);
 }
@@ -72,20 +73,23 @@ static void spin_observe(bool task)
     unsigned int seqno = 0, count = 0, good = 0, tries = 0;
     bare_create(&bare, mach_task_self(), stub_count, (long)&counter);
     mach_port_t port = task ? mach_task_self() : bare.thread;
-    EXPECT(task ? task_enable_pc_sampling(port, &tick, SAMPLED_PC_PERIODIC) : thread_enable_pc_sampling(port, &tick, SAMPLED_PC_PERIODIC),
+    EXPECT(task ? task_enable_pc_sampling(port, &tick, SAMPLED_PC_PERIODIC)
+                : thread_enable_pc_sampling(port, &tick, SAMPLED_PC_PERIODIC),
            KERN_SUCCESS);
     thread_resume(bare.thread);
     while (good < 3 && tries++ < 600) {
         pause_ms(30);
         count = 512;
-        if (task ? task_get_sampled_pcs(port, &seqno, samples, &count) : thread_get_sampled_pcs(port, &seqno, samples, &count))
+        if (task ? task_get_sampled_pcs(port, &seqno, samples, &count)
+                 : thread_get_sampled_pcs(port, &seqno, samples, &count))
             break;
         for (unsigned int i = 0; i < count; i++)
             good += samples[i].pc >= (vm_offset_t)stub_count && samples[i].pc < (vm_offset_t)stub_count + 32
                     && samples[i].sampletype == SAMPLED_PC_PERIODIC;
     }
     CHECK(good >= 3);
-    remark("%u good ones of %u, seqno %u, id %lx pc %lx", good, count, seqno, (unsigned long)samples[0].id, (unsigned long)samples[0].pc);
+    remark("%u good ones of %u, seqno %u, id %lx pc %lx", good, count, seqno, (unsigned long)samples[0].id,
+           (unsigned long)samples[0].pc);
     EXPECT(task ? task_disable_pc_sampling(port, &number) : thread_disable_pc_sampling(port, &number), KERN_SUCCESS);
     CHECK(number >= 3);
     remark("%d taken", number);

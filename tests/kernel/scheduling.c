@@ -159,8 +159,9 @@ CASE(switch_options)
     port_destroy(port);
 }
 
-/* swtch tells whether another thread wants the processor.  The kernel's own threads, and what the last case left to be ended, may want it at
-   any moment, but not always: between the questions this thread waits, so that all others come to their end. */
+/* swtch tells whether another thread wants the processor.  The kernel's own threads, and what the last case left to be
+   ended, may want it at any moment, but not always: between the questions this thread waits, so that all others come to
+   their end. */
 CASE(switch_alone)
 {
     WAIT_FOR(trap_swtch() == 0);
@@ -169,7 +170,8 @@ CASE(switch_alone)
     WAIT_FOR(trap_swtch_pri(-1) == 0);
 }
 
-/* With as many threads that spin as there are processors, one of them always wants the processor on which the question is asked. */
+/* With as many threads that spin as there are processors, one of them always wants the processor on which the question
+   is asked. */
 CASE(switch_with_others)
 {
     static volatile long spins;
@@ -188,8 +190,9 @@ CASE(switch_with_others)
         bare_end(&others[i]);
 }
 
-/* Gives the processor up by CALL until the other thread has gone on from SEEN.  It may not do so at once: with more processors it has one of
-   its own, which the emulator's host may be slow to run; with one, the clock may take the processor from it before its first instruction. */
+/* Gives the processor up by CALL until the other thread has gone on from SEEN.  It may not do so at once: with more
+   processors it has one of its own, which the emulator's host may be slow to run; with one, the clock may take the
+   processor from it before its first instruction. */
 #define GIVE_UP_UNTIL(COUNTER, SEEN, CALL) \
     do { \
         for (int i_ = 0; i_ < 1000 && *(COUNTER) == (SEEN); i_++) \
@@ -217,7 +220,8 @@ CASE(switch_lets_others_run)
     bare_end(&bare);
 }
 
-STUB(stub_depress, "1: mov %rdi, %rbx\n mov $-61, %rax\n xor %edi, %edi\n mov $1, %esi\n mov $100000, %edx\n syscall\n mov %rbx, %rdi\n incq (%rdi)\n"
+STUB(stub_depress, "1: mov %rdi, %rbx\n mov $-61, %rax\n xor %edi, %edi\n mov $1, %esi\n mov $100000, %edx\n syscall\n "
+                   "mov %rbx, %rdi\n incq (%rdi)\n"
                    "2: cmpq $0, 8(%rdi)\n je 2b\n movq $0, 8(%rdi)\n jmp 1b");
 
 /* A depressed thread says so, and thread_depress_abort ends it. */
@@ -290,7 +294,8 @@ CASE(time_is_shared)
         bare_end(&bare[i]);
 }
 
-/* How busy the processor is: a thread that runs is seen by the averages, and when it has ended the first of them sinks. */
+/* How busy the processor is: a thread that runs is seen by the averages, and when it has ended the first of them
+   sinks. */
 CASE(load_is_seen)
 {
     static volatile long counter;

@@ -39,7 +39,8 @@ CASE(create_empty)
     boolean_t shared;
     mach_port_t object = MACH_PORT_NULL;
     vm_offset_t offset;
-    EXPECT(vm_region(task, &address, &size, &protection, &most, &inheritance, &shared, &object, &offset), KERN_NO_SPACE);
+    EXPECT(vm_region(task, &address, &size, &protection, &most, &inheritance, &shared, &object, &offset),
+           KERN_NO_SPACE);
     EXPECT(task_basic(task).virtual_size, 0);
     EXPECT(task_basic(task).suspend_count, 0);
     task_end(task);
@@ -181,7 +182,8 @@ CASE(terminate_ends_threads_and_rights)
 CASE(terminate_notifies)
 {
     mach_port_t task = task_empty(), notify = port_create(), before = MACH_PORT_NULL;
-    EXPECT(mach_port_request_notification(mach_task_self(), task, MACH_NOTIFY_DEAD_NAME, 0, notify, MACH_MSG_TYPE_MAKE_SEND_ONCE, &before),
+    EXPECT(mach_port_request_notification(mach_task_self(), task, MACH_NOTIFY_DEAD_NAME, 0, notify,
+                                          MACH_MSG_TYPE_MAKE_SEND_ONCE, &before),
            KERN_SUCCESS);
     EXPECT(task_terminate(task), KERN_SUCCESS);
     EXPECT(receive_within(notify, 20000), MACH_MSG_SUCCESS);
@@ -377,7 +379,8 @@ CASE(special_port_dies)
 
 CASE(special_port_by_trap)
 {
-    mach_port_t task = task_empty(), port = port_create_with_send(), receive_only = port_create(), found = MACH_PORT_NULL;
+    mach_port_t task = task_empty(), port = port_create_with_send(), receive_only = port_create(),
+                found = MACH_PORT_NULL;
     EXPECT(syscall_task_set_special_port(task, TASK_BOOTSTRAP_PORT, port), KERN_SUCCESS);
     EXPECT(task_get_special_port(task, TASK_BOOTSTRAP_PORT, &found), KERN_SUCCESS);
     EXPECT(found == port, true);
@@ -392,7 +395,8 @@ CASE(special_port_by_trap)
     port_destroy(receive_only);
 }
 
-STUB(stub_self_names, "mov $-28, %rax\n syscall\n mov %eax, (%rdi)\n mov $-27, %rax\n syscall\n mov %eax, 4(%rdi)\n 1: pause\n jmp 1b");
+STUB(stub_self_names,
+     "mov $-28, %rax\n syscall\n mov %eax, (%rdi)\n mov $-27, %rax\n syscall\n mov %eax, 4(%rdi)\n 1: pause\n jmp 1b");
 
 /* What task_self and thread_self give is what the kernel ports were set to. */
 CASE(kernel_port_replaced)

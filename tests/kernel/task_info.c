@@ -78,8 +78,12 @@ CASE(creation_time)
     EXPECT(host_get_time64(host, &after), KERN_SUCCESS);
     struct task_basic_info info = task_basic(task);
     made = info.creation_time64;
-    EXPECT(made.seconds * 1000 + made.nanoseconds / 1000000 >= before.seconds * 1000 + before.nanoseconds / 1000000 - SLACK_MS, true);
-    EXPECT(made.seconds * 1000 + made.nanoseconds / 1000000 <= after.seconds * 1000 + after.nanoseconds / 1000000 + SLACK_MS, true);
+    EXPECT(made.seconds * 1000 + made.nanoseconds / 1000000 >=
+               before.seconds * 1000 + before.nanoseconds / 1000000 - SLACK_MS,
+           true);
+    EXPECT(made.seconds * 1000 + made.nanoseconds / 1000000 <=
+               after.seconds * 1000 + after.nanoseconds / 1000000 + SLACK_MS,
+           true);
     EXPECT(info.creation_time.seconds == made.seconds, true);
     EXPECT(info.user_time64.seconds + info.user_time64.nanoseconds, 0);
     EXPECT(info.system_time64.seconds + info.system_time64.nanoseconds, 0);
@@ -138,7 +142,8 @@ CASE(times_grow_and_move)
     EXPECT(task_basic(task).user_time64.seconds + task_basic(task).user_time64.nanoseconds, 0);
     thread_terminate(bare.thread);
     WAIT_FOR(times_of(task) == 0);
-    EXPECT(task_basic(task).user_time64.seconds * 1000000 + task_basic(task).user_time64.nanoseconds / 1000 >= 100000, true);
+    EXPECT(task_basic(task).user_time64.seconds * 1000000 + task_basic(task).user_time64.nanoseconds / 1000 >= 100000,
+           true);
     mach_port_deallocate(mach_task_self(), bare.thread);
     task_end(task);
     vm_deallocate(mach_task_self(), page, 4096);

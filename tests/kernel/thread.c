@@ -162,14 +162,16 @@ static void wait_receive(void *argument)
 {
     struct wait *wait = argument;
     mach_msg_header_t header;
-    wait->result = mach_msg(&header, MACH_RCV_MSG | MACH_RCV_INTERRUPT, 0, sizeof header, wait->port, 0, MACH_PORT_NULL);
+    wait->result = mach_msg(&header, MACH_RCV_MSG | MACH_RCV_INTERRUPT, 0, sizeof header, wait->port, 0,
+                            MACH_PORT_NULL);
 }
 
 static void wait_receive_timed(void *argument)
 {
     struct wait *wait = argument;
     mach_msg_header_t header;
-    wait->result = mach_msg(&header, MACH_RCV_MSG | MACH_RCV_INTERRUPT | MACH_RCV_TIMEOUT, 0, sizeof header, wait->port, 1000000, MACH_PORT_NULL);
+    wait->result = mach_msg(&header, MACH_RCV_MSG | MACH_RCV_INTERRUPT | MACH_RCV_TIMEOUT, 0, sizeof header, wait->port,
+                            1000000, MACH_PORT_NULL);
 }
 
 static void wait_send(void *argument)
@@ -177,7 +179,8 @@ static void wait_send(void *argument)
     struct wait *wait = argument;
     mach_msg_header_t header = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0), .msgh_size = sizeof header,
                                 .msgh_remote_port = wait->port};
-    wait->result = mach_msg(&header, MACH_SEND_MSG | MACH_SEND_INTERRUPT, sizeof header, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+    wait->result = mach_msg(&header, MACH_SEND_MSG | MACH_SEND_INTERRUPT, sizeof header, 0, MACH_PORT_NULL, 0,
+                            MACH_PORT_NULL);
 }
 
 static void wait_switch(void *argument)

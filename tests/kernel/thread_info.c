@@ -76,7 +76,9 @@ CASE(times_grow)
     struct thread_basic_info info = thread_basic(bare.thread);
     EXPECT(info.user_time64.seconds + info.user_time64.nanoseconds, 0);
     thread_resume(bare.thread);
-    WAIT_FOR(thread_basic(bare.thread).user_time64.seconds * 1000 + thread_basic(bare.thread).user_time64.nanoseconds / 1000000 > 200);
+    WAIT_FOR(thread_basic(bare.thread).user_time64.seconds * 1000 +
+                 thread_basic(bare.thread).user_time64.nanoseconds / 1000000 >
+             200);
     WAIT_FOR(thread_basic(bare.thread).cpu_usage > 0);
     info = thread_basic(bare.thread);
     EXPECT(info.user_time.seconds == info.user_time64.seconds, true);
@@ -95,8 +97,12 @@ CASE(creation_time)
     REQUIRE(thread_create(mach_task_self(), &thread), KERN_SUCCESS);
     EXPECT(host_get_time64(host, &after), KERN_SUCCESS);
     made = thread_basic(thread).creation_time64;
-    EXPECT(made.seconds * 1000 + made.nanoseconds / 1000000 >= before.seconds * 1000 + before.nanoseconds / 1000000 - SLACK_MS, true);
-    EXPECT(made.seconds * 1000 + made.nanoseconds / 1000000 <= after.seconds * 1000 + after.nanoseconds / 1000000 + SLACK_MS, true);
+    EXPECT(made.seconds * 1000 + made.nanoseconds / 1000000 >=
+               before.seconds * 1000 + before.nanoseconds / 1000000 - SLACK_MS,
+           true);
+    EXPECT(made.seconds * 1000 + made.nanoseconds / 1000000 <=
+               after.seconds * 1000 + after.nanoseconds / 1000000 + SLACK_MS,
+           true);
     thread_terminate(thread);
     mach_port_deallocate(mach_task_self(), thread);
     mach_port_deallocate(mach_task_self(), host);

@@ -48,7 +48,8 @@ void *thread_area_create(void)
     vm_address_t area = 0;
     mach_port_t own = mig_get_reply_port();
     char *from = control_block_own();
-    if (*reply_port(from) != own || tls_size() > TLS_SIZE - CONTROL_SIZE || vm_allocate(mach_task_self(), &area, STACK_SIZE + TLS_SIZE, TRUE))
+    if (*reply_port(from) != own || tls_size() > TLS_SIZE - CONTROL_SIZE ||
+        vm_allocate(mach_task_self(), &area, STACK_SIZE + TLS_SIZE, TRUE))
         __builtin_trap();
     char *to = control_block((void *)area);
     memcpy(to - tls_size(), from - tls_size(), tls_size() + 256);
@@ -67,7 +68,8 @@ mach_port_t thread_area_reply_port(void *area)
     return *reply_port(control_block(area));
 }
 
-kern_return_t thread_area_start(mach_port_t thread, void *area, void (*entry)(void *, void *), void *first, void *second)
+kern_return_t thread_area_start(mach_port_t thread, void *area, void (*entry)(void *, void *), void *first,
+                                void *second)
 {
     struct i386_thread_state state;
     mach_msg_type_number_t count = i386_THREAD_STATE_COUNT;

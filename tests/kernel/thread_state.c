@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Registers of threads, read and written (mach/machine/thread_status.h): also such as no honest task writes.  Nothing of it may give the kernel
-   away or stop it.  */
+/* Registers of threads, read and written (mach/machine/thread_status.h): also such as no honest task writes.  Nothing
+   of it may give the kernel away or stop it.  */
 
 #include "objects.h"
 
@@ -118,8 +118,10 @@ CASE(fresh_registers)
 
 STUB(stub_registers_store,
      "push %rdi\n mov stub_registers_at(%rip), %rdi\n"
-     "mov %r8, (%rdi)\n mov %r9, 8(%rdi)\n mov %r10, 16(%rdi)\n mov %r11, 24(%rdi)\n mov %r12, 32(%rdi)\n mov %r13, 40(%rdi)\n"
-     "mov %r14, 48(%rdi)\n mov %r15, 56(%rdi)\n popq 64(%rdi)\n mov %rsi, 72(%rdi)\n mov %rbp, 80(%rdi)\n mov %rbx, 88(%rdi)\n"
+     "mov %r8, (%rdi)\n mov %r9, 8(%rdi)\n mov %r10, 16(%rdi)\n mov %r11, 24(%rdi)\n mov %r12, 32(%rdi)\n mov %r13, "
+     "40(%rdi)\n"
+     "mov %r14, 48(%rdi)\n mov %r15, 56(%rdi)\n popq 64(%rdi)\n mov %rsi, 72(%rdi)\n mov %rbp, 80(%rdi)\n mov %rbx, "
+     "88(%rdi)\n"
      "mov %rdx, 96(%rdi)\n mov %rcx, 104(%rdi)\n mov %rax, 112(%rdi)\n movq $1, 120(%rdi)\n 1: pause\n jmp 1b\n"
      ".pushsection .data\n.globl stub_registers_at\nstub_registers_at: .quad 0\n.popsection");
 extern volatile uint64_t *stub_registers_at;
@@ -133,7 +135,8 @@ CASE(registers_round_trip)
     stub_registers_at = stored;
     bare_create(&bare, mach_task_self(), stub_registers_store, 0);
     struct i386_thread_state s = registers_get(bare.thread);
-    uint64_t *fields[15] = {&s.r8, &s.r9, &s.r10, &s.r11, &s.r12, &s.r13, &s.r14, &s.r15, &s.rdi, &s.rsi, &s.rbp, &s.rbx, &s.rdx, &s.rcx, &s.rax};
+    uint64_t *fields[15] = {&s.r8,  &s.r9,  &s.r10, &s.r11, &s.r12, &s.r13, &s.r14, &s.r15,
+                            &s.rdi, &s.rsi, &s.rbp, &s.rbx, &s.rdx, &s.rcx, &s.rax};
     for (unsigned int i = 0; i < 15; i++)
         *fields[i] = 0xfedcba9876543210 + 0x0101010101010101 * i;
     EXPECT(registers_set(bare.thread, &s), KERN_SUCCESS);
@@ -181,7 +184,8 @@ CASE(flags_virtual_interrupts) { flags_try(0x180202); }
 CASE(flags_all_but_trap) { flags_try(~0x100ull); }
 
 /* Selectors: the thread runs with its task's, or faults; never with the kernel's. */
-STUB(stub_selectors, "mov %cs, %eax\n mov %ss, %ecx\n mov %eax, (%rdi)\n mov %ecx, 4(%rdi)\n movl $1, 8(%rdi)\n 1: pause\n jmp 1b");
+STUB(stub_selectors,
+     "mov %cs, %eax\n mov %ss, %ecx\n mov %eax, (%rdi)\n mov %ecx, 4(%rdi)\n movl $1, 8(%rdi)\n 1: pause\n jmp 1b");
 
 static void selectors_try(int flavor, unsigned int cs, unsigned int ss)
 {
@@ -202,8 +206,9 @@ static void selectors_try(int flavor, unsigned int cs, unsigned int ss)
         raised = receive_within(port, 10) == MACH_MSG_SUCCESS;
     struct raised drop = {0};
     if (raised)
-        drop = (struct raised) {.thread = *(mach_port_t *)((char *)received() + sizeof(mach_msg_header_t) + 8),
-                              .task = *(mach_port_t *)((char *)received() + sizeof(mach_msg_header_t) + 24), .reply = received()->msgh_remote_port};
+        drop = (struct raised){.thread = *(mach_port_t *)((char *)received() + sizeof(mach_msg_header_t) + 8),
+                               .task = *(mach_port_t *)((char *)received() + sizeof(mach_msg_header_t) + 24),
+                               .reply = received()->msgh_remote_port};
     OBSERVE(raised);
     OBSERVE(seen[0] & 3);
     OBSERVE(seen[1] & 3);
@@ -310,7 +315,8 @@ static void wait_receive(void *argument)
 {
     struct wait *wait = argument;
     mach_msg_header_t header;
-    wait->result = mach_msg(&header, MACH_RCV_MSG | MACH_RCV_INTERRUPT, 0, sizeof header, wait->port, 0, MACH_PORT_NULL);
+    wait->result = mach_msg(&header, MACH_RCV_MSG | MACH_RCV_INTERRUPT, 0, sizeof header, wait->port, 0,
+                            MACH_PORT_NULL);
 }
 
 /* As signals do it: a waiting thread is stopped, taken out of its wait, sent elsewhere, and back. */
@@ -341,7 +347,9 @@ CASE(signal_in_receive)
 
 /* ---- segment bases -------------------------------------------------------------------------------- */
 
-STUB(stub_bases, "mov %fs:0, %rax\n mov %gs:8, %rcx\n mov %rax, (%rdi)\n mov %rcx, 8(%rdi)\n movq $1, 16(%rdi)\n 1: pause\n jmp 1b");
+STUB(
+    stub_bases,
+    "mov %fs:0, %rax\n mov %gs:8, %rcx\n mov %rax, (%rdi)\n mov %rcx, 8(%rdi)\n movq $1, 16(%rdi)\n 1: pause\n jmp 1b");
 
 CASE(bases_work)
 {
@@ -390,7 +398,9 @@ CASE(own_state_by_trap)
     natural_t many[ROOM] = {0};
     mach_msg_type_number_t count = i386_FSGS_BASE_STATE_COUNT;
     mach_port_t self = mach_thread_self();
-    EXPECT(thread_get_state(self, i386_FSGS_BASE_STATE, (thread_state_t)&bases, &count) == KERN_SUCCESS || bases.fs_base == 0, true);
+    EXPECT(thread_get_state(self, i386_FSGS_BASE_STATE, (thread_state_t)&bases, &count) == KERN_SUCCESS ||
+               bases.fs_base == 0,
+           true);
     OBSERVE(TRAP_3(-77, i386_THREAD_STATE, many, i386_THREAD_STATE_COUNT - 1));
     OBSERVE(TRAP_3(-77, i386_FSGS_BASE_STATE, many, 0));
     OBSERVE(TRAP_3(-77, i386_FSGS_BASE_STATE, 8, i386_FSGS_BASE_STATE_COUNT));

@@ -12,8 +12,9 @@ static long now_ms(void)
     return now.seconds * 1000 + now.nanoseconds / 1000000;
 }
 
-/* Runs WAIT, which takes MS milliseconds at least, up to ten times: when the clock's interrupts come late and all at once, as on an emulator that
-   its host does not run, the kernel's count of them and the time are not of one moment, and a wait may seem short.  Not always. */
+/* Runs WAIT, which takes MS milliseconds at least, up to ten times: when the clock's interrupts come late and all at
+   once, as on an emulator that its host does not run, the kernel's count of them and the time are not of one moment,
+   and a wait may seem short.  Not always. */
 #define WAITS_LONG_ENOUGH(WAIT, RESULT, MS)                                     \
     do {                                                                        \
         bool enough_ = false;                                                   \
@@ -41,8 +42,11 @@ CASE(send_waits_long_enough)
     mach_port_t port = port_create_with_send();
     while (send_empty(port, 1) == MACH_MSG_SUCCESS)
         ;
-    mach_msg_header_t header = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0), .msgh_size = sizeof header, .msgh_remote_port = port};
-    WAITS_LONG_ENOUGH(mach_msg(&header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof header, 0, MACH_PORT_NULL, 60, MACH_PORT_NULL),
+    mach_msg_header_t header = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, 0),
+                                .msgh_size = sizeof header,
+                                .msgh_remote_port = port};
+    WAITS_LONG_ENOUGH(mach_msg(&header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof header, 0, MACH_PORT_NULL, 60,
+                               MACH_PORT_NULL),
                       MACH_SEND_TIMED_OUT, 60);
     port_destroy(port);
 }
@@ -74,7 +78,8 @@ CASE(huge_times)
         mach_port_t set = port_create();
         helper_start(&helper, wait_some, &set);
         send_empty(port, 3);
-        EXPECT(mach_msg(&header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof header, port, times[i], MACH_PORT_NULL), MACH_MSG_SUCCESS);
+        EXPECT(mach_msg(&header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof header, port, times[i], MACH_PORT_NULL),
+               MACH_MSG_SUCCESS);
         CHECK(helper_join(&helper));
         port_destroy(set);
     }
@@ -91,7 +96,8 @@ static void timed_run(void *argument)
 {
     struct timed *timed = argument;
     mach_msg_header_t header;
-    timed->result = mach_msg(&header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof header, timed->port, timed->ms, MACH_PORT_NULL);
+    timed->result = mach_msg(&header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof header, timed->port, timed->ms,
+                             MACH_PORT_NULL);
 }
 
 CASE_DIFFERS(huge_times_wait)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* hurd_host.h: the few names of the Hurd's C library that files under test use and this host's lacks.  Files that include <mach.h> or
-   <hurd/...> compile here with `c_args: hurd_host_args` (meson.build), which takes those headers from the sysroot, and this one by -include. */
+/* hurd_host.h: the few names of the Hurd's C library that files under test use and this host's lacks.  Files that
+   include <mach.h> or <hurd/...> compile here with `c_args: hurd_host_args` (meson.build), which takes those headers
+   from the sysroot, and this one by -include. */
 
 #ifndef HURD_HOST_H
 #define HURD_HOST_H

@@ -45,13 +45,14 @@ static unsigned unit_failures; /* checks that failed in the test now running */
         }                                                                                    \
     } while (0)
 
-#define CHECK_STR(GOT, WANTED)                                                               \
-    do {                                                                                     \
-        const char *got_ = (GOT), *wanted_ = (WANTED);                                       \
-        if (!got_ || strcmp(got_, wanted_)) {                                                \
-            unit_failures++;                                                                 \
-            fprintf(stderr, "%s:%d: %s is \"%s\", wanted \"%s\"\n", __FILE__, __LINE__, #GOT, got_ ? got_ : "(null)", wanted_); \
-        }                                                                                    \
+#define CHECK_STR(GOT, WANTED)                                                                                         \
+    do {                                                                                                               \
+        const char *got_ = (GOT), *wanted_ = (WANTED);                                                                 \
+        if (!got_ || strcmp(got_, wanted_)) {                                                                          \
+            unit_failures++;                                                                                           \
+            fprintf(stderr, "%s:%d: %s is \"%s\", wanted \"%s\"\n", __FILE__, __LINE__, #GOT, got_ ? got_ : "(null)",  \
+                    wanted_);                                                                                          \
+        }                                                                                                              \
     } while (0)
 
 static inline int unit_run_all(void)

@@ -9,9 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Routines whose requests' and answers' rights stay what they are: those that move rights between the program's own names; and memory objects,
-   which a program that is not traced (the exec server) may get from a wrapper and give to the kernel. */
-static const char *const kept[] = {"mach_port_insert_right", "mach_port_extract_right", "io_map", "device_map", "vm_map", "memory_object_create_proxy"};
+/* Routines whose requests' and answers' rights stay what they are: those that move rights between the program's own
+   names; and memory objects, which a program that is not traced (the exec server) may get from a wrapper and give to
+   the kernel. */
+static const char *const kept[] = {"mach_port_insert_right",
+                                   "mach_port_extract_right",
+                                   "io_map",
+                                   "device_map",
+                                   "vm_map",
+                                   "memory_object_create_proxy"};
 
 static bool is_kept(const char *routine)
 {
@@ -49,8 +55,8 @@ static bool item_get(char *at, const char *end, struct item *item)
 
 /* ---- rights ---------------------------------------------------------------------------------------------- */
 
-/* A send right for what NAME, a send right that came in, stands for on the other side: the program's if INWARD, else the servers'.  The wrapper
-   that had to be made is given in *MADE. */
+/* A send right for what NAME, a send right that came in, stands for on the other side: the program's if INWARD, else
+   the servers'.  The wrapper that had to be made is given in *MADE. */
 static mach_port_t send_exchange(mach_port_t name, bool inward, struct wrapper **made)
 {
     struct wrapper *wrapper = wrap_lookup(name);
@@ -141,7 +147,8 @@ void forward_task(struct wrapper *wrapper)
     self_set(wrapper, true);
 }
 
-/* Exchanges all rights in the body of MESSAGE, a request of ROUTINE or an answer to it, which goes to the program if INWARD. */
+/* Exchanges all rights in the body of MESSAGE, a request of ROUTINE or an answer to it, which goes to the program if
+   INWARD. */
 static void rights_exchange(mach_msg_header_t *message, const char *routine, bool answer, bool inward)
 {
     struct item item;
@@ -155,7 +162,8 @@ static void rights_exchange(mach_msg_header_t *message, const char *routine, boo
             continue;
         for (size_t i = 0; i < item.type->msgt_number && !keep; i++) {
             struct wrapper *made;
-            mach_port_t *name = item.type->msgt_inline ? (mach_port_t *)((uint64_t *)item.data + i) : (mach_port_t *)item.data + i;
+            mach_port_t *name = item.type->msgt_inline ? (mach_port_t *)((uint64_t *)item.data + i)
+                                                       : (mach_port_t *)item.data + i;
             *name = right_exchange(*name, type, inward, &made);
             if (answer)
                 made_notice(routine, made);
@@ -180,7 +188,8 @@ static void *blocking_send(void *message)
     return NULL;
 }
 
-/* The kernel carries requests out in the sender's thread: one that waits for another thread of the program is sent by a thread of its own. */
+/* The kernel carries requests out in the sender's thread: one that waits for another thread of the program is sent by a
+   thread of its own. */
 static bool send_aside(const mach_msg_header_t *message)
 {
     pthread_t thread;
@@ -197,7 +206,8 @@ static bool send_aside(const mach_msg_header_t *message)
 }
 
 /* Sends MESSAGE on to TARGET, with LOCAL as its reply port. */
-static void send_on(mach_msg_header_t *message, mach_port_t target, unsigned int disposition, mach_port_t local, unsigned int local_disposition)
+static void send_on(mach_msg_header_t *message, mach_port_t target, unsigned int disposition, mach_port_t local,
+                    unsigned int local_disposition)
 {
     message->msgh_bits = (message->msgh_bits & MACH_MSGH_BITS_COMPLEX) | MACH_MSGH_BITS(disposition, local_disposition);
     message->msgh_remote_port = target;
@@ -252,8 +262,10 @@ static void answer_forward(struct wrapper *wrapper, mach_msg_header_t *message)
         print_reply(wrapper, message);
     else
         print_request(wrapper, message);
-    rights_exchange(message, routine_name(wrapper->request ? wrapper->request : message->msgh_id), wrapper->request != 0, wrapper->inward);
-    send_on(message, wrapper->target, wrapper->sends ? MACH_MSG_TYPE_MOVE_SEND : MACH_MSG_TYPE_MOVE_SEND_ONCE, MACH_PORT_NULL, 0);
+    rights_exchange(message, routine_name(wrapper->request ? wrapper->request : message->msgh_id),
+                    wrapper->request != 0, wrapper->inward);
+    send_on(message, wrapper->target, wrapper->sends ? MACH_MSG_TYPE_MOVE_SEND : MACH_MSG_TYPE_MOVE_SEND_ONCE,
+            MACH_PORT_NULL, 0);
     wrap_destroy(wrapper, true);
 }
 

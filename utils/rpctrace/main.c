@@ -32,7 +32,10 @@ const char program_help[] =
     "Exits as PROGRAM does.\n";
 
 static const struct option options[] = {
-    {"output", required_argument, NULL, 'o'}, {"string", required_argument, NULL, 's'}, {"help", no_argument, NULL, 'h'}, {0},
+    {"output", required_argument, NULL, 'o'},
+    {"string", required_argument, NULL, 's'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
 };
 
 enum { DESCRIPTORS = 3 };
@@ -158,9 +161,9 @@ static pid_t program_start(char **argv)
     ints[INIT_UMASK] = umask(0);
     umask(ints[INIT_UMASK]);
     forward_start(); /* the exec server asks the process server through what it is given */
-    err = file_exec_paths(file, task, 0, path, path, arguments, arguments_length, environment, environment_length, descriptors,
-                              MACH_MSG_TYPE_MOVE_SEND, DESCRIPTORS, ports, MACH_MSG_TYPE_MOVE_SEND, INIT_PORT_MAX, ints, INIT_INT_MAX,
-                              NULL, 0, NULL, 0);
+    err = file_exec_paths(file, task, 0, path, path, arguments, arguments_length, environment, environment_length,
+                          descriptors, MACH_MSG_TYPE_MOVE_SEND, DESCRIPTORS, ports, MACH_MSG_TYPE_MOVE_SEND,
+                          INIT_PORT_MAX, ints, INIT_INT_MAX, NULL, 0, NULL, 0);
     if (err) {
         task_terminate(task);
         fail(err, "%s", path);

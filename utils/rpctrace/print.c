@@ -89,7 +89,11 @@ static void right_print(mach_port_t name, unsigned int type)
     else if (wrapper)
         fprintf(output, "%s", wrapper->label);
     else
-        fprintf(output, type == MACH_MSG_TYPE_PORT_RECEIVE ? "receive:%u" : type == MACH_MSG_TYPE_PORT_SEND_ONCE ? "once:%u" : "port:%u", name);
+        fprintf(output,
+                type == MACH_MSG_TYPE_PORT_RECEIVE     ? "receive:%u"
+                : type == MACH_MSG_TYPE_PORT_SEND_ONCE ? "once:%u"
+                                                       : "port:%u",
+                name);
 }
 
 static long number_get(const void *at, unsigned int bits)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* rpctrace: shows the remote procedure calls of a program.
 
-   The program gets, instead of every port, a port of ours that stands for it (a wrapper).  What is sent to a wrapper is written down and
-   sent on to the port behind it, after every right in the message has been exchanged in turn: a wrapper that comes back is replaced by what it
-   stands for, any other right by its wrapper.  So both sides see the same port where they saw the same before.  The wrapper of a task's own
-   port is made the task's idea of itself, so that its calls to the kernel, and those of its children, are seen too.
+   The program gets, instead of every port, a port of ours that stands for it (a wrapper).  What is sent to a wrapper is
+   written down and sent on to the port behind it, after every right in the message has been exchanged in turn: a
+   wrapper that comes back is replaced by what it stands for, any other right by its wrapper.  So both sides see the
+   same port where they saw the same before.  The wrapper of a task's own port is made the task's idea of itself, so
+   that its calls to the kernel, and those of its children, are seen too.
 
        main.c       command line, the start of the program
        wrap.c       wrappers and their lives
@@ -21,7 +22,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* ---- wrappers (wrap.c); all run in the one thread that forwards, or before it begins ------------------------------------- */
+/* ---- wrappers (wrap.c); all run in the one thread that forwards, or before it begins
+   ------------------------------------- */
 
 struct wrapper {
     mach_port_t receive;  /* ours; the program or a server holds the other end */
@@ -41,8 +43,8 @@ void wrap_init(void);
 /* All wrappers' receive rights are in this set, and the port that gets dead-name notifications. */
 extern mach_port_t wrap_set, wrap_notify;
 
-/* The wrapper of TARGET, made if there is none; called LABEL then (NULL: a number).  Takes over a send right for TARGET. NULL: TARGET is dead,
-   and the right gone. */
+/* The wrapper of TARGET, made if there is none; called LABEL then (NULL: a number).  Takes over a send right for
+   TARGET. NULL: TARGET is dead, and the right gone. */
 struct wrapper *wrap_send(mach_port_t target, const char *label);
 /* The wrapper of TARGET, a send right, or NULL. */
 struct wrapper *wrap_find(mach_port_t target);
@@ -52,20 +54,23 @@ struct wrapper *wrap_once(mach_port_t target, const char *label);
 struct wrapper *wrap_lookup(mach_port_t name);
 /* Names a send right for WRAPPER, to be sent with MACH_MSG_TYPE_MOVE_SEND. */
 mach_port_t wrap_make_send(struct wrapper *wrapper);
-/* Frees WRAPPER and what it holds; of a once-wrapper whose message was sent on, SPENT tells that its target went with it. */
+/* Frees WRAPPER and what it holds; of a once-wrapper whose message was sent on, SPENT tells that its target went with
+   it. */
 void wrap_destroy(struct wrapper *wrapper, bool spent);
 /* A notification that the kernel sent to a wrapper (no senders) or to wrap_notify (a target died). */
 void wrap_no_senders(struct wrapper *wrapper);
 void wrap_target_died(mach_port_t target);
 
-/* ---- messages (forward.c) ------------------------------------------------------------------------------------------------ */
+/* ---- messages (forward.c)
+   ------------------------------------------------------------------------------------------------ */
 
 /* Makes WRAPPER, of a task, that task's idea of itself, and names it. */
 void forward_task(struct wrapper *wrapper);
 /* Takes messages for ever. */
 void forward_loop(void) __attribute__((noreturn));
 
-/* ---- lines (print.c) ------------------------------------------------------------------------------------------------------ */
+/* ---- lines (print.c)
+   ------------------------------------------------------------------------------------------------------ */
 
 /* Where lines go, and how many bytes of a string or elements of an array are shown. */
 void print_init(FILE *to, unsigned int string_limit);
@@ -78,7 +83,8 @@ void print_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Writes out what is unfinished. */
 void print_end(void);
 
-/* ---- names (made by toolchain/routines.py) ------------------------------------------------------------------------------------ */
+/* ---- names (made by toolchain/routines.py)
+   ------------------------------------------------------------------------------------ */
 
 struct routine_name {
     int id;

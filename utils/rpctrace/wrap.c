@@ -78,7 +78,8 @@ static struct wrapper *wrapper_create(mach_port_t target, bool once, const char 
 static kern_return_t notify_request(mach_port_t name, int what, mach_port_t notify)
 {
     mach_port_t previous;
-    return mach_port_request_notification(mach_task_self(), name, what, 0, notify, MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous);
+    return mach_port_request_notification(mach_task_self(), name, what, 0, notify, MACH_MSG_TYPE_MAKE_SEND_ONCE,
+                                          &previous);
 }
 
 struct wrapper *wrap_send(mach_port_t target, const char *label)
@@ -126,7 +127,8 @@ void wrap_no_senders(struct wrapper *wrapper)
 {
     mach_port_status_t status;
     wrapper->watched = false;
-    if (mach_port_get_receive_status(mach_task_self(), wrapper->receive, &status) == KERN_SUCCESS && status.mps_srights) /* made meanwhile */
+    /* made meanwhile */
+    if (mach_port_get_receive_status(mach_task_self(), wrapper->receive, &status) == KERN_SUCCESS && status.mps_srights)
         wrapper->watched = notify_request(wrapper->receive, MACH_NOTIFY_NO_SENDERS, wrapper->receive) == KERN_SUCCESS;
     else
         wrap_destroy(wrapper, false);

@@ -84,7 +84,8 @@ static const struct acpi_header *table_map(acpi_map *map, uint64_t physical, con
 }
 
 /* Looks through the tables that LIST points to, by pointers of WIDTH bytes. */
-static const struct acpi_header *list_search(acpi_map *map, const struct acpi_header *list, size_t width, const char signature[4])
+static const struct acpi_header *list_search(acpi_map *map, const struct acpi_header *list, size_t width,
+                                             const char signature[4])
 {
     const uint8_t *pointers = (const uint8_t *)(list + 1), *end = (const uint8_t *)list + list->length;
     for (; pointers + width <= end; pointers += width) {
@@ -131,8 +132,10 @@ bool acpi_line_find(const struct acpi_header *madt, unsigned int line, struct ac
             continue;
         found = true;
         base = get32(entry + 8);
-        *result = (struct acpi_line){.controller = get32(entry + 4), .input = input - base,
-                                     .level = (flags & OVERRIDE_TRIGGER) == OVERRIDE_LEVEL, .low = (flags & OVERRIDE_POLARITY) == OVERRIDE_LOW};
+        *result = (struct acpi_line){.controller = get32(entry + 4),
+                                     .input = input - base,
+                                     .level = (flags & OVERRIDE_TRIGGER) == OVERRIDE_LEVEL,
+                                     .low = (flags & OVERRIDE_POLARITY) == OVERRIDE_LOW};
     }
     return found;
 }
@@ -182,7 +185,15 @@ uint16_t acpi_timer_find(const struct acpi_header *fadt, unsigned int *bits)
 #define FADT_DSDT_64 140
 
 /* AML's encoding (ACPI specification, chapter 20). */
-enum { AML_ZERO = 0x00, AML_ONE = 0x01, AML_NAME = 0x08, AML_BYTE = 0x0a, AML_WORD = 0x0b, AML_DWORD = 0x0c, AML_PACKAGE = 0x12 };
+enum {
+    AML_ZERO = 0x00,
+    AML_ONE = 0x01,
+    AML_NAME = 0x08,
+    AML_BYTE = 0x0a,
+    AML_WORD = 0x0b,
+    AML_DWORD = 0x0c,
+    AML_PACKAGE = 0x12
+};
 
 /* The integer constant at *AT, less than END; moves behind it. */
 static bool aml_integer(const uint8_t **at, const uint8_t *end, uint8_t *value)
@@ -214,11 +225,15 @@ bool acpi_power_find(acpi_map *map, const struct acpi_header *fadt, struct acpi_
     const uint8_t *bytes = (const uint8_t *)fadt;
     if (fadt->length < FADT_SIZE_1)
         return false;
-    *power = (struct acpi_power){.control_a = (uint16_t)get32(bytes + FADT_CONTROL_A), .control_b = (uint16_t)get32(bytes + FADT_CONTROL_B),
-                                 .enable_port = (uint16_t)get32(bytes + FADT_SMI_COMMAND), .enable_value = bytes[FADT_ACPI_ENABLE]};
+    *power = (struct acpi_power){.control_a = (uint16_t)get32(bytes + FADT_CONTROL_A),
+                                 .control_b = (uint16_t)get32(bytes + FADT_CONTROL_B),
+                                 .enable_port = (uint16_t)get32(bytes + FADT_SMI_COMMAND),
+                                 .enable_value = bytes[FADT_ACPI_ENABLE]};
     if (power->enable_value == 0)
         power->enable_port = 0;
-    const struct acpi_header *dsdt = fadt->length >= FADT_DSDT_64 + 8 ? table_map(map, get64(bytes + FADT_DSDT_64), "DSDT") : NULL;
+    const struct acpi_header *dsdt = fadt->length >= FADT_DSDT_64 + 8
+                                         ? table_map(map, get64(bytes + FADT_DSDT_64), "DSDT")
+                                         : NULL;
     if (dsdt == NULL)
         dsdt = table_map(map, get32(bytes + FADT_DSDT), "DSDT");
     if (dsdt == NULL || power->control_a == 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Firmware's tables (ACPI specification, chapter 5): finding one by its name, and the processors that the MADT lists.
 
-   Pure: memory is read through a function of the caller, so a unit test runs it on the host.  Every pointer, length and checksum is
-   checked before it is believed. */
+   Pure: memory is read through a function of the caller, so a unit test runs it on the host.  Every pointer, length and
+   checksum is checked before it is believed. */
 
 #ifndef X86_64_ACPI_H
 #define X86_64_ACPI_H
@@ -42,8 +42,8 @@ const struct acpi_root *acpi_root_search(acpi_map *map);
 /* The table SIGNATURE, whole and with a right checksum; NULL: none. */
 const struct acpi_header *acpi_table_find(acpi_map *map, const struct acpi_root *root, const char signature[4]);
 
-/* Calls VISIT with the local interrupt controller's number of each processor in MADT that may be used.  False: an entry's length is not
-   possible; those before it were visited. */
+/* Calls VISIT with the local interrupt controller's number of each processor in MADT that may be used.  False: an
+   entry's length is not possible; those before it were visited. */
 bool acpi_processors_visit(const struct acpi_header *madt, void (*visit)(uint32_t apic_id, void *cookie), void *cookie);
 
 /* Where an interrupt line of the old kind (ISA) comes out. */
@@ -52,7 +52,8 @@ struct acpi_line {
     uint32_t input;      /* which of its inputs; how many it has it says itself */
     bool level, low;     /* level-triggered, active low */
 };
-/* LINE (0 to 15) by MADT's overrides; without one at the input of its own number, edge-triggered and active high.  False: no I/O APIC has it. */
+/* LINE (0 to 15) by MADT's overrides; without one at the input of its own number, edge-triggered and active high.
+   False: no I/O APIC has it. */
 bool acpi_line_find(const struct acpi_header *madt, unsigned int line, struct acpi_line *result);
 
 /* The I/O port of the timer that FADT (the table "FACP") names, and how many bits it counts; 0: none. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The local APIC (Intel SDM volume 3, chapter 11): in x2APIC mode, by model-specific registers, where the processor has it; otherwise by its
-   page of registers, which is written through the direct map (firmware's memory type registers say that it is not cached).
+/* The local APIC (Intel SDM volume 3, chapter 11): in x2APIC mode, by model-specific registers, where the processor has
+   it; otherwise by its page of registers, which is written through the direct map (firmware's memory type registers say
+   that it is not cached).
 
    The lines of the old interrupt controllers come to the boot processor by its LINT0. */
 
@@ -149,7 +150,8 @@ void apic_interrupt(unsigned int vector, bool user)
 static void command(uint32_t apic_id, uint32_t word)
 {
     if (x2apic) {
-        __asm__ volatile("mfence; lfence" : : : "memory"); /* this register is written before what was stored is seen otherwise */
+        __asm__ volatile("mfence; lfence" : : : "memory"); /* this register is written before what was stored is seen
+                                                              otherwise */
         wrmsr(MSR_X2APIC_COMMAND, (uint64_t)apic_id << 32 | word);
         return;
     }

@@ -12,8 +12,8 @@ struct cpu;
 /* There is one, and apic_init has set it up. */
 extern bool apic_present;
 
-/* Finds the boot processor's controller and sets it up, in x2APIC mode if it has that: the lines of the old interrupt controllers go through
-   it.  Without one apic_present stays false and the kernel says so. */
+/* Finds the boot processor's controller and sets it up, in x2APIC mode if it has that: the lines of the old interrupt
+   controllers go through it.  Without one apic_present stays false and the kernel says so. */
 void apic_init(void);
 /* Measures the local timers' clock; waits about 30 ms. */
 void apic_timer_measure(void);
@@ -34,7 +34,8 @@ void apic_interrupt(unsigned int vector, bool user);
 void apic_send(const struct cpu *cpu, unsigned int vector);
 /* Sends a non-maskable interrupt to all the others. */
 void apic_send_nmi_others(void);
-/* The start sequence for the processor APIC_ID: it begins in real mode at the physical address START, a page below 1 MiB. */
+/* The start sequence for the processor APIC_ID: it begins in real mode at the physical address START, a page below 1
+   MiB. */
 void apic_send_start(uint32_t apic_id, uint64_t start);
 
 #endif

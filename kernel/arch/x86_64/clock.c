@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What time it is: the interval timer (Intel 8254) interrupts HZ times a second, and ACPI's timer counts.
 
-   An interrupt may be lost: a virtual processor that does not run for longer than a tick sees one where there were several.  So each one
-   reads how far ACPI's timer (ACPI specification, 4.8.3.3) has come, and all the ticks that have passed are counted.  That timer has 24 bits in
-   most machines and begins again every 4.7 s; the time stamp counter tells how often it did.  Within a tick the time stamp counter goes on from
-   the last interrupt.  A machine without ACPI's timer counts interrupts.
+   An interrupt may be lost: a virtual processor that does not run for longer than a tick sees one where there were
+   several.  So each one reads how far ACPI's timer (ACPI specification, 4.8.3.3) has come, and all the ticks that have
+   passed are counted.  That timer has 24 bits in most machines and begins again every 4.7 s; the time stamp counter
+   tells how often it did.  Within a tick the time stamp counter goes on from the last interrupt.  A machine without
+   ACPI's timer counts interrupts.
 
    Lock: the kernel lock. */
 
@@ -59,7 +60,8 @@ static uint64_t counter_passed(uint64_t tsc_passed)
     return passed;
 }
 
-/* A processor that stood still between the two readings of the clocks, now or last time, would make nonsense of the rate. */
+/* A processor that stood still between the two readings of the clocks, now or last time, would make nonsense of the
+   rate. */
 static void rate_update(uint64_t tsc_passed, uint64_t micros, bool sharp_before)
 {
     if (!sharp || !sharp_before || micros < TICK_MICROS / 2 || micros > GUESS_MAX)

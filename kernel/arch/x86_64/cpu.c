@@ -53,8 +53,11 @@ static void idt_fill(void)
         else if (i == 2)
             entry = (uint64_t)entry_nmi;
         bool user_may = i == 3 || i == 4;
-        idt[i] = (struct idt_gate){.offset_low = (uint16_t)entry, .selector = SELECTOR_KERNEL_CODE, .ist = i == 8 || i == 2,
-                                   .type = user_may ? 0xee : 0x8e, .offset_middle = (uint16_t)(entry >> 16),
+        idt[i] = (struct idt_gate){.offset_low = (uint16_t)entry,
+                                   .selector = SELECTOR_KERNEL_CODE,
+                                   .ist = i == 8 || i == 2,
+                                   .type = user_may ? 0xee : 0x8e,
+                                   .offset_middle = (uint16_t)(entry >> 16),
                                    .offset_high = (uint32_t)(entry >> 32)};
     }
 }
@@ -68,7 +71,8 @@ static void tables_load(struct cpu *cpu)
     cpu->gdt[2] = 0x00cf92000000ffff; /* kernel data */
     cpu->gdt[3] = 0x00cff2000000ffff; /* user data */
     cpu->gdt[4] = 0x00affa000000ffff; /* user code */
-    cpu->gdt[5] = (limit & 0xffff) | (tss & 0xffffff) << 16 | 0x89ull << 40 | (limit >> 16) << 48 | (tss >> 24 & 0xff) << 56;
+    cpu->gdt[5] = (limit & 0xffff) | (tss & 0xffffff) << 16 | 0x89ull << 40 | (limit >> 16) << 48 |
+                  (tss >> 24 & 0xff) << 56;
     cpu->gdt[6] = tss >> 32;
     cpu->tss.io_map_offset = offsetof(struct tss, io_map);
     memset(cpu->tss.io_map, 0xff, sizeof cpu->tss.io_map);
@@ -117,8 +121,9 @@ void cpu_debug_load(const struct debug_registers *registers)
     if (registers->control == 0)
         return;
     __asm__ volatile("movq %0, %%db0; movq %1, %%db1; movq %2, %%db2; movq %3, %%db3; movq %4, %%db7"
-                     : : "r"(registers->address[0]), "r"(registers->address[1]), "r"(registers->address[2]), "r"(registers->address[3]),
-                     "r"(registers->control | DEBUG_CONTROL_ALWAYS));
+                     :
+                     : "r"(registers->address[0]), "r"(registers->address[1]), "r"(registers->address[2]),
+                       "r"(registers->address[3]), "r"(registers->control | DEBUG_CONTROL_ALWAYS));
 }
 
 void cpu_init(struct cpu *cpu)

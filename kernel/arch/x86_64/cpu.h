@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A processor: its own data behind the gs base, its tables, the kernel lock, and the instructions that C does not have. */
+/* A processor: its own data behind the gs base, its tables, the kernel lock, and the instructions that C does not
+   have. */
 
 #ifndef X86_64_CPU_H
 #define X86_64_CPU_H
@@ -11,7 +12,8 @@ struct thread;
 struct task;
 struct pmap;
 
-/* What a trap, an interrupt or a system call leaves at the top of the thread's kernel stack, in the order of entry.S. */
+/* What a trap, an interrupt or a system call leaves at the top of the thread's kernel stack, in the order of
+   entry.S. */
 struct trap_frame {
     uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
     uint64_t vector;   /* trap, interrupt, or VECTOR_SYSCALL */
@@ -32,7 +34,8 @@ struct tss {
 #define AST_HALT 2u       /* the thread is suspended, halted or terminated */
 #define AST_SPREAD 4u     /* somebody on the run queue may want another processor */
 
-/* Places in the table of segment descriptors, behind the constant ones: that of the local table, and those that threads have of their own. */
+/* Places in the table of segment descriptors, behind the constant ones: that of the local table, and those that threads
+   have of their own. */
 #define GDT_LOCAL 7
 #define GDT_USER 9
 #define USER_SEGMENTS 2
@@ -52,7 +55,8 @@ struct cpu {
     struct thread *debug_owner;     /* whose debug registers are loaded; NULL: none are */
     bool segments_loaded;           /* somebody's own segment descriptors are in the tables (segments.c) */
     struct task *io_owner;          /* whose I/O permissions the map of tss holds; NULL: nobody's */
-    bool unlocked;                  /* it takes interrupts in the kernel without the kernel lock; its own (kernel_wait) */
+    bool unlocked;                  /* it takes interrupts in the kernel without the kernel lock; its own
+                                       (kernel_wait) */
     bool idling;                    /* so, and idle: it uses no user memory */
     bool kicked;                    /* it idles and was told that there is something to run */
     bool online;                    /* written by itself as it starts, before it takes the lock */
@@ -71,8 +75,10 @@ _Static_assert(offsetof(struct cpu, user_rsp) == CPU_USER_RSP, "layout.h");
 _Static_assert(offsetof(struct cpu, thread) == CPU_THREAD, "layout.h");
 _Static_assert(offsetof(struct cpu, ast) == CPU_AST, "layout.h");
 
-_Static_assert(offsetof(struct trap_frame, r10) == FRAME_R10 && offsetof(struct trap_frame, rax) == FRAME_RAX, "layout.h");
-_Static_assert(offsetof(struct trap_frame, rip) == FRAME_RIP && offsetof(struct trap_frame, rsp) == FRAME_RSP, "layout.h");
+_Static_assert(offsetof(struct trap_frame, r10) == FRAME_R10 && offsetof(struct trap_frame, rax) == FRAME_RAX,
+               "layout.h");
+_Static_assert(offsetof(struct trap_frame, rip) == FRAME_RIP && offsetof(struct trap_frame, rsp) == FRAME_RSP,
+               "layout.h");
 
 extern struct cpu boot_cpu;
 /* Those that run. */
@@ -101,24 +107,27 @@ void cpu_init(struct cpu *cpu);
 
 /* ---- the kernel lock ---------------------------------------------------------------- */
 
-/* A processor takes it at each entry from user mode and gives it back on the way out (entry.S) and while it waits for an interrupt
-   (kernel_wait).  Who comes while it is free has it at once, even if others wait: a virtual processor that waits may not be running, and to
-   hand the lock to it would stop all.  Who waits looks at it for a while, then halts until somebody has given it back; one that was
-   woken a number of times in vain reserves it when it looks at it again: it is the next. */
+/* A processor takes it at each entry from user mode and gives it back on the way out (entry.S) and while it waits for
+   an interrupt (kernel_wait).  Who comes while it is free has it at once, even if others wait: a virtual processor that
+   waits may not be running, and to hand the lock to it would stop all.  Who waits looks at it for a while, then halts
+   until somebody has given it back; one that was woken a number of times in vain reserves it when it looks at it again:
+   it is the next. */
 struct kernel_lock {
-    uint32_t word; /* LOCK_HELD + LOCK_SLEEPER for each that is halted + LOCK_RESERVED * (1 + number of whom it is reserved for); 0: free */
+    uint32_t word; /* LOCK_HELD + LOCK_SLEEPER for each that is halted + LOCK_RESERVED * (1 + number of whom it is
+                      reserved for); 0: free */
 } __attribute__((aligned(64)));
 #define LOCK_HELD 1u
 #define LOCK_SLEEPER 2u
 #define LOCK_RESERVED 0x10000u
 extern struct kernel_lock kernel_lock;
 
-/* Waits for it; meanwhile it does what other processors ask for.  Interrupts are off, but let in while it is halted: what they are about is
-   seen to when it has the lock. */
+/* Waits for it; meanwhile it does what other processors ask for.  Interrupts are off, but let in while it is halted:
+   what they are about is seen to when it has the lock. */
 void kernel_lock_wait(void);
 /* The lock was given back, and its word is not 0: wakes one that is halted, if nobody has taken it again. */
 void kernel_lock_wake(void);
-/* The interrupt VECTOR came in the kernel: true, and it is kept for later, if this processor is halted in kernel_lock_wait. */
+/* The interrupt VECTOR came in the kernel: true, and it is kept for later, if this processor is halted in
+   kernel_lock_wait. */
 bool kernel_lock_postpones(unsigned int vector);
 static inline void kernel_lock_acquire(void)
 {
@@ -206,7 +215,8 @@ static inline void cpu_wait(void) { __asm__ volatile("sti; hlt; cli" : : : "memo
 struct debug_registers {
     uint64_t address[4], status, control;
 };
-/* Bits of `control` that a user may set: enabling locally and globally, exactness, conditions and lengths; not the trap on these registers. */
+/* Bits of `control` that a user may set: enabling locally and globally, exactness, conditions and lengths; not the trap
+   on these registers. */
 #define DEBUG_CONTROL_USER 0xffff07ffu
 #define DEBUG_CONTROL_ALWAYS 0x400u
 /* Makes the processor watch for what REGISTERS say; nothing if control is 0. */
@@ -225,8 +235,9 @@ static inline uint64_t cpu_debug_status_take(void)
 
 /* ---- entry.S ----------------------------------------------------------------------- */
 
-/* Saves what a C function must keep on the stack of the thread that runs, its stack pointer in *SAVED, and goes on at the address that is
-   on top of the stack NEXT: its own end, if it saved that stack, or where the thread is to begin. */
+/* Saves what a C function must keep on the stack of the thread that runs, its stack pointer in *SAVED, and goes on at
+   the address that is on top of the stack NEXT: its own end, if it saved that stack, or where the thread is to
+   begin. */
 void cpu_switch_stack(uint64_t *saved, uint64_t next);
 /* Forgets the stack that this runs on, and goes on in START at TOP, of another one. */
 _Noreturn void cpu_stack_begin(uint64_t top, void (*start)(void));
@@ -235,11 +246,13 @@ void thread_start_user(void);
 /* Where a new kernel thread begins: calls the function whose address is on the stack, with the word behind it. */
 void thread_start_kernel(void);
 
-/* Moves SIZE bytes from or to user addresses; false: an address was not usable (nothing is said of how much was moved). */
+/* Moves SIZE bytes from or to user addresses; false: an address was not usable (nothing is said of how much was
+   moved). */
 bool copy_from_user(void *to, uint64_t from, size_t size);
 bool copy_to_user(uint64_t to, const void *from, size_t size);
 
-/* Sends characters of the C string at user address FROM until its NUL; at most SIZE - 1.  False as above, or too long. */
+/* Sends characters of the C string at user address FROM until its NUL; at most SIZE - 1.  False as above, or too
+   long. */
 bool copy_string_from_user(char *to, uint64_t from, size_t size);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Finding firmware's tables, and ACPI's way to switch off (ACPI specification, 4.8.3 "PM1 Control Registers", 7.4.2 "Sleep states"). */
+/* Finding firmware's tables, and ACPI's way to switch off (ACPI specification, 4.8.3 "PM1 Control Registers", 7.4.2
+   "Sleep states"). */
 
 #include "firmware.h"
 
@@ -46,7 +47,8 @@ static uint16_t in16(uint16_t port)
 static void sleep_begin(uint16_t port, uint8_t type)
 {
     if (port)
-        out16(port, (uint16_t)((in16(port) & ~CONTROL_TYPE_MASK) | (unsigned int)type << CONTROL_TYPE_SHIFT | CONTROL_SLEEP));
+        out16(port,
+              (uint16_t)((in16(port) & ~CONTROL_TYPE_MASK) | (unsigned int)type << CONTROL_TYPE_SHIFT | CONTROL_SLEEP));
 }
 
 void firmware_power_off(void)

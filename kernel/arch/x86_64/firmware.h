@@ -13,7 +13,8 @@ struct acpi_header;
 const struct acpi_header *firmware_table(const char signature[4]);
 /* The I/O port of ACPI's timer, which counts 3,579,545 times a second with so many BITS; 0: there is none. */
 uint16_t firmware_timer(unsigned int *bits);
-/* Switches the machine off (ACPI's sleep state S5).  Comes back if firmware's tables do not say how, or it does not help. */
+/* Switches the machine off (ACPI's sleep state S5).  Comes back if firmware's tables do not say how, or it does not
+   help. */
 void firmware_power_off(void);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The I/O APIC (Intel 82093AA; ACPI specification, 5.2.12 "MADT").
 
-   Only lines of the old kind, edge-triggered and active high, are routed through it.  PCI's, which are level-triggered, firmware has routed to the
-   old controllers; at which input of an I/O APIC they arrive is said by AML alone, which this kernel does not run.  Lock: the kernel lock. */
+   Only lines of the old kind, edge-triggered and active high, are routed through it.  PCI's, which are level-triggered,
+   firmware has routed to the old controllers; at which input of an I/O APIC they arrive is said by AML alone, which
+   this kernel does not run.  Lock: the kernel lock. */
 
 #include "ioapic.h"
 
@@ -42,7 +43,8 @@ bool ioapic_line_route(unsigned int line, unsigned int vector, const struct cpu 
 {
     struct acpi_line found;
     const struct acpi_header *madt = firmware_table("APIC");
-    if (madt == NULL || !acpi_line_find(madt, line, &found) || found.level || found.low || cpu->apic_id > DESTINATION_MAX)
+    if (madt == NULL || !acpi_line_find(madt, line, &found) || found.level || found.low ||
+        cpu->apic_id > DESTINATION_MAX)
         return false;
     volatile uint32_t *registers = phys_to_virt(found.controller);
     if (found.input >= inputs(registers))

@@ -3,11 +3,12 @@
 
        0                    .. 0x0000800000000000   the user's
        0xffff800000000000   .. + physical memory    the direct map: all physical memory, in the largest pages there are
-       0xffffff0000000000   .. + 512 GiB            the threads' kernel stacks, each above as much that is not mapped (stack.c)
+       0xffffff0000000000   .. + 512 GiB            the threads' kernel stacks, each above as much that is not mapped
+                                                    (stack.c)
        0xffffffff80000000   .. + 2 GiB              the kernel's image, at its physical address plus this
 
-   The kernel has no other mappings: everything else that it allocates is physical memory seen through the direct map, so it is never
-   mapped, unmapped or flushed.  Also included by assembler.  */
+   The kernel has no other mappings: everything else that it allocates is physical memory seen through the direct map,
+   so it is never mapped, unmapped or flushed.  Also included by assembler.  */
 
 #ifndef X86_64_LAYOUT_H
 #define X86_64_LAYOUT_H
@@ -36,15 +37,16 @@
 #define CPU_THREAD 24
 #define CPU_AST 32
 
-/* Interrupt vectors: 0x20 the interrupt controller's sixteen lines, 0x30 to 0xdf messages of devices, then the local APIC's.  What is
-   taken without the kernel lock has a class (the upper four bits) of its own: a processor that waits for the lock with another interrupt in
-   service still takes it. */
+/* Interrupt vectors: 0x20 the interrupt controller's sixteen lines, 0x30 to 0xdf messages of devices, then the local
+   APIC's.  What is taken without the kernel lock has a class (the upper four bits) of its own: a processor that waits
+   for the lock with another interrupt in service still takes it. */
 #define VECTOR_LINES 0x20
 #define VECTOR_MESSAGES 0x30
 #define VECTOR_APIC 0xe0
 #define VECTOR_WAKE 0xe1     /* from another processor: there is something to run, or to look at */
 #define VECTOR_TICK 0xe2     /* the local timer */
-#define VECTOR_FLUSH 0xf0    /* from another processor: forget what the address translation buffer has, or look at the lock (smp.c) */
+/* from another processor: forget what the address translation buffer has, or look at the lock (smp.c) */
+#define VECTOR_FLUSH 0xf0
 #define VECTOR_SPURIOUS 0xff
 
 /* Offsets in struct trap_frame (cpu.h asserts them). */

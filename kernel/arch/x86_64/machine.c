@@ -39,7 +39,8 @@ uint64_t machine_wall_clock(void)
         for (unsigned int i = 0; i < 6; i++)
             again[i] = cmos_read(registers[i]);
     } while (memcmp(first, again, sizeof first));
-    unsigned int second = from_bcd(first[0], bcd), minute = from_bcd(first[1], bcd), hour = from_bcd(first[2] & 0x7f, bcd);
+    unsigned int second = from_bcd(first[0], bcd), minute = from_bcd(first[1], bcd),
+                 hour = from_bcd(first[2] & 0x7f, bcd);
     unsigned int day = from_bcd(first[3], bcd), month = from_bcd(first[4], bcd), year = 2000 + from_bcd(first[5], bcd);
     /* Days since 1970 in the Gregorian calendar, years counted from March. */
     unsigned int y = month > 2 ? year : year - 1, m = month > 2 ? month - 3 : month + 9;

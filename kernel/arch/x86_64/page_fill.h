@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Clearing and copying whole pages, the kernel's largest single pieces of work: 32 bytes an instruction where the processor has AVX
-   (page_fill.S), eight otherwise. */
+/* Clearing and copying whole pages, the kernel's largest single pieces of work: 32 bytes an instruction where the
+   processor has AVX (page_fill.S), eight otherwise. */
 
 #ifndef X86_64_PAGE_FILL_H
 #define X86_64_PAGE_FILL_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Four-level page tables (Intel SDM volume 3, chapter 4).  The upper half of every top table is the kernel's and the same in all.
+/* Four-level page tables (Intel SDM volume 3, chapter 4).  The upper half of every top table is the kernel's and the
+   same in all.
 
-   Tables are freed when the pmap is destroyed, and a last-level table also when a removal covers all of it, so an address
-   space that is used and left again does not keep its tables.  */
+   Tables are freed when the pmap is destroyed, and a last-level table also when a removal covers all of it, so an
+   address space that is used and left again does not keep its tables.  */
 
 #include "pmap.h"
 
@@ -110,7 +111,8 @@ struct pmap *pmap_create(void)
 
 /* ---- flushing -------------------------------------------------------------------- */
 
-/* What other processors have still to forget; empty whenever a public function returns.  One range, which may hold more than was changed. */
+/* What other processors have still to forget; empty whenever a public function returns.  One range, which may hold more
+   than was changed. */
 static struct {
     struct pmap *pmap;
     uint64_t start, end;
@@ -278,14 +280,16 @@ static inline uint64_t *pte_make(struct pmap *pmap, uint64_t address)
     return tables_make(pmap, address);
 }
 
-/* What can be read can be executed, as in GNU Mach: VM_PROT_DEFAULT has no VM_PROT_EXECUTE, and glibc runs trampolines on stacks. */
+/* What can be read can be executed, as in GNU Mach: VM_PROT_DEFAULT has no VM_PROT_EXECUTE, and glibc runs trampolines
+   on stacks. */
 static inline uint64_t pte_bits(vm_prot_t protection, bool uncached)
 {
     return PTE_PRESENT | PTE_USER | (protection & VM_PROT_WRITE ? PTE_WRITE : 0) |
            (uncached ? PTE_UNCACHED | PTE_WRITE_THROUGH | PTE_NO_EXECUTE : 0);
 }
 
-bool pmap_enter(struct pmap *pmap, uint64_t address, uint64_t physical, struct page *page, vm_prot_t protection, bool uncached)
+bool pmap_enter(struct pmap *pmap, uint64_t address, uint64_t physical, struct page *page, vm_prot_t protection,
+                bool uncached)
 {
     uint64_t *pte = pte_make(pmap, address);
     if (pte == NULL)
@@ -318,7 +322,8 @@ bool pmap_enter(struct pmap *pmap, uint64_t address, uint64_t physical, struct p
     return true;
 }
 
-void pmap_enter_more(struct pmap *pmap, uint64_t address, struct page *const *pages, unsigned int count, vm_prot_t protection)
+void pmap_enter_more(struct pmap *pmap, uint64_t address, struct page *const *pages, unsigned int count,
+                     vm_prot_t protection)
 {
     uint64_t *pte = pte_lookup(pmap, address), bits = pte_bits(protection, false) | PTE_MANAGED;
     struct page *table = page_of_address(pte);
@@ -357,8 +362,8 @@ static inline void pte_write_protect(struct pmap *pmap, uint64_t *pte, uint64_t 
     }
 }
 
-/* The first entry from I on, to LAST, that is present; above LAST: none.  Most of what is moved or given back was never touched: nothing is skipped four
-   at a time. */
+/* The first entry from I on, to LAST, that is present; above LAST: none.  Most of what is moved or given back was never
+   touched: nothing is skipped four at a time. */
 static inline unsigned int present_next(const uint64_t *table, unsigned int i, unsigned int last)
 {
     while (i <= last && !(table[i] & PTE_PRESENT)) {
@@ -417,7 +422,8 @@ static void table_unlink(struct pmap *pmap, uint64_t *table, uint64_t *entry, ui
 }
 
 /* Changes what TABLE, of LEVEL 1 or above, maps of [START, END), and drops tables that became empty. */
-static void table_change(struct pmap *pmap, uint64_t *table, unsigned int level, uint64_t start, uint64_t end, bool remove)
+static void table_change(struct pmap *pmap, uint64_t *table, unsigned int level, uint64_t start, uint64_t end,
+                         bool remove)
 {
     const struct page *self = page_of_address(table);
     uint64_t span = 1ul << (12 + 9 * level);
@@ -492,13 +498,16 @@ void pmap_destroy(struct pmap *pmap)
 /* As pmap_copy_used, for [START, END) in one last table. */
 static void last_table_copy(struct pmap *to, struct pmap *from, uint64_t start, uint64_t end)
 {
-    const uint64_t wanted = PTE_PRESENT | PTE_MANAGED | PTE_ACCESSED, bits = pte_bits(VM_PROT_READ, false) | PTE_MANAGED;
+    const uint64_t wanted = PTE_PRESENT | PTE_MANAGED | PTE_ACCESSED,
+                   bits = pte_bits(VM_PROT_READ, false) | PTE_MANAGED;
     unsigned int i = index_of(start, 0), last = index_of(end - 1, 0), copied = 0;
-    uint64_t base = start - i * PAGE_SIZE, *source = pte_lookup(from, base), *target = source ? pte_make(to, base) : NULL;
+    uint64_t base = start - i * PAGE_SIZE, *source = pte_lookup(from, base),
+             *target = source ? pte_make(to, base) : NULL;
     if (target == NULL)
         return;
     for (; (i = present_next(source, i, last)) <= last; i++) {
-        if ((source[i] & wanted) != wanted || !mapping_add(page_of_physical(source[i] & PTE_FRAME), to, base + i * PAGE_SIZE))
+        if ((source[i] & wanted) != wanted ||
+            !mapping_add(page_of_physical(source[i] & PTE_FRAME), to, base + i * PAGE_SIZE))
             continue;
         target[i] = (source[i] & PTE_FRAME) | bits;
         copied++;
@@ -555,7 +564,8 @@ static bool page_bit(struct page *page, uint64_t bit, bool clear)
             if (bit == PTE_DIRTY)
                 address_flush(mapping->pmap, mapping->address);
             else
-                address_flush_here(mapping->pmap, mapping->address); /* the others may miss a use: it is a guess anyway */
+                address_flush_here(mapping->pmap, mapping->address); /* the others may miss a use: it is a guess
+                                                                        anyway */
         }
     }
     flush_finish(false);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Physical maps: a user address space as the processor sees it.
 
-   A pmap may forget a mapping whenever it likes (the fault handler asks vm_map again), so entering one never fails: it says
-   whether it was entered.  Each mapping of a managed page (one that has a struct page) is also on the page's list of
-   mappings, so that all mappings of a page can be found: to take it away, to write-protect it, to learn whether it was written.
+   A pmap may forget a mapping whenever it likes (the fault handler asks vm_map again), so entering one never fails: it
+   says whether it was entered.  Each mapping of a managed page (one that has a struct page) is also on the page's list
+   of mappings, so that all mappings of a page can be found: to take it away, to write-protect it, to learn whether it
+   was written.
 
    Lock: the kernel lock. */
 
@@ -21,7 +22,8 @@ struct pmap {
     uint64_t root;         /* physical address of the top table */
     uint64_t *top;         /* the same in the direct map */
     size_t resident;       /* pages mapped */
-    uint64_t near;         /* address >> 21 of what `near_table` maps: the last table that was looked for, as the next often is */
+    uint64_t near;         /* address >> 21 of what `near_table` maps: the last table that was looked for, as the next
+                              often is */
     uint64_t *near_table;
 };
 
@@ -50,13 +52,16 @@ struct pmap *pmap_create(void);
 /* No thread may use it any more; processors that have it loaded leave it.  Its mappings are gone. */
 void pmap_destroy(struct pmap *pmap);
 
-/* Maps ADDRESS to the physical page PHYSICAL in place of what was there.  PAGE is the managed page or NULL (device memory).  False: no
-   memory for tables. */
-bool pmap_enter(struct pmap *pmap, uint64_t address, uint64_t physical, struct page *page, vm_prot_t protection, bool uncached);
-/* Maps PAGES, COUNT of them, from ADDRESS on where nothing is mapped yet; they lie in one last table, and one of them was just entered.  A hint: what
-   cannot be entered is left out. */
-void pmap_enter_more(struct pmap *pmap, uint64_t address, struct page *const *pages, unsigned int count, vm_prot_t protection);
-/* Maps in TO, where nothing is, for reading what of managed memory in [START, END) FROM has mapped and used.  A hint likewise. */
+/* Maps ADDRESS to the physical page PHYSICAL in place of what was there.  PAGE is the managed page or NULL (device
+   memory).  False: no memory for tables. */
+bool pmap_enter(struct pmap *pmap, uint64_t address, uint64_t physical, struct page *page, vm_prot_t protection,
+                bool uncached);
+/* Maps PAGES, COUNT of them, from ADDRESS on where nothing is mapped yet; they lie in one last table, and one of them
+   was just entered.  A hint: what cannot be entered is left out. */
+void pmap_enter_more(struct pmap *pmap, uint64_t address, struct page *const *pages, unsigned int count,
+                     vm_prot_t protection);
+/* Maps in TO, where nothing is, for reading what of managed memory in [START, END) FROM has mapped and used.  A hint
+   likewise. */
 void pmap_copy_used(struct pmap *to, struct pmap *from, uint64_t start, uint64_t end);
 /* Takes away what maps [START, END). */
 void pmap_remove(struct pmap *pmap, uint64_t start, uint64_t end);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Segment descriptors of a thread's own: segments.h; Intel SDM volume 3, chapter 3.4 and 3.5.
 
-   A 64-bit program needs none: it has segment bases.  Those that it may have are of data; code segments would lead to modes in which system
-   calls come in by other ways, so they are refused.
+   A 64-bit program needs none: it has segment bases.  Those that it may have are of data; code segments would lead to
+   modes in which system calls come in by other ways, so they are refused.
 
-   A thread that has descriptors has `attention`, and its fs and gs selectors are kept while others run.  Before one of them is changed the thread is
-   stopped, and its stack segment, which is loaded on the way back to it, is the one that everybody has.  Lock: the kernel lock. */
+   A thread that has descriptors has `attention`, and its fs and gs selectors are kept while others run.  Before one of
+   them is changed the thread is stopped, and its stack segment, which is loaded on the way back to it, is the one that
+   everybody has.  Lock: the kernel lock. */
 
 #include "segments.h"
 
@@ -59,7 +60,8 @@ static void local_load(struct cpu *cpu, const struct segments *segments)
     uint16_t selector = 0;
     if (segments && segments->local) {
         uint64_t base = (uint64_t)segments->local, limit = segments->local_count * sizeof(uint64_t) - 1;
-        cpu->gdt[GDT_LOCAL] = (limit & 0xffff) | (base & 0xffffff) << 16 | 0x82ull << 40 | (limit >> 16) << 48 | (base >> 24 & 0xff) << 56;
+        cpu->gdt[GDT_LOCAL] = (limit & 0xffff) | (base & 0xffffff) << 16 | 0x82ull << 40 | (limit >> 16) << 48 |
+                              (base >> 24 & 0xff) << 56;
         cpu->gdt[GDT_LOCAL + 1] = base >> 32;
         selector = GDT_LOCAL << 3;
     }
@@ -170,7 +172,8 @@ static kern_return_t global_set(struct thread *thread, int *selector, descriptor
 
 kern_return_t rpc_i386_set_gdt(thread_t thread, int *selector, descriptor_t descriptor)
 {
-    if (thread == NULL || !thread->active || !descriptor_good(descriptor) || (*selector != -1 && global_place(*selector) == USER_SEGMENTS))
+    if (thread == NULL || !thread->active || !descriptor_good(descriptor) ||
+        (*selector != -1 && global_place(*selector) == USER_SEGMENTS))
         return KERN_INVALID_ARGUMENT;
     bool caught = thread_catch(thread);
     kern_return_t kr = global_set(thread, selector, descriptor);
@@ -219,12 +222,14 @@ static kern_return_t local_set(struct thread *thread, unsigned int first, const 
     return KERN_SUCCESS;
 }
 
-/* Sets those from the one that SELECTOR names on.  They come in the message: MIG's stub does not look whether a message with out-of-line memory
-   says that it has any, so IS_INLINE false is refused, and LIST not touched. */
-kern_return_t rpc_i386_set_ldt(thread_t thread, int selector, const_descriptor_list_t list, mach_msg_type_number_t count, boolean_t is_inline)
+/* Sets those from the one that SELECTOR names on.  They come in the message: MIG's stub does not look whether a message
+   with out-of-line memory says that it has any, so IS_INLINE false is refused, and LIST not touched. */
+kern_return_t rpc_i386_set_ldt(thread_t thread, int selector, const_descriptor_list_t list,
+                               mach_msg_type_number_t count, boolean_t is_inline)
 {
     unsigned int first = SELECTOR_INDEX(selector);
-    if (thread == NULL || !thread->active || selector < 0 || count > LOCAL_MAX || first + count > LOCAL_MAX || !is_inline)
+    if (thread == NULL || !thread->active || selector < 0 || count > LOCAL_MAX || first + count > LOCAL_MAX ||
+        !is_inline)
         return KERN_INVALID_ARGUMENT;
     for (mach_msg_type_number_t i = 0; i < count; i++)
         if (!descriptor_good(list[i]))
@@ -238,7 +243,8 @@ kern_return_t rpc_i386_set_ldt(thread_t thread, int selector, const_descriptor_l
 }
 
 /* NUMBER of them, as far as the table goes. */
-kern_return_t rpc_i386_get_ldt(thread_t thread, int selector, int number, descriptor_list_t *list, mach_msg_type_number_t *count)
+kern_return_t rpc_i386_get_ldt(thread_t thread, int selector, int number, descriptor_list_t *list,
+                               mach_msg_type_number_t *count)
 {
     unsigned int first = SELECTOR_INDEX(selector);
     if (thread == NULL || selector < 0 || number < 0 || first >= LOCAL_MAX || (unsigned int)number > LOCAL_MAX - first)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Segment descriptors of a thread's own (mach_i386.defs: i386_set_gdt, i386_set_ldt): places in the processor's tables that are its while it
-   runs. */
+/* Segment descriptors of a thread's own (mach_i386.defs: i386_set_gdt, i386_set_ldt): places in the processor's tables
+   that are its while it runs. */
 
 #ifndef X86_64_SEGMENTS_H
 #define X86_64_SEGMENTS_H

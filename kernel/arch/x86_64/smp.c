@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Processors beyond the first.
 
-   Starting: one after the other, each by INIT and two STARTUP interrupts (Intel SDM volume 3, chapter 9.4); it begins in ap.S, copied to
-   a page below 1 MiB, and finds its struct cpu in the mailbox there.  One that is given up takes nothing: its mailbox was emptied.
+   Starting: one after the other, each by INIT and two STARTUP interrupts (Intel SDM volume 3, chapter 9.4); it begins
+   in ap.S, copied to a page below 1 MiB, and finds its struct cpu in the mailbox there.  One that is given up takes
+   nothing: its mailbox was emptied.
 
-   Waiting for the kernel lock (kernel_lock_wait): at first with interrupts off, looking for requests itself; then halted, because a virtual
-   processor that turns round and round takes the host's time from the one that has the lock.  It says so (lock_halted, then LOCK_SLEEPER
-   in the lock's word); who gives the lock back and finds the word not 0 takes that back and sends VECTOR_FLUSH.  While it is halted,
-   interrupts come in: those that need the lock are noted, without telling their controller that they are done with.
+   Waiting for the kernel lock (kernel_lock_wait): at first with interrupts off, looking for requests itself; then
+   halted, because a virtual processor that turns round and round takes the host's time from the one that has the lock.
+   It says so (lock_halted, then LOCK_SLEEPER in the lock's word); who gives the lock back and finds the word not 0
+   takes that back and sends VECTOR_FLUSH.  While it is halted, interrupts come in: those that need the lock are noted,
+   without telling their controller that they are done with.
 
-   Flushing: who changes page tables has the kernel lock and sends VECTOR_FLUSH to each processor that has them loaded, and waits until
-   all have done it.  They do it without the lock: in user mode and idle by the interrupt, in the kernel (then waiting for
-   the lock) by kernel_lock_wait.  One that waits for the lock cannot leave that wait: it is only told to load the tables again when it
-   does, unless page tables are freed.  An idle processor uses no user memory: it is only told to load the tables again before it does
-   (cpu->pmap NULL), and sent for if page tables are freed, because it might still walk them by itself.
+   Flushing: who changes page tables has the kernel lock and sends VECTOR_FLUSH to each processor that has them loaded,
+   and waits until all have done it.  They do it without the lock: in user mode and idle by the interrupt, in the kernel
+   (then waiting for the lock) by kernel_lock_wait.  One that waits for the lock cannot leave that wait: it is only told
+   to load the tables again when it does, unless page tables are freed.  An idle processor uses no user memory: it is
+   only told to load the tables again before it does (cpu->pmap NULL), and sent for if page tables are freed, because it
+   might still walk them by itself.
 
-   Locks: the kernel lock, for all but cpu->flush_wanted, lock_halted and online, which are atomic, cpu->lock_waiting, which its processor
-   writes and others read with the lock held, and cpu->postponed, its own. */
+   Locks: the kernel lock, for all but cpu->flush_wanted, lock_halted and online, which are atomic, cpu->lock_waiting,
+   which its processor writes and others read with the lock held, and cpu->postponed, its own. */
 
 #include "smp.h"
 
@@ -29,7 +32,8 @@
 #include "traps.h"
 
 #define START_LIMIT_MS 5000       /* a busy emulator may take long */
-#define LOCK_SPINS 100            /* looks at the lock before the processor is halted: as long as halting and waking take, or a little more */
+/* looks at the lock before the processor is halted: as long as halting and waking take, or a little more */
+#define LOCK_SPINS 100
 #define LOCK_PATIENCE 4           /* how often it is woken and finds the lock taken again before it reserves it */
 #define FLUSH_PAGES_MAX 32        /* more: all of the buffer */
 
@@ -51,7 +55,8 @@ static void flush_serve(struct cpu *cpu)
     if (wanted == FLUSH_NOTHING)
         return;
     if (wanted == FLUSH_LATER) { /* taken back first: the next one may come at any moment */
-        if (__atomic_compare_exchange_n(&cpu->flush_wanted, &wanted, FLUSH_NOTHING, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        if (__atomic_compare_exchange_n(&cpu->flush_wanted, &wanted, FLUSH_NOTHING, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
             write_cr3(cpu->loaded->root);
         return;
     }
@@ -92,7 +97,8 @@ static bool lock_spin(struct cpu *cpu, uint32_t mine, bool reserve)
     return false;
 }
 
-/* Halts until the lock was given back; not at all if it is free.  A reservation is given up: one that sleeps keeps nobody out. */
+/* Halts until the lock was given back; not at all if it is free.  A reservation is given up: one that sleeps keeps
+   nobody out. */
 static void lock_halt(struct cpu *cpu, uint32_t mine)
 {
     __atomic_store_n(&cpu->lock_halted, 1, __ATOMIC_SEQ_CST);
@@ -105,7 +111,8 @@ static void lock_halt(struct cpu *cpu, uint32_t mine)
     } while (wanted != word && !lock_try(word, wanted));
     if (!(word & LOCK_HELD)) {
         if (!__atomic_exchange_n(&cpu->lock_halted, 0, __ATOMIC_SEQ_CST))
-            __atomic_fetch_add(&kernel_lock.word, LOCK_SLEEPER, __ATOMIC_SEQ_CST); /* it was woken in the place of one that sleeps on */
+            /* it was woken in the place of one that sleeps on */
+            __atomic_fetch_add(&kernel_lock.word, LOCK_SLEEPER, __ATOMIC_SEQ_CST);
         return;
     }
     while (__atomic_load_n(&cpu->lock_halted, __ATOMIC_ACQUIRE))
@@ -120,8 +127,10 @@ void kernel_lock_wake(void)
         if ((word & LOCK_HELD) || (word & (LOCK_RESERVED - 1)) == 0)
             return; /* who has it now looks when it gives it back */
     } while (!lock_try(word, word - LOCK_SLEEPER));
-    for (struct cpu *cpu = &boot_cpu;; cpu = cpu->next ? cpu->next : &boot_cpu) /* there is one: its mark is older than its count */
-        if (__atomic_load_n(&cpu->lock_halted, __ATOMIC_RELAXED) && __atomic_exchange_n(&cpu->lock_halted, 0, __ATOMIC_SEQ_CST)) {
+    /* there is one: its mark is older than its count */
+    for (struct cpu *cpu = &boot_cpu;; cpu = cpu->next ? cpu->next : &boot_cpu)
+        if (__atomic_load_n(&cpu->lock_halted, __ATOMIC_RELAXED) &&
+            __atomic_exchange_n(&cpu->lock_halted, 0, __ATOMIC_SEQ_CST)) {
             apic_send(cpu, VECTOR_FLUSH);
             return;
         }
@@ -320,7 +329,8 @@ static void processor_start(uint32_t apic_id, void *cookie)
         if (cpu->apic_id == apic_id)
             return; /* the boot processor, or listed twice */
     if (apic_id > apic_id_max()) {
-        kprintf("cpu%u: its number, %u, is too large for the local interrupt controller's old mode: not used\n", cpu_count, apic_id);
+        kprintf("cpu%u: its number, %u, is too large for the local interrupt controller's old mode: not used\n",
+                cpu_count, apic_id);
         return;
     }
     struct cpu *cpu = cpu_create(apic_id);

@@ -11,11 +11,12 @@
 struct pmap;
 struct cpu;
 
-/* Starts every processor that firmware's tables list; each then waits for threads.  One that has no memory or does not start is left out,
-   with a line that says so. */
+/* Starts every processor that firmware's tables list; each then waits for threads.  One that has no memory or does not
+   start is left out, with a line that says so. */
 void smp_start(void);
 
-/* All processors but this one forget what they know of PMAP in [START, END) before this returns.  TABLES: page tables of it go, too. */
+/* All processors but this one forget what they know of PMAP in [START, END) before this returns.  TABLES: page tables
+   of it go, too. */
 void smp_flush(struct pmap *pmap, uint64_t start, uint64_t end, bool tables);
 /* All processors, this one too, forget all translations: something of the kernel's own has gone (stack.c). */
 void smp_flush_kernel(void);

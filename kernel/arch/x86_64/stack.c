@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Kernel stacks, with nothing below them: one that overflows faults, and as the fault cannot be pushed there it becomes a double fault, which has a
-   stack of its own (trap.c names the thread and stops).
+/* Kernel stacks, with nothing below them: one that overflows faults, and as the fault cannot be pushed there it becomes
+   a double fault, which has a stack of its own (trap.c names the thread and stops).
 
-   They have an area of the kernel's address space (layout.h), in slots of twice their size: the lower half of a slot is never mapped, the upper
-   half is while a thread has the stack or it is kept.  Kept are the STACKS_KEPT_MAX that were given back last, because most threads follow one that has
-   just ended; their pages count as free, and are given back when no others are (page_alloc.c).  So a page is mapped at its place in the area for as
-   long as nobody asks, and only when stacks go in numbers do processors have to forget something.
+   They have an area of the kernel's address space (layout.h), in slots of twice their size: the lower half of a slot is
+   never mapped, the upper half is while a thread has the stack or it is kept.  Kept are the STACKS_KEPT_MAX that were
+   given back last, because most threads follow one that has just ended; their pages count as free, and are given back
+   when no others are (page_alloc.c).  So a page is mapped at its place in the area for as long as nobody asks, and only
+   when stacks go in numbers do processors have to forget something.
 
-   The last tables, of 64 slots, come and go with the stacks in them; those above them stay: a page for each 32,768 stacks. */
+   The last tables, of 64 slots, come and go with the stacks in them; those above them stay: a page for each 32,768
+   stacks. */
 
 #include "stack.h"
 
@@ -33,7 +35,8 @@
 extern uint64_t boot_top[];
 
 static uint64_t *area;                         /* the table of the area's gigabytes */
-static struct list roomy = LIST_INIT(roomy);   /* last tables with a free slot: page.link; page.offset is their number, page.table_used their stacks */
+static struct list roomy = LIST_INIT(roomy);   /* last tables with a free slot: page.link; page.offset is their number,
+                                                  page.table_used their stacks */
 static uint32_t table_lowest;                  /* every last table below this number is there */
 static char *kept[STACKS_KEPT_MAX];
 static unsigned int kept_count;
@@ -146,7 +149,8 @@ static char *stack_map(void)
     return (char *)(STACK_AREA + page->offset * TABLE_SPAN + slot * SLOT_SIZE + KERNEL_STACK_SIZE);
 }
 
-/* Unmaps STACK and frees its pages, which nobody touches by their places in the area; tables that are empty now go to EMPTY. */
+/* Unmaps STACK and frees its pages, which nobody touches by their places in the area; tables that are empty now go to
+   EMPTY. */
 static void stack_unmap(char *stack, struct list *empty)
 {
     uint64_t place = (uint64_t)stack - STACK_AREA;

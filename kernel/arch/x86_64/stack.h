@@ -8,7 +8,8 @@
 
 /* Makes the area that stacks are in part of the kernel's address space, which pmaps made afterwards have. */
 void stack_init(void);
-/* KERNEL_STACK_SIZE bytes of mapped memory, contents undefined, with nothing mapped below; their lowest address.  NULL: no memory. */
+/* KERNEL_STACK_SIZE bytes of mapped memory, contents undefined, with nothing mapped below; their lowest address.  NULL:
+   no memory. */
 char *stack_alloc(void);
 /* No processor runs on STACK. */
 void stack_free(char *stack);

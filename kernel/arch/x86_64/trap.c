@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Traps: page faults to the virtual memory, exceptions of the processor to the thread's exception ports, interrupts to the devices, system
-   calls by their number. */
+/* Traps: page faults to the virtual memory, exceptions of the processor to the thread's exception ports, interrupts to
+   the devices, system calls by their number. */
 
 #include "../../device/interrupt.h"
 #include "../../ipc/ipc.h"
@@ -25,18 +25,34 @@
 #define PAGE_FAULT 14
 #define PF_WRITE 2u
 
-/* An instruction at AT that touches user memory: if that is in vain it goes on at GO_ON.  With FIXUP_WAITS off in GO_ON it does so at any
-   fault, without asking the virtual memory. */
+/* An instruction at AT that touches user memory: if that is in vain it goes on at GO_ON.  With FIXUP_WAITS off in GO_ON
+   it does so at any fault, without asking the virtual memory. */
 struct fixup {
     uint64_t at, go_on;
 };
 #define FIXUP_WAITS (1ul << 63)
 extern const struct fixup fixup_table[], fixup_table_end[];
 
-static const char *const trap_names[] = {
-    "divide error", "debug", "non-maskable interrupt", "breakpoint", "overflow", "bounds", "invalid opcode", "no coprocessor", "double fault",
-    "coprocessor overrun", "invalid TSS", "segment not present", "stack fault", "general protection", "page fault", "reserved",
-    "floating point", "alignment", "machine check", "vector floating point"};
+static const char *const trap_names[] = {"divide error",
+                                         "debug",
+                                         "non-maskable interrupt",
+                                         "breakpoint",
+                                         "overflow",
+                                         "bounds",
+                                         "invalid opcode",
+                                         "no coprocessor",
+                                         "double fault",
+                                         "coprocessor overrun",
+                                         "invalid TSS",
+                                         "segment not present",
+                                         "stack fault",
+                                         "general protection",
+                                         "page fault",
+                                         "reserved",
+                                         "floating point",
+                                         "alignment",
+                                         "machine check",
+                                         "vector floating point"};
 
 static vm_prot_t fault_access(uint64_t error)
 {
@@ -45,7 +61,9 @@ static vm_prot_t fault_access(uint64_t error)
 
 static void page_fault_from_user(struct trap_frame *frame, uint64_t address)
 {
-    kern_return_t kr = address < MAP_MAX ? vm_fault(current_task()->map, address, fault_access(frame->error), false, true) : KERN_INVALID_ADDRESS;
+    kern_return_t kr = address < MAP_MAX
+                           ? vm_fault(current_task()->map, address, fault_access(frame->error), false, true)
+                           : KERN_INVALID_ADDRESS;
     if (kr == KERN_SUCCESS || kr == KERN_ABORTED)
         return;
     exception_raise_thread(EXC_BAD_ACCESS, kr, (int64_t)address);
@@ -151,9 +169,10 @@ void trap_from_kernel(struct trap_frame *frame)
     backtrace_print((const uint64_t *)frame->rbp);
     if (frame->vector == DOUBLE_FAULT && stack_guards(address))
         panic("a kernel stack of %u bytes has overflowed: rip %lx rsp %lx", KERNEL_STACK_SIZE, frame->rip, frame->rsp);
-    panic("%s in the kernel: rip %lx error %lx address %lx rsp %lx rbp %lx\n  rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx",
-          frame->vector < countof(trap_names) ? trap_names[frame->vector] : "trap", frame->rip, frame->error, address, frame->rsp,
-          frame->rbp, frame->rax, frame->rbx, frame->rcx, frame->rdx, frame->rsi, frame->rdi);
+    panic("%s in the kernel: rip %lx error %lx address %lx rsp %lx rbp %lx\n  rax %lx rbx %lx rcx %lx rdx %lx rsi %lx "
+          "rdi %lx",
+          frame->vector < countof(trap_names) ? trap_names[frame->vector] : "trap", frame->rip, frame->error, address,
+          frame->rsp, frame->rbp, frame->rax, frame->rbx, frame->rcx, frame->rdx, frame->rsi, frame->rdi);
 }
 
 /* ---- system calls ------------------------------------------------------------------------- */

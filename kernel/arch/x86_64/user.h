@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reading and writing user memory inline, for paths on which a call counts: eight bytes at a time.  Each may fault, and block; an address
-   that cannot be used makes it false, as with copy_from_user (entry.S).  The caller has made sure by user_lower that the first address is not one
-   of the kernel's; from there a row of accesses runs into addresses that nobody has. */
+/* Reading and writing user memory inline, for paths on which a call counts: eight bytes at a time.  Each may fault, and
+   block; an address that cannot be used makes it false, as with copy_from_user (entry.S).  The caller has made sure by
+   user_lower that the first address is not one of the kernel's; from there a row of accesses runs into addresses that
+   nobody has. */
 
 #ifndef X86_64_USER_H
 #define X86_64_USER_H
@@ -36,7 +37,11 @@ static inline bool user_words_write(uint64_t to, const void *from, uint64_t coun
 static inline bool user_load32(uint64_t from, uint32_t *value)
 {
     uint32_t loaded;
-    __asm__ volatile goto("1: movl %[from], %[loaded]\n" USER_FIXUP(fault) : [loaded] "=r"(loaded) : [from] "m"(*(const uint32_t *)from) : : fault);
+    __asm__ volatile goto("1: movl %[from], %[loaded]\n" USER_FIXUP(fault)
+                          : [loaded] "=r"(loaded)
+                          : [from] "m"(*(const uint32_t *)from)
+                          :
+                          : fault);
     *value = loaded;
     return true;
 fault:
@@ -45,7 +50,11 @@ fault:
 
 static inline bool user_store(uint64_t to, uint64_t value)
 {
-    __asm__ volatile goto("1: movq %[value], %[to]\n" USER_FIXUP(fault) : : [to] "m"(*(uint64_t *)to), [value] "re"(value) : "memory" : fault);
+    __asm__ volatile goto("1: movq %[value], %[to]\n" USER_FIXUP(fault)
+                          :
+                          : [to] "m"(*(uint64_t *)to), [value] "re"(value)
+                          : "memory"
+                          : fault);
     return true;
 fault:
     return false;
@@ -53,7 +62,11 @@ fault:
 
 static inline bool user_store32(uint64_t to, uint32_t value)
 {
-    __asm__ volatile goto("1: movl %[value], %[to]\n" USER_FIXUP(fault) : : [to] "m"(*(uint32_t *)to), [value] "ri"(value) : "memory" : fault);
+    __asm__ volatile goto("1: movl %[value], %[to]\n" USER_FIXUP(fault)
+                          :
+                          : [to] "m"(*(uint32_t *)to), [value] "ri"(value)
+                          : "memory"
+                          : fault);
     return true;
 fault:
     return false;
@@ -74,7 +87,11 @@ fault:
 /* The same, but memory that is not there at once cannot be used. */
 static inline bool user_move_now(void *to, const void *from, uint64_t count)
 {
-    __asm__ volatile goto("1: rep movsq\n" USER_FIXUP_NOW(fault) : "+D"(to), "+S"(from), "+c"(count) : : "memory" : fault);
+    __asm__ volatile goto("1: rep movsq\n" USER_FIXUP_NOW(fault)
+                          : "+D"(to), "+S"(from), "+c"(count)
+                          :
+                          : "memory"
+                          : fault);
     return true;
 fault:
     return false;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Boot module: stands in ext2fs's place behind rumpdisk and asks of it what a file system asks, and what none should.  Sector N of the
-   test's disk begins with N and repeats it, 8 bytes each (tests/boot-modules/disk/run makes it).  The word `bad=N` tells that sector N
-   cannot be read or written, `big' that the disk has 3 TiB and nothing on it.  Prints failed checks and `N passed, N failed`, then reboots.  Marks (bench/mark.h) stand around single requests. */
+/* Boot module: stands in ext2fs's place behind rumpdisk and asks of it what a file system asks, and what none should.
+   Sector N of the test's disk begins with N and repeats it, 8 bytes each (tests/boot-modules/disk/run makes it).  The
+   word `bad=N` tells that sector N cannot be read or written, `big' that the disk has 3 TiB and nothing on it.  Prints
+   failed checks and `N passed, N failed`, then reboots.  Marks (bench/mark.h) stand around single requests. */
 
 #include <device/device.h>
 #include <errno.h>
@@ -86,7 +87,11 @@ static kern_return_t read_checked(uint64_t sector, int length, size_t expected, 
 static void test_open(void)
 {
     mach_port_t port;
-    static const char *const none[] = {"wd9", "wd00", "wd", "wd-1", "wd0x", "wd0s1", "wd0s", "wd0s01", "wd0s99999999999", "wd0s1s1", "cd9", "hd0", ""};
+    static const char *const none[] = {"wd9",     "wd00",   "wd",
+                                       "wd-1",    "wd0x",   "wd0s1",
+                                       "wd0s",    "wd0s01", "wd0s99999999999",
+                                       "wd0s1s1", "cd9",    "hd0",
+                                       ""};
     for (unsigned int i = 0; i < sizeof none / sizeof *none; i++)
         CHECK(device_open(boot, D_READ, (char *)none[i], &port) == D_NO_SUCH_DEVICE);
     char full[128];
@@ -108,8 +113,8 @@ static uint64_t test_status(void)
     CHECK(device_get_status(disk, DEV_GET_SIZE, status, &count) != 0);
     CHECK(device_get_status(disk, 4711, status, &count) == D_INVALID_OPERATION);
     count = 4;
-    CHECK(device_get_status(disk, DEVICE_SIZE, status, &count) == 0 && count == 4 && (uint64_t)(unsigned int)status[0] == records
-          && status[1] == 0 && status[2] == SECTOR);
+    CHECK(device_get_status(disk, DEVICE_SIZE, status, &count) == 0 && count == 4 &&
+          (uint64_t)(unsigned int)status[0] == records && status[1] == 0 && status[2] == SECTOR);
     CHECK(device_set_status(disk, DEVICE_SYNC, status, 0) == 0);
     CHECK(device_set_status(disk, 4711, status, 0) == D_INVALID_OPERATION);
     return records;
@@ -176,7 +181,8 @@ static void test_lost_memory(void)
         vm_address_t address = 0;
         mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &object);
         mach_port_insert_right(mach_task_self(), object, object, MACH_MSG_TYPE_MAKE_SEND);
-        CHECK(vm_map(mach_task_self(), &address, 65536, 0, TRUE, object, 0, FALSE, VM_PROT_ALL, VM_PROT_ALL, VM_INHERIT_NONE) == 0);
+        CHECK(vm_map(mach_task_self(), &address, 65536, 0, TRUE, object, 0, FALSE, VM_PROT_ALL, VM_PROT_ALL,
+                     VM_INHERIT_NONE) == 0);
         mach_port_mod_refs(mach_task_self(), object, MACH_PORT_RIGHT_RECEIVE, -1);
         mach_port_deallocate(mach_task_self(), object);
         CHECK(device_write(disk, 0, AREA, (char *)address, lengths[i], &written) != 0);
@@ -246,7 +252,8 @@ static void test_parallel(void)
         pthread_join(threads[i], NULL);
 }
 
-/* Marks 1/2: read of 4 KiB, 3/4: of 64 KiB, 5/6: of 1 MiB, 7/8, 9/10, 11/12: writes of the same; 8 rounds each, the caches warm. */
+/* Marks 1/2: read of 4 KiB, 3/4: of 64 KiB, 5/6: of 1 MiB, 7/8, 9/10, 11/12: writes of the same; 8 rounds each, the
+   caches warm. */
 #define MEASURE(BEGIN, END, CALL)                       \
     for (unsigned int round = 0; round < 8; round++) {  \
         MARK(BEGIN);                                    \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The file behind the pager of this boot module: 16 MiB of a pattern in memory, with places that are missing, broken or full on demand, and a
-   count of everything that the pager asked for.  */
+/* The file behind the pager of this boot module: 16 MiB of a pattern in memory, with places that are missing, broken or
+   full on demand, and a count of everything that the pager asked for.  */
 
 #ifndef PAGER_MODULE_FILE_H
 #define PAGER_MODULE_FILE_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Boot module: lib/pager on a running Mach, its only task: a file of 16 MiB in memory (file.c), read and written through windows and through a
-   mapping, synced, discarded, uncached; and what reading and writing cost.  Prints failed checks, figures and `N passed, N failed`.  */
+/* Boot module: lib/pager on a running Mach, its only task: a file of 16 MiB in memory (file.c), read and written
+   through windows and through a mapping, synced, discarded, uncached; and what reading and writing cost.  Prints failed
+   checks, figures and `N passed, N failed`.  */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -46,8 +47,8 @@ static void check_mapping(void)
 {
     mach_port_t object = pager_object(pager);
     vm_address_t map = 0;
-    CHECK(vm_map(mach_task_self(), &map, FILE_SIZE, 0, 1, object, 0, 0, VM_PROT_READ | VM_PROT_WRITE, VM_PROT_READ | VM_PROT_WRITE,
-                 VM_INHERIT_NONE) == 0);
+    CHECK(vm_map(mach_task_self(), &map, FILE_SIZE, 0, 1, object, 0, 0, VM_PROT_READ | VM_PROT_WRITE,
+                 VM_PROT_READ | VM_PROT_WRITE, VM_INHERIT_NONE) == 0);
     mach_port_deallocate(mach_task_self(), object);
     mapping = (char *)map;
     CHECK(file_is_pattern(mapping + 100000, 100000, 10000));

@@ -222,8 +222,8 @@ static void check_unknown(mach_port_t port)
     message.head.msgh_remote_port = port;
     message.head.msgh_local_port = reply;
     message.head.msgh_id = 9099;
-    kern_return_t err = mach_msg(&message.head, MACH_SEND_MSG | MACH_RCV_MSG, sizeof message.head, sizeof message, reply,
-                                 0, MACH_PORT_NULL);
+    kern_return_t err = mach_msg(&message.head, MACH_SEND_MSG | MACH_RCV_MSG, sizeof message.head, sizeof message,
+                                 reply, 0, MACH_PORT_NULL);
     CHECK(err == 0);
     CHECK(((mig_reply_header_t *)&message)->RetCode == MIG_BAD_ID);
 
@@ -434,7 +434,10 @@ static void check_too_large(mach_port_t port)
     message.head.msgh_remote_port = new;
     message.head.msgh_local_port = reply;
     message.head.msgh_id = 9002;
-    message.type = (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_CHAR, .msgt_size = 8, .msgt_number = SIZE, .msgt_inline = TRUE};
+    message.type = (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_CHAR,
+                                     .msgt_size = 8,
+                                     .msgt_number = SIZE,
+                                     .msgt_inline = TRUE};
     kern_return_t err = mach_msg(&message.head, MACH_SEND_MSG | MACH_RCV_MSG | MACH_RCV_TIMEOUT, sizeof message,
                                  sizeof message, reply, 3000, MACH_PORT_NULL);
     CHECK(err == 0 && message.head.msgh_id == MACH_NOTIFY_SEND_ONCE);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Boot module: the proc server alone on a running Mach.  This program plays startup (and exec) for /hurd/proc, a second module whose task it
-   resumes with itself as bootstrap port; then it makes tasks and asks proc about them.  Prints a line a failed check, instruction
-   counts, and `N passed, N failed`.  */
+/* Boot module: the proc server alone on a running Mach.  This program plays startup (and exec) for /hurd/proc, a second
+   module whose task it resumes with itself as bootstrap port; then it makes tasks and asks proc about them.  Prints a
+   line a failed check, instruction counts, and `N passed, N failed`.  */
 
 #include <device/device.h>
 #include <errno.h>
@@ -46,10 +46,11 @@ static struct ports_bucket *bucket;
 
 kern_return_t S_exec_startup_get_info(fake_t call, vm_address_t *user_entry, vm_address_t *phdr, vm_size_t *phdr_size,
                                       vm_address_t *stack_base, vm_size_t *stack_size, int *flags, data_t *argv,
-                                      mach_msg_type_number_t *argv_count, data_t *envp, mach_msg_type_number_t *envp_count,
-                                      portarray_t *dtable, mach_msg_type_name_t *dtable_type,
-                                      mach_msg_type_number_t *dtable_count, portarray_t *ports,
-                                      mach_msg_type_name_t *ports_type, mach_msg_type_number_t *port_count, intarray_t *ints,
+                                      mach_msg_type_number_t *argv_count, data_t *envp,
+                                      mach_msg_type_number_t *envp_count, portarray_t *dtable,
+                                      mach_msg_type_name_t *dtable_type, mach_msg_type_number_t *dtable_count,
+                                      portarray_t *ports, mach_msg_type_name_t *ports_type,
+                                      mach_msg_type_number_t *port_count, intarray_t *ints,
                                       mach_msg_type_number_t *int_count)
 {
     if (!call)
@@ -81,8 +82,8 @@ kern_return_t S_startup_procinit(fake_t call, mach_port_t reply, mach_msg_type_n
     return 0;
 }
 
-kern_return_t S_startup_essential_task(fake_t call, mach_port_t reply, mach_msg_type_name_t reply_type, mach_port_t task,
-                                       mach_port_t excpt, const_string_t name, mach_port_t credential)
+kern_return_t S_startup_essential_task(fake_t call, mach_port_t reply, mach_msg_type_name_t reply_type,
+                                       mach_port_t task, mach_port_t excpt, const_string_t name, mach_port_t credential)
 {
     (void)call, (void)reply, (void)reply_type, (void)task, (void)excpt;
     CHECK_EQ(strcmp(name, "proc"), 0);
@@ -93,8 +94,8 @@ kern_return_t S_startup_essential_task(fake_t call, mach_port_t reply, mach_msg_
 
 /* What proc does not ask of startup. */
 
-kern_return_t S_startup_authinit(fake_t call, mach_port_t reply, mach_msg_type_name_t reply_type, mach_port_t auth, mach_port_t *proc,
-                                 mach_msg_type_name_t *proc_type)
+kern_return_t S_startup_authinit(fake_t call, mach_port_t reply, mach_msg_type_name_t reply_type, mach_port_t auth,
+                                 mach_port_t *proc, mach_msg_type_name_t *proc_type)
 {
     (void)call, (void)reply, (void)reply_type, (void)auth, (void)proc, (void)proc_type;
     return EOPNOTSUPP;
@@ -148,15 +149,16 @@ static void test_list(void)
     mach_msg_type_number_t count = 64;
     CHECK_EQ(proc_getallpids(startup_proc, &pids, &count), 0);
     for (unsigned i = 0; i < count; i++) {
-        int info_buffer[1024], *info = info_buffer, flags = PI_FETCH_TASKINFO | PI_FETCH_THREADS | PI_FETCH_THREAD_BASIC;
+        int info_buffer[1024], *info = info_buffer,
+                               flags = PI_FETCH_TASKINFO | PI_FETCH_THREADS | PI_FETCH_THREAD_BASIC;
         char waits_buffer[64], *waits = waits_buffer;
         mach_msg_type_number_t info_count = 1024, wait_count = 64, arg_count = 256;
         char arg_buffer[256], *args = arg_buffer;
         CHECK_EQ(proc_getprocinfo(startup_proc, pids[i], &flags, &info, &info_count, &waits, &wait_count), 0);
         struct procinfo *pi = (struct procinfo *)info;
         CHECK_EQ(proc_getprocargs(startup_proc, pids[i], &args, &arg_count), 0);
-        say("pid %d ppid %d pgrp %d state %x threads %d resident %lu args %.*s\n", pids[i], pi->ppid, pi->pgrp, pi->state,
-            pi->nthreads, (unsigned long)pi->taskinfo.resident_size, (int)arg_count, args);
+        say("pid %d ppid %d pgrp %d state %x threads %d resident %lu args %.*s\n", pids[i], pi->ppid, pi->pgrp,
+            pi->state, pi->nthreads, (unsigned long)pi->taskinfo.resident_size, (int)arg_count, args);
     }
 }
 
@@ -341,7 +343,8 @@ static void measure_more(void)
         locations += stamp() - start;
         mach_port_mod_refs(mach_task_self(), forward, MACH_PORT_RIGHT_RECEIVE, -1);
     }
-    say("handle_exceptions %lu dostop %lu setmsgport %lu set_arg_locations %lu\n", exceptions / N, stop / N, msgport / N, locations / N);
+    say("handle_exceptions %lu dostop %lu setmsgport %lu set_arg_locations %lu\n", exceptions / N, stop / N,
+        msgport / N, locations / N);
     task_terminate(task);
     proc_wait(startup_proc, pid, 0, &status, &sigcode, &usage, &dead);
 }

@@ -139,7 +139,8 @@ static void check_attributes(mach_port_t node)
     CHECK(S_ISCHR(st.st_mode) && (st.st_mode & 07777) == 0600 && st.st_uid == 0 && st.st_nlink == 1);
     CHECK(st.st_fstype == FSTYPE_DEV && st.st_size == 0);
     CHECK(file_check_access(node, &allowed) == 0 && allowed == (O_READ | O_WRITE));
-    CHECK(file_chmod(node, 0644) == 0 && io_stat(node, &st) == 0 && (st.st_mode & 07777) == 0644 && S_ISCHR(st.st_mode));
+    CHECK(file_chmod(node, 0644) == 0 && io_stat(node, &st) == 0 && (st.st_mode & 07777) == 0644 &&
+          S_ISCHR(st.st_mode));
     CHECK(file_chown(node, 5, 6) == 0 && io_stat(node, &st) == 0 && st.st_uid == 5 && st.st_gid == 6);
     CHECK(file_utimens(node, time, time) == 0 && io_stat(node, &st) == 0 && st.st_mtim.tv_nsec == 6789);
     CHECK(file_chown(node, 0, 0) == 0);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Runs a fuzz target without libFuzzer: every input of the folders given, then mutations of them in an order that the seed fixes.
+/* Runs a fuzz target without libFuzzer: every input of the folders given, then mutations of them in an order that the
+   seed fixes.
 
        PROGRAM [-s SECONDS] [-n COUNT] [-m MAX] [-r SEED] [-o FILE] [FOLDER | FILE]...
 
-   SECONDS of processor time and COUNT (default 20,000) end the mutations, whichever is first; MAX bytes is the longest input.  An input
-   that crashes the target, or takes more than HANG_SECONDS of processor time, is left in FILE.  Prints one line with figures; exit
-   status 0 if all went well.  */
+   SECONDS of processor time and COUNT (default 20,000) end the mutations, whichever is first; MAX bytes is the longest
+   input.  An input that crashes the target, or takes more than HANG_SECONDS of processor time, is left in FILE.  Prints
+   one line with figures; exit status 0 if all went well.  */
 
 #include <dirent.h>
 #include <sanitizer/common_interface_defs.h>
@@ -92,8 +93,26 @@ static void path_add(const char *path)
 
 static void mutate_number(void)
 {
-    static const uint64_t values[] = { 0, 1, 2, 7, 8, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffff, 0x80000000,
-                                       0xffffffff, 0x100000000, 0x7fffffffffffffff, 0x8000000000000000, ~0ull };
+    static const uint64_t values[] = {0,
+                                      1,
+                                      2,
+                                      7,
+                                      8,
+                                      0x7f,
+                                      0x80,
+                                      0xff,
+                                      0x100,
+                                      0x7fff,
+                                      0x8000,
+                                      0xffff,
+                                      0x10000,
+                                      0x7fffffff,
+                                      0x80000000,
+                                      0xffffffff,
+                                      0x100000000,
+                                      0x7fffffffffffffff,
+                                      0x8000000000000000,
+                                      ~0ull};
     size_t width = (size_t)1 << below(4);
     if (current_size < width)
         return;

@@ -27,7 +27,8 @@ static bool ask_files(const char *folder)
     char path[256], text[16] = "";
     snprintf(path, sizeof path, "%s.answer", folder);
     int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0644);
-    bool good = fd >= 0 && write(fd, "quadrille", 9) == 9 && lseek(fd, 0, SEEK_SET) == 0 && read(fd, text, sizeof text) == 9 && !strcmp(text, "quadrille");
+    bool good = fd >= 0 && write(fd, "quadrille", 9) == 9 && lseek(fd, 0, SEEK_SET) == 0 &&
+                read(fd, text, sizeof text) == 9 && !strcmp(text, "quadrille");
     if (good) {
         char *map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
         good = map != MAP_FAILED && !memcmp(map, "quadrille", 9);
@@ -56,7 +57,8 @@ static bool ask_auth(const char *folder)
     (void) folder;
     uid_t uid = geteuid();
     auth_t handle;
-    error_t err = auth_makeauth(getauth(), NULL, MACH_MSG_TYPE_COPY_SEND, 0, &uid, 1, &uid, 1, NULL, 0, NULL, 0, &handle);
+    error_t err = auth_makeauth(getauth(), NULL, MACH_MSG_TYPE_COPY_SEND, 0, &uid, 1, &uid, 1, NULL, 0, NULL, 0,
+                                &handle);
     if (!err)
         mach_port_deallocate(mach_task_self(), handle);
     return !err;
@@ -85,8 +87,10 @@ static bool ask_socket(const char *folder)
 
 static bool ask_nodes(const char *folder)
 {
-    static const char *const names[] = { "/", "/etc/passwd", "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/fd", "/dev/console",
-                                         "/servers/bus/pci", _SERVERS_EXEC, _SERVERS_STARTUP, "/servers/socket/1", "/dev/disk" };
+    static const char *const names[] =
+        {"/",           "/etc/passwd",    "/dev/null",         "/dev/zero",    "/dev/full",
+         "/dev/random", "/dev/urandom",   "/dev/fd",           "/dev/console", "/servers/bus/pci",
+         _SERVERS_EXEC, _SERVERS_STARTUP, "/servers/socket/1", "/dev/disk"};
     struct stat st;
     bool good = true;
     (void) folder;
@@ -109,7 +113,8 @@ static bool ask_random(const char *folder)
     return good;
 }
 
-/* What was opened for reading cannot be mapped for writing, nor can its object be spoken to as its pager's kernel would. */
+/* What was opened for reading cannot be mapped for writing, nor can its object be spoken to as its pager's kernel
+   would. */
 static bool ask_map(const char *folder)
 {
     (void) folder;
@@ -132,9 +137,10 @@ static bool ask_map(const char *folder)
 
 unsigned int servers_ask(const char *folder)
 {
-    static const struct { const char *name; bool (*ask)(const char *); } calls[] = {
-        { "files", ask_files }, { "exec", ask_exec }, { "auth", ask_auth }, { "proc", ask_proc }, { "sockets", ask_socket },
-        { "nodes", ask_nodes }, { "random", ask_random }, { "maps", ask_map },
+    static const struct { const char *name; bool (*ask)(const char *);
+    } calls[] = {
+        {"files", ask_files},    {"exec", ask_exec},   {"auth", ask_auth},     {"proc", ask_proc},
+        {"sockets", ask_socket}, {"nodes", ask_nodes}, {"random", ask_random}, {"maps", ask_map},
     };
     unsigned int failed = 0;
     for (unsigned int i = 0; i < sizeof calls / sizeof calls[0]; i++)
@@ -159,7 +165,8 @@ static error_t regions_count(task_t task, struct census *census)
         mach_port_t object = MACH_PORT_NULL;
         vm_offset_t offset;
         vm_size_t size;
-        kern_return_t err = vm_region(task, &address, &size, &protection, &maximum, &inheritance, &shared, &object, &offset);
+        kern_return_t err = vm_region(task, &address, &size, &protection, &maximum, &inheritance, &shared, &object,
+                                      &offset);
         if (err)
             return err == KERN_NO_SPACE ? 0 : err;
         if (MACH_PORT_VALID(object))
@@ -208,15 +215,16 @@ static void process_count(pid_t pid)
         words = room, length = 0;
     const char *name = length ? words : "?";
     if (task_count(task, &census) == 0 && task != mach_task_self())
-        printf("census %d %.*s names %u threads %u regions %u mapped %lu resident %lu\n", pid, (int) length, name, census.names, census.threads,
-               census.regions, census.mapped, census.resident);
+        printf("census %d %.*s names %u threads %u regions %u mapped %lu resident %lu\n", pid, (int)length, name,
+               census.names, census.threads, census.regions, census.mapped, census.resident);
     if (words != room)
         vm_deallocate(mach_task_self(), (vm_address_t) words, length);
     mach_port_deallocate(mach_task_self(), task);
 }
 
-/* A process of a user's, or one that is nobody's: a program that a hostile client had executed, and that may wait for ever, or was made to stop
-   before its first instruction (EXEC_SIGTRAP).  proc takes a task without a parent that exec made for one of root's. */
+/* A process of a user's, or one that is nobody's: a program that a hostile client had executed, and that may wait for
+   ever, or was made to stop before its first instruction (EXEC_SIGTRAP).  proc takes a task without a parent that exec
+   made for one of root's. */
 static bool process_is_left(pid_t pid)
 {
     struct procinfo *info = NULL;
@@ -242,7 +250,8 @@ error_t left_end(void)
         return err;
     for (unsigned int i = 0; i < count; i++) {
         task_t task;
-        if (pids[i] < FIRST_USER || !process_is_left(pids[i]) || proc_pid2task(getproc(), pids[i], &task) != 0 || !MACH_PORT_VALID(task))
+        if (pids[i] < FIRST_USER || !process_is_left(pids[i]) || proc_pid2task(getproc(), pids[i], &task) != 0 ||
+            !MACH_PORT_VALID(task))
             continue;
         ended += task_terminate(task) == 0;
         mach_port_deallocate(mach_task_self(), task);
@@ -262,7 +271,8 @@ error_t census_print(void)
         process_count(pids[i]);
     struct vm_statistics vm;
     if (vm_statistics(mach_task_self(), &vm) == 0)
-        printf("census of %u processes, KiB free %lu active %lu inactive %lu wired %lu\n", count, vm.free_count * (vm_page_size / 1024),
-               vm.active_count * (vm_page_size / 1024), vm.inactive_count * (vm_page_size / 1024), vm.wire_count * (vm_page_size / 1024));
+        printf("census of %u processes, KiB free %lu active %lu inactive %lu wired %lu\n", count,
+               vm.free_count * (vm_page_size / 1024), vm.active_count * (vm_page_size / 1024),
+               vm.inactive_count * (vm_page_size / 1024), vm.wire_count * (vm_page_size / 1024));
     return 0;
 }

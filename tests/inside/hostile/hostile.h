@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* hostile: a client that sends servers what no honest client would, of every routine of every interface.
 
-   main.c      the command line; a process of its own for each interface and kind, so that what a message does to its sender does not matter
+   main.c      the command line; a process of its own for each interface and kind, so that what a message does to its
+               sender does not matter
    message.c   a well-formed request of a routine with arbitrary values, and the ways to spoil it
    values.c    the values: numbers, strings, rights
    victims.c   the ports that are attacked
@@ -11,7 +12,8 @@
    answer.c    whether all servers still answer; what each of them holds
    toolchain/routines.py makes the table of routines from the .defs
 
-   Every message is made from a number alone (seed, interface, kind, count), so it can be sent again without the others.  */
+   Every message is made from a number alone (seed, interface, kind, count), so it can be sent again without the
+   others.  */
 
 #ifndef HOSTILE_H
 #define HOSTILE_H
@@ -66,7 +68,24 @@ bool once_in(unsigned int count);
 
 /* ---- kinds of hostility ------------------------------------------------------------ */
 
-enum kind { WELL_FORMED, SIZE, TYPE, COUNT, HUGE, RIGHT, CLASS, REPLY, NOISE, NOTIFY, INTERRUPT, ABANDON, PAGER, ABORT, KILL, KINDS };
+enum kind {
+    WELL_FORMED,
+    SIZE,
+    TYPE,
+    COUNT,
+    HUGE,
+    RIGHT,
+    CLASS,
+    REPLY,
+    NOISE,
+    NOTIFY,
+    INTERRUPT,
+    ABANDON,
+    PAGER,
+    ABORT,
+    KILL,
+    KINDS
+};
 extern const char *const kind_names[KINDS];
 
 /* ---- values --------------------------------------------------------------------- */
@@ -74,7 +93,8 @@ extern const char *const kind_names[KINDS];
 /* The rights that messages carry; names in our space.  Filled by main before the processes are made. */
 enum { TASKS = 3, FOUND = 32 };
 struct pool {
-    mach_port_t own, dead, set, name_only; /* receive (and send) right of ours, a dead name, a port set, no right at all */
+    mach_port_t own, dead, set, name_only; /* receive (and send) right of ours, a dead name, a port set, no right at
+                                              all */
     mach_port_t tasks[TASKS];              /* without threads */
     mach_port_t *victims;                  /* those of this process, VICTIM_COUNT */
     unsigned int victim_count;
@@ -126,7 +146,8 @@ void message_release(struct message *message);
 
 enum { OUTCOMES = 5 };
 enum outcome { ANSWERED, ERROR, REFUSED, UNANSWERED, SENT };
-/* Counts what became of a message (main.c): CHANGE more of OUTCOME.  Whoever waits for an answer counts as unanswered until it has come. */
+/* Counts what became of a message (main.c): CHANGE more of OUTCOME.  Whoever waits for an answer counts as unanswered
+   until it has come. */
 void outcome_count(enum outcome outcome, int change);
 /* Sends MESSAGE and goes on; the answer is waited for together with others'. */
 void message_send(struct message *message, mach_port_t victim, enum kind kind);
@@ -142,7 +163,8 @@ void send_renew(void);
 /* ---- victims ---------------------------------------------------------------------- */
 
 enum { VICTIMS_MAX = 48 };
-/* Fills PORTS with ports to which INTERFACE's messages may be sent, for which it makes files in the folder FOLDER.  Their number. */
+/* Fills PORTS with ports to which INTERFACE's messages may be sent, for which it makes files in the folder FOLDER.
+   Their number. */
 unsigned int victims_find(const char *interface, const char *folder, mach_port_t ports[VICTIMS_MAX]);
 void victims_release(mach_port_t *ports, unsigned int count);
 /* True for routines that are not sent well-formed because they legitimately end the machine or the test. */

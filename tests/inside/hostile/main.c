@@ -2,10 +2,11 @@
 /* main: hostile [-s SEED] [-n COUNT] [-f FIRST] [-k KIND]... [-d FOLDER] [-w WINDOW] [-v] [INTERFACE...]
          hostile --census | --sweep | --answer
 
-   Sends COUNT messages (300) of each KIND (all) of each INTERFACE (all), from number FIRST (0) on; -v names each message before it is sent:
-   with -w 1 (at most so many under way) the last one named is the culprit.  After each interface, and each kind when it is many
-   messages, all servers are asked whether they are there.  --census counts what every server holds
-   (root), --sweep ends what is left of users' processes (root), --answer only asks.  The last line is `hostile: N messages, N failed`; exit status 0 if nothing failed. */
+   Sends COUNT messages (300) of each KIND (all) of each INTERFACE (all), from number FIRST (0) on; -v names each
+   message before it is sent: with -w 1 (at most so many under way) the last one named is the culprit.  After each
+   interface, and each kind when it is many messages, all servers are asked whether they are there.  --census counts
+   what every server holds (root), --sweep ends what is left of users' processes (root), --answer only asks.  The last
+   line is `hostile: N messages, N failed`; exit status 0 if nothing failed. */
 
 #include "hostile.h"
 
@@ -23,10 +24,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TERMINAL_TRIES = 70, KILL_BURST = 32, KIDS = 4, RENEW_EVERY = 400, RENEW_ABANDONED = 100, RENEW_SHORTLIVED = 12, STUCK_SECONDS = 300, DEATHS_MIN = 40, ASK_EVERY = 100 };
+enum {
+    TERMINAL_TRIES = 70,
+    KILL_BURST = 32,
+    KIDS = 4,
+    RENEW_EVERY = 400,
+    RENEW_ABANDONED = 100,
+    RENEW_SHORTLIVED = 12,
+    STUCK_SECONDS = 300,
+    DEATHS_MIN = 40,
+    ASK_EVERY = 100
+};
 
-const char *const kind_names[KINDS] = { "well-formed", "size", "type", "count", "huge", "right", "class", "reply", "noise", "notify", "interrupt",
-                                        "abandon", "pager", "abort", "kill" };
+const char *const kind_names[KINDS] = {"well-formed", "size",    "type",  "count", "huge",
+                                       "right",       "class",   "reply", "noise", "notify",
+                                       "interrupt",   "abandon", "pager", "abort", "kill"};
 
 struct wishes {
     uint64_t seed, first, count;
@@ -107,7 +119,8 @@ static void one_message(const struct interface *interface, enum kind kind, const
     message_release(&message);
 }
 
-/* Processes that send messages until they are ended in the middle of one: the task is gone, with its reply ports and all that it had. */
+/* Processes that send messages until they are ended in the middle of one: the task is gone, with its reply ports and
+   all that it had. */
 static pid_t kids[KIDS];
 
 static void kid_end(pid_t *kid)
@@ -163,8 +176,8 @@ static void victims_renew(const struct interface *interface, const struct wishes
     }
 }
 
-/* A session with a terminal of its own: a user may type at his own terminal, hang it up or take its modes away, and at the end of file that he has typed at
-   the console the shell that runs the test would end. */
+/* A session with a terminal of its own: a user may type at his own terminal, hang it up or take its modes away, and at
+   the end of file that he has typed at the console the shell that runs the test would end. */
 static void session_begin(void)
 {
     static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU };
@@ -186,7 +199,8 @@ static void session_begin(void)
     printf("no terminal of one's own: %s\n", strerror(errno));
 }
 
-static void child_main(const struct interface *interface, enum kind kind, const struct wishes *wishes, uint64_t from, uint64_t end)
+static void child_main(const struct interface *interface, enum kind kind, const struct wishes *wishes, uint64_t from,
+                       uint64_t end)
 {
     bool shortlived = !strcmp(interface->name, "exec_startup"); /* such a port answers once */
     unsigned int renew_every = shortlived ? RENEW_SHORTLIVED : kind == ABANDON ? RENEW_ABANDONED : RENEW_EVERY;
@@ -267,16 +281,17 @@ static unsigned int batch(const struct interface *interface, enum kind kind, con
         }
         from = progress->number + 1; /* a message hit its sender: go on after it */
         if (stuck || ++deaths > DEATHS_MIN + wishes->count / 4) {
-            printf("FAILED: %s %s: %s at message %llu of seed %llu\n", interface->name, kind_names[kind], stuck ? "stuck" : "gave up",
-                   (unsigned long long) progress->number, (unsigned long long) wishes->seed);
+            printf("FAILED: %s %s: %s at message %llu of seed %llu\n", interface->name, kind_names[kind],
+                   stuck ? "stuck" : "gave up", (unsigned long long)progress->number, (unsigned long long)wishes->seed);
             failed++;
             break;
         }
     }
     const volatile uint64_t *outcomes = progress->outcomes;
-    printf("%s %s: answered %llu, error %llu, refused %llu, unanswered %llu, sent %llu, sender died %u, %.1f s\n", interface->name, kind_names[kind],
-           (unsigned long long) outcomes[ANSWERED], (unsigned long long) outcomes[ERROR], (unsigned long long) outcomes[REFUSED],
-           (unsigned long long) outcomes[UNANSWERED], (unsigned long long) outcomes[SENT], deaths, seconds() - start);
+    printf("%s %s: answered %llu, error %llu, refused %llu, unanswered %llu, sent %llu, sender died %u, %.1f s\n",
+           interface->name, kind_names[kind], (unsigned long long)outcomes[ANSWERED],
+           (unsigned long long)outcomes[ERROR], (unsigned long long)outcomes[REFUSED],
+           (unsigned long long)outcomes[UNANSWERED], (unsigned long long)outcomes[SENT], deaths, seconds() - start);
     return failed;
 }
 
@@ -359,7 +374,8 @@ int main(int argc, char **argv)
     if (shared_make() != 0 || pool_fill() != 0)
         return 2;
     sigaction(SIGALRM, &action, NULL);
-    printf("hostile: seed %llu, %llu of each kind\n", (unsigned long long) wishes.seed, (unsigned long long) wishes.count);
+    printf("hostile: seed %llu, %llu of each kind\n", (unsigned long long)wishes.seed,
+           (unsigned long long)wishes.count);
     if (optind < argc)
         while (optind < argc)
             attack(argv[optind++], &wishes, &messages, &failed);

@@ -76,9 +76,13 @@ static void argument_add(struct message *m, const struct argument *a, enum kind 
     mach_msg_type_t *type = (void *) (m->bytes + m->head.msgh_size);
     slot->type_at = m->head.msgh_size;
     slot->data_at = slot->type_at + sizeof *type;
-    slot->inlined = a->kind != OUT_OF_LINE && (a->kind != ARRAY || (bytes <= INLINE_BYTES && !once_in(kind == PAGER ? 2 : 16)));
-    *type = (mach_msg_type_t) { .msgt_name = a->type, .msgt_size = a->bits, .msgt_number = number, .msgt_inline = slot->inlined,
-                                .msgt_longform = a->kind != FIXED };
+    slot->inlined = a->kind != OUT_OF_LINE &&
+                    (a->kind != ARRAY || (bytes <= INLINE_BYTES && !once_in(kind == PAGER ? 2 : 16)));
+    *type = (mach_msg_type_t){.msgt_name = a->type,
+                              .msgt_size = a->bits,
+                              .msgt_number = number,
+                              .msgt_inline = slot->inlined,
+                              .msgt_longform = a->kind != FIXED};
     void *data = m->bytes + slot->data_at;
     if (!slot->inlined) {
         if (right)
@@ -155,18 +159,21 @@ static void type_spoil(struct message *m)
 
 static void count_spoil(struct message *m)
 {
-    static const uint32_t counts[] = { 0, 1, 2, 255, 256, 512, 1023, 1024, 2048, 2049, 4095, 4096, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff,
-                                       0x20000000, 0x1fffffff, 0x10000000 };
+    static const uint32_t counts[] = {0,          1,          2,          255,        256,       512,     1023,
+                                      1024,       2048,       2049,       4095,       4096,      0x10000, 0x7fffffff,
+                                      0x80000000, 0xffffffff, 0x20000000, 0x1fffffff, 0x10000000};
     if (!m->slot_count)
         return;
     struct slot *slot = &m->slots[below(m->slot_count)];
     mach_msg_type_t *type = slot_type(m, slot);
     if (once_in(2) || !slot->inlined) {
-        type->msgt_number = once_in(3) ? type->msgt_number + 1 - 2 * below(2) : counts[below(sizeof counts / sizeof counts[0])];
+        type->msgt_number = once_in(3) ? type->msgt_number + 1 - 2 * below(2)
+                                       : counts[below(sizeof counts / sizeof counts[0])];
         return;
     }
     /* As the kernel wants it, but not as the stub does: more or fewer elements really are there. */
-    size_t number = below(3000), bytes = (number * type->msgt_size / 8 + 7) & ~7ul, tail = m->head.msgh_size - slot->data_at - slot->size;
+    size_t number = below(3000), bytes = (number * type->msgt_size / 8 + 7) & ~7ul,
+           tail = m->head.msgh_size - slot->data_at - slot->size;
     if (type_is_right(type->msgt_name) || slot->data_at + bytes + tail > MESSAGE_MAX)
         return;
     memmove(m->bytes + slot->data_at + bytes, m->bytes + slot->data_at + slot->size, tail);
@@ -240,13 +247,15 @@ void message_spoil(struct message *m, enum kind kind)
 
 void message_noise(struct message *m, const struct interface *interface)
 {
-    static const int more[] = { 0, 64, 72, 2200, 2400, 2800, 20000, 21000, 22000, 23000, 24000, 25000, 26000, 28000, 29000, 30000, 33000, -1 };
+    static const int more[] = {0,     64,    72,    2200,  2400,  2800,  20000, 21000, 22000,
+                               23000, 24000, 25000, 26000, 28000, 29000, 30000, 33000, -1};
     m->slot_count = m->memory_count = 0;
     m->simple = false;
     m->routine = NULL;
     size_t words = once_in(8) ? below(2000) : below(40);
     m->head = (mach_msg_header_t) { .msgh_size = sizeof m->head + 8 * words };
-    m->head.msgh_id = once_in(2) ? interface->routines[0].id + (int) below(160) : more[below(sizeof more / sizeof more[0])] + (int) below(128);
+    m->head.msgh_id = once_in(2) ? interface->routines[0].id + (int)below(160)
+                                 : more[below(sizeof more / sizeof more[0])] + (int)below(128);
     for (size_t i = 0; i < words; i++) {
         uint64_t word = random_next();
         memcpy(m->bytes + sizeof m->head + 8 * i, &word, sizeof word);
@@ -257,8 +266,8 @@ void message_noise(struct message *m, const struct interface *interface)
 void message_notification(struct message *m)
 {
     struct { mach_msg_type_t type; uint64_t value; } *body = (void *) (m->bytes + sizeof m->head);
-    static const int ids[] = { MACH_NOTIFY_PORT_DELETED, MACH_NOTIFY_MSG_ACCEPTED, MACH_NOTIFY_PORT_DESTROYED, MACH_NOTIFY_NO_SENDERS,
-                               MACH_NOTIFY_SEND_ONCE, MACH_NOTIFY_DEAD_NAME };
+    static const int ids[] = {MACH_NOTIFY_PORT_DELETED, MACH_NOTIFY_MSG_ACCEPTED, MACH_NOTIFY_PORT_DESTROYED,
+                              MACH_NOTIFY_NO_SENDERS,   MACH_NOTIFY_SEND_ONCE,    MACH_NOTIFY_DEAD_NAME};
     m->slot_count = m->memory_count = 0;
     m->simple = true;
     m->routine = NULL;
@@ -278,5 +287,8 @@ void message_notification(struct message *m)
         body->value = right_choose("", MACH_MSG_TYPE_MOVE_RECEIVE, &type);
     }
     bool right = type == MACH_MSG_TYPE_MOVE_RECEIVE;
-    body->type = (mach_msg_type_t) { .msgt_name = type, .msgt_size = right ? 64 : 32, .msgt_number = 1, .msgt_inline = TRUE };
+    body->type = (mach_msg_type_t){.msgt_name = type,
+                                   .msgt_size = right ? 64 : 32,
+                                   .msgt_number = 1,
+                                   .msgt_inline = TRUE};
 }

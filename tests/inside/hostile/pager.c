@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pager: memory that hurts to touch.  One object never answers, one answers with errors, one dies at the first question. */
+/* pager: memory that hurts to touch.  One object never answers, one answers with errors, one dies at the first
+   question. */
 
 #include "hostile.h"
 
@@ -78,7 +79,8 @@ void *pager_memory(size_t size)
         return NULL;
     struct hostile_object *object = &objects[below(BEHAVIOURS)];
     mach_port_type_t type;
-    bool dead = object->memory && (mach_port_type(mach_task_self(), object->port, &type) != 0 || !(type & MACH_PORT_TYPE_RECEIVE));
+    bool dead = object->memory &&
+                (mach_port_type(mach_task_self(), object->port, &type) != 0 || !(type & MACH_PORT_TYPE_RECEIVE));
     if (dead) {
         vm_deallocate(mach_task_self(), (vm_address_t) object->memory, REGION);
         object->memory = NULL;

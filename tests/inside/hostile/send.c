@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* send: messages on their way, and the answers.
 
-   Up to FLIGHTS requests are under way at a time, each with a reply port of its own in one port set: a server that lets its client wait costs
-   one wait for all of them.  Who has had no answer when nothing comes any more, or much later than others have theirs, is given up: the reply port is
-   destroyed, and the answer goes nowhere.  One thread at a time.  */
+   Up to FLIGHTS requests are under way at a time, each with a reply port of its own in one port set: a server that lets
+   its client wait costs one wait for all of them.  Who has had no answer when nothing comes any more, or much later
+   than others have theirs, is given up: the reply port is destroyed, and the answer goes nowhere.  One thread at a
+   time.  */
 
 #include "hostile.h"
 
@@ -44,7 +45,8 @@ void send_renew(void)
 static bool port_make(struct flight *flight)
 {
     mach_port_type_t type;
-    bool there = MACH_PORT_VALID(airspace) && mach_port_type(mach_task_self(), airspace, &type) == 0 && (type & MACH_PORT_TYPE_PORT_SET);
+    bool there = MACH_PORT_VALID(airspace) && mach_port_type(mach_task_self(), airspace, &type) == 0 &&
+                 (type & MACH_PORT_TYPE_PORT_SET);
     if (!there && mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_PORT_SET, &airspace) != 0)
         return false;
     if (mach_port_allocate(mach_task_self(), MACH_PORT_RIGHT_RECEIVE, &flight->port) != 0)
@@ -101,7 +103,8 @@ static void answer_take(void)
 /* Takes one answer that comes within MILLISECONDS. */
 static bool answer_receive(unsigned int milliseconds)
 {
-    if (mach_msg(&answer.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_INTERRUPT, 0, sizeof answer, airspace, milliseconds, MACH_PORT_NULL))
+    if (mach_msg(&answer.head, MACH_RCV_MSG | MACH_RCV_TIMEOUT | MACH_RCV_INTERRUPT, 0, sizeof answer, airspace,
+                 milliseconds, MACH_PORT_NULL))
         return false;
     struct flight *flight = flight_lookup(answer.head.msgh_local_port);
     const int *code = (const void *) (answer.bytes + sizeof answer.head + sizeof(mach_msg_type_t));
@@ -114,7 +117,8 @@ static bool answer_receive(unsigned int milliseconds)
     return true;
 }
 
-/* Waits until something comes, and takes all that is there; gives up all that is under way if nothing does, else what is overdue. */
+/* Waits until something comes, and takes all that is there; gives up all that is under way if nothing does, else what
+   is overdue. */
 static void answers_gather(void)
 {
     bool some = answer_receive(bored ? BORED_MS : PATIENCE_MS);
@@ -191,9 +195,10 @@ void message_send(struct message *m, mach_port_t victim, enum kind kind)
     mach_port_t own = flight ? flight->port : MACH_PORT_NULL, reply = reply_choose(kind, victim, m->simple, own, &type);
     m->head.msgh_remote_port = victim;
     m->head.msgh_local_port = reply;
-    m->head.msgh_bits = (m->head.msgh_bits & MACH_MSGH_BITS_COMPLEX) | MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_PORT_VALID(reply) ? type : 0);
-    mach_msg_return_t err = mach_msg(&m->head, MACH_SEND_MSG | MACH_SEND_TIMEOUT | MACH_SEND_INTERRUPT, m->head.msgh_size, 0, MACH_PORT_NULL, 1000,
-                                     MACH_PORT_NULL);
+    m->head.msgh_bits = (m->head.msgh_bits & MACH_MSGH_BITS_COMPLEX) |
+                        MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_PORT_VALID(reply) ? type : 0);
+    mach_msg_return_t err = mach_msg(&m->head, MACH_SEND_MSG | MACH_SEND_TIMEOUT | MACH_SEND_INTERRUPT,
+                                     m->head.msgh_size, 0, MACH_PORT_NULL, 1000, MACH_PORT_NULL);
     if (err == MACH_SEND_INVALID_REPLY && flight && reply == own)
         flight_forget(flight); /* an earlier message hit it */
     if (err || !flight || reply != own) {

@@ -108,7 +108,8 @@ void pool_tasks_end(void)
 
 mach_port_t name_choose(void)
 {
-    mach_port_t others[] = { MACH_PORT_NULL, MACH_PORT_DEAD, pool.own, pool.dead, pool.set, pool.name_only, random_next() };
+    mach_port_t others[] = {MACH_PORT_NULL, MACH_PORT_DEAD, pool.own,     pool.dead,
+                            pool.set,       pool.name_only, random_next()};
     if (once_in(3) && pool.victim_count)
         return pool.victims[below(pool.victim_count)];
     if (once_in(4))
@@ -135,8 +136,9 @@ static mach_port_t send_right_choose(void)
 
 mach_port_t right_choose(const char *argument, unsigned int type, unsigned int *chosen)
 {
-    static const unsigned int any[] = { MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND,
-                                        MACH_MSG_TYPE_MOVE_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE, MACH_MSG_TYPE_MOVE_RECEIVE };
+    static const unsigned int any[] = {MACH_MSG_TYPE_COPY_SEND,   MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_COPY_SEND,
+                                       MACH_MSG_TYPE_MAKE_SEND,   MACH_MSG_TYPE_MOVE_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE,
+                                       MACH_MSG_TYPE_MOVE_RECEIVE};
     mach_port_t name;
     if (type == 255)
         type = any[below(sizeof any / sizeof any[0])];
@@ -166,8 +168,10 @@ mach_port_t right_choose(const char *argument, unsigned int type, unsigned int *
 const char *string_choose(void)
 {
     static const char *const strings[] = {
-        "", "a", "b", "c", "dir", "dir/a", "dir/../dir/b", "file", "link", "..", ".", "/", "//", "a/", "../../../../../..", "/etc/passwd",
-        "/tmp", "dir/dir", "\xff\xfe", "a b", "%s%n%s%n", "/bin/true", "/dev/null", "null", "new", "loop", "loop/a", "fd/0", "@", "@/a",
+        "",     "a",       "b",        "c",    "dir",      "dir/a",     "dir/../dir/b",      "file",
+        "link", "..",      ".",        "/",    "//",       "a/",        "../../../../../..", "/etc/passwd",
+        "/tmp", "dir/dir", "\xff\xfe", "a b",  "%s%n%s%n", "/bin/true", "/dev/null",         "null",
+        "new",  "loop",    "loop/a",   "fd/0", "@",        "@/a",
     };
     static char long_one[1024];
     if (!once_in(24))
@@ -179,8 +183,33 @@ const char *string_choose(void)
 
 static uint64_t number_choose(void)
 {
-    static const uint64_t special[] = { 0, 1, 2, 3, 4, 8, 16, 0x7f, 0x80, 0xff, 0x100, 0xfff, 0x1000, 0x1001, 0x7fff, 0xffff, 0x10000,
-        0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff, 0x100000000, 0x7ffffffffffff000, 0x7fffffffffffffff, 0x8000000000000000, ~0ull, ~1ull };
+    static const uint64_t special[] = {0,
+                                       1,
+                                       2,
+                                       3,
+                                       4,
+                                       8,
+                                       16,
+                                       0x7f,
+                                       0x80,
+                                       0xff,
+                                       0x100,
+                                       0xfff,
+                                       0x1000,
+                                       0x1001,
+                                       0x7fff,
+                                       0xffff,
+                                       0x10000,
+                                       0x7fffffff,
+                                       0x80000000,
+                                       0xfffffffe,
+                                       0xffffffff,
+                                       0x100000000,
+                                       0x7ffffffffffff000,
+                                       0x7fffffffffffffff,
+                                       0x8000000000000000,
+                                       ~0ull,
+                                       ~1ull};
     switch (below(4)) {
     case 0: return below(40);
     case 1: return once_in(3) ? random_next() : 1ull << below(64);

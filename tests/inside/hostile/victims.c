@@ -109,8 +109,9 @@ static void add_files(struct list *list, const char *folder)
     add_in(list, folder, "fifo", O_RDWR | O_NONBLOCK);
     add_in(list, folder, "fifo", O_NOTRANS);
     add_file(list, folder, O_NOTRANS);
-    static const char *const common[] = { "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/fd", "/dev/tty", _SERVERS_EXEC,
-                                          _SERVERS_STARTUP, "/servers/bus/pci", "/etc/passwd", "/dev/disk" };
+    static const char *const common[] = {"/dev/null",      "/dev/zero",        "/dev/full",   "/dev/random",
+                                         "/dev/urandom",   "/dev/fd",          "/dev/tty",    _SERVERS_EXEC,
+                                         _SERVERS_STARTUP, "/servers/bus/pci", "/etc/passwd", "/dev/disk"};
     for (unsigned int i = 0; i < sizeof common / sizeof common[0]; i++) {
         add_file(list, common[i], 0);
         add_file(list, common[i], i < 5 ? O_RDWR : O_READ);
@@ -155,8 +156,8 @@ static void add_own_translator(struct list *list, const char *folder)
 /* Control ports: root's of all file systems; a user only has those of translators that he started. */
 static void add_controls(struct list *list, const char *folder)
 {
-    static const char *const names[] = { "/", "/dev/null", "/dev/zero", "/dev/random", "/dev/fd", "/dev/tty", "/servers/socket/1",
-                                         "/servers/bus/pci", "/dev/disk" };
+    static const char *const names[] = {"/",        "/dev/null",         "/dev/zero",        "/dev/random", "/dev/fd",
+                                        "/dev/tty", "/servers/socket/1", "/servers/bus/pci", "/dev/disk"};
     folder_prepare(folder);
     for (unsigned int i = 0; i < sizeof names / sizeof names[0]; i++)
         add_control(list, names[i]);
@@ -178,7 +179,8 @@ static void add_exec(struct list *list, const char *folder)
     }
 }
 
-/* The bootstrap port of a program that has not begun yet: TASK, suspended, executes one.  It needs a root directory, for the dynamic linker. */
+/* The bootstrap port of a program that has not begun yet: TASK, suspended, executes one.  It needs a root directory,
+   for the dynamic linker. */
 static mach_port_t startup_obtain(task_t task)
 {
     mach_port_t ports[INIT_PORT_MAX] = { 0 }, startup = MACH_PORT_NULL, file = file_name_lookup("/bin/true", O_EXEC, 0);
@@ -188,8 +190,9 @@ static mach_port_t startup_obtain(task_t task)
     ports[INIT_PORT_CWDIR] = getcwdir();
     ports[INIT_PORT_AUTH] = getauth();
     proc_task2proc(getproc(), task, &ports[INIT_PORT_PROC]);
-    error_t err = file_exec_paths(file, task, 0, "/bin/true", "/bin/true", "true", 5, "", 0, NULL, MACH_MSG_TYPE_COPY_SEND, 0, ports,
-                                  MACH_MSG_TYPE_COPY_SEND, INIT_PORT_MAX, NULL, 0, NULL, 0, NULL, 0);
+    error_t err = file_exec_paths(file, task, 0, "/bin/true", "/bin/true", "true", 5, "", 0, NULL,
+                                  MACH_MSG_TYPE_COPY_SEND, 0, ports, MACH_MSG_TYPE_COPY_SEND, INIT_PORT_MAX, NULL, 0,
+                                  NULL, 0, NULL, 0);
     if (!err)
         task_get_bootstrap_port(task, &startup);
     for (unsigned int i = 0; i < INIT_PORT_MAX; i++)
@@ -229,7 +232,8 @@ static void add_auths(struct list *list)
     uid_t uids[2] = { geteuid(), geteuid() }, gids[2] = { getegid(), getegid() };
     for (unsigned int i = 0; i < 4; i++) {
         auth_t handle;
-        if (auth_makeauth(getauth(), NULL, MACH_MSG_TYPE_COPY_SEND, 0, uids, i % 2, uids, 2, gids, i % 2, gids, 2, &handle) == 0)
+        if (auth_makeauth(getauth(), NULL, MACH_MSG_TYPE_COPY_SEND, 0, uids, i % 2, uids, 2, gids, i % 2, gids, 2,
+                          &handle) == 0)
             add(list, handle);
     }
 }
@@ -279,8 +283,10 @@ unsigned int victims_find(const char *interface, const char *folder, mach_port_t
         add_terminals(&list);
     else
         add_files(&list, folder);
-    /* What every server has been handed before is also sent to it: notifications, replies, interruptions, exceptions. */
-    if (!strcmp(interface, "interrupt") || !strcmp(interface, "notify") || !strcmp(interface, "exc") || !strcmp(interface, "task_notify")) {
+    /* What every server has been handed before is also sent to it: notifications, replies, interruptions,
+       exceptions. */
+    if (!strcmp(interface, "interrupt") || !strcmp(interface, "notify") || !strcmp(interface, "exc") ||
+        !strcmp(interface, "task_notify")) {
         add_processes(&list);
         add_auths(&list);
     }

@@ -11,14 +11,14 @@
 
 enum { RENEW_EVERY = 100 };
 
-const char *const kind_names[KINDS] = {"well-formed", "size", "type", "count", "huge", "right", "class", "reply", "noise", "notify", "interrupt",
-                                       "abandon", "pager"};
+const char *const kind_names[KINDS] = {"well-formed", "size",  "type",   "count",     "huge",    "right", "class",
+                                       "reply",       "noise", "notify", "interrupt", "abandon", "pager"};
 
 /* What ends the machine or the test as it should, gives the attacker the watcher, or prints. */
 static bool excluded(const char *name)
 {
-    static const char *const names[] = {"host_reboot", "task_set_essential", "processor_set_tasks", "processor_set_threads",
-                                        "processor_set_max_priority"};
+    static const char *const names[] = {"host_reboot", "task_set_essential", "processor_set_tasks",
+                                        "processor_set_threads", "processor_set_max_priority"};
     for (unsigned int i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(name, names[i]) == 0)
             return true;
@@ -94,20 +94,25 @@ static void mach_msg_attack(void)
 {
     static struct message message;
     message_noise(&message, interface_choose());
-    message.head.msgh_bits = once_in(2) ? (unsigned int)random_next() : MACH_MSGH_BITS(below(32), below(32)) | (once_in(2) ? MACH_MSGH_BITS_COMPLEX : 0);
+    message.head.msgh_bits = once_in(2)
+                                 ? (unsigned int)random_next()
+                                 : MACH_MSGH_BITS(below(32), below(32)) | (once_in(2) ? MACH_MSGH_BITS_COMPLEX : 0);
     message.head.msgh_remote_port = once_in(2) ? name_choose() : pool.own;
     message.head.msgh_local_port = once_in(2) ? name_choose() : pool.own;
     long option = (long)below(0x2000) | (once_in(32) ? 0 : MACH_SEND_TIMEOUT | MACH_RCV_TIMEOUT);
     long at = once_in(8) ? argument_choose() : (long)&message;
-    trap_call(-25, at, option, once_in(4) ? argument_choose() : (long)message.head.msgh_size, once_in(4) ? argument_choose() : MESSAGE_MAX,
-              once_in(4) ? argument_choose() : (long)pool.own, (long)below(3));
+    trap_call(-25, at, option, once_in(4) ? argument_choose() : (long)message.head.msgh_size,
+              once_in(4) ? argument_choose() : MESSAGE_MAX, once_in(4) ? argument_choose() : (long)pool.own,
+              (long)below(3));
 }
 
 static void call_attack(void)
 {
-    static const int known[] = {-25, -26, -27, -28, -29, -59, -60, -61, -64, -65, -66, -68, -69, -70, -71, -72, -73, -74, -75, -76, -77};
+    static const int known[] = {-25, -26, -27, -28, -29, -59, -60, -61, -64, -65, -66,
+                                -68, -69, -70, -71, -72, -73, -74, -75, -76, -77};
     int number = once_in(400) ? (int)random_next() : known[below(sizeof known / sizeof known[0])];
-    long first = once_in(2) ? (long)mach_task_self() : argument_choose(), second = argument_choose(), third = argument_choose();
+    long first = once_in(2) ? (long)mach_task_self() : argument_choose(), second = argument_choose(),
+         third = argument_choose();
     if (once_in(4)) {
         mach_msg_attack();
         return;

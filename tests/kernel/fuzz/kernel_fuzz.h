@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* kernel_fuzz: random and spoilt messages to every routine of the kernel on every kind of its ports, and system calls with random numbers and
-   arguments, from tasks that nobody misses (../../inside/hostile makes the messages).
+/* kernel_fuzz: random and spoilt messages to every routine of the kernel on every kind of its ports, and system calls
+   with random numbers and arguments, from tasks that nobody misses (../../inside/hostile makes the messages).
 
    main.c      rounds: an attacker is started, watched, ended; what the kernel holds is counted after each
    attack.c    the attacker: from a number alone (seed, number), so that it can be sent again

@@ -2,9 +2,9 @@
 /* kernel_fuzz: the kernel's only program.
 
    Arguments: --host-priv-port=N --device-master-port=N [--seed=N] [--rounds=N] [--count=N] [--first=N]
-   ROUNDS attackers send COUNT messages and calls each.  A line a round: its number, the first of its messages, how it ended, what became of the
-   messages, and the figures.  At the end `= N messages, N calls, N passed, N failed`: failed are rounds after which tasks, threads, names or
-   pages are missing.  */
+   ROUNDS attackers send COUNT messages and calls each.  A line a round: its number, the first of its messages, how it
+   ended, what became of the messages, and the figures.  At the end `= N messages, N calls, N passed, N failed`: failed
+   are rounds after which tasks, threads, names or pages are missing.  */
 
 #include "kernel_fuzz.h"
 
@@ -94,11 +94,13 @@ static bool round_run(struct attack *attack, struct figures before)
     struct figures after = figures_take();
     if (after.pages + PAGES_SLACK < before.pages)
         good = false;
-    say("%s %lu..%lu %s: answered %lu, error %lu, refused %lu, unanswered %lu, sent %lu, calls %lu; tasks %d, threads %d, names %d, pages free %ld\n",
-        good ? "." : "!", (unsigned long)attack->first, (unsigned long)progress->number, end, (unsigned long)progress->outcomes[ANSWERED],
-        (unsigned long)progress->outcomes[ERROR], (unsigned long)progress->outcomes[REFUSED], (unsigned long)progress->outcomes[UNANSWERED],
-        (unsigned long)progress->outcomes[SENT], (unsigned long)progress->calls, after.tasks - before.tasks, after.threads - before.threads,
-        after.names - before.names, after.pages);
+    say("%s %lu..%lu %s: answered %lu, error %lu, refused %lu, unanswered %lu, sent %lu, calls %lu; tasks %d, threads "
+        "%d, names %d, pages free %ld\n",
+        good ? "." : "!", (unsigned long)attack->first, (unsigned long)progress->number, end,
+        (unsigned long)progress->outcomes[ANSWERED], (unsigned long)progress->outcomes[ERROR],
+        (unsigned long)progress->outcomes[REFUSED], (unsigned long)progress->outcomes[UNANSWERED],
+        (unsigned long)progress->outcomes[SENT], (unsigned long)progress->calls, after.tasks - before.tasks,
+        after.threads - before.threads, after.names - before.names, after.pages);
     return good;
 }
 
@@ -112,8 +114,8 @@ int main(int argc, char **argv)
         sscanf(argv[i], "--first=%lu", &first);
     }
     vm_address_t page = 0;
-    if (!campaign_open(argc, argv) || host_processor_set_priv(host_priv, set_name, &set_control)
-        || vm_allocate(mach_task_self(), &page, 4096, TRUE) || vm_inherit(mach_task_self(), page, 4096, VM_INHERIT_SHARE))
+    if (!campaign_open(argc, argv) || host_processor_set_priv(host_priv, set_name, &set_control) ||
+        vm_allocate(mach_task_self(), &page, 4096, TRUE) || vm_inherit(mach_task_self(), page, 4096, VM_INHERIT_SHARE))
         return 1;
     struct attack attack = {.seed = seed, .first = first, .count = count, .progress = (struct progress *)page};
     say("kernel_fuzz: seed %lu, %lu rounds of %lu from %lu on\n", seed, rounds, count, first);

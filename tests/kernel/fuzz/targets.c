@@ -12,7 +12,23 @@
 
 #include "../frame.h"
 
-enum class { TASK, THREAD, HOST, PRIVILEGED, PROCESSOR, SET, SET_NAME, DEVICES, DEVICE, CONTROL, NAME, IO, OBJECT, SELF, CLASSES };
+enum class {
+    TASK,
+    THREAD,
+    HOST,
+    PRIVILEGED,
+    PROCESSOR,
+    SET,
+    SET_NAME,
+    DEVICES,
+    DEVICE,
+    CONTROL,
+    NAME,
+    IO,
+    OBJECT,
+    SELF,
+    CLASSES
+};
 enum { EACH = 4 };
 
 static mach_port_t targets[CLASSES][EACH];
@@ -44,12 +60,14 @@ static void object_targets_find(void)
     rpc_vm_offset_t zero = 0;
     rpc_vm_size_t size = 65536;
     target_add(OBJECT, pager);
-    if (vm_map(mach_task_self(), &address, 65536, 0, TRUE, pager, 0, FALSE, VM_PROT_ALL, VM_PROT_ALL, VM_INHERIT_SHARE) == 0
-        && mach_msg(&init.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof init, pager, 1000, MACH_PORT_NULL) == 0) {
+    if (vm_map(mach_task_self(), &address, 65536, 0, TRUE, pager, 0, FALSE, VM_PROT_ALL, VM_PROT_ALL,
+               VM_INHERIT_SHARE) == 0 &&
+        mach_msg(&init.header, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, sizeof init, pager, 1000, MACH_PORT_NULL) == 0) {
         target_add(CONTROL, (mach_port_t)init.control);
         target_add(NAME, (mach_port_t)init.name);
     }
-    if (memory_object_create_proxy(mach_task_self(), VM_PROT_ALL, &pager, MACH_MSG_TYPE_COPY_SEND, 1, &zero, 1, &zero, 1, &size, 1, &proxy) == 0)
+    if (memory_object_create_proxy(mach_task_self(), VM_PROT_ALL, &pager, MACH_MSG_TYPE_COPY_SEND, 1, &zero, 1, &zero,
+                                   1, &size, 1, &proxy) == 0)
         target_add(OBJECT, proxy);
 }
 
@@ -100,20 +118,40 @@ static enum class class_of(const char *routine)
     static const struct {
         const char *prefix;
         enum class class;
-    } rules[] = {
-        {"task_", TASK}, {"vm_", TASK}, {"mach_port", TASK}, {"gsync", TASK}, {"memory_object_create_proxy", TASK}, {"thread_", THREAD},
-        {"i386_io_perm_create", DEVICES}, {"i386_io", TASK}, {"i386_get_xstate", HOST}, {"i386", THREAD}, {"host_get", HOST}, {"host_info", HOST},
-        {"host_", PRIVILEGED}, {"processor_set_info", SET_NAME}, {"processor_set_", SET}, {"processor_", PROCESSOR}, {"register_", PRIVILEGED},
-        {"device_open", DEVICES}, {"device_", DEVICE}, {"memory_object_", CONTROL}, {"xxx_device", DEVICE}, {"ds_device", DEVICE},
-    };
-    if (strstr(routine, "contiguous") || strstr(routine, "pages_phys") || strstr(routine, "vm_wire") || strstr(routine, "default_memory_manager"))
-        return PRIVILEGED;
-    if (strstr(routine, "object_sync"))
-        return NAME;
-    for (unsigned int i = 0; i < sizeof rules / sizeof rules[0]; i++)
-        if (strncmp(routine, rules[i].prefix, strlen(rules[i].prefix)) == 0)
-            return rules[i].class;
-    return (enum class)below(CLASSES);
+    }
+rules[] = {
+    {"task_", TASK},
+    {"vm_", TASK},
+    {"mach_port", TASK},
+    {"gsync", TASK},
+    {"memory_object_create_proxy", TASK},
+    {"thread_", THREAD},
+    {"i386_io_perm_create", DEVICES},
+    {"i386_io", TASK},
+    {"i386_get_xstate", HOST},
+    {"i386", THREAD},
+    {"host_get", HOST},
+    {"host_info", HOST},
+    {"host_", PRIVILEGED},
+    {"processor_set_info", SET_NAME},
+    {"processor_set_", SET},
+    {"processor_", PROCESSOR},
+    {"register_", PRIVILEGED},
+    {"device_open", DEVICES},
+    {"device_", DEVICE},
+    {"memory_object_", CONTROL},
+    {"xxx_device", DEVICE},
+    {"ds_device", DEVICE},
+};
+if (strstr(routine, "contiguous") || strstr(routine, "pages_phys") || strstr(routine, "vm_wire") ||
+    strstr(routine, "default_memory_manager"))
+    return PRIVILEGED;
+if (strstr(routine, "object_sync"))
+    return NAME;
+for (unsigned int i = 0; i < sizeof rules / sizeof rules[0]; i++)
+    if (strncmp(routine, rules[i].prefix, strlen(rules[i].prefix)) == 0)
+        return rules[i].class;
+return (enum class)below(CLASSES);
 }
 
 mach_port_t target_choose(const char *routine)

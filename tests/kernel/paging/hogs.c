@@ -217,12 +217,16 @@ static void memory_send(mach_port_t port, char *memory, long count, bool dealloc
         mach_msg_header_t header;
         mach_msg_type_long_t type;
         char *data;
-    } message = {.header = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MAKE_SEND, 0) | MACH_MSGH_BITS_COMPLEX, .msgh_size = sizeof message,
+    } message = {.header = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MAKE_SEND, 0) | MACH_MSGH_BITS_COMPLEX,
+                            .msgh_size = sizeof message,
                             .msgh_remote_port = port},
-                 .type = {.msgtl_header = {.msgt_longform = 1, .msgt_inline = 0, .msgt_deallocate = deallocate}, .msgtl_name = MACH_MSG_TYPE_BYTE,
-                          .msgtl_size = 8, .msgtl_number = (natural_t)(count * PAGE_BYTES)},
+                 .type = {.msgtl_header = {.msgt_longform = 1, .msgt_inline = 0, .msgt_deallocate = deallocate},
+                          .msgtl_name = MACH_MSG_TYPE_BYTE,
+                          .msgtl_size = 8,
+                          .msgtl_number = (natural_t)(count * PAGE_BYTES)},
                  .data = memory};
-    MUST(mach_msg(&message.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL) == 0);
+    MUST(mach_msg(&message.header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, MACH_PORT_NULL, 0,
+                  MACH_PORT_NULL) == 0);
 }
 
 static char *memory_receive(mach_port_t port)
@@ -269,7 +273,8 @@ void hog_map(void *argument)
     MUST_BE(memory[1], 100, PART, 1);
     MUST(vm_protect(self, (vm_address_t)memory[2], bytes, FALSE, VM_PROT_READ) == 0);
     MUST_BE(memory[2], 0, PART, 1);
-    MUST(vm_write(self, (vm_address_t)memory[3] + 10 * PAGE_BYTES, (vm_address_t)memory[2] + 10 * PAGE_BYTES, 20 * PAGE_BYTES) == 0);
+    MUST(vm_write(self, (vm_address_t)memory[3] + 10 * PAGE_BYTES, (vm_address_t)memory[2] + 10 * PAGE_BYTES,
+                  20 * PAGE_BYTES) == 0);
     MUST(vm_copy(self, (vm_address_t)memory[2], bytes, (vm_address_t)memory[4]) == 0);
     MUST_BE(memory[3], 0, PART, 1);
     MUST_BE(memory[4], 0, PART, 1);

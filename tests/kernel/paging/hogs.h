@@ -26,7 +26,8 @@ void hog_generations(void *argument); /* has one child and ends, as the child do
 void hog_share(void *argument);       /* shares memory with a child; copies of it stay what they were */
 void hog_map(void *argument);         /* wires, frees, protects, reads, writes and sends memory that is paged out */
 void hog_wait(void *argument);        /* writes all, waits for `go`, and reads it */
-void hog_forgotten(void *argument);   /* writes all, waits for `go`, and finds zeros in some, its pattern in the others */
+void hog_forgotten(void *argument);   /* writes all, waits for `go`, and finds zeros in some, its pattern in the
+                                         others */
 enum { GENERATIONS = 12 };
 
 #endif /* TESTS_KERNEL_PAGING_HOGS_H */

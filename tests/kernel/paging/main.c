@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* kernel_paging: anonymous memory goes to a default memory manager and comes back.  The kernel's only program: a manager (manager.h), and tasks that
-   need more memory than there is (hogs.h).
+/* kernel_paging: anonymous memory goes to a default memory manager and comes back.  The kernel's only program: a
+   manager (manager.h), and tasks that need more memory than there is (hogs.h).
 
    Arguments: --host-priv-port=N --device-master-port=N [PART...]
-   After each part (of those named: all) tasks, threads, names and pages, and what the manager has, are as before.  The last line is
-   `= N parts, N passed, N failed`.  */
+   After each part (of those named: all) tasks, threads, names and pages, and what the manager has, are as before.  The
+   last line is `= N parts, N passed, N failed`.  */
 
 #include <mach.h>
 #include <mach/gnumach.h>
@@ -47,13 +47,15 @@ static void hog_start(int number, void (*run)(void *), uintptr_t argument)
     child_start(&hogs[number]);
 }
 
-/* The next exception: its code, and its task is ended; 0: none within MS milliseconds.  (exception_raise: thread, task, exception, code.) */
+/* The next exception: its code, and its task is ended; 0: none within MS milliseconds.  (exception_raise: thread, task,
+   exception, code.) */
 static long fault_take(unsigned int ms)
 {
     if (receive_within(faults, ms))
         return 0;
     const char *body = (const char *)(received() + 1);
-    mach_port_t thread = *(const mach_port_t *)(body + 8), task = *(const mach_port_t *)(body + 24), reply = received()->msgh_remote_port;
+    mach_port_t thread = *(const mach_port_t *)(body + 8), task = *(const mach_port_t *)(body + 24),
+                reply = received()->msgh_remote_port;
     long code = *(const int *)(body + 56);
     task_terminate(task);
     mach_port_deallocate(mach_task_self(), thread);
@@ -167,7 +169,8 @@ static void part_refuse(void)
     manager.board->refuse = false;
 }
 
-/* A manager that takes nothing for a while: who needs memory waits for it, or does without in the end, and the others go on. */
+/* A manager that takes nothing for a while: who needs memory waits for it, or does without in the end, and the others
+   go on. */
 static void part_deaf(void)
 {
     manager.board->deaf = true;
@@ -209,7 +212,8 @@ static void part_succession(void)
     MUST(hog_end(1) == 0);
     report->go = true;
     MUST(hog_end(0) == 0);
-    MUST(report->ended == 2 && first.board->requested > 0 && manager.board->returned > 0 && first.board->complaint == 0);
+    MUST(report->ended == 2 && first.board->requested > 0 && manager.board->returned > 0 &&
+         first.board->complaint == 0);
     for (int waited = 0; waited < 2000 && first.board->objects; waited++)
         pause_ms(10);
     MUST(first.board->objects == 0 && first.board->pages == 0);
@@ -222,9 +226,18 @@ static const struct part {
     const char *name;
     void (*run)(void);
     long hundredths; /* of the free pages that a hog takes */
-} parts[] = {{"fill", part_fill, 200}, {"three-at-once", part_three_at_once, 200}, {"fork", part_fork, 130}, {"children", part_children, 150},
-             {"generations", part_generations, 130}, {"share", part_share, 150}, {"map", part_map, 130}, {"kill", part_kill, 200},
-             {"forget", part_forget, 200}, {"refuse", part_refuse, 200}, {"deaf", part_deaf, 200}, {"succession", part_succession, 150},
+} parts[] = {{"fill", part_fill, 200},
+             {"three-at-once", part_three_at_once, 200},
+             {"fork", part_fork, 130},
+             {"children", part_children, 150},
+             {"generations", part_generations, 130},
+             {"share", part_share, 150},
+             {"map", part_map, 130},
+             {"kill", part_kill, 200},
+             {"forget", part_forget, 200},
+             {"refuse", part_refuse, 200},
+             {"deaf", part_deaf, 200},
+             {"succession", part_succession, 150},
              {"dies", part_dies, 200}};
 
 static bool settled(const struct figures *before, const struct figures *now)
@@ -248,11 +261,13 @@ static bool part_run(const struct part *part)
         after = figures_take();
     }
     bool good = part_line == 0 && report->failed == 0 && manager.board->complaint == 0 && settled(&before, &after);
-    say("%s %s: main.c:%d hogs.c:%d (page %ld) manager.c:%d\n", good ? "." : "!", part->name, part_line, report->failed, report->page,
-        manager.board->complaint);
-    say("  %ld pages returned, %ld requested; kept %ld of %ld objects; pages free %ld, then %ld; tasks %d, %d; threads %d, %d; names %d, %d\n",
-        manager.board->returned - returned, manager.board->requested - requested, manager.board->pages, manager.board->objects, before.pages,
-        after.pages, before.tasks, after.tasks, before.threads, after.threads, before.names, after.names);
+    say("%s %s: main.c:%d hogs.c:%d (page %ld) manager.c:%d\n", good ? "." : "!", part->name, part_line, report->failed,
+        report->page, manager.board->complaint);
+    say("  %ld pages returned, %ld requested; kept %ld of %ld objects; pages free %ld, then %ld; tasks %d, %d; threads "
+        "%d, %d; names %d, %d\n",
+        manager.board->returned - returned, manager.board->requested - requested, manager.board->pages,
+        manager.board->objects, before.pages, after.pages, before.tasks, after.tasks, before.threads, after.threads,
+        before.names, after.names);
     return good;
 }
 
@@ -260,7 +275,8 @@ static bool part_run(const struct part *part)
 static bool prepare(void)
 {
     vm_address_t memory = 0;
-    if (vm_allocate(mach_task_self(), &memory, vm_page_size, TRUE) || vm_inherit(mach_task_self(), memory, vm_page_size, VM_INHERIT_SHARE))
+    if (vm_allocate(mach_task_self(), &memory, vm_page_size, TRUE) ||
+        vm_inherit(mach_task_self(), memory, vm_page_size, VM_INHERIT_SHARE))
         return false;
     report = (struct report *)memory;
     faults = port_create_with_send();

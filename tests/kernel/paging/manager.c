@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The default memory manager (manager.h).  The kernel tells of an anonymous object by memory_object_create when its first page goes, returns
-   pages by data_return (data_initialize), asks for them by data_request, and ends with memory_object_terminate. */
+/* The default memory manager (manager.h).  The kernel tells of an anonymous object by memory_object_create when its
+   first page goes, returns pages by data_return (data_initialize), asks for them by data_request, and ends with
+   memory_object_terminate. */
 
 #include "manager.h"
 
@@ -42,8 +43,8 @@ static void right_drop(mach_port_t right)
 
 /* ---- what the kernel says ------------------------------------------------------------------- */
 
-kern_return_t manager_memory_object_create(mach_port_t manager, mach_port_t port, vm_size_t size, mach_port_t control, mach_port_t name,
-                                           vm_size_t page_size)
+kern_return_t manager_memory_object_create(mach_port_t manager, mach_port_t port, vm_size_t size, mach_port_t control,
+                                           mach_port_t name, vm_size_t page_size)
 {
     struct known_object *object = object_of(MACH_PORT_NULL);
     MUST(manager == default_port && size % PAGE_BYTES == 0 && size > 0 && page_size == PAGE_BYTES && object);
@@ -63,7 +64,8 @@ kern_return_t manager_memory_object_init(mach_port_t port, mach_port_t control, 
     return KERN_SUCCESS;
 }
 
-static void data_keep(mach_port_t port, mach_port_t control, vm_offset_t offset, vm_offset_t data, mach_msg_type_number_t size)
+static void data_keep(mach_port_t port, mach_port_t control, vm_offset_t offset, vm_offset_t data,
+                      mach_msg_type_number_t size)
 {
     struct known_object *object = object_of(port);
     MUST(object && offset % PAGE_BYTES == 0 && size % PAGE_BYTES == 0 && size > 0);
@@ -75,15 +77,16 @@ static void data_keep(mach_port_t port, mach_port_t control, vm_offset_t offset,
     board->pages = store_count();
 }
 
-kern_return_t manager_memory_object_data_initialize(mach_port_t port, mach_port_t control, vm_offset_t offset, vm_offset_t data,
-                                                    mach_msg_type_number_t size)
+kern_return_t manager_memory_object_data_initialize(mach_port_t port, mach_port_t control, vm_offset_t offset,
+                                                    vm_offset_t data, mach_msg_type_number_t size)
 {
     data_keep(port, control, offset, data, size);
     return KERN_SUCCESS;
 }
 
-kern_return_t manager_memory_object_data_return(mach_port_t port, mach_port_t control, vm_offset_t offset, vm_offset_t data,
-                                                mach_msg_type_number_t size, boolean_t dirty, boolean_t kernel_copy)
+kern_return_t manager_memory_object_data_return(mach_port_t port, mach_port_t control, vm_offset_t offset,
+                                                vm_offset_t data, mach_msg_type_number_t size, boolean_t dirty,
+                                                boolean_t kernel_copy)
 {
     MUST(dirty && !kernel_copy);
     data_keep(port, control, offset, data, size);
@@ -111,7 +114,8 @@ static kern_return_t page_answer(const struct known_object *object, mach_port_t 
     return memory_object_data_unavailable(control, offset, PAGE_BYTES);
 }
 
-kern_return_t manager_memory_object_data_request(mach_port_t port, mach_port_t control, vm_offset_t offset, vm_size_t length, vm_prot_t access)
+kern_return_t manager_memory_object_data_request(mach_port_t port, mach_port_t control, vm_offset_t offset,
+                                                 vm_size_t length, vm_prot_t access)
 {
     struct known_object *object = object_of(port);
     (void)access;
@@ -141,36 +145,40 @@ kern_return_t manager_memory_object_terminate(mach_port_t port, mach_port_t cont
 }
 
 /* What these objects never see. */
-kern_return_t manager_memory_object_copy(mach_port_t port, mach_port_t control, vm_offset_t offset, vm_size_t length, mach_port_t new_port)
+kern_return_t manager_memory_object_copy(mach_port_t port, mach_port_t control, vm_offset_t offset, vm_size_t length,
+                                         mach_port_t new_port)
 {
     (void)port, (void)control, (void)offset, (void)length, (void)new_port;
     complain(__LINE__);
     return KERN_FAILURE;
 }
 
-kern_return_t manager_memory_object_data_unlock(mach_port_t port, mach_port_t control, vm_offset_t offset, vm_size_t length, vm_prot_t access)
+kern_return_t manager_memory_object_data_unlock(mach_port_t port, mach_port_t control, vm_offset_t offset,
+                                                vm_size_t length, vm_prot_t access)
 {
     (void)port, (void)control, (void)offset, (void)length, (void)access;
     complain(__LINE__);
     return KERN_FAILURE;
 }
 
-kern_return_t manager_memory_object_lock_completed(mach_port_t port, mach_port_t control, vm_offset_t offset, vm_size_t length)
+kern_return_t manager_memory_object_lock_completed(mach_port_t port, mach_port_t control, vm_offset_t offset,
+                                                   vm_size_t length)
 {
     (void)port, (void)control, (void)offset, (void)length;
     complain(__LINE__);
     return KERN_FAILURE;
 }
 
-kern_return_t manager_memory_object_supply_completed(mach_port_t port, mach_port_t control, vm_offset_t offset, vm_size_t length,
-                                                     kern_return_t result, vm_offset_t error_offset)
+kern_return_t manager_memory_object_supply_completed(mach_port_t port, mach_port_t control, vm_offset_t offset,
+                                                     vm_size_t length, kern_return_t result, vm_offset_t error_offset)
 {
     (void)port, (void)control, (void)offset, (void)length, (void)result, (void)error_offset;
     complain(__LINE__);
     return KERN_FAILURE;
 }
 
-kern_return_t manager_memory_object_change_completed(mach_port_t port, boolean_t may_cache, memory_object_copy_strategy_t strategy)
+kern_return_t manager_memory_object_change_completed(mach_port_t port, boolean_t may_cache,
+                                                     memory_object_copy_strategy_t strategy)
 {
     (void)port, (void)may_cache, (void)strategy;
     complain(__LINE__);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* manager.h: a default memory manager: a task, all of whose memory is wired, that keeps anonymous memory for the kernel (store.h). */
+/* manager.h: a default memory manager: a task, all of whose memory is wired, that keeps anonymous memory for the kernel
+   (store.h). */
 
 #ifndef TESTS_KERNEL_PAGING_MANAGER_H
 #define TESTS_KERNEL_PAGING_MANAGER_H

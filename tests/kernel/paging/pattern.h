@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pattern.h: what the tests write into pages: words each of which follows from the one before, the first from the page's number and a generation. */
+/* pattern.h: what the tests write into pages: words each of which follows from the one before, the first from the
+   page's number and a generation. */
 
 #ifndef TESTS_KERNEL_PAGING_PATTERN_H
 #define TESTS_KERNEL_PAGING_PATTERN_H

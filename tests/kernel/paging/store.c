@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The manager's store (store.h): pages in a hash table by object and offset, each as a list of the words that its pattern does not have. */
+/* The manager's store (store.h): pages in a hash table by object and offset, each as a list of the words that its
+   pattern does not have. */
 
 #include "store.h"
 
@@ -35,7 +36,8 @@ static long kept;
 bool store_open(void)
 {
     vm_address_t memory = 0;
-    vm_size_t size = PAGES_MAX * sizeof(struct stored_page) + BUCKETS * sizeof *buckets + WHOLE_MAX * sizeof(struct whole_page);
+    vm_size_t size = PAGES_MAX * sizeof(struct stored_page) + BUCKETS * sizeof *buckets +
+                     WHOLE_MAX * sizeof(struct whole_page);
     if (vm_allocate(mach_task_self(), &memory, size, TRUE))
         return false;
     struct whole_page *whole = (struct whole_page *)memory;
@@ -71,7 +73,10 @@ static struct stored_page *page_create(struct stored_object *object, uint64_t of
     if (page == NULL)
         return NULL;
     free_pages = page->next;
-    *page = (struct stored_page){.next = *bucket, .object = object->id, .offset = offset, .next_of_object = object->pages,
+    *page = (struct stored_page){.next = *bucket,
+                                 .object = object->id,
+                                 .offset = offset,
+                                 .next_of_object = object->pages,
                                  .link_of_object = &object->pages};
     if (object->pages)
         object->pages->link_of_object = &page->next_of_object;
@@ -168,7 +173,8 @@ bool store_get(const struct stored_object *object, uint64_t offset, uint64_t *da
     }
     uint64_t last = 0;
     for (uint16_t i = 0, exception = 0; i < PAGE_WORDS; last = data[i++])
-        data[i] = exception < page->exceptions && page->at[exception] == i ? page->word[exception++] : pattern_next(last);
+        data[i] = exception < page->exceptions && page->at[exception] == i ? page->word[exception++]
+                                                                           : pattern_next(last);
     return true;
 }
 

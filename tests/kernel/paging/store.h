@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* store.h: where the manager keeps pages: in its own memory, but small.  Most pages of these tests are a pattern (pattern.h), of which a page keeps
-   where it begins and where it differs; the others are kept whole. */
+/* store.h: where the manager keeps pages: in its own memory, but small.  Most pages of these tests are a pattern
+   (pattern.h), of which a page keeps where it begins and where it differs; the others are kept whole. */
 
 #ifndef TESTS_KERNEL_PAGING_STORE_H
 #define TESTS_KERNEL_PAGING_STORE_H

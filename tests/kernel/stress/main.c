@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* kernel_stress: the kernel's only program makes and ends tasks and threads, and fills memory, very often; what the kernel holds is the same
-   afterwards.
+/* kernel_stress: the kernel's only program makes and ends tasks and threads, and fills memory, very often; what the
+   kernel holds is the same afterwards.
 
    Arguments: --host-priv-port=N --device-master-port=N [--scale=N] [PART...]
-   Each part (of those named: all) is done once to let the kernel's caches grow, then N times as often (1), and says how many pages, tasks, threads and names there were
-   before and after.  The last line is `= N operations, N passed, N failed`.  */
+   Each part (of those named: all) is done once to let the kernel's caches grow, then N times as often (1), and says how
+   many pages, tasks, threads and names there were before and after.  The last line is `= N operations, N passed, N
+   failed`.  */
 
 #include <mach.h>
 #include <mach/gnumach.h>
@@ -33,7 +34,8 @@ static bool figures_are(void *before)
 {
     const struct figures *wanted = before;
     struct figures now = figures_take();
-    return now.tasks == wanted->tasks && now.threads == wanted->threads && now.names == wanted->names && now.pages + PAGES_SLACK >= wanted->pages;
+    return now.tasks == wanted->tasks && now.threads == wanted->threads && now.names == wanted->names &&
+           now.pages + PAGES_SLACK >= wanted->pages;
 }
 
 /* ---- where pages went --------------------------------------------------------------------------------- */
@@ -64,8 +66,9 @@ static void caches_compare(const struct caches *before, const struct caches *aft
     for (unsigned int i = 0; i < after->count && i < before->count; i++) {
         const cache_info_t *a = &before->info[i], *b = &after->info[i];
         if (a->nr_slabs != b->nr_slabs || a->nr_objs != b->nr_objs)
-            say("  cache %s: pages %lu, then %lu; objects %lu, %lu\n", b->name, (unsigned long)(a->nr_slabs * a->slab_size / 4096),
-                (unsigned long)(b->nr_slabs * b->slab_size / 4096), (unsigned long)a->nr_objs, (unsigned long)b->nr_objs);
+            say("  cache %s: pages %lu, then %lu; objects %lu, %lu\n", b->name,
+                (unsigned long)(a->nr_slabs * a->slab_size / 4096), (unsigned long)(b->nr_slabs * b->slab_size / 4096),
+                (unsigned long)a->nr_objs, (unsigned long)b->nr_objs);
     }
 }
 
@@ -210,7 +213,8 @@ static bool filler_run(struct filler *filler)
         pause_ms(5);
     }
     child_kill(&child);
-    say("  last: %lu pages of %ld written, then the task was ended; free at the least %lu\n", filler->written, before.pages, filler->free_least);
+    say("  last: %lu pages of %ld written, then the task was ended; free at the least %lu\n", filler->written,
+        before.pages, filler->free_least);
     return filler->written < filler->pages && filler->written + RESERVE_PAGES > (unsigned long)before.pages;
 }
 
@@ -218,7 +222,8 @@ static bool memory_fills_to_the_last(unsigned long count)
 {
     vm_address_t page = 0;
     unsigned long rounds = count / 1000 < LAST_ROUNDS_MAX ? count / 1000 : LAST_ROUNDS_MAX;
-    bool good = vm_allocate(mach_task_self(), &page, 4096, TRUE) == 0 && vm_inherit(mach_task_self(), page, 4096, VM_INHERIT_SHARE) == 0;
+    bool good = vm_allocate(mach_task_self(), &page, 4096, TRUE) == 0 &&
+                vm_inherit(mach_task_self(), page, 4096, VM_INHERIT_SHARE) == 0;
     for (unsigned long round = 0; good && round < rounds; round++)
         good = filler_run((struct filler *)page);
     vm_deallocate(mach_task_self(), page, 4096);
@@ -240,8 +245,8 @@ static void part_run(const char *name, bool (*part)(unsigned long count), unsign
     caches_take(&caches_after);
     *(good ? &passed : &failed) += 1;
     operations += BASE * (scale + 1);
-    say("%s %s: pages free %ld, then %ld; tasks %d, %d; threads %d, %d; names %d, %d\n", good ? "." : "!", name, before.pages, after.pages,
-        before.tasks, after.tasks, before.threads, after.threads, before.names, after.names);
+    say("%s %s: pages free %ld, then %ld; tasks %d, %d; threads %d, %d; names %d, %d\n", good ? "." : "!", name,
+        before.pages, after.pages, before.tasks, after.tasks, before.threads, after.threads, before.names, after.names);
     caches_compare(&caches_before, &caches_after);
 }
 
@@ -250,8 +255,9 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         bool (*run)(unsigned long count);
-    } parts[] = {{"threads", threads_come_and_go}, {"tasks", tasks_come_and_go}, {"copies", copies_come_and_go}, {"children", children_run},
-                 {"helpers", helpers_run}, {"crowd", crowd_comes_and_goes}, {"memory", memory_fills}, {"last", memory_fills_to_the_last}};
+    } parts[] = {{"threads", threads_come_and_go}, {"tasks", tasks_come_and_go},      {"copies", copies_come_and_go},
+                 {"children", children_run},       {"helpers", helpers_run},          {"crowd", crowd_comes_and_goes},
+                 {"memory", memory_fills},         {"last", memory_fills_to_the_last}};
     unsigned long scale = 1;
     for (int i = 1; i < argc; i++)
         sscanf(argv[i], "--scale=%lu", &scale);

@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Firmware's tables: found by the root pointer of either version, by search, and not believed when a length or a checksum is wrong. */
+/* Firmware's tables: found by the root pointer of either version, by search, and not believed when a length or a
+   checksum is wrong. */
 
 #include "unit.h"
 
 #include "../../../kernel/arch/x86_64/acpi.h"
 
-enum { MEMORY = 1 << 20, EBDA = 0x9fc00, BIOS = 0xf5a40, RSDT = 0x50000, XSDT = 0x51000, MADT = 0x52000, OTHER = 0x53000 };
+enum {
+    MEMORY = 1 << 20,
+    EBDA = 0x9fc00,
+    BIOS = 0xf5a40,
+    RSDT = 0x50000,
+    XSDT = 0x51000,
+    MADT = 0x52000,
+    OTHER = 0x53000
+};
 
 static uint8_t memory[MEMORY];
 static unsigned int visited[16], visited_count;

@@ -89,7 +89,8 @@ UNIT_TEST(queued_and_others_never_together)
     CHECK(reads[2].done == 1 && port.busy_queued == 0 && command(0) == ATA_FLUSH_CACHE_EXT);
     CHECK_EQ(port.queue.busy, 1);
     service(PORT_INT_DHRS, 0, 0x50);
-    CHECK(flush.done == 1 && flush.result == 0 && command(0) == ATA_WRITE_FPDMA_QUEUED && (list[0].flags & AHCI_HEADER_WRITE));
+    CHECK(flush.done == 1 && flush.result == 0 && command(0) == ATA_WRITE_FPDMA_QUEUED &&
+          (list[0].flags & AHCI_HEADER_WRITE));
     service(PORT_INT_SDBS, 0, 0x50);
     CHECK(write.done == 1 && port.queue.bytes == 3 * 4096 + 512);
 }

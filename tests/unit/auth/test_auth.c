@@ -24,9 +24,9 @@ UNIT_TEST(root_may_all)
 
 UNIT_TEST(others_may_what_they_have)
 {
-    struct ids user = { LIST(5), LIST(5, 6), LIST(9), LIST(9, 10) }, none = { { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 } };
+    struct ids user = {LIST(5), LIST(5, 6), LIST(9), LIST(9, 10)}, none = {{NULL, 0}, {NULL, 0}, {NULL, 0}, {NULL, 0}};
     const struct ids *given[] = { &user, &none };
-    struct ids swapped = { LIST(6), LIST(5, 5), LIST(10, 9), LIST(9) }, other_uid = { LIST(7), LIST(5), LIST(9), LIST(9) };
+    struct ids swapped = {LIST(6), LIST(5, 5), LIST(10, 9), LIST(9)}, other_uid = {LIST(7), LIST(5), LIST(9), LIST(9)};
     struct ids uid_as_gid = { LIST(5), LIST(5), LIST(5), LIST(9) };
     CHECK(ids_check(given, 2, &swapped) == 0);
     CHECK(ids_check(given, 2, &none) == 0);
@@ -76,7 +76,8 @@ UNIT_TEST(long_lists)
     for (unsigned i = 0; i < IDS_LIST_MAX; i++)
         many[i] = wanted_ids[IDS_LIST_MAX - 1 - i] = 1 + (i * 2654435761u) % 100000 * 2;
     struct ids_list all = { many, IDS_LIST_MAX }, none = { NULL, 0 }, even = LIST(2);
-    struct ids user = { none, all, none, all }, same = { { wanted_ids, IDS_LIST_MAX }, none, { wanted_ids, IDS_LIST_MAX }, none };
+    struct ids user = {none, all, none, all},
+               same = {{wanted_ids, IDS_LIST_MAX}, none, {wanted_ids, IDS_LIST_MAX}, none};
     struct ids other_uid = { even, none, none, none }, other_gid = { none, none, none, even };
     const struct ids *given[] = { &user };
     CHECK_EQ(ids_check(given, 1, &same), 0);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* rendezvous: who waits at auth, for how long, and how each wait ends; with stand-ins for lib/ports and the kernel.
 
-   Names are numbers, and the test counts the references that auth has of each.  Answers are noted by their reply port. */
+   Names are numbers, and the test counts the references that auth has of each.  Answers are noted by their reply
+   port. */
 
 #include "../../../servers/auth/auth.h"
 
@@ -68,7 +69,8 @@ kern_return_t mach_port_type(mach_port_t task, mach_port_t name, mach_port_type_
     return 0;
 }
 
-kern_return_t gsync_wait(mach_port_t task, vm_offset_t address, unsigned value1, unsigned value2, natural_t ms, int flags)
+kern_return_t gsync_wait(mach_port_t task, vm_offset_t address, unsigned value1, unsigned value2, natural_t ms,
+                         int flags)
 {
     (void) task, (void) address, (void) value1, (void) value2, (void) ms, (void) flags;
     return 0;
@@ -89,8 +91,8 @@ static kern_return_t answered(mach_port_t reply, kern_return_t code)
     return 0;
 }
 
-kern_return_t auth_user_authenticate_reply(mach_port_t reply, mach_msg_type_name_t type, kern_return_t code, mach_port_t newport,
-                                           mach_msg_type_name_t newport_type)
+kern_return_t auth_user_authenticate_reply(mach_port_t reply, mach_msg_type_name_t type, kern_return_t code,
+                                           mach_port_t newport, mach_msg_type_name_t newport_type)
 {
     (void) type, (void) newport_type;
     kern_return_t err = answered(reply, code);
@@ -99,12 +101,14 @@ kern_return_t auth_user_authenticate_reply(mach_port_t reply, mach_msg_type_name
     return err;
 }
 
-kern_return_t auth_server_authenticate_reply(mach_port_t reply, mach_msg_type_name_t type, kern_return_t code, const_idarray_t euids,
-                                             mach_msg_type_number_t euid_count, const_idarray_t auids, mach_msg_type_number_t auid_count,
-                                             const_idarray_t egids, mach_msg_type_number_t egid_count, const_idarray_t agids,
-                                             mach_msg_type_number_t agid_count)
+kern_return_t auth_server_authenticate_reply(mach_port_t reply, mach_msg_type_name_t type, kern_return_t code,
+                                             const_idarray_t euids, mach_msg_type_number_t euid_count,
+                                             const_idarray_t auids, mach_msg_type_number_t auid_count,
+                                             const_idarray_t egids, mach_msg_type_number_t egid_count,
+                                             const_idarray_t agids, mach_msg_type_number_t agid_count)
 {
-    (void) type, (void) euids, (void) euid_count, (void) auids, (void) auid_count, (void) egids, (void) egid_count, (void) agids, (void) agid_count;
+    (void)type, (void)euids, (void)euid_count, (void)auids, (void)auid_count, (void)egids, (void)egid_count,
+        (void)agids, (void)agid_count;
     return answered(reply, code);
 }
 

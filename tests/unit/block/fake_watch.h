@@ -47,7 +47,8 @@ error_t block_memory_allocate(const struct block_limits *limits, size_t size, vo
 /* The byte at a physical address; NULL: no memory there for SIZE bytes. */
 static inline uint8_t *fake_ram_at(uint64_t physical, size_t size)
 {
-    if (physical < FAKE_RAM_BASE || physical - FAKE_RAM_BASE > FAKE_RAM_SIZE || size > FAKE_RAM_SIZE - (physical - FAKE_RAM_BASE))
+    if (physical < FAKE_RAM_BASE || physical - FAKE_RAM_BASE > FAKE_RAM_SIZE ||
+        size > FAKE_RAM_SIZE - (physical - FAKE_RAM_BASE))
         return NULL;
     return fake_ram + (physical - FAKE_RAM_BASE);
 }

@@ -10,7 +10,13 @@
 
 static struct block_queue queue;
 static struct block_unit unit;
-static struct { unsigned int slot; struct block_request *request; uint64_t lba; size_t length; bool alone; } issued[256];
+static struct {
+    unsigned int slot;
+    struct block_request *request;
+    uint64_t lba;
+    size_t length;
+    bool alone;
+} issued[256];
 static unsigned int issued_count, kicks, resets, aborts;
 static bool reset_fails, can_abort;
 static const char *cause;

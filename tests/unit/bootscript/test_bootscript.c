@@ -14,7 +14,8 @@ struct calls {
     bool refuse;
 };
 
-static const char *call(void *cookie, unsigned int module, enum script_function function, const char *name, size_t length)
+static const char *call(void *cookie, unsigned int module, enum script_function function, const char *name,
+                        size_t length)
 {
     static const char *const names[] = {"create", "resume", "prompt", "ramdisk"};
     struct calls *calls = cookie;
@@ -77,11 +78,14 @@ static const char *run(const char *line, enum script_pass pass, bool refuse)
 
 UNIT_TEST(seed_lines)
 {
-    const char *ext2fs = "ext2fs --readonly --multiboot-command-line=${kernel-command-line} --host-priv-port=${host-port} "
-                         "--device-master-port=${device-port} --exec-server-task=${exec-task} -T typed ${root} $(task-create) $(task-resume)";
+    const char
+        *ext2fs = "ext2fs --readonly --multiboot-command-line=${kernel-command-line} --host-priv-port=${host-port} "
+                  "--device-master-port=${device-port} --exec-server-task=${exec-task} -T typed ${root} $(task-create) "
+                  "$(task-resume)";
     const char *exec = "exec /hurd/exec $(exec-task=task-create)";
-    CHECK_STR(arguments(ext2fs, 512), "ext2fs|--readonly|--multiboot-command-line=root=device:hd1 console=com0|--host-priv-port=1|"
-                                      "--device-master-port=2|--exec-server-task=3|-T|typed|device:hd1");
+    CHECK_STR(arguments(ext2fs, 512),
+              "ext2fs|--readonly|--multiboot-command-line=root=device:hd1 console=com0|--host-priv-port=1|"
+              "--device-master-port=2|--exec-server-task=3|-T|typed|device:hd1");
     CHECK_STR(arguments(exec, 512), "exec|/hurd/exec");
     CHECK_STR(run(ext2fs, SCRIPT_CREATE, false), "3:create");
     CHECK_STR(run(ext2fs, SCRIPT_RESUME, false), "3:resume");

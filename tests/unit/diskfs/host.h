@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* host.h: lib/diskfs's files that know no message, on this host.  Its struct stat lacks the Hurd's fields: they get one of their own.  */
+/* host.h: lib/diskfs's files that know no message, on this host.  Its struct stat lacks the Hurd's fields: they get one
+   of their own.  */
 
 #ifndef DISKFS_UNIT_HOST_H
 #define DISKFS_UNIT_HOST_H

@@ -318,7 +318,7 @@ UNIT_TEST(walk_checks_permissions)
     dir->stat.st_mode = S_IFDIR | 0700;
     w = (struct diskfs_walk) { .start = diskfs_root, .path = "private/f", .user = someone, .origin = &origin };
     CHECK_EQ(diskfs_walk(&w), EACCES);
-    w = (struct diskfs_walk) { .start = diskfs_root, .path = "new", .flags = O_CREAT, .user = someone, .origin = &origin };
+    w = (struct diskfs_walk){.start = diskfs_root, .path = "new", .flags = O_CREAT, .user = someone, .origin = &origin};
     CHECK_EQ(diskfs_walk(&w), EACCES);
     file->stat.st_mode = S_IFREG | 0640;
     CHECK_EQ(diskfs_open_check(file, O_READ, someone), EACCES);
@@ -577,7 +577,8 @@ UNIT_TEST(times_are_settled_once)
 
 /* ---- many threads at once: nothing hangs, nothing is lost ------------------------------------------- */
 
-static atomic_uint stale; /* calls that found an inode freed under them: what is named is not, whoever removes it meanwhile */
+static atomic_uint stale; /* calls that found an inode freed under them: what is named is not, whoever removes it
+                             meanwhile */
 
 static void *worker(void *arg)
 {
@@ -626,7 +627,8 @@ static void *mover(void *arg)
 {
     (void) arg;
     for (int i = 0; i < 30000; i++)
-        stale += diskfs_entry_rename(diskfs_root, i % 2 ? "y" : "x", diskfs_root, i % 2 ? "x" : "y", false, root_user, NULL) == ESTALE;
+        stale += diskfs_entry_rename(diskfs_root, i % 2 ? "y" : "x", diskfs_root, i % 2 ? "x" : "y", false, root_user,
+                                     NULL) == ESTALE;
     return NULL;
 }
 

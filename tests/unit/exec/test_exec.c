@@ -75,12 +75,14 @@ UNIT_TEST(pieces)
     /* File and memory disagree inside the page: everything is copied. */
     file.programs[2] = (Elf64_Phdr) { PT_LOAD, PF_R | PF_W, 0x3000, 0x405010, 0, 0x2000, 0x2000, 16 };
     CHECK(plan(&file, &p) == 0 && p->segments[2].map_size == 0 && p->segments[2].copy_address == 0x405010);
-    CHECK(p->segments[2].copy_size == 0x2000 && p->segments[2].copy_offset == 0x3000 && p->segments[2].zero_size == 0x3000);
+    CHECK(p->segments[2].copy_size == 0x2000 && p->segments[2].copy_offset == 0x3000 &&
+          p->segments[2].zero_size == 0x3000);
     free(p);
     /* Small data inside one page. */
     file.programs[2] = (Elf64_Phdr) { PT_LOAD, PF_R | PF_W, 0x3020, 0x405020, 0, 0x10, 0x20, 0x1000 };
     CHECK(plan(&file, &p) == 0 && p->segments[2].map_size == 0 && p->segments[2].copy_address == 0x405020);
-    CHECK(p->segments[2].copy_size == 0x10 && p->segments[2].copy_offset == 0x3020 && p->segments[2].zero_address == 0x405000);
+    CHECK(p->segments[2].copy_size == 0x10 && p->segments[2].copy_offset == 0x3020 &&
+          p->segments[2].zero_address == 0x405000);
     free(p);
 }
 
@@ -166,16 +168,46 @@ UNIT_TEST(random)
     CHECK(accepted > 1000);
 }
 
-/* Every field of every header, alone and with each of its program header's others, takes every value that is at the edge of something. */
+/* Every field of every header, alone and with each of its program header's others, takes every value that is at the
+   edge of something. */
 UNIT_TEST(systematic)
 {
-    static const uint64_t edges[] = { 0, 1, 2, 3, 7, 56, 64, 0xfff, 0x1000, 0x1001, 0x1fff, 0x2000, 0x400000, 0x401000, 0x402000, 0x404e10,
-                                      0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, LIMIT - 0x1000, LIMIT - 1, LIMIT, LIMIT + 1,
-                                      INT64_MAX - 0x1000, INT64_MAX, 1ull << 63, UINT64_MAX - 0xfff, UINT64_MAX - 1, UINT64_MAX };
+    static const uint64_t edges[] = {0,
+                                     1,
+                                     2,
+                                     3,
+                                     7,
+                                     56,
+                                     64,
+                                     0xfff,
+                                     0x1000,
+                                     0x1001,
+                                     0x1fff,
+                                     0x2000,
+                                     0x400000,
+                                     0x401000,
+                                     0x402000,
+                                     0x404e10,
+                                     0x7fffffff,
+                                     0x80000000,
+                                     0xffffffff,
+                                     0x100000000,
+                                     LIMIT - 0x1000,
+                                     LIMIT - 1,
+                                     LIMIT,
+                                     LIMIT + 1,
+                                     INT64_MAX - 0x1000,
+                                     INT64_MAX,
+                                     1ull << 63,
+                                     UINT64_MAX - 0xfff,
+                                     UINT64_MAX - 1,
+                                     UINT64_MAX};
     enum { EDGES = sizeof edges / sizeof *edges, WORDS = sizeof(struct file) / 8, WORDS_PHDR = sizeof(Elf64_Phdr) / 8 };
     unsigned int accepted = 0, refused = 0, wrong = 0;
     for (size_t first = 2; first < WORDS; first++) {
-        size_t group = first < sizeof(Elf64_Ehdr) / 8 ? WORDS : first + WORDS_PHDR - (first - sizeof(Elf64_Ehdr) / 8) % WORDS_PHDR;
+        size_t group = first < sizeof(Elf64_Ehdr) / 8
+                           ? WORDS
+                           : first + WORDS_PHDR - (first - sizeof(Elf64_Ehdr) / 8) % WORDS_PHDR;
         for (size_t second = first; second < (group < WORDS ? group : first + 1); second++)
             for (size_t i = 0; i < EDGES * EDGES; i++) {
                 struct file file = usual_file();

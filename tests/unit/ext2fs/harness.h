@@ -42,7 +42,9 @@ static inline bool image_mount(struct image *im, bool writable)
 static inline bool image_make(struct image *im, const char *options, unsigned int kib)
 {
     snprintf(im->path, sizeof im->path, "/tmp/ext2fs-unit-%d.img", (int)getpid());
-    return run("rm -f %s; mke2fs -q -F -t ext2 -E hash_seed=11111111-2222-3333-4444-555555555555 %s %s %uk >/dev/null 2>&1", im->path, options, im->path, kib) == 0;
+    return run("rm -f %s; mke2fs -q -F -t ext2 -E hash_seed=11111111-2222-3333-4444-555555555555 %s %s %uk >/dev/null "
+               "2>&1",
+               im->path, options, im->path, kib) == 0;
 }
 
 static inline void image_unmount(struct image *im, bool clean)
@@ -83,7 +85,8 @@ static inline error_t file_close(struct ext2_fs *fs, struct ext2_inode *inode)
 }
 
 /* As the server's node layer does it.  */
-static inline error_t file_create(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, uint16_t mode, struct ext2_inode *inode)
+static inline error_t file_create(struct ext2_fs *fs, struct ext2_inode *dir, const char *name, uint16_t mode,
+                                  struct ext2_inode *inode)
 {
     uint32_t ino;
     struct ext2_slot slot;
@@ -136,7 +139,8 @@ static inline error_t file_unlink(struct ext2_fs *fs, struct ext2_inode *dir, co
 }
 
 /* Writes the byte VALUE over [OFFSET, OFFSET + LENGTH).  Whole blocks.  */
-static inline error_t file_write(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t offset, uint64_t length, uint8_t value)
+static inline error_t file_write(struct ext2_fs *fs, struct ext2_inode *inode, uint64_t offset, uint64_t length,
+                                 uint8_t value)
 {
     uint64_t first = offset >> fs->block_log, end = (offset + length + fs->block_size - 1) >> fs->block_log, done;
     pthread_mutex_lock(&inode->map_lock);
@@ -174,7 +178,8 @@ static inline error_t file_read(struct ext2_fs *fs, struct ext2_inode *inode, ch
         uint32_t block, n;
         void *buffer;
         err = ext2_map(fs, inode, b, (uint32_t)(((inode->size - 1) >> fs->block_log) + 1 - b), &block, &n);
-        if (!err && block && !(err = store_read(fs->store, (uint64_t)block << fs->block_log, (size_t)n << fs->block_log, &buffer))) {
+        if (!err && block &&
+            !(err = store_read(fs->store, (uint64_t)block << fs->block_log, (size_t)n << fs->block_log, &buffer))) {
             memcpy(all + (b << fs->block_log), buffer, (size_t)n << fs->block_log);
             store_free(buffer, (size_t)n << fs->block_log);
         }

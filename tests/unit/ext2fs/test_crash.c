@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Power cuts.  A store keeps every write and flush that the format layer makes; then disks are put together as a power cut may leave them:
-   everything before some flush, and of what came behind it any part, in any order.  e2fsck -fy must be able to repair each of them, and every
-   file that was there at the last completed sync and was not removed since must be there, with its contents, under its name, or, if it was
-   renamed, under one of its two names; a name that another file was moved over stands for the old or the new one; a file that was cut has its
-   old or its new size; directories that stayed are there.  */
+/* Power cuts.  A store keeps every write and flush that the format layer makes; then disks are put together as a power
+   cut may leave them: everything before some flush, and of what came behind it any part, in any order.  e2fsck -fy must
+   be able to repair each of them, and every file that was there at the last completed sync and was not removed since
+   must be there, with its contents, under its name, or, if it was renamed, under one of its two names; a name that
+   another file was moved over stands for the old or the new one; a file that was cut has its old or its new size;
+   directories that stayed are there.  */
 #include <stdarg.h>
 #include "harness.h"
 
@@ -107,7 +108,15 @@ static void file_make(unsigned int n)
     struct state *f = &files[n];
     struct ext2_inode in;
     char name[64];
-    *f = (struct state){ true, rnd(5) < 3 ? 0 : rnd(3), n + rnd(2) * 1000, (uint8_t)(1 + rnd(255)), 1 + rnd(rnd(9) ? 3 : 30), f->made + 1, 0, 0, 0 };
+    *f = (struct state){true,
+                        rnd(5) < 3 ? 0 : rnd(3),
+                        n + rnd(2) * 1000,
+                        (uint8_t)(1 + rnd(255)),
+                        1 + rnd(rnd(9) ? 3 : 30),
+                        f->made + 1,
+                        0,
+                        0,
+                        0};
     name_of(name, f->name);
     if (file_create(fs, &dir[f->dir], name, S_IFREG | 0644, &in)) {
         f->exists = false;
@@ -118,7 +127,8 @@ static void file_make(unsigned int n)
     CHECK_EQ(file_close(fs, &in), 0);
 }
 
-/* To a free name in any directory; BY_LINK: it has both names for a while, in which other files are made, and its inode says so.  */
+/* To a free name in any directory; BY_LINK: it has both names for a while, in which other files are made, and its inode
+   says so.  */
 static void file_move(struct state *f, unsigned int number, const char *name, uint32_t ino, bool by_link)
 {
     char to_name[64];
@@ -284,15 +294,18 @@ static bool file_is_there(struct ext2_fs *cut, const struct state *f)
     return there;
 }
 
-/* Whether it is there as it was before or after, in place and size; if another file took its name, that one is as good.  */
-static bool file_is_either(struct ext2_fs *cut, const struct snapshot *before, const struct snapshot *after, unsigned int n)
+/* Whether it is there as it was before or after, in place and size; if another file took its name, that one is as
+   good.  */
+static bool file_is_either(struct ext2_fs *cut, const struct snapshot *before, const struct snapshot *after,
+                           unsigned int n)
 {
     const struct state *b = &before->files[n], *a = &after->files[n];
     struct state cut_before = *b, moved_before = *a;
     cut_before.blocks = a->blocks;
     moved_before.blocks = b->blocks;
     if (a->exists)
-        return file_is_there(cut, b) || file_is_there(cut, a) || file_is_there(cut, &cut_before) || file_is_there(cut, &moved_before);
+        return file_is_there(cut, b) || file_is_there(cut, a) || file_is_there(cut, &cut_before) ||
+               file_is_there(cut, &moved_before);
     return file_is_there(cut, b) || file_is_there(cut, &after->files[a->by - 1]);
 }
 
@@ -307,7 +320,8 @@ static bool file_is_sure(const struct snapshot *before, const struct snapshot *a
     if (!a->by || a->moved != b->moved || a->cut != b->cut)
         return false;
     const struct state *by = &after->files[a->by - 1], *by_before = &before->files[a->by - 1];
-    return by->exists && by_before->exists && by->made == by_before->made && by->moved == by_before->moved + 1 && by->cut == by_before->cut;
+    return by->exists && by_before->exists && by->made == by_before->made && by->moved == by_before->moved + 1 &&
+           by->cut == by_before->cut;
 }
 
 static bool sub_is_there(struct ext2_fs *cut, unsigned int d, unsigned int n)
@@ -332,11 +346,12 @@ static bool sub_is_there(struct ext2_fs *cut, unsigned int d, unsigned int n)
 
 static void state_print(unsigned int n, const char *when, const struct state *f)
 {
-    printf("file %u %s: %s %s/%u, %u blocks of %02x, made %u, moved %u, cut %u, replaced by %u\n", n, when, f->exists ? "is" : "was", dirs[f->dir], f->name,
-           f->blocks, f->value, f->made, f->moved, f->cut, f->by);
+    printf("file %u %s: %s %s/%u, %u blocks of %02x, made %u, moved %u, cut %u, replaced by %u\n", n, when,
+           f->exists ? "is" : "was", dirs[f->dir], f->name, f->blocks, f->value, f->made, f->moved, f->cut, f->by);
 }
 
-/* The state at the last sync before AT, and the one at the next: what is the same in both was not touched in between.  */
+/* The state at the last sync before AT, and the one at the next: what is the same in both was not touched in
+   between.  */
 static void cut_check(struct image *im, size_t at)
 {
     struct snapshot *before = snapshots, *after = NULL;
@@ -362,7 +377,8 @@ static void cut_check(struct image *im, size_t at)
     }
     for (unsigned int d = 0; d < 3; d++)
         for (unsigned int n = 0; n < SUBS; n++)
-            lost += before->subs[d][n].changes == after->subs[d][n].changes && sub_is_there(im->fs, d, n) != before->subs[d][n].exists;
+            lost += before->subs[d][n].changes == after->subs[d][n].changes &&
+                    sub_is_there(im->fs, d, n) != before->subs[d][n].exists;
     if (lost)
         run("cat %s.log", im->path);
     CHECK_EQ(lost, 0);
@@ -430,7 +446,8 @@ UNIT_TEST(power_cuts)
     crash_case(SAME "-b 1024 -N 600");
     crash_case(SAME "-b 1024 -N 600 -O ^dir_index -I 128");
     for (unsigned int more = 1; !other && more <= 2; more++) {
-        seed = more;                                    /* 1: a file linked and unlinked; 2: a directory's inode beside a deleted one */
+        seed = more;                                    /* 1: a file linked and unlinked; 2: a directory's inode beside
+                                                           a deleted one */
         crash_case(SAME "-b 1024 -N 600");
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Unit tests of ext2fs's directories: hashes against debugfs, the index on the disk against e2fsck, the index in memory, damage.  */
+/* Unit tests of ext2fs's directories: hashes against debugfs, the index on the disk against e2fsck, the index in
+   memory, damage.  */
 #include <stdarg.h>
 #include "../../../servers/ext2fs/dir.h"
 #include "harness.h"
@@ -10,7 +11,8 @@ static uint32_t hash_of_debugfs(const char *kind, const char *name)
 {
     char command[512];
     unsigned int hash = 1, minor;
-    snprintf(command, sizeof command, "debugfs -R 'dx_hash -h %s -s 11111111-2222-3333-4444-555555555555 %s' 2>/dev/null", kind, name);
+    snprintf(command, sizeof command,
+             "debugfs -R 'dx_hash -h %s -s 11111111-2222-3333-4444-555555555555 %s' 2>/dev/null", kind, name);
     FILE *f = popen(command, "r");
     char line[512];
     while (f && fgets(line, sizeof line, f)) {
@@ -26,11 +28,19 @@ static uint32_t hash_of_debugfs(const char *kind, const char *name)
 UNIT_TEST(hashes_are_those_of_debugfs)
 {
     static const char *const kinds[] = { "legacy", "half_md4", "tea" };
-    static const char *const names[] = { "a", "ab", "abc", "passwd", "file-number-333", "exactly-sixteen!", "thirty-two-characters-in-a-name.",
-        "a-name-that-is-longer-than-thirty-two-characters-so-that-two-turns-are-needed", "\303\244\303\266\303\274-umlauts-\377\200" };
+    static const char *const names[] = {"a",
+                                        "ab",
+                                        "abc",
+                                        "passwd",
+                                        "file-number-333",
+                                        "exactly-sixteen!",
+                                        "thirty-two-characters-in-a-name.",
+                                        "a-name-that-is-longer-than-thirty-two-characters-so-that-two-turns-are-needed",
+                                        "\303\244\303\266\303\274-umlauts-\377\200"};
     uint32_t uuid_seed[4];
     /* debugfs takes the seed as a UUID: bytes in its own order */
-    static const uint8_t uuid[16] = { 0x11, 0x11, 0x11, 0x11, 0x22, 0x22, 0x33, 0x33, 0x44, 0x44, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55 };
+    static const uint8_t uuid[16] = {0x11, 0x11, 0x11, 0x11, 0x22, 0x22, 0x33, 0x33,
+                                     0x44, 0x44, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55};
     memcpy(uuid_seed, uuid, sizeof uuid);
     for (unsigned int k = 0; k < 3; k++)
         for (unsigned int n = 0; n < sizeof names / sizeof *names; n++) {
@@ -129,7 +139,8 @@ static void inodes_take(struct ext2_fs *fs)
     }
 }
 
-static void directory_case(const char *options, const char *tune, unsigned int kib, unsigned int count, bool longer, bool indexed)
+static void directory_case(const char *options, const char *tune, unsigned int kib, unsigned int count, bool longer,
+                           bool indexed)
 {
     struct image im;
     struct ext2_inode root, dir;
@@ -277,9 +288,15 @@ UNIT_TEST(plain_directory_gets_an_index)
 /* A damaged index is ignored; every name is found, and when there is no room for another one there is a new index.  */
 UNIT_TEST(damaged_index_is_ignored_and_made_anew)
 {
-    static const struct { uint32_t offset; uint8_t value; } damage[] = {
-        { DX_INFO_OFFSET + 4, 9 }, { DX_INFO_OFFSET + 5, 7 }, { DX_INFO_OFFSET + 6, 3 }, { DX_ROOT_OFFSET, 1 }, { DX_ROOT_OFFSET + 3, 200 },
-        { DX_ROOT_OFFSET + 6, 0xff }, { 4, 16 },
+    static const struct { uint32_t offset; uint8_t value;
+    } damage[] = {
+        {DX_INFO_OFFSET + 4, 9},
+        {DX_INFO_OFFSET + 5, 7},
+        {DX_INFO_OFFSET + 6, 3},
+        {DX_ROOT_OFFSET, 1},
+        {DX_ROOT_OFFSET + 3, 200},
+        {DX_ROOT_OFFSET + 6, 0xff},
+        {4, 16},
     };
     FILE *keep = stderr;
     for (unsigned int d = 0; d < sizeof damage / sizeof *damage; d++) {

@@ -4,7 +4,13 @@
 #include "harness.h"
 
 static const char *const variants[] = {
-    "-b 1024", "-b 2048", "-b 4096", "-b 1024 -I 128", "-b 4096 -O ^dir_index,^resize_inode", "-b 1024 -O meta_bg,^resize_inode", "-b 1024 -O ^filetype,^sparse_super,^resize_inode",
+    "-b 1024",
+    "-b 2048",
+    "-b 4096",
+    "-b 1024 -I 128",
+    "-b 4096 -O ^dir_index,^resize_inode",
+    "-b 1024 -O meta_bg,^resize_inode",
+    "-b 1024 -O ^filetype,^sparse_super,^resize_inode",
     "-b 1024 -o hurd -I 128",
 };
 #define NVARIANTS (sizeof variants / sizeof *variants)
@@ -72,8 +78,10 @@ static void check_tree(struct image *im)
 
 static void make_tree(const char *at)
 {
-    run("rm -rf %s; mkdir -p %s/many %s/sub/deeper; ln -s big %s/short; ln -s /$(head -c 199 /dev/zero | tr '\\0' x) %s/long; "
-        "cd %s/many && seq -f file-number-%%g 0 699 | xargs touch", at, at, at, at, at, at);
+    run("rm -rf %s; mkdir -p %s/many %s/sub/deeper; ln -s big %s/short; ln -s /$(head -c 199 /dev/zero | tr '\\0' x) "
+        "%s/long; "
+        "cd %s/many && seq -f file-number-%%g 0 699 | xargs touch",
+        at, at, at, at, at, at);
     char path[160];
     snprintf(path, sizeof path, "%s/big", at);
     FILE *f = fopen(path, "w");
@@ -135,11 +143,13 @@ static void churn(struct ext2_fs *fs, unsigned int rounds)
         if (err)
             continue;
         if (S_ISREG(mode)) {
-            err = rnd(3) ? file_write(fs, &f, rnd(400000), rnd(90000) + 1, (uint8_t)n) : file_truncate(fs, &f, rnd(300000));
+            err = rnd(3) ? file_write(fs, &f, rnd(400000), rnd(90000) + 1, (uint8_t)n)
+                         : file_truncate(fs, &f, rnd(300000));
             CHECK(err == 0 || err == ENOSPC);
             char value[1500];
             memset(value, 'v', sizeof value);
-            err = ext2_xattr_set(fs, &f, XATTR_INDEX_GNU, rnd(2) ? "translator" : "other", rnd(4) ? value : NULL, rnd(rnd(2) ? 40 : 1500));
+            err = ext2_xattr_set(fs, &f, XATTR_INDEX_GNU, rnd(2) ? "translator" : "other", rnd(4) ? value : NULL,
+                                 rnd(rnd(2) ? 40 : 1500));
             CHECK(err == 0 || err == ENOSPC);
         } else if (S_ISLNK(mode) && created) {
             char target[1000];
@@ -225,7 +235,8 @@ UNIT_TEST(sparse_file_of_three_levels)
 {
     struct image im;
     struct ext2_inode root, f;
-    static const uint64_t at[] = { 0, 11 << 10, 12 << 10, 268 << 10, 300 << 10, 65804ull << 10, 70000ull << 10, 16000000ull << 10 };
+    static const uint64_t at[] = {0,         11 << 10,       12 << 10,       268 << 10,
+                                  300 << 10, 65804ull << 10, 70000ull << 10, 16000000ull << 10};
     CHECK(image_make(&im, "-b 1024", 16384));
     CHECK(image_mount(&im, true));
     CHECK_EQ(file_open(im.fs, INO_ROOT, &root), 0);
@@ -295,7 +306,8 @@ UNIT_TEST(translator_as_debugfs_writes_and_reads_it)
     uint32_t ino;
     CHECK(image_make(&im, "-b 4096", 4096));
     run("printf '/hurd/null\\0zero\\0' >%s.log; debugfs -w -R 'write %s.log node' %s >/dev/null 2>&1; "
-        "debugfs -w -R 'ea_set -f %s.log node gnu.translator' %s >/dev/null 2>&1", im.path, im.path, im.path, im.path, im.path);
+        "debugfs -w -R 'ea_set -f %s.log node gnu.translator' %s >/dev/null 2>&1",
+        im.path, im.path, im.path, im.path, im.path);
     CHECK(image_mount(&im, true));
     CHECK_EQ(file_open(im.fs, INO_ROOT, &root), 0);
     CHECK_EQ(ext2_dir_lookup(im.fs, &root, "node", 4, &ino, NULL), 0);

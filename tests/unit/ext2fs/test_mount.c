@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Unit tests of mounting: every set of features that mke2fs can make, what is refused and how, states, orphans, error behaviour, times.  */
+/* Unit tests of mounting: every set of features that mke2fs can make, what is refused and how, states, orphans, error
+   behaviour, times.  */
 #include <stdarg.h>
 #include "harness.h"
 
@@ -43,10 +44,24 @@ static void workload(struct ext2_fs *fs)
 UNIT_TEST(every_set_of_features)
 {
     static const char *const sets[] = {
-        "none", "ext_attr", "none,dir_index", "none,filetype", "none,sparse_super", "none,large_file", "resize_inode", "extra_isize",
-        "dir_nlink", "huge_file", "sparse_super2,^resize_inode", "meta_bg,^resize_inode", "has_journal", "^ext_attr,dir_index,filetype",
+        "none",
+        "ext_attr",
+        "none,dir_index",
+        "none,filetype",
+        "none,sparse_super",
+        "none,large_file",
+        "resize_inode",
+        "extra_isize",
+        "dir_nlink",
+        "huge_file",
+        "sparse_super2,^resize_inode",
+        "meta_bg,^resize_inode",
+        "has_journal",
+        "^ext_attr,dir_index,filetype",
         "dir_index,filetype,sparse_super,large_file,huge_file,dir_nlink,extra_isize,resize_inode",
-        "uninit_bg,resize_inode", "uninit_bg,meta_bg,^resize_inode", "uninit_bg,none,sparse_super",
+        "uninit_bg,resize_inode",
+        "uninit_bg,meta_bg,^resize_inode",
+        "uninit_bg,none,sparse_super",
     };
     for (unsigned int s = 0; s < sizeof sets / sizeof *sets; s++)
         for (unsigned int b = 1024; b <= 4096; b *= 2)
@@ -72,12 +87,14 @@ UNIT_TEST(every_set_of_features)
 }
 
 /* Groups that mke2fs does not write hold whatever was on the disk; files come to lie in all of them. */
-/* What Debian's mke2fs -t ext2 makes without further words, whatever this host's configuration says: written, and judged by e2fsck.  */
+/* What Debian's mke2fs -t ext2 makes without further words, whatever this host's configuration says: written, and
+   judged by e2fsck.  */
 UNIT_TEST(the_defaults_of_mke2fs)
 {
     struct image im;
     struct ext2_inode root, in;
-    CHECK(image_make(&im, "-b 4096 -I 256 -O none,sparse_super,large_file,filetype,resize_inode,dir_index,ext_attr", 16384));
+    CHECK(image_make(&im, "-b 4096 -I 256 -O none,sparse_super,large_file,filetype,resize_inode,dir_index,ext_attr",
+                     16384));
     CHECK(image_mount(&im, true));
     CHECK(im.fs->writable);
     CHECK_EQ(file_open(im.fs, INO_ROOT, &root), 0);
@@ -97,8 +114,11 @@ UNIT_TEST(groups_that_were_never_written)
         struct ext2_inode root, dir, f;
         char name[32];
         snprintf(im.path, sizeof im.path, "/tmp/ext2fs-unit-%d.img", (int)getpid());
-        CHECK_EQ(run("head -c 33554432 /dev/zero | tr '\\0' '\\377' > %s; mke2fs -q -F -t ext2 -b 1024 -I %u -N 4000 -g 4096 -O uninit_bg,^resize_inode "
-                     "-E nodiscard,lazy_itable_init=1,lazy_journal_init=1 %s >/dev/null 2>&1", im.path, i, im.path), 0);
+        CHECK_EQ(run("head -c 33554432 /dev/zero | tr '\\0' '\\377' > %s; mke2fs -q -F -t ext2 -b 1024 -I %u -N 4000 "
+                     "-g 4096 -O uninit_bg,^resize_inode "
+                     "-E nodiscard,lazy_itable_init=1,lazy_journal_init=1 %s >/dev/null 2>&1",
+                     im.path, i, im.path),
+                 0);
         CHECK(image_mount(&im, true));
         CHECK_EQ(file_open(im.fs, INO_ROOT, &root), 0);
         for (unsigned int d = 0; d < 12; d++) {
@@ -155,10 +175,17 @@ static void refused(struct image *im, const char *words)
 
 UNIT_TEST(what_cannot_be_read_is_refused_by_name)
 {
-    static const struct { uint32_t bits; const char *words; } cases[] = {
-        { 0x2 | 0x40, "extents" }, { 0x2 | 0x80, "64bit" }, { 0x2 | 0x200, "flex_bg" }, { 0x2 | 0x8000, "inline_data" },
-        { 0x2 | 0x4, "journal that must be replayed" }, { 0x2 | 0x40000000, "bit 0x40000000" }, { 0x2 | 0x8, "journal_dev" },
-        { 0x2 | 0x4000, "large_dir" }, { 0x2 | 0x20040, "extents, casefold" },
+    static const struct { uint32_t bits; const char *words;
+    } cases[] = {
+        {0x2 | 0x40, "extents"},
+        {0x2 | 0x80, "64bit"},
+        {0x2 | 0x200, "flex_bg"},
+        {0x2 | 0x8000, "inline_data"},
+        {0x2 | 0x4, "journal that must be replayed"},
+        {0x2 | 0x40000000, "bit 0x40000000"},
+        {0x2 | 0x8, "journal_dev"},
+        {0x2 | 0x4000, "large_dir"},
+        {0x2 | 0x20040, "extents, casefold"},
     };
     struct image im;
     CHECK(image_make(&im, "-b 1024", 2048));
@@ -210,7 +237,8 @@ UNIT_TEST(what_cannot_be_written_is_read)
 
 /* ---- states -------------------------------------------------------------------------------------- */
 
-/* A file that is open without a name: gone after the next mount, or after e2fsck; and a clean unmount leaves nothing.  */
+/* A file that is open without a name: gone after the next mount, or after e2fsck; and a clean unmount leaves
+   nothing.  */
 UNIT_TEST(orphans_go)
 {
     for (unsigned int by_fsck = 0; by_fsck < 2; by_fsck++) {
@@ -297,7 +325,8 @@ UNIT_TEST(damaged_bitmaps_are_not_used)
         CHECK(image_mount(&im, true));
         uint32_t first = im.fs->groups[0].inode_table, table = im.fs->inodes_per_group / (1024 / im.fs->inode_size);
         (void)table;
-        CHECK_EQ(ext2_cache_get(im.fs, inodes ? im.fs->groups[0].inode_bitmap : im.fs->groups[0].block_bitmap, &buf), 0);
+        CHECK_EQ(ext2_cache_get(im.fs, inodes ? im.fs->groups[0].inode_bitmap : im.fs->groups[0].block_bitmap, &buf),
+                 0);
         memset(buf.data, 0, 64);
         ext2_cache_put(im.fs, &buf);
         FILE *keep = stderr;
@@ -339,7 +368,8 @@ UNIT_TEST(the_last_blocks_are_for_root)
     CHECK_EQ(counts.free, 0);
     CHECK_EQ(file_close(im.fs, &f), 0);
     CHECK_EQ(file_unlink(im.fs, &root, "root"), 0);
-    CHECK_EQ(file_create(im.fs, &root, "again", S_IFREG | 0644, &f), 0);        /* what was freed can be used at once when it must */
+    /* what was freed can be used at once when it must */
+    CHECK_EQ(file_create(im.fs, &root, "again", S_IFREG | 0644, &f), 0);
     CHECK_EQ(file_write(im.fs, &f, 0, 300 << 10, 1), 0);
     CHECK_EQ(file_close(im.fs, &f), 0);
     CHECK_EQ(file_close(im.fs, &root), 0);
@@ -380,8 +410,9 @@ UNIT_TEST(directories_are_spread_and_files_are_near)
 
 /* ---- inodes --------------------------------------------------------------------------------------------- */
 
-/* As debugfs shows the two words of a time: the seconds' low 32 bits; nanoseconds * 4 + what has to be added to the seconds, in 2^32, when
-   the low bits are taken as a signed number.  (The dates beside them differ: debugfs 1.47.2 takes 2038 for 2174.) */
+/* As debugfs shows the two words of a time: the seconds' low 32 bits; nanoseconds * 4 + what has to be added to the
+   seconds, in 2^32, when the low bits are taken as a signed number.  (The dates beside them differ: debugfs 1.47.2
+   takes 2038 for 2174.) */
 UNIT_TEST(times_are_those_of_debugfs)
 {
     static const struct { int64_t seconds; long nanoseconds; const char *shown; } times[] = {
@@ -411,7 +442,9 @@ UNIT_TEST(times_are_those_of_debugfs)
     image_unmount(&im, true);
     CHECK_EQ(image_fsck(&im), 0);
     for (unsigned int t = 0; t < sizeof times / sizeof *times; t++)
-        CHECK_EQ(run("TZ=UTC debugfs -R 'stat t%u' %s 2>/dev/null | grep mtime | grep -q %s", t, im.path, times[t].shown), 0);
+        CHECK_EQ(run("TZ=UTC debugfs -R 'stat t%u' %s 2>/dev/null | grep mtime | grep -q %s", t, im.path,
+                     times[t].shown),
+                 0);
     image_remove(&im);
 }
 

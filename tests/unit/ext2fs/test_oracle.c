@@ -1,22 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The oracle: random operations on file systems of every kind, and the same ones on a model in memory.  Each operation must succeed or fail as
-   the model says, an error must leave nothing half done, and every so often the whole tree is compared and e2fsck has its say.
+/* The oracle: random operations on file systems of every kind, and the same ones on a model in memory.  Each operation
+   must succeed or fail as the model says, an error must leave nothing half done, and every so often the whole tree is
+   compared and e2fsck has its say.
 
-       test_oracle [OPERATIONS [SEED]]      20,000 operations over all variants, unless said otherwise; the same seed does the same
+       test_oracle [OPERATIONS [SEED]]      20,000 operations over all variants, unless said otherwise; the same seed
+                                            does the same
 
-   As in the server, inodes stay open (with what they hold in reserve, their indexes in memory, their fresh blocks) until they are forgotten;
-   files are deleted while open, and a variant's file system is left without ceremony and mounted again.  */
+   As in the server, inodes stay open (with what they hold in reserve, their indexes in memory, their fresh blocks)
+   until they are forgotten; files are deleted while open, and a variant's file system is left without ceremony and
+   mounted again.  */
 #include <stdarg.h>
 #include "harness.h"
 
 enum { DIRS_MAX = 40, ENTRIES_MAX = 3000, HELD_MAX = 6, FILE_BLOCKS = 400, NAME_ROOM = 256 };
 
-static const struct { const char *options; unsigned int kib, inodes; } variants[] = {
-    { "-b 1024", 32768, 4000 }, { "-b 4096", 65536, 4000 }, { "-b 2048 -I 128", 32768, 4000 }, { "-b 1024 -O ^dir_index", 32768, 4000 },
-    { "-b 1024", 2500, 400 }, { "-b 4096 -m 20", 4096, 150 }, { "-b 1024 -I 128 -o hurd -O ^filetype", 8192, 1000 },
-    { "-b 1024 -O meta_bg,^resize_inode -g 1024", 16384, 2000 }, { "-b 1024 -O none", 8192, 1000 },
-    { "-b 1024 -O uninit_bg -E lazy_itable_init=1", 65536, 4000 }, { "-b 4096 -O uninit_bg -g 2048", 65536, 3000 },
-    { "-b 4096 -O ^dir_index,^resize_inode,huge_file,dir_nlink,extra_isize", 32768, 3000 },
+static const struct { const char *options; unsigned int kib, inodes;
+} variants[] = {
+    {"-b 1024", 32768, 4000},
+    {"-b 4096", 65536, 4000},
+    {"-b 2048 -I 128", 32768, 4000},
+    {"-b 1024 -O ^dir_index", 32768, 4000},
+    {"-b 1024", 2500, 400},
+    {"-b 4096 -m 20", 4096, 150},
+    {"-b 1024 -I 128 -o hurd -O ^filetype", 8192, 1000},
+    {"-b 1024 -O meta_bg,^resize_inode -g 1024", 16384, 2000},
+    {"-b 1024 -O none", 8192, 1000},
+    {"-b 1024 -O uninit_bg -E lazy_itable_init=1", 65536, 4000},
+    {"-b 4096 -O uninit_bg -g 2048", 65536, 3000},
+    {"-b 4096 -O ^dir_index,^resize_inode,huge_file,dir_nlink,extra_isize", 32768, 3000},
 };
 #define NVARIANTS (sizeof variants / sizeof *variants)
 
@@ -189,7 +200,8 @@ static void remount(bool clean)
     if (clean)
         CHECK_EQ(image_fsck(&im), 0);
     if (!clean) {
-        /* First what a mount by itself does about what was left: the orphans go; then e2fsck finds the blocks that were waiting to be free.  */
+        /* First what a mount by itself does about what was left: the orphans go; then e2fsck finds the blocks that were
+           waiting to be free.  */
         FILE *keep = stderr;
         stderr = fopen("/dev/null", "w");
         CHECK(image_mount(&im, true));
@@ -241,7 +253,8 @@ static bool contents_match(struct node *n)
         free(data);
     } else if (S_ISLNK(n->mode) && same) {
         char target[4096];
-        same = ext2_link_read(fs, &n->in, target) == 0 && (uint8_t)target[0] == n->target && (uint8_t)target[n->size - 1] == n->target;
+        same = ext2_link_read(fs, &n->in, target) == 0 && (uint8_t)target[0] == n->target &&
+               (uint8_t)target[n->size - 1] == n->target;
     }
     size_t length = 0;
     error_t err = ext2_xattr_get(fs, &n->in, XATTR_INDEX_GNU, "translator", &data, &length);
@@ -357,7 +370,8 @@ static void op_link(void)
     expect(ext2_dir_lookup(fs, &dir->in, name, strlen(name), &ino, &slot), wanted, "looking up to link");
     if (!wanted)
         return;
-    error_t err = ext2_dir_enter(fs, &dir->in, name, strlen(name), n->in.ino, S_ISLNK(n->mode) ? FT_LNK : FT_REG, &slot);
+    error_t err = ext2_dir_enter(fs, &dir->in, name, strlen(name), n->in.ino, S_ISLNK(n->mode) ? FT_LNK : FT_REG,
+                                 &slot);
     if (err) {
         expect(err, ENOSPC, "linking");
         return;
@@ -393,7 +407,8 @@ static void op_rename(void)
     if (rnd(3) == 0)
         strcpy(name, entries[rnd(nentries)].name);
     over = entry_find(to, name);
-    if (over && (over->node == n || over->node == from->dir || S_ISDIR(over->node->mode) != directory || over->node->children))
+    if (over &&
+        (over->node == n || over->node == from->dir || S_ISDIR(over->node->mode) != directory || over->node->children))
         return;
     uint8_t type = directory ? FT_DIR : S_ISLNK(n->mode) ? FT_LNK : FT_REG;
     error_t err = ext2_dir_lookup(fs, &to->in, name, strlen(name), &ino, &slot);
@@ -408,7 +423,8 @@ static void op_rename(void)
         expect(ext2_dir_lookup(fs, &n->in, "..", 2, &ino, &slot), 0, "looking up ..");
         expect(ext2_dir_rewrite(fs, &n->in, &slot, to->in.ino, FT_DIR), 0, "rewriting ..");
     }
-    expect(ext2_dir_lookup(fs, &from->dir->in, from->name, strlen(from->name), &ino, &slot), 0, "looking up the old name");
+    expect(ext2_dir_lookup(fs, &from->dir->in, from->name, strlen(from->name), &ino, &slot), 0,
+           "looking up the old name");
     expect(ext2_dir_remove(fs, &from->dir->in, &slot), 0, "removing the old name");
     if (directory) {
         from->dir->links--;
@@ -496,7 +512,8 @@ static void op_xattr(void)
         return;
     int length = rnd(3) ? (int)rnd(rnd(2) ? 60 : 900) : -1;
     memset(value, 'v', sizeof value);
-    error_t err = ext2_xattr_set(fs, &n->in, XATTR_INDEX_GNU, "translator", length < 0 ? NULL : value, length < 0 ? 0 : (size_t)length);
+    error_t err = ext2_xattr_set(fs, &n->in, XATTR_INDEX_GNU, "translator", length < 0 ? NULL : value,
+                                 length < 0 ? 0 : (size_t)length);
     if (!err)
         n->xattr = length;
     else
@@ -527,9 +544,10 @@ static void op_forget(void)
 
 static void operation_run(void)
 {
-    static const struct { void (*run)(void); unsigned int weight; } ops[] = {
-        { op_create, 30 }, { op_lookup, 10 }, { op_unlink, 18 }, { op_link, 5 }, { op_rename, 14 }, { op_write, 14 }, { op_truncate, 5 },
-        { op_xattr, 6 }, { op_release, 2 }, { op_forget, 3 },
+    static const struct { void (*run)(void); unsigned int weight;
+    } ops[] = {
+        {op_create, 30}, {op_lookup, 10},  {op_unlink, 18}, {op_link, 5},    {op_rename, 14},
+        {op_write, 14},  {op_truncate, 5}, {op_xattr, 6},   {op_release, 2}, {op_forget, 3},
     };
     uint32_t pick = rnd(107);
     for (unsigned int i = 0;; pick -= ops[i++].weight)

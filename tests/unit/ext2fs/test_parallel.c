@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Several threads in directories of their own, with a cache that is too small, while another syncs all the time; then e2fsck judges.  Each holds
-   what the lock of a node would protect (its directory, its files) alone; everything else they share.  */
+/* Several threads in directories of their own, with a cache that is too small, while another syncs all the time; then
+   e2fsck judges.  Each holds what the lock of a node would protect (its directory, its files) alone; everything else
+   they share.  */
 #include <stdarg.h>
 #include "harness.h"
 
@@ -36,7 +37,8 @@ static void *worker(void *arg)
     char name[64], other[64];
     uint32_t ino;
     snprintf(name, sizeof name, "d%u", me);
-    if (file_open(im.fs, INO_ROOT, &root) || ext2_dir_lookup(im.fs, &root, name, strlen(name), &ino, NULL) || file_open(im.fs, ino, &dir)) {
+    if (file_open(im.fs, INO_ROOT, &root) || ext2_dir_lookup(im.fs, &root, name, strlen(name), &ino, NULL) ||
+        file_open(im.fs, ino, &dir)) {
         failures[me]++;
         return NULL;
     }

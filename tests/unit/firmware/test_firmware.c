@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Firmware's tables as the kernel reads them: root pointer, lists, processors, switching off; every length cut short, every byte changed. */
+/* Firmware's tables as the kernel reads them: root pointer, lists, processors, switching off; every length cut short,
+   every byte changed. */
 
 #include "../../../kernel/arch/x86_64/acpi.h"
 
@@ -72,7 +73,8 @@ static uint8_t *table(uint64_t physical, const char *signature, const void *body
 static const struct acpi_root *machine(const void *aml, size_t aml_size)
 {
     static const uint8_t madt[] = {0, 0, 0xe0, 0xfe, 1, 0, 0, 0, /* address, flags */
-                                   0, 8, 0, 0, 1, 0, 0, 0, 1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0, /* processor 0, an I/O APIC */
+                                   /* processor 0, an I/O APIC */
+                                   0, 8, 0, 0, 1, 0, 0, 0, 1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0,
                                    0, 8, 1, 7, 1, 0, 0, 0, 0, 8, 2, 9, 0, 0, 0, 0}; /* 7 may be used, 9 may not */
     uint8_t list[8], fadt[FADT_LENGTH - sizeof(struct acpi_header)] = {0};
     begin();
@@ -93,7 +95,8 @@ static const struct acpi_root *machine(const void *aml, size_t aml_size)
     return (const struct acpi_root *)root;
 }
 
-static const uint8_t s5[] = {0x5b, 0x80, 0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0a, 5, 0x01, 0x00, 0x00, 0xa4, 0x00};
+static const uint8_t s5[] = {0x5b, 0x80, 0x08, '_',  'S',  '5',  '_',  0x12, 0x06,
+                             0x04, 0x0a, 5,    0x01, 0x00, 0x00, 0xa4, 0x00};
 
 static void visit(uint32_t apic_id, void *cookie)
 {
@@ -136,10 +139,13 @@ UNIT_TEST(lines)
 {
     struct acpi_line line;
     const struct acpi_header *madt = acpi_table_find(map, machine(s5, sizeof s5), "APIC");
-    CHECK(acpi_line_find(madt, 4, &line) && line.controller == 0xfec00000 && line.input == 4 && !line.level && !line.low);
-    /* Two I/O APICs, the second first; line 0 at input 2, line 9 level-triggered and low at the second's input 1; one of another bus. */
-    static const uint8_t entries[] = {1, 12, 1, 0, 0, 0, 0xd0, 0xfe, 24, 0, 0, 0, 1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0, 2, 10, 0, 0, 2, 0, 0, 0, 0, 0,
-                                      2, 10, 0, 9, 25, 0, 0, 0, 0x0f, 0, 2, 10, 1, 5, 7, 0, 0, 0, 0, 0};
+    CHECK(acpi_line_find(madt, 4, &line) && line.controller == 0xfec00000 && line.input == 4 && !line.level &&
+          !line.low);
+    /* Two I/O APICs, the second first; line 0 at input 2, line 9 level-triggered and low at the second's input 1; one
+       of another bus. */
+    static const uint8_t entries[] = {1,    12,   1,  0, 0, 0, 0xd0, 0xfe, 24, 0,  0, 0, 1, 12, 0, 0, 0, 0,
+                                      0xc0, 0xfe, 0,  0, 0, 0, 2,    10,   0,  0,  2, 0, 0, 0,  0, 0, 2, 10,
+                                      0,    9,    25, 0, 0, 0, 0x0f, 0,    2,  10, 1, 5, 7, 0,  0, 0, 0, 0};
     madt = madt_with(entries, sizeof entries);
     CHECK(acpi_line_find(madt, 0, &line) && line.input == 2 && line.controller == 0xfec00000);
     CHECK(acpi_line_find(madt, 9, &line) && line.input == 1 && line.controller == 0xfed00000 && line.level && line.low);
@@ -173,7 +179,8 @@ UNIT_TEST(switching_off)
     CHECK(power(s5, sizeof s5, &result));
     CHECK(result.control_a == 0x604 && result.control_b == 0 && result.type_a == 5 && result.type_b == 1);
     CHECK(result.enable_port == 0xb2 && result.enable_value == 2);
-    static const uint8_t rooted[] = {0, 0, 0x08, '\\', '_', 'S', '5', '_', 0x12, 0x06, 0x02, 0x0b, 7, 0, 0x0c, 6, 0, 0, 0};
+    static const uint8_t rooted[] = {0,    0,    0x08, '\\', '_',  'S', '5', '_', 0x12, 0x06,
+                                     0x02, 0x0b, 7,    0,    0x0c, 6,   0,   0,   0};
     CHECK(power(rooted, sizeof rooted, &result));
     CHECK(result.type_a == 7 && result.type_b == 6);
 }
@@ -204,7 +211,8 @@ UNIT_TEST(damage)
                 pieces[number].data[at] = (uint8_t)value;
                 if (at < 4 || at > 7)
                     sum(pieces[number].data, pieces[number].size, 9);
-                const struct acpi_header *fadt = acpi_table_find(map, root, "FACP"), *madt = acpi_table_find(map, root, "APIC");
+                const struct acpi_header *fadt = acpi_table_find(map, root, "FACP"),
+                                         *madt = acpi_table_find(map, root, "APIC");
                 text[0] = 0;
                 if (fadt)
                     (void)acpi_power_find(map, fadt, &result);

@@ -42,7 +42,8 @@ UNIT_TEST(root_does_all_but_execute_what_nobody_may)
 
 UNIT_TEST(owner_group_others_unknown)
 {
-    struct fshelp_user *owner = user(5, 50), *member = user(6, 5), *other = user(7, 7), *nobody = fshelp_user_create(NULL, 0, NULL, 0);
+    struct fshelp_user *owner = user(5, 50), *member = user(6, 5), *other = user(7, 7),
+                       *nobody = fshelp_user_create(NULL, 0, NULL, 0);
     struct stat node = { .st_mode = S_IFREG | 0421, .st_uid = 5, .st_gid = 5 };
 
     CHECK_EQ(fshelp_allowed(&node, owner), O_READ);

@@ -20,7 +20,11 @@ static void begin(bool disk, bool disc)
     for (size_t i = 0; i < sizeof disc_data; i++)
         disc_data[i] = i / 2048 * 7 + i;
     drives[0] = (struct fake_drive){.present = disk, .data = disk_data, .bad = UINT64_MAX};
-    drives[1] = (struct fake_drive){.present = disc, .packet = true, .medium = true, .attention = true, .data = disc_data,
+    drives[1] = (struct fake_drive){.present = disc,
+                                    .packet = true,
+                                    .medium = true,
+                                    .attention = true,
+                                    .data = disc_data,
                                     .bad = UINT64_MAX};
     channel.command = COMMAND_BASE;
     channel.control = CONTROL_BASE;
@@ -47,8 +51,12 @@ static void interrupts(void)
 static void job_run(struct job *job, unsigned int drive, enum block_kind kind, uint64_t lba, size_t length,
                     struct block_memory memory)
 {
-    *job = (struct job){.request = {.unit = &channel.drives[drive].unit.block, .kind = kind, .lba = lba, .length = length,
-                                    .memory = memory, .done = job_done}};
+    *job = (struct job){.request = {.unit = &channel.drives[drive].unit.block,
+                                    .kind = kind,
+                                    .lba = lba,
+                                    .length = length,
+                                    .memory = memory,
+                                    .done = job_done}};
     block_submit(&job->request);
     interrupts();
 }

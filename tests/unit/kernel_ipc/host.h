@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* host.h: what kernel/ipc stands on, on this host: memory that is counted, one processor with one thread, a window of user memory, waits that
-   end at once.  The kernel's files are compiled as they are; the processor's data are behind the gs base here too.  */
+/* host.h: what kernel/ipc stands on, on this host: memory that is counted, one processor with one thread, a window of
+   user memory, waits that end at once.  The kernel's files are compiled as they are; the processor's data are behind
+   the gs base here too.  */
 
 #ifndef UNIT_KERNEL_IPC_HOST_H
 #define UNIT_KERNEL_IPC_HOST_H
@@ -22,8 +23,8 @@ size_t host_objects(void);
 /* The COUNT'th allocation from now on fails, and no other (0: none does). */
 extern unsigned int host_fail;
 
-/* Carries out what DATA says, byte by byte, in two spaces: names made, counted, given up, messages sent and received.  Checks that spaces and ports
-   agree after each step, and that nothing is left when both spaces have ended. */
+/* Carries out what DATA says, byte by byte, in two spaces: names made, counted, given up, messages sent and received.
+   Checks that spaces and ports agree after each step, and that nothing is left when both spaces have ended. */
 void ipc_play(const uint8_t *data, size_t size);
 
 #endif

@@ -26,7 +26,8 @@ static uint8_t byte(struct input *input)
 /* A name: mostly one of the first, at times a far or an impossible one. */
 static mach_port_name_t name(struct input *input)
 {
-    static const mach_port_name_t odd[] = {MACH_PORT_NAME_NULL, MACH_PORT_NAME_DEAD, 127, 128, 4000, DENSE_NAMES, DENSE_NAMES + 7, 0xfffffffe};
+    static const mach_port_name_t odd[] = {MACH_PORT_NAME_NULL, MACH_PORT_NAME_DEAD, 127,       128, 4000,
+                                           DENSE_NAMES,         DENSE_NAMES + 7,     0xfffffffe};
     uint8_t value = byte(input);
     return value >= 248 ? odd[value - 248] : value % 24;
 }
@@ -78,7 +79,10 @@ static void item_append(struct input *input)
     }
     case 2: { /* memory */
         uint64_t pointer = what & 8 ? HOST_USER : 8;
-        type = (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_BYTE, .msgt_size = 8, .msgt_number = count * 1000, .msgt_deallocate = what & 1};
+        type = (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_BYTE,
+                                 .msgt_size = 8,
+                                 .msgt_number = count * 1000,
+                                 .msgt_deallocate = what & 1};
         append(&type, sizeof type);
         append(&pointer, sizeof pointer);
         break;
@@ -96,7 +100,8 @@ static void send(struct input *input)
 {
     mach_msg_header_t *header = message_at();
     uint8_t bits = byte(input), items = byte(input);
-    *header = (mach_msg_header_t){.msgh_size = sizeof *header, .msgh_bits = MACH_MSGH_BITS(15 + bits % 8, bits & 64 ? 15 + bits / 8 % 8 : 0)};
+    *header = (mach_msg_header_t){.msgh_size = sizeof *header,
+                                  .msgh_bits = MACH_MSGH_BITS(15 + bits % 8, bits & 64 ? 15 + bits / 8 % 8 : 0)};
     header->msgh_remote_port = name(input);
     header->msgh_local_port = bits & 64 ? name(input) : 0;
     if (bits & 128) {

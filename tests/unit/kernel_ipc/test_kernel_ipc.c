@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The kernel's name spaces, rights and messages on the host: names near the limits, and random operations with memory that runs out. */
+/* The kernel's name spaces, rights and messages on the host: names near the limits, and random operations with memory
+   that runs out. */
 
 #include "host.h"
 
@@ -23,7 +24,11 @@ static void space_end(struct ipc_space *space)
 
 UNIT_TEST(names_are_found_again)
 {
-    static const mach_port_name_t names[] = {1, 127, 128, 129, 70000, DENSE_NAMES - 1, DENSE_NAMES, DENSE_NAMES + 1, 0x7fffffff, 0xfffffffe};
+    static const mach_port_name_t names[] = {1,           127,
+                                             128,         129,
+                                             70000,       DENSE_NAMES - 1,
+                                             DENSE_NAMES, DENSE_NAMES + 1,
+                                             0x7fffffff,  0xfffffffe};
     struct ipc_space *space = space_begin();
     for (size_t i = 0; i < countof(names); i++)
         CHECK_EQ(rpc_mach_port_allocate_name(space, MACH_PORT_RIGHT_RECEIVE, names[i]), KERN_SUCCESS);

@@ -24,8 +24,10 @@ static char *line(const char *source, const char *path, const char *options, siz
 
 UNIT_TEST(types_and_options)
 {
-    CHECK_LINE("part:1:device:wd0", "/", "ext2fs\0--writable\0--sync=30\0part:1:device:wd0", "part:1:device:wd0 / ext2fs rw,sync=30 0 0\n");
-    CHECK_LINE("/dev/wd1", "/mnt", "/hurd/ext2fs.static\0--readonly\0-T\0typed\0/dev/wd1", "/dev/wd1 /mnt ext2fs ro 0 0\n");
+    CHECK_LINE("part:1:device:wd0", "/", "ext2fs\0--writable\0--sync=30\0part:1:device:wd0",
+               "part:1:device:wd0 / ext2fs rw,sync=30 0 0\n");
+    CHECK_LINE("/dev/wd1", "/mnt", "/hurd/ext2fs.static\0--readonly\0-T\0typed\0/dev/wd1",
+               "/dev/wd1 /mnt ext2fs ro 0 0\n");
     CHECK_LINE("", "/servers/bus/pci", "/hurd/pci-arbiter.static", "none /servers/bus/pci pci-arbiter rw 0 0\n");
 }
 

@@ -49,7 +49,8 @@ static error_t job_wait(struct job *job)
     return job->result;
 }
 
-static error_t io(struct block_unit *unit, enum block_kind kind, uint64_t lba, size_t length, struct block_memory memory)
+static error_t io(struct block_unit *unit, enum block_kind kind, uint64_t lba, size_t length,
+                  struct block_memory memory)
 {
     struct job job;
     job_submit(&job, unit, kind, lba, length, memory);
@@ -92,9 +93,9 @@ static void pages_fill(uint64_t *pages, unsigned int count)
 UNIT_TEST(bytes_go_where_they_belong)
 {
     static uint64_t pages[256];
-    static const struct { size_t offset, length; } cases[] = {
-        {0, 512}, {512, 4096}, {4, 4096}, {3584, 1024}, {0, 8192}, {2048, 8192}, {0, 131072}, {1020, 131072}, {512, 400 << 10},
-        {0, 1000 << 10}, {4092, 512}};
+    static const struct { size_t offset, length;
+    } cases[] = {{0, 512},    {512, 4096},    {4, 4096},        {3584, 1024},    {0, 8192},  {2048, 8192},
+                 {0, 131072}, {1020, 131072}, {512, 400 << 10}, {0, 1000 << 10}, {4092, 512}};
     pages_fill(pages, 256);
     srand(1);
     for (unsigned int i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -148,7 +149,8 @@ UNIT_TEST(many_in_flight)
     unsigned int before = fake.commands;
     fake.hold = true;
     for (unsigned int i = 0; i < JOBS; i++)
-        job_submit(&jobs[i], units[i % 2], BLOCK_READ, i, 4096, (struct block_memory){.base = buffer_physical + i * 4096});
+        job_submit(&jobs[i], units[i % 2], BLOCK_READ, i, 4096,
+                   (struct block_memory){.base = buffer_physical + i * 4096});
     seen_wait(&fake.commands, before + 64);
     CHECK_EQ(fake.commands, before + 64);
     fake.hold = false;

@@ -37,8 +37,9 @@ static void between(void)
 
 /* ---- the pager's calls ---------------------------------------------------------------------------------------- */
 
-kern_return_t memory_object_data_supply(mach_port_t control, vm_offset_t offset, vm_offset_t data, mach_msg_type_number_t length,
-                                        boolean_t dealloc, vm_prot_t lock_value, boolean_t precious, mach_port_t reply)
+kern_return_t memory_object_data_supply(mach_port_t control, vm_offset_t offset, vm_offset_t data,
+                                        mach_msg_type_number_t length, boolean_t dealloc, vm_prot_t lock_value,
+                                        boolean_t precious, mach_port_t reply)
 {
     (void)precious, (void)reply;
     if (control != CONTROL || !dealloc || offset % vm_page_size || length % vm_page_size)
@@ -75,8 +76,9 @@ static void page_lock(unsigned int number, memory_object_return_t give_back, boo
         page->locked = prot & VM_PROT_WRITE;
 }
 
-kern_return_t memory_object_lock_request(mach_port_t control, vm_offset_t offset, vm_size_t length, memory_object_return_t give_back,
-                                         boolean_t flush, vm_prot_t prot, mach_port_t reply)
+kern_return_t memory_object_lock_request(mach_port_t control, vm_offset_t offset, vm_size_t length,
+                                         memory_object_return_t give_back, boolean_t flush, vm_prot_t prot,
+                                         mach_port_t reply)
 {
     if (control != CONTROL)
         abort();
@@ -98,7 +100,8 @@ kern_return_t memory_object_ready(mach_port_t control, boolean_t may_cache, memo
     return KERN_SUCCESS;
 }
 
-kern_return_t memory_object_change_attributes(mach_port_t control, boolean_t may_cache, memory_object_copy_strategy_t strategy, mach_port_t reply)
+kern_return_t memory_object_change_attributes(mach_port_t control, boolean_t may_cache,
+                                              memory_object_copy_strategy_t strategy, mach_port_t reply)
 {
     (void)control, (void)may_cache, (void)strategy, (void)reply;
     return KERN_SUCCESS;
@@ -110,12 +113,15 @@ kern_return_t memory_object_destroy(mach_port_t control, kern_return_t reason)
     return KERN_SUCCESS;
 }
 
-kern_return_t memory_object_create_proxy(mach_port_t task, vm_prot_t protection, const mach_port_t *objects, mach_msg_type_name_t kind,
-                                         mach_msg_type_number_t nobjects, const rpc_vm_offset_t *offsets, mach_msg_type_number_t noffsets,
-                                         const rpc_vm_offset_t *starts, mach_msg_type_number_t nstarts, const rpc_vm_size_t *lengths,
-                                         mach_msg_type_number_t nlengths, mach_port_t *proxy)
+kern_return_t memory_object_create_proxy(mach_port_t task, vm_prot_t protection, const mach_port_t *objects,
+                                         mach_msg_type_name_t kind, mach_msg_type_number_t nobjects,
+                                         const rpc_vm_offset_t *offsets, mach_msg_type_number_t noffsets,
+                                         const rpc_vm_offset_t *starts, mach_msg_type_number_t nstarts,
+                                         const rpc_vm_size_t *lengths, mach_msg_type_number_t nlengths,
+                                         mach_port_t *proxy)
 {
-    (void)task, (void)protection, (void)objects, (void)kind, (void)nobjects, (void)offsets, (void)noffsets, (void)starts, (void)nstarts;
+    (void)task, (void)protection, (void)objects, (void)kind, (void)nobjects, (void)offsets, (void)noffsets,
+        (void)starts, (void)nstarts;
     (void)lengths, (void)nlengths, (void)proxy;
     return KERN_FAILURE;
 }
@@ -161,10 +167,12 @@ kern_return_t vm_deallocate(mach_port_t task, vm_address_t address, vm_size_t si
     return munmap((void *)address, size) ? KERN_INVALID_ADDRESS : KERN_SUCCESS;
 }
 
-kern_return_t vm_map(mach_port_t task, vm_address_t *address, vm_size_t size, vm_address_t mask, boolean_t anywhere, mach_port_t object,
-                     vm_offset_t offset, boolean_t copy, vm_prot_t prot, vm_prot_t most, vm_inherit_t inheritance)
+kern_return_t vm_map(mach_port_t task, vm_address_t *address, vm_size_t size, vm_address_t mask, boolean_t anywhere,
+                     mach_port_t object, vm_offset_t offset, boolean_t copy, vm_prot_t prot, vm_prot_t most,
+                     vm_inherit_t inheritance)
 {
-    (void)task, (void)address, (void)size, (void)mask, (void)anywhere, (void)object, (void)offset, (void)copy, (void)prot, (void)most;
+    (void)task, (void)address, (void)size, (void)mask, (void)anywhere, (void)object, (void)offset, (void)copy,
+        (void)prot, (void)most;
     (void)inheritance;
     return KERN_FAILURE;                       /* no windows here */
 }
@@ -211,7 +219,8 @@ error_t ports_copy_guarded(void *to, const void *from, size_t length)
     return 0;
 }
 
-kern_return_t ports_row_allocate(mach_port_t host, size_t size, uint64_t limit, vm_address_t *address, uint64_t *physical)
+kern_return_t ports_row_allocate(mach_port_t host, size_t size, uint64_t limit, vm_address_t *address,
+                                 uint64_t *physical)
 {
     (void)host, (void)size, (void)limit, (void)address, (void)physical;
     return KERN_RESOURCE_SHORTAGE;
@@ -264,7 +273,8 @@ static error_t disk_unlock(void *hook, uint64_t offset, size_t length, bool own)
 static void nothing(void *hook) { (void)hook; }
 static const struct pager_ops ops = { disk_fetch, disk_write, disk_unlock, nothing, nothing };
 
-/* ---- what the test asks for --------------------------------------------------------------------------------------- */
+/* ---- what the test asks for
+   --------------------------------------------------------------------------------------- */
 
 struct pager *kernel_start(void)
 {
@@ -294,13 +304,15 @@ bool kernel_step(struct pager *pager)
         queue_end = &queue;
     vm_offset_t offset = m->page * vm_page_size;
     if (m->kind == REQUEST) {
-        S_memory_object_data_request(pager, CONTROL, offset, vm_page_size, m->write ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ);
+        S_memory_object_data_request(pager, CONTROL, offset, vm_page_size,
+                                     m->write ? VM_PROT_READ | VM_PROT_WRITE : VM_PROT_READ);
     } else if (m->kind == UNLOCK) {
         S_memory_object_data_unlock(pager, CONTROL, offset, vm_page_size, VM_PROT_WRITE);
     } else if (m->kind == RETURN) {
         void *data = mmap(NULL, vm_page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         memset(data, m->value, vm_page_size);
-        S_memory_object_data_return(pager, CONTROL, offset, (vm_offset_t)data, (mach_msg_type_number_t)vm_page_size, true, m->kept);
+        S_memory_object_data_return(pager, CONTROL, offset, (vm_offset_t)data, (mach_msg_type_number_t)vm_page_size,
+                                    true, m->kept);
     } else {
         S_memory_object_lock_completed(pager, CONTROL, 0, 0);
     }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* kernel: what lib/pager meets in its kernel, for one memory object: pages that are here or not, changed or not, locked against writing or not;
-   and the queue of messages to the pager, which are handled when the test says so.  One thread does everything.
+/* kernel: what lib/pager meets in its kernel, for one memory object: pages that are here or not, changed or not, locked
+   against writing or not; and the queue of messages to the pager, which are handled when the test says so.  One thread
+   does everything.
 
-   Races.  Whatever another thread of the server could do at some moment is done there: before and after the kernel takes in a message about pages
-   that may be changed from now on, `kernel_between` is called, if the pager's lock is free for others at that moment, and only then.  */
+   Races.  Whatever another thread of the server could do at some moment is done there: before and after the kernel
+   takes in a message about pages that may be changed from now on, `kernel_between` is called, if the pager's lock is
+   free for others at that moment, and only then.  */
 #ifndef PAGER_UNIT_KERNEL_H
 #define PAGER_UNIT_KERNEL_H
 

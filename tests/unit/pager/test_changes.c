@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* No change of a page is lost: what was written before a sync began is on the disk when the sync is done, whatever syncs, evictions and requests come
-   in between.  lib/pager as it is, on a kernel of the test's (kernel.h).  */
+/* No change of a page is lost: what was written before a sync began is on the disk when the sync is done, whatever
+   syncs, evictions and requests come in between.  lib/pager as it is, on a kernel of the test's (kernel.h).  */
 #include "kernel.h"
 #include "unit.h"
 
@@ -30,8 +30,8 @@ static void sync_and_write(struct pager *pager)
     sync_all(pager);
 }
 
-/* Each message of the pager's that lets a page be changed: a sync right before or after the kernel takes it in must not make the pager believe that
-   the page cannot have changed.  (It did: 256 KiB of a file were lost that way.)  */
+/* Each message of the pager's that lets a page be changed: a sync right before or after the kernel takes it in must not
+   make the pager believe that the page cannot have changed.  (It did: 256 KiB of a file were lost that way.)  */
 static void race_case(bool unlock)
 {
     struct pager *pager = kernel_start();

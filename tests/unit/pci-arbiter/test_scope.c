@@ -63,10 +63,28 @@ UNIT_TEST(scopes_are_shown_as_they_are_set)
 UNIT_TEST(what_is_no_scope)
 {
     static const char *const wrong[] = {
-        "--uid=1", "--class=1", "--class=100 --uid=1", "--class= --uid=1", "--class=g --uid=1", "--class=-1 --uid=1",
-        "--dev=20 --uid=1", "--func=8 --uid=1", "--bus=1 --bus=2 --uid=1", "--bus=1 --uid=1 --uid=2", "--bus=1 --uid=4294967295",
-        "--subclass=1 --uid=1", "--bus=1 --uid=1 word", "--bus", "--nonsense", "-z", "--bus=1 --uid=1 --bus=1", "--help", "--version",
-        "--bus=1 --uid=99999999999999999999", "--", "-- -b1",
+        "--uid=1",
+        "--class=1",
+        "--class=100 --uid=1",
+        "--class= --uid=1",
+        "--class=g --uid=1",
+        "--class=-1 --uid=1",
+        "--dev=20 --uid=1",
+        "--func=8 --uid=1",
+        "--bus=1 --bus=2 --uid=1",
+        "--bus=1 --uid=1 --uid=2",
+        "--bus=1 --uid=4294967295",
+        "--subclass=1 --uid=1",
+        "--bus=1 --uid=1 word",
+        "--bus",
+        "--nonsense",
+        "-z",
+        "--bus=1 --uid=1 --bus=1",
+        "--help",
+        "--version",
+        "--bus=1 --uid=99999999999999999999",
+        "--",
+        "-- -b1",
     };
     for (unsigned int i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct scopes scopes;

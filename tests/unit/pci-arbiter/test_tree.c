@@ -8,7 +8,9 @@
 static struct pci_function function(uint8_t bus, uint8_t device, uint8_t number)
 {
     return (struct pci_function){.address = {.bus = bus, .device = device, .function = number},
-                                 .regions = {[5] = {.base = 0xfebd1000, .size = 4096}}, .rom_size = 65536, .config_size = 256};
+                                 .regions = {[5] = {.base = 0xfebd1000, .size = 4096}},
+                                 .rom_size = 65536,
+                                 .config_size = 256};
 }
 
 static void sample(struct tree *tree)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The queue of pipes, sockets and fifos: streams gather and split, records do not, extras travel with the first of their bytes. */
+/* The queue of pipes, sockets and fifos: streams gather and split, records do not, extras travel with the first of
+   their bytes. */
 
 #include "unit.h"
 #include "../../../lib/pipe/queue.h"

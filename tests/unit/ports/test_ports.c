@@ -94,7 +94,8 @@ UNIT_TEST(pool_makes_a_thread_when_all_are_busy)
     CHECK_EQ(pool.waiting, 0);
 }
 
-/* All threads may be kept by clients who wait for each other: who wanted a thread and got none must try again while nobody waits. */
+/* All threads may be kept by clients who wait for each other: who wanted a thread and got none must try again while
+   nobody waits. */
 UNIT_TEST(pool_is_refilled_when_starved)
 {
     struct ports_pool pool;

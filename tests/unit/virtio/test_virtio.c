@@ -55,8 +55,9 @@ static error_t io(enum block_kind kind, uint64_t lba, size_t length, struct bloc
 static void shapes_check(void)
 {
     static uint64_t pages[512];
-    static const struct { size_t offset, length; } cases[] = {
-        {0, 4096}, {4, 4096}, {2048, 8192}, {0, 131072}, {1020, 131072}, {0, 900 << 10}, {3000, 1000 << 10}, {4092, 4096}};
+    static const struct { size_t offset, length;
+    } cases[] = {{0, 4096},      {4, 4096},      {2048, 8192},       {0, 131072},
+                 {1020, 131072}, {0, 900 << 10}, {3000, 1000 << 10}, {4092, 4096}};
     for (unsigned int i = 0; i < 512; i++)
         pages[i] = buffer_physical + (uint64_t)(i * 7 % 512) * 4096;
     srand(1);
