@@ -21,7 +21,7 @@
 
 enum {
     BASE = 2000,       /* operations of a part at scale 1 */
-    PAGES_SLACK = 200, /* what is kept until memory is short: 150 after "crowd", all back after "memory" */
+    PAGES_SLACK = 320, /* what is kept until memory is short: 16 to 32 stacks of 8 pages, and what is free in caches */
     RESERVE_PAGES = 256, /* that the part "memory" leaves */
     CACHES_MAX = 64,
     FILL_ROUNDS_MAX = 20, /* of the part "memory" */
