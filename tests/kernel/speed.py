@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What our kernel's operations cost: instructions, which repeat under QEMU's -icount however busy the machine is (bench/kernel), against what
-docs/benchmarks.md says of them.  A limit is the goal where the figure is near it, else five percent above the figure."""
+docs/benchmarks.md says of them.  A limit is the goal where the figure is near it, else five percent above the figure.  They are
+those of Debian 12's gcc; what another one makes of the kernel may take three percent more (gcc 14: 358 for a kernel RPC)."""
 
 import json
 import os
@@ -29,6 +30,15 @@ LIMITS = {
     "task create inheriting memory and terminate": 7450,
 }
 
+COMPILER = "12"
+OTHERS = 1.03
+
+
+def limits():
+    version = subprocess.run(["gcc", "-dumpversion"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    factor = 1 if version.split(".")[0].strip() == COMPILER else OTHERS
+    return {name: limit * factor for name, limit in LIMITS.items()}
+
 
 def test_instructions(folder):
     figures = os.path.join(folder, "figures.json")
@@ -38,6 +48,6 @@ def test_instructions(folder):
         raise Failure(done.stdout[-4000:])
     with open(figures, encoding="utf-8") as file:
         found = json.load(file)["quadrille"]
-    over = [f"{name}: {found.get(name, 'not measured')}, not {limit} or less" for name, limit in LIMITS.items() if found.get(name, limit + 1) > limit]
+    over = [f"{name}: {found.get(name, 'not measured')}, not {limit} or less" for name, limit in limits().items() if found.get(name, limit + 1) > limit]
     if over:
         raise Failure("instructions an operation: " + "; ".join(over))
