@@ -27,7 +27,7 @@ def inside(name):
     def check(machine):
         before = names_held(machine)
         wanted(machine, f"/{name}", " 0 failed")
-        for _ in range(20):     # what the last children leave behind is cleared away in time
+        for _ in range(90):     # what the last children leave behind is cleared away in time, a surplus thread after a minute
             after = names_held(machine)
             if all(new <= old + FEW for old, new in zip(before, after)):
                 return
