@@ -347,22 +347,12 @@ CASE(send_whose_right_died_meanwhile)
    elsewhere and back. */
 CASE(call_stopped_and_sent_elsewhere)
 {
-    static volatile long counter;
     mach_port_t port = port_create_with_send(), reply = port_create();
     struct helper helper = {0};
-    counter = 0;
     message_begin(&call.message, port, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, 100);
     call_start(&helper, MACH_SEND_MSG | MACH_RCV_MSG, reply);
-    EXPECT(thread_suspend(helper.thread), KERN_SUCCESS);
-    EXPECT(thread_abort(helper.thread), KERN_SUCCESS);
-    struct i386_thread_state before = registers_get(helper.thread), away = before;
+    struct i386_thread_state before = detour_through_count(helper.thread);
     EXPECT((int)before.rax, MACH_RCV_INTERRUPTED);
-    away.rip = (uint64_t)stub_count;
-    away.rdi = (uint64_t)&counter;
-    EXPECT(registers_set(helper.thread, &away), KERN_SUCCESS);
-    EXPECT(thread_resume(helper.thread), KERN_SUCCESS);
-    WAIT_FOR(counter > 0);
-    EXPECT(thread_suspend(helper.thread), KERN_SUCCESS);
     before.rax = 12345;
     EXPECT(registers_set(helper.thread, &before), KERN_SUCCESS);
     EXPECT(thread_resume(helper.thread), KERN_SUCCESS);
@@ -564,23 +554,13 @@ CASE(page_fault_before_the_pager_is_ready)
 /* A thread that is stopped in a page fault and interrupted can be sent elsewhere while the pager is still silent. */
 CASE(page_fault_stopped_and_sent_elsewhere)
 {
-    static volatile long counter;
     struct object object;
     struct toucher toucher;
     char *at = object_map(&object, 0, PAGE, false, MEMORY_OBJECT_COPY_DELAY);
-    counter = 0;
     touch_start(&toucher, at, false, 0);
     object_request_expect(&object, 0);
     CHECK(thread_waits(toucher.helper.thread));
-    EXPECT(thread_suspend(toucher.helper.thread), KERN_SUCCESS);
-    EXPECT(thread_abort(toucher.helper.thread), KERN_SUCCESS);
-    struct i386_thread_state before = registers_get(toucher.helper.thread), away = before;
-    away.rip = (uint64_t)stub_count;
-    away.rdi = (uint64_t)&counter;
-    EXPECT(registers_set(toucher.helper.thread, &away), KERN_SUCCESS);
-    EXPECT(thread_resume(toucher.helper.thread), KERN_SUCCESS);
-    WAIT_FOR(counter > 0);
-    EXPECT(thread_suspend(toucher.helper.thread), KERN_SUCCESS);
+    struct i386_thread_state before = detour_through_count(toucher.helper.thread);
     EXPECT(registers_set(toucher.helper.thread, &before), KERN_SUCCESS);
     EXPECT(thread_resume(toucher.helper.thread), KERN_SUCCESS);
     object_supply(&object, 0, 1, 8, VM_PROT_NONE, false, false);

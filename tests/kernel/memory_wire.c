@@ -132,17 +132,23 @@ static void wire_run(void *argument)
     wiring->result = vm_wire(host_priv, wiring->task, wiring->at, wiring->size, VM_PROT_READ);
 }
 
+/* HELPER wires two pages of OBJECT: the first one is supplied, the second one asked for. */
+static void wiring_begin(struct wiring *wiring, struct helper *helper, struct object *object)
+{
+    wiring_make(wiring, object);
+    helper_start(helper, wire_run, wiring);
+    object_request_expect(object, 0);
+    object_supply(object, 0, 1, 3, VM_PROT_NONE, false, false);
+    object_request_expect(object, PAGE);
+}
+
 CASE(wire_asks_the_pager)
 {
     struct object object;
     struct helper helper = {0};
     struct wiring wiring;
     char *at = object_map(&object, 0, 2 * PAGE, false, MEMORY_OBJECT_COPY_DELAY);
-    wiring_make(&wiring, &object);
-    helper_start(&helper, wire_run, &wiring);
-    object_request_expect(&object, 0);
-    object_supply(&object, 0, 1, 3, VM_PROT_NONE, false, false);
-    object_request_expect(&object, PAGE);
+    wiring_begin(&wiring, &helper, &object);
     object_supply(&object, PAGE, 1, 4, VM_PROT_NONE, false, false);
     CHECK(helper_join(&helper));
     EXPECT(wiring.result, KERN_SUCCESS);
@@ -158,11 +164,7 @@ CASE_OURS(wire_what_a_pager_refuses)
     struct helper helper = {0};
     struct wiring wiring;
     char *at = object_map(&object, 0, 2 * PAGE, false, MEMORY_OBJECT_COPY_DELAY);
-    wiring_make(&wiring, &object);
-    helper_start(&helper, wire_run, &wiring);
-    object_request_expect(&object, 0);
-    object_supply(&object, 0, 1, 3, VM_PROT_NONE, false, false);
-    object_request_expect(&object, PAGE);
+    wiring_begin(&wiring, &helper, &object);
     EXPECT(memory_object_data_error(object.control, PAGE, PAGE, KERN_FAILURE), KERN_SUCCESS);
     CHECK(helper_join(&helper));
     OBSERVE(wiring.result);

@@ -198,3 +198,19 @@ struct raised fault_of(const void *code, long argument)
     result.thread = result.task = result.reply = MACH_PORT_NULL;
     return result;
 }
+
+struct i386_thread_state detour_through_count(mach_port_t thread)
+{
+    static volatile long counter;
+    counter = 0;
+    EXPECT(thread_suspend(thread), KERN_SUCCESS);
+    EXPECT(thread_abort(thread), KERN_SUCCESS);
+    struct i386_thread_state before = registers_get(thread), away = before;
+    away.rip = (uint64_t)stub_count;
+    away.rdi = (uint64_t)&counter;
+    EXPECT(registers_set(thread, &away), KERN_SUCCESS);
+    EXPECT(thread_resume(thread), KERN_SUCCESS);
+    WAIT_FOR(counter > 0);
+    EXPECT(thread_suspend(thread), KERN_SUCCESS);
+    return before;
+}

@@ -65,6 +65,9 @@ struct thread_sched_info thread_sched(mach_port_t thread);
 bool thread_waits(mach_port_t thread);
 struct i386_thread_state registers_get(mach_port_t thread);
 kern_return_t registers_set(mach_port_t thread, const struct i386_thread_state *state);
+/* Aborts what THREAD waits for and sends the thread through stub_count for a while; then it is suspended, and its
+   registers are still those of the detour.  Gives those that it had where it waited. */
+struct i386_thread_state detour_through_count(mach_port_t thread);
 
 /* ---- exceptions -------------------------------------------------------------------------- */
 

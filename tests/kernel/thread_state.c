@@ -322,22 +322,12 @@ static void wait_receive(void *argument)
 /* As signals do it: a waiting thread is stopped, taken out of its wait, sent elsewhere, and back. */
 CASE(signal_in_receive)
 {
-    static volatile long counter;
     struct wait wait = {.port = port_create_with_send(), .result = -999};
     struct helper helper = {0};
-    counter = 0;
     helper_start(&helper, wait_receive, &wait);
     CHECK(thread_waits(helper.thread));
-    EXPECT(thread_suspend(helper.thread), KERN_SUCCESS);
-    EXPECT(thread_abort(helper.thread), KERN_SUCCESS);
-    struct i386_thread_state before = registers_get(helper.thread), away = before;
+    struct i386_thread_state before = detour_through_count(helper.thread);
     EXPECT((int)before.rax, MACH_RCV_INTERRUPTED);
-    away.rip = (uint64_t)stub_count;
-    away.rdi = (uint64_t)&counter;
-    EXPECT(registers_set(helper.thread, &away), KERN_SUCCESS);
-    EXPECT(thread_resume(helper.thread), KERN_SUCCESS);
-    WAIT_FOR(counter > 0);
-    EXPECT(thread_suspend(helper.thread), KERN_SUCCESS);
     EXPECT(registers_set(helper.thread, &before), KERN_SUCCESS);
     EXPECT(thread_resume(helper.thread), KERN_SUCCESS);
     CHECK(helper_join(&helper));
