@@ -225,33 +225,57 @@ static struct map_entry *range_clip(struct vm_map *map, uint64_t start, uint64_t
 
 /* ---- mapping --------------------------------------------------------------------------------------- */
 
-/* As map_find_space; *ABOVE is the first entry behind the place. */
-static inline kern_return_t space_find(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask,
-                                       struct map_entry **above)
+/* What a mask (see map_find_space) asks for: addresses below *LIMIT without the bits *ALIGN.  False if it has bits in
+   the middle. */
+static inline bool mask_split(uint64_t mask, uint64_t *align, uint64_t *limit)
 {
-    /* The address is a wish; the C library's may be rubbish. */
-    uint64_t wish = *address >= MAP_MAX ? MAP_MIN : *address;
-    bool lowest = wish <= map->low_free;
-    uint64_t start = (max(wish, map->low_free) + mask) & ~mask;
+    *align = mask & ~(mask + 1);
+    uint64_t high = mask & ~*align;
+    *limit = high ? min(-high, MAP_TOP) : MAP_TOP;
+    return (-high & (-high - 1)) == 0;
+}
+
+/* The first place behind WISH; false if there is none.  *ABOVE is the first entry behind it. */
+static inline bool space_search(struct vm_map *map, uint64_t wish, uint64_t size, uint64_t align, uint64_t limit,
+                                uint64_t *address, struct map_entry **above)
+{
+    uint64_t from = max(wish, map->low_free), start = (from + align) & ~align;
     struct map_entry *entry = map_lookup_above(map, start);
-    if (lowest && mask < PAGE_SIZE) {
+    if (wish <= map->low_free && align < PAGE_SIZE) {
         while (entry && entry->start <= start) {
             start = entry->end;
             entry = map_next(map, entry);
         }
         map->low_free = start;
     }
-    while (start + size <= MAP_TOP && start + size > start) {
+    while (start >= from && start + size <= limit && start + size > start) {
         if (entry == NULL || start + size <= entry->start) {
             *address = start;
             *above = entry;
-            return KERN_SUCCESS;
+            return true;
         }
-        start = (entry->end + mask) & ~mask;
+        from = entry->end;
+        start = (from + align) & ~align;
         while (entry && entry->end <= start)
             entry = map_next(map, entry);
     }
-    return KERN_NO_SPACE;
+    return false;
+}
+
+/* As map_find_space; *ABOVE is the first entry behind the place. */
+static inline kern_return_t space_find(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask,
+                                       struct map_entry **above)
+{
+    uint64_t align, limit;
+    if (!mask_split(mask, &align, &limit))
+        return KERN_NO_SPACE;
+    /* The address is a wish; the C library's may be rubbish. */
+    for (uint64_t wish = *address >= limit ? MAP_MIN : *address;; wish = MAP_MIN) {
+        if (space_search(map, wish, size, align, limit, address, above))
+            return KERN_SUCCESS;
+        if (wish <= map->low_free)
+            return KERN_NO_SPACE;
+    }
 }
 
 kern_return_t map_find_space(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask)
@@ -312,6 +336,8 @@ static inline __attribute__((always_inline)) kern_return_t entry_enter(struct vm
         if (kr)
             return kr;
     } else {
+        if (*address & mask)
+            return KERN_NO_SPACE;
         if (*address + size > MAP_TOP || *address + size < *address)
             return KERN_INVALID_ADDRESS;
         above = map_lookup_above(map, *address);

@@ -219,15 +219,6 @@ CASE(interrupt_of_one_who_dies_unacknowledged)
 
 enum { EXPERIMENTAL_REGISTER = 424243, EXPERIMENTAL_ENABLE = 424244, EXPERIMENTAL_CONTIGUOUS = 424245 };
 
-/* Sends what message_out is and gives the answer's result, or what was in the way. */
-static long experimental_call(mach_port_t reply)
-{
-    long result = message_send(&message_out);
-    if (result == MACH_MSG_SUCCESS)
-        result = message_receive(&message_in, reply, 100000);
-    return result == MACH_MSG_SUCCESS ? (int)message_port(&message_in, 0, 0) : result;
-}
-
 static void experimental_lines(mach_port_t port)
 {
     mach_port_t reply = port_create(), target = port_create();
@@ -236,15 +227,13 @@ static void experimental_lines(mach_port_t port)
     for (int i = 0; i < 3; i++)
         message_add_integers(&message_out, &(int){LINE}, 1);
     message_add_ports(&message_out, &target, 1, MACH_MSG_TYPE_MAKE_SEND);
-    OBSERVE(experimental_call(reply));
+    OBSERVE(message_call(reply));
     OBSERVE(port_status(target).mps_srights);
     message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE,
                   EXPERIMENTAL_ENABLE);
     message_add_integers(&message_out, &(int){LINE}, 1);
-    message_add(&message_out,
-                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_CHAR, .msgt_size = 8, .msgt_number = 1, .msgt_inline = 1},
-                "\1", 1);
-    OBSERVE(experimental_call(reply));
+    message_add_inline(&message_out, MACH_MSG_TYPE_CHAR, 8, 1, "\1");
+    OBSERVE(message_call(reply));
     port_destroy(reply);
     port_destroy(target);
 }
@@ -262,13 +251,8 @@ static void experimental_memory(mach_port_t host, mach_port_t task, unsigned lon
     message_begin(&message_out, host, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE,
                   EXPERIMENTAL_CONTIGUOUS);
     message_add_ports(&message_out, &task, 1, MACH_MSG_TYPE_COPY_SEND);
-    message_add(&message_out,
-                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_64,
-                                  .msgt_size = 64,
-                                  .msgt_number = 1,
-                                  .msgt_inline = 1},
-                &size, sizeof size);
-    long result = experimental_call(reply);
+    message_add_inline(&message_out, MACH_MSG_TYPE_INTEGER_64, 64, 1, &size);
+    long result = message_call(reply);
     OBSERVE(result);
     if (result == KERN_SUCCESS) {
         vm_address_t at = 0;

@@ -232,12 +232,7 @@ CASE(kernel_wrong_bodies)
     message_begin(&message_out, 0, 0, 0, 0, 0);
     observe_as(request(mach_task_self(), MACH_PORT_TYPE_ID, reply), "nothing");
     message_begin(&message_out, 0, 0, 0, 0, 0);
-    message_add(&message_out,
-                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME,
-                                  .msgt_size = 32,
-                                  .msgt_number = 1,
-                                  .msgt_inline = 1},
-                &value, 4);
+    message_add_inline(&message_out, MACH_MSG_TYPE_PORT_NAME, 32, 1, &value);
     observe_as(request(mach_task_self(), MACH_PORT_TYPE_ID, reply), "as it should be");
     message_begin(&message_out, 0, 0, 0, 0, 0);
     message_add_integers(&message_out, &value, 1);
@@ -246,12 +241,7 @@ CASE(kernel_wrong_bodies)
     message_add_ports(&message_out, &reply, 1, MACH_MSG_TYPE_MAKE_SEND);
     observe_as(request(mach_task_self(), MACH_PORT_TYPE_ID, reply), "a right");
     message_begin(&message_out, 0, 0, 0, 0, 0);
-    message_add(&message_out,
-                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME,
-                                  .msgt_size = 32,
-                                  .msgt_number = 2,
-                                  .msgt_inline = 1},
-                (int[]){value, value}, 8);
+    message_add_inline(&message_out, MACH_MSG_TYPE_PORT_NAME, 32, 2, (int[]){value, value});
     observe_as(request(mach_task_self(), MACH_PORT_TYPE_ID, reply), "two names");
     message_begin(&message_out, 0, 0, 0, 0, 0);
     message_add_integers(&message_out, &value, 1);
@@ -299,12 +289,7 @@ CASE(kernel_without_a_reply_port)
     mach_port_t name = name_fresh();
     message_begin(&message_out, mach_task_self(), MACH_MSG_TYPE_COPY_SEND, 0, 0, 3203);
     message_add_integers(&message_out, (int[]){MACH_PORT_RIGHT_DEAD_NAME}, 1);
-    message_add(&message_out,
-                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME,
-                                  .msgt_size = 32,
-                                  .msgt_number = 1,
-                                  .msgt_inline = 1},
-                &name, sizeof name);
+    message_add_inline(&message_out, MACH_MSG_TYPE_PORT_NAME, 32, 1, &name);
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
     EXPECT(port_type(name), MACH_PORT_TYPE_DEAD_NAME);
     mach_port_deallocate(mach_task_self(), name);
@@ -316,12 +301,7 @@ CASE(kernel_replies_to_a_send_right)
     for (mach_msg_type_name_t type = MACH_MSG_TYPE_COPY_SEND; type <= MACH_MSG_TYPE_MAKE_SEND_ONCE; type++) {
         mach_port_t port = port_create_with_send();
         message_begin(&message_out, mach_task_self(), MACH_MSG_TYPE_COPY_SEND, port, type, 3201);
-        message_add(&message_out,
-                    (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME,
-                                      .msgt_size = 32,
-                                      .msgt_number = 1,
-                                      .msgt_inline = 1},
-                    &reply, 4);
+        message_add_inline(&message_out, MACH_MSG_TYPE_PORT_NAME, 32, 1, &reply);
         observe_as(message_send(&message_out), "%u", type);
         observe_as(message_receive(&message_in, port, 1000), "%u: received", type);
         observe_as(message_in.header.msgh_bits, "%u: bits", type);
@@ -351,12 +331,7 @@ CASE(kernel_reply_too_large)
         for (int keep = 0; keep < 2; keep++) {
             message_begin(&message_out, mach_task_self(), MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE,
                           3201);
-            message_add(&message_out,
-                        (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME,
-                                          .msgt_size = 32,
-                                          .msgt_number = 1,
-                                          .msgt_inline = 1},
-                        &name, 4);
+            message_add_inline(&message_out, MACH_MSG_TYPE_PORT_NAME, 32, 1, &name);
             observe_as(mach_msg_trap(&message_out.header,
                                      MACH_SEND_MSG | MACH_RCV_MSG | MACH_RCV_TIMEOUT | (keep ? MACH_RCV_LARGE : 0),
                                      message_out.header.msgh_size, room, reply, 1000, 0),
@@ -411,26 +386,11 @@ static void pager_answer_spoil(mach_port_t control, mach_msg_id_t id, const uint
     message_begin(&message_out, control, MACH_MSG_TYPE_COPY_SEND, MACH_PORT_NULL, 0, id);
     for (unsigned int i = 0; i < count; i++)
         if (words[i] > 0xffff)
-            message_add(&message_out,
-                        (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_64,
-                                          .msgt_size = 64,
-                                          .msgt_number = 1,
-                                          .msgt_inline = 1},
-                        &(uint64_t){words[i] & 0xffff}, sizeof(uint64_t));
+            message_add_inline(&message_out, MACH_MSG_TYPE_INTEGER_64, 64, 1, &(uint64_t){words[i] & 0xffff});
         else
-            message_add(&message_out,
-                        (mach_msg_type_t){.msgt_name = words[i] & 0x8000 ? MACH_MSG_TYPE_BOOLEAN
-                                                                         : MACH_MSG_TYPE_INTEGER_32,
-                                          .msgt_size = 32,
-                                          .msgt_number = 1,
-                                          .msgt_inline = 1},
-                        &(int){(int)(words[i] & 0x7fff)}, sizeof(int));
-    message_add(&message_out,
-                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_64,
-                                  .msgt_size = 64,
-                                  .msgt_number = 1,
-                                  .msgt_inline = 1},
-                &number, sizeof number);
+            message_add_inline(&message_out, words[i] & 0x8000 ? MACH_MSG_TYPE_BOOLEAN : MACH_MSG_TYPE_INTEGER_32, 32, 1,
+                               &(int){(int)(words[i] & 0x7fff)});
+    message_add_inline(&message_out, MACH_MSG_TYPE_INTEGER_64, 64, 1, &number);
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
 }
 

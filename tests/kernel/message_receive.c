@@ -9,12 +9,7 @@ static void data_send(mach_port_t port, unsigned int bytes, mach_msg_id_t id)
 {
     static char data[8192];
     message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, 0, 0, id);
-    message_add(&message_out,
-                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_BYTE,
-                                  .msgt_size = 8,
-                                  .msgt_number = bytes,
-                                  .msgt_inline = 1},
-                data, bytes);
+    message_add_inline(&message_out, MACH_MSG_TYPE_BYTE, 8, bytes, data);
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
 }
 

@@ -89,12 +89,7 @@ CASE(names_are_not_rights)
 {
     mach_port_t carrier = port_create_with_send(), name = 12345;
     message_begin(&message_out, carrier, MACH_MSG_TYPE_COPY_SEND, 0, 0, 1);
-    message_add(&message_out,
-                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME,
-                                  .msgt_size = 32,
-                                  .msgt_number = 1,
-                                  .msgt_inline = 1},
-                &name, sizeof name);
+    message_add_inline(&message_out, MACH_MSG_TYPE_PORT_NAME, 32, 1, &name);
     message_out.header.msgh_bits |= MACH_MSGH_BITS_COMPLEX;
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
     EXPECT(message_receive(&message_in, carrier, 0), MACH_MSG_SUCCESS);

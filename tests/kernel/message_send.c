@@ -326,12 +326,7 @@ CASE(inline_data_of_many_sizes)
         for (unsigned int i = 0; i < bytes; i++)
             data[i] = i * 7 + bytes;
         message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, 0, 0, 1);
-        message_add(&message_out,
-                    (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_BYTE,
-                                      .msgt_size = 8,
-                                      .msgt_number = bytes,
-                                      .msgt_inline = 1},
-                    data, bytes);
+        message_add_inline(&message_out, MACH_MSG_TYPE_BYTE, 8, bytes, data);
         EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
         EXPECT(message_receive(&message_in, port, 0), MACH_MSG_SUCCESS);
         EXPECT(message_in.header.msgh_size, 40 + bytes);

@@ -25,14 +25,16 @@ mach_msg_type_t *message_add(struct message *message, mach_msg_type_t type, cons
     return item;
 }
 
+mach_msg_type_t *message_add_inline(struct message *message, mach_msg_type_name_t name, unsigned int bits,
+                                    unsigned int number, const void *data)
+{
+    mach_msg_type_t type = {.msgt_name = name, .msgt_size = bits, .msgt_number = number, .msgt_inline = 1};
+    return message_add(message, type, data, (size_t)number * bits / 8);
+}
+
 void message_add_integers(struct message *message, const int *values, unsigned int number)
 {
-    message_add(message,
-                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_32,
-                                  .msgt_size = 32,
-                                  .msgt_number = number,
-                                  .msgt_inline = 1},
-                values, number * sizeof *values);
+    message_add_inline(message, MACH_MSG_TYPE_INTEGER_32, 32, number, values);
 }
 
 mach_msg_type_t *message_add_ports(struct message *message, const mach_port_t *names, unsigned int count,
@@ -42,9 +44,7 @@ mach_msg_type_t *message_add_ports(struct message *message, const mach_port_t *n
     for (unsigned int i = 0; i < count; i++)
         slots[i] = names[i];
     message->header.msgh_bits |= MACH_MSGH_BITS_COMPLEX;
-    return message_add(message,
-                       (mach_msg_type_t){.msgt_name = type, .msgt_size = 64, .msgt_number = count, .msgt_inline = 1},
-                       slots, count * sizeof *slots);
+    return message_add_inline(message, type, 64, count, slots);
 }
 
 mach_msg_type_t *message_add_memory(struct message *message, const void *address, size_t size, bool deallocate)
@@ -77,6 +77,15 @@ mach_msg_return_t message_receive(struct message *message, mach_port_t name, int
 {
     return mach_msg_trap(&message->header, MACH_RCV_MSG | (ms == NO_LIMIT ? 0 : MACH_RCV_TIMEOUT), 0, sizeof *message,
                          name, ms == NO_LIMIT ? 0 : ms, MACH_PORT_NULL);
+}
+
+long message_call(mach_port_t reply)
+{
+    enum { ANSWER_MS = 100000 }; /* the machine may be slow */
+    mach_msg_return_t result = message_send(&message_out);
+    if (result == MACH_MSG_SUCCESS)
+        result = message_receive(&message_in, reply, ANSWER_MS);
+    return result == MACH_MSG_SUCCESS ? (int)message_port(&message_in, 0, 0) : result;
 }
 
 mach_msg_type_t *message_item(struct message *message, unsigned int index)

@@ -21,6 +21,9 @@ void message_begin(struct message *message, mach_port_t remote, mach_msg_type_na
                    mach_msg_type_name_t local_type, mach_msg_id_t id);
 /* Appends an item: TYPE as it is, then BYTES of data, padded to 8.  The complex bit is the caller's business here. */
 mach_msg_type_t *message_add(struct message *message, mach_msg_type_t type, const void *data, size_t bytes);
+/* Appends NUMBER plain elements of type NAME (MACH_MSG_TYPE_…), BITS each, inline. */
+mach_msg_type_t *message_add_inline(struct message *message, mach_msg_type_name_t name, unsigned int bits,
+                                    unsigned int number, const void *data);
 /* Appends NUMBER 32-bit integers. */
 void message_add_integers(struct message *message, const int *values, unsigned int number);
 /* Appends rights inline; the message becomes complex. */
@@ -38,6 +41,9 @@ mach_msg_return_t message_send_within(struct message *message, int ms);
 mach_msg_return_t message_send(struct message *message);
 /* Receives into all of MESSAGE within MS milliseconds. */
 mach_msg_return_t message_receive(struct message *message, mach_port_t name, int ms);
+/* Sends message_out, a request to be answered to REPLY, and receives the answer into message_in: its result, or what
+   was in the way. */
+long message_call(mach_port_t reply);
 
 /* The INDEXth item of a received message; NULL if there is none. */
 mach_msg_type_t *message_item(struct message *message, unsigned int index);

@@ -12,17 +12,8 @@ static long ask(mach_port_t task, mach_msg_id_t id, mach_port_t name, unsigned i
 {
     mach_port_t reply = port_create();
     message_begin(&message_out, task, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, id);
-    message_add(&message_out,
-                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_PORT_NAME,
-                                  .msgt_size = 32,
-                                  .msgt_number = 1,
-                                  .msgt_inline = 1},
-                &name, sizeof name);
-    long result = message_send(&message_out);
-    if (result == MACH_MSG_SUCCESS)
-        result = message_receive(&message_in, reply, 5000);
-    if (result == MACH_MSG_SUCCESS)
-        result = (int)message_port(&message_in, 0, 0);
+    message_add_inline(&message_out, MACH_MSG_TYPE_PORT_NAME, 32, 1, &name);
+    long result = message_call(reply);
     *first = message_port(&message_in, 1, 0);
     port_destroy(reply);
     return result;
@@ -119,15 +110,6 @@ CASE(kernel_objects)
     mach_port_deallocate(mach_task_self(), thread);
 }
 
-/* Sends message_out, which was begun with the reply port REPLY; the answer's result. */
-static long result_of(mach_port_t reply)
-{
-    long result = message_send(&message_out);
-    if (result == MACH_MSG_SUCCESS)
-        result = message_receive(&message_in, reply, 5000);
-    return result == MACH_MSG_SUCCESS ? (int)message_port(&message_in, 0, 0) : result;
-}
-
 static void experimental_begin(mach_port_t port, mach_port_t reply, mach_msg_id_t id)
 {
     message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, id);
@@ -138,13 +120,8 @@ static long contiguous_ask(mach_port_t host, mach_port_t reply, uint64_t size)
     mach_port_t task = mach_task_self();
     experimental_begin(host, reply, 424245);
     message_add_ports(&message_out, &task, 1, MACH_MSG_TYPE_COPY_SEND);
-    message_add(&message_out,
-                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_64,
-                                  .msgt_size = 64,
-                                  .msgt_number = 1,
-                                  .msgt_inline = 1},
-                &size, sizeof size);
-    return result_of(reply);
+    message_add_inline(&message_out, MACH_MSG_TYPE_INTEGER_64, 64, 1, &size);
+    return message_call(reply);
 }
 
 /* experimental.defs: vm_allocate_contiguous, device_intr_enable, device_intr_register as they were. */
@@ -162,16 +139,14 @@ CASE(experimental_interface)
     OBSERVE(contiguous_ask(host_priv, reply, 0));
     experimental_begin(device_master, reply, 424244);
     message_add_integers(&message_out, &line, 1);
-    message_add(&message_out,
-                (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_CHAR, .msgt_size = 8, .msgt_number = 1, .msgt_inline = 1},
-                &status, 1);
-    OBSERVE(result_of(reply));
+    message_add_inline(&message_out, MACH_MSG_TYPE_CHAR, 8, 1, &status);
+    OBSERVE(message_call(reply));
     experimental_begin(device_master, reply, 424243);
     message_add_integers(&message_out, &line, 1);
     message_add_integers(&message_out, &line, 1);
     message_add_integers(&message_out, &flags, 1);
     message_add_ports(&message_out, &port, 1, MACH_MSG_TYPE_COPY_SEND);
-    OBSERVE(result_of(reply));
+    OBSERVE(message_call(reply));
     port_destroy(port);
     port_destroy(reply);
 }
