@@ -215,62 +215,6 @@ CASE(interrupt_of_one_who_dies_unacknowledged)
     mach_port_deallocate(mach_task_self(), irq);
 }
 
-/* ---- experimental.defs: device_intr_enable and others from before the device `irq`, made here --------- */
-
-enum { EXPERIMENTAL_REGISTER = 424243, EXPERIMENTAL_ENABLE = 424244, EXPERIMENTAL_CONTIGUOUS = 424245 };
-
-static void experimental_lines(mach_port_t port)
-{
-    mach_port_t reply = port_create(), target = port_create();
-    message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE,
-                  EXPERIMENTAL_REGISTER);
-    for (int i = 0; i < 3; i++)
-        message_add_integers(&message_out, &(int){LINE}, 1);
-    message_add_ports(&message_out, &target, 1, MACH_MSG_TYPE_MAKE_SEND);
-    OBSERVE(message_call(reply));
-    OBSERVE(port_status(target).mps_srights);
-    message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE,
-                  EXPERIMENTAL_ENABLE);
-    message_add_integers(&message_out, &(int){LINE}, 1);
-    message_add_inline(&message_out, MACH_MSG_TYPE_CHAR, 8, 1, "\1");
-    OBSERVE(message_call(reply));
-    port_destroy(reply);
-    port_destroy(target);
-}
-
-CASE(experimental_interrupts)
-{
-    experimental_lines(device_master);
-    experimental_lines(host_priv);
-    experimental_lines(mach_task_self());
-}
-
-static void experimental_memory(mach_port_t host, mach_port_t task, unsigned long size)
-{
-    mach_port_t reply = port_create();
-    message_begin(&message_out, host, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE,
-                  EXPERIMENTAL_CONTIGUOUS);
-    message_add_ports(&message_out, &task, 1, MACH_MSG_TYPE_COPY_SEND);
-    message_add_inline(&message_out, MACH_MSG_TYPE_INTEGER_64, 64, 1, &size);
-    long result = message_call(reply);
-    OBSERVE(result);
-    if (result == KERN_SUCCESS) {
-        vm_address_t at = 0;
-        memcpy(&at, message_item(&message_in, 1) + 1, sizeof at);
-        EXPECT(vm_deallocate(mach_task_self(), at, (size + 4095) & -4096ul), KERN_SUCCESS);
-    }
-    port_destroy(reply);
-}
-
-CASE(experimental_contiguous_memory)
-{
-    experimental_memory(host_priv, mach_task_self(), 8192);
-    experimental_memory(host_priv, mach_task_self(), 0);
-    experimental_memory(host_priv, host_priv, 4096);
-    experimental_memory(mach_host_self(), mach_task_self(), 4096);
-    experimental_memory(mach_task_self(), mach_task_self(), 4096);
-}
-
 /* ---- I/O ports -------------------------------------------------------------------------------- */
 
 #define DELAY_PORT 0x80 /* of the firmware's progress codes: harmless */

@@ -18,6 +18,18 @@ int trap_call(int number, long a, long b, long c, long d, long e, long f)
     return (int)result;
 }
 
+int64_t time_microseconds(time_value64_t time)
+{
+    return time.seconds * 1000000 + time.nanoseconds / 1000;
+}
+
+bool time_is_between(time_value64_t when, time_value64_t before, time_value64_t after)
+{
+    enum { SLACK_US = 5000000 };
+    int64_t us = time_microseconds(when);
+    return us >= time_microseconds(before) - SLACK_US && us <= time_microseconds(after) + SLACK_US;
+}
+
 /* ---- tasks ------------------------------------------------------------------------------- */
 
 mach_port_t task_empty(void)

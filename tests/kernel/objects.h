@@ -35,6 +35,11 @@ int trap_call(int number, long a, long b, long c, long d, long e, long f);
 #define TRAP_3(NUMBER, A, B, C) trap_call(NUMBER, (long)(A), (long)(B), (long)(C), 0, 0, 0)
 #define TRAP_1(NUMBER, A) TRAP_3(NUMBER, A, 0, 0)
 
+int64_t time_microseconds(time_value64_t time);
+/* Whether WHEN, which the kernel noted between BEFORE and AFTER (host_get_time64), says so.  Five seconds to either side
+   are allowed: the time it notes is that of the last tick, which may have come late. */
+bool time_is_between(time_value64_t when, time_value64_t before, time_value64_t after);
+
 /* ---- tasks ------------------------------------------------------------------------------- */
 
 /* A task without memory or threads; one that has ended (a dead name). */

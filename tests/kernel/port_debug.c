@@ -110,47 +110,6 @@ CASE(kernel_objects)
     mach_port_deallocate(mach_task_self(), thread);
 }
 
-static void experimental_begin(mach_port_t port, mach_port_t reply, mach_msg_id_t id)
-{
-    message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, id);
-}
-
-static long contiguous_ask(mach_port_t host, mach_port_t reply, uint64_t size)
-{
-    mach_port_t task = mach_task_self();
-    experimental_begin(host, reply, 424245);
-    message_add_ports(&message_out, &task, 1, MACH_MSG_TYPE_COPY_SEND);
-    message_add_inline(&message_out, MACH_MSG_TYPE_INTEGER_64, 64, 1, &size);
-    return message_call(reply);
-}
-
-/* experimental.defs: vm_allocate_contiguous, device_intr_enable, device_intr_register as they were. */
-CASE(experimental_interface)
-{
-    mach_port_t reply = port_create(), port = port_create_with_send();
-    int line = 5, flags = 0;
-    char status = 1;
-    uint64_t address = 0;
-    OBSERVE(contiguous_ask(host_priv, reply, 8192));
-    memcpy(&address, (char *)message_item(&message_in, 1) + sizeof(mach_msg_type_t), sizeof address);
-    if (address)
-        vm_deallocate(mach_task_self(), address, 8192);
-    OBSERVE(contiguous_ask(mach_task_self(), reply, 8192));
-    OBSERVE(contiguous_ask(host_priv, reply, 0));
-    experimental_begin(device_master, reply, 424244);
-    message_add_integers(&message_out, &line, 1);
-    message_add_inline(&message_out, MACH_MSG_TYPE_CHAR, 8, 1, &status);
-    OBSERVE(message_call(reply));
-    experimental_begin(device_master, reply, 424243);
-    message_add_integers(&message_out, &line, 1);
-    message_add_integers(&message_out, &line, 1);
-    message_add_integers(&message_out, &flags, 1);
-    message_add_ports(&message_out, &port, 1, MACH_MSG_TYPE_COPY_SEND);
-    OBSERVE(message_call(reply));
-    port_destroy(port);
-    port_destroy(reply);
-}
-
 /* Interfaces by which the kernel calls others. */
 CASE(interfaces_not_served)
 {

@@ -9,7 +9,7 @@ static long now_ms(void)
     mach_port_t host = (mach_host_self)();
     CHECK(host_get_uptime64(host, &now) == KERN_SUCCESS);
     mach_port_deallocate(mach_task_self(), host);
-    return now.seconds * 1000 + now.nanoseconds / 1000000;
+    return time_microseconds(now) / 1000;
 }
 
 /* Runs WAIT, which takes MS milliseconds at least, up to ten times: when the clock's interrupts come late and all at
