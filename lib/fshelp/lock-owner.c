@@ -89,17 +89,11 @@ static const struct ports_class_ops owner_ops = {
 };
 static struct ports_class owner_class = PORTS_CLASS(owner_ops);
 
-static mach_port_type_t port_type(mach_port_t port)
-{
-    mach_port_type_t type;
-    return mach_port_type(mach_task_self(), port, &type) == 0 ? type : 0;
-}
-
 static error_t owner_sweep_one(struct ports_object *object, void *arg)
 {
     struct owner *owner = (struct owner *)object;
     (void)arg;
-    if (owner->rendezvous != MACH_PORT_NULL && !(port_type(owner->rendezvous) & MACH_PORT_TYPE_SEND))
+    if (owner->rendezvous != MACH_PORT_NULL && !(ports_name_type(owner->rendezvous) & MACH_PORT_TYPE_SEND))
         owner_end(owner);
     return 0;
 }
@@ -144,7 +138,7 @@ static error_t owner_get(struct ports_bucket *bucket, mach_port_t rendezvous, st
 {
     enum { SWEEP_MIN = 16 };
     error_t err;
-    if ((port_type(rendezvous) & (MACH_PORT_TYPE_SEND | MACH_PORT_TYPE_RECEIVE)) != MACH_PORT_TYPE_SEND)
+    if ((ports_name_type(rendezvous) & (MACH_PORT_TYPE_SEND | MACH_PORT_TYPE_RECEIVE)) != MACH_PORT_TYPE_SEND)
         return EINVAL;
     do {
         pthread_mutex_lock(&owners_lock);

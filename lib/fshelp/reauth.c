@@ -133,5 +133,5 @@ static mig_routine_t reauth_routine(const mach_msg_header_t *message)
     bool answer = message->msgh_id == AUTH_ANSWER;
     if (message->msgh_id == MACH_NOTIFY_SEND_ONCE || (answer && message->msgh_size == sizeof(mig_reply_header_t)))
         return reauth_refused;
-    return answer ? fshelp_auth_answer_server_routine(message) : NULL;
+    return answer ? auth_answer_server_routine(message) : NULL;
 }

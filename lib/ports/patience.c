@@ -17,10 +17,6 @@
 
 enum { TICK_MS = 500, PATIENCE_STACK = 64 * 1024 };
 
-#ifndef GSYNC_TIMED
-#define GSYNC_TIMED 0x04 /* gsync_wait: at most so many milliseconds (gnumach.defs names it, no header of its does) */
-#endif
-
 static atomic_uint tick_state, tick_count;
 static pthread_once_t thread_once = PTHREAD_ONCE_INIT;
 static bool thread_runs; /* constant after thread_once */
@@ -98,11 +94,8 @@ static bool all_tick(void)
 
 static void *patience_main(void *arg)
 {
-    static unsigned int never; /* nobody wakes this */
     for (;;) {
-        while (atomic_load(&tick_state) == 0)
-            gsync_wait(mach_task_self(), (vm_address_t)&tick_state, 0, 0, 0, 0);
-        gsync_wait(mach_task_self(), (vm_address_t)&never, 0, 0, TICK_MS, GSYNC_TIMED);
+        ports_tick_wait(&tick_state, TICK_MS);
         if (all_tick())
             continue;
         /* Who is listed from here on finds 0 and wakes us; who was listed before is seen now. */
@@ -132,8 +125,7 @@ void patience_prepare(void)
 void patience_wake(void)
 {
     patience_prepare();
-    if (atomic_load(&tick_state) == 0 && atomic_exchange(&tick_state, 1) == 0)
-        gsync_wake(mach_task_self(), (vm_address_t)&tick_state, 0, 0);
+    ports_tick_wake(&tick_state);
 }
 
 bool patience_watch(struct ports_bucket *bucket, struct ports_pool *pool)

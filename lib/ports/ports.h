@@ -266,6 +266,14 @@ static inline void *ports_payload_lookup(unsigned long payload, struct ports_cla
 error_t ports_object_notify_dead(void *object, mach_port_t name);
 void ports_object_cancel_dead(void *object, mach_port_t name);
 
+/* What rights NAME, a name in our space, stands for (MACH_PORT_TYPE_... bits); 0: for none.  A name that came in a
+   message may be of anything, a right of ours included.  */
+static inline mach_port_type_t ports_name_type(mach_port_t name)
+{
+    mach_port_type_t type;
+    return mach_port_type(mach_task_self(), name, &type) == 0 ? type : 0;
+}
+
 /* ---- requests in progress ----------------------------------------------- */
 
 /* The object whose message this thread is handling, without a reference of its own; NULL outside, or if not of CLASS
@@ -351,6 +359,16 @@ enum ports_memory {
 enum ports_memory ports_memory_state(size_t bytes);
 /* Waits until it is no worse than WANTED, at most LIMIT_MS milliseconds; false: it is.  */
 bool ports_memory_wait(enum ports_memory wanted, unsigned int limit_ms);
+
+/* ---- what is done once in a while ------------------------------------------------- */
+
+/* For a thread that looks after something every MS milliseconds and sleeps while there is nothing: returns MS
+   milliseconds from now or, if *AWAKE is 0, from when ports_tick_wake has set it to 1.  Such a thread sets *AWAKE to 0
+   when nothing is left, in a way that misses nobody who has just come: under the lock that they enter by, or looking
+   once more afterwards.  Every thread may call ports_tick_wake, with locks held: it is a message to the kernel, and
+   only if *AWAKE was 0. */
+void ports_tick_wait(atomic_uint *awake, unsigned int ms);
+void ports_tick_wake(atomic_uint *awake);
 
 /* ---- becoming a process -------------------------------------------------------- */
 

@@ -6,14 +6,9 @@
 #include "auth.h"
 
 #include <hurd/auth_reply.h>
-#include <mach/gnumach.h>
 #include <stdlib.h>
 
 #include "table.h"
-
-#ifndef GSYNC_TIMED
-#define GSYNC_TIMED 0x04 /* gsync_wait: at most so many milliseconds (gnumach.defs names it, no header of its does) */
-#endif
 
 /* Somebody who came first. */
 struct waiter {
@@ -87,8 +82,8 @@ static void waiters_fail(struct waiter_list *list)
 /* Whoever asked for WAITER's half does not wait any more: it was interrupted, or has ended. */
 static bool waiter_is_gone(const struct waiter *waiter)
 {
-    mach_port_type_t type;
-    return mach_port_type(mach_task_self(), waiter->reply.port, &type) != 0 || (type & MACH_PORT_TYPE_DEAD_NAME) != 0;
+    mach_port_type_t type = ports_name_type(waiter->reply.port);
+    return type == 0 || (type & MACH_PORT_TYPE_DEAD_NAME) != 0;
 }
 
 /* WAITER, just taken out of the table, waits no more; lock held. */
@@ -132,7 +127,7 @@ static void waiting_end_all(bool (*test)(struct table_entry *, void *), void *ar
 /* The caretaker: a thread that looks once in a tick at those who wait, and sleeps while there are none. */
 enum { CARETAKER_STACK = 64 * 1024 };
 static bool caretaker_made;             /* waiting_lock */
-static unsigned int caretaker_awake;    /* 0: sleeps until this is 1; waiting_lock to change */
+static atomic_uint caretaker_awake;     /* 0: sleeps until this is 1; waiting_lock to change */
 static unsigned int caretaker_ticks;    /* waiting_lock */
 
 static bool entry_is_gone(struct table_entry *entry, void *arg)
@@ -159,30 +154,27 @@ void auth_rendezvous_tick(void)
     caretaker_ticks++;
     waiting_end_all(entry_is_over, NULL, &list);
     if (waiting.count == 0)
-        __atomic_store_n(&caretaker_awake, 0, __ATOMIC_RELEASE);
+        atomic_store(&caretaker_awake, 0);
     pthread_mutex_unlock(&waiting_lock);
     waiters_fail(&list);
 }
 
 static void *caretaker_main(void *arg)
 {
-    static unsigned int never; /* nobody wakes this */
     for (;;) {
-        while (__atomic_load_n(&caretaker_awake, __ATOMIC_ACQUIRE) == 0)
-            gsync_wait(mach_task_self(), (vm_address_t) &caretaker_awake, 0, 0, 0, 0);
-        gsync_wait(mach_task_self(), (vm_address_t) &never, 0, 0, AUTH_TICK_MS, GSYNC_TIMED);
+        ports_tick_wait(&caretaker_awake, AUTH_TICK_MS);
         auth_rendezvous_tick();
     }
     return arg;
 }
 
-/* Somebody has begun to wait; lock held.  Without memory for the thread the next one tries again. */
+/* Somebody has begun to wait; lock held.  Without memory for the thread the next one tries again: it stays asleep. */
 static void caretaker_wake(void)
 {
     if (!caretaker_made)
         caretaker_made = ports_thread_create(CARETAKER_STACK, caretaker_main, NULL) == 0;
-    __atomic_store_n(&caretaker_awake, 1, __ATOMIC_RELEASE);
-    gsync_wake(mach_task_self(), (vm_address_t) &caretaker_awake, 0, 0);
+    if (caretaker_made)
+        ports_tick_wake(&caretaker_awake);
 }
 
 /* Takes all who do not wait any more out of the table, into LIST, when it has grown to twice what the last time left:

@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <hurd/hurd_types.h>
+#include <ports/ports.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,8 +75,7 @@ static error_t list(mach_port_t control, const char *path, unsigned int depth, c
 /* Whether CONTROL is this translator's own: to open ourselves would list everything again, and so on. */
 static bool is_own(mach_port_t control)
 {
-    mach_port_type_t type;
-    return mach_port_type(mach_task_self(), control, &type) == 0 && (type & MACH_PORT_TYPE_RECEIVE);
+    return ports_name_type(control) & MACH_PORT_TYPE_RECEIVE;
 }
 
 /* Adds the file system whose control port is CONTROL and whose root is NAME below PATH, if that is a directory. */

@@ -123,8 +123,7 @@ kern_return_t S_proc_setmsgport(pcall_t call, mach_port_t reply, mach_msg_type_n
 /* A process that is being born or executes a program has no message port now but soon will. */
 static bool msgport_to_come(struct process *p)
 {
-    mach_port_type_t type;
-    if (p->msgport && !mach_port_type(mach_task_self(), p->msgport, &type) && (type & MACH_PORT_TYPE_SEND))
+    if (p->msgport && (ports_name_type(p->msgport) & MACH_PORT_TYPE_SEND))
         return false;
     mach_port_t dead = msgport_replace(p, MACH_PORT_NULL);
     if (dead)

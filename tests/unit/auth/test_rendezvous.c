@@ -7,7 +7,6 @@
 #include "../../../servers/auth/auth.h"
 
 #include <hurd/auth_reply.h>
-#include <mach/gnumach.h>
 #include <string.h>
 
 #include "unit.h"
@@ -47,10 +46,13 @@ void *ports_object_lookup(struct ports_bucket *bucket, mach_port_t port, struct 
     return NULL;
 }
 
+static bool no_memory;          /* for threads */
+static unsigned int wakes;      /* of the caretaker */
+
 error_t ports_thread_create(size_t stack, void *(*main)(void *), void *arg)
 {
     (void) stack, (void) main, (void) arg;
-    return 0;
+    return no_memory ? ENOMEM : 0;
 }
 
 mach_port_t mach_task_self_;
@@ -69,17 +71,15 @@ kern_return_t mach_port_type(mach_port_t task, mach_port_t name, mach_port_type_
     return 0;
 }
 
-kern_return_t gsync_wait(mach_port_t task, vm_offset_t address, unsigned value1, unsigned value2, natural_t ms,
-                         int flags)
+void ports_tick_wait(atomic_uint *awake, unsigned int ms)
 {
-    (void) task, (void) address, (void) value1, (void) value2, (void) ms, (void) flags;
-    return 0;
+    (void) awake, (void) ms;
 }
 
-kern_return_t gsync_wake(mach_port_t task, vm_offset_t address, unsigned value, int flags)
+void ports_tick_wake(atomic_uint *awake)
 {
-    (void) task, (void) address, (void) value, (void) flags;
-    return 0;
+    atomic_store(awake, 1);
+    wakes++;
 }
 
 static kern_return_t answered(mach_port_t reply, kern_return_t code)
@@ -188,6 +188,22 @@ static kern_return_t server_comes(struct auth_handle *h, mach_port_t reply, mach
     if (user != NULL)
         ports_object_deref(user);
     return err;
+}
+
+/* The first test: the thread is made once. */
+UNIT_TEST(a_caretaker_that_could_not_be_made_is_made_later)
+{
+    begin();
+    no_memory = true;
+    CHECK_EQ(user_comes(&handle, 11, 5), MIG_NO_REPLY);
+    CHECK_EQ(wakes, 0);
+    no_memory = false;
+    CHECK_EQ(user_comes(&handle, 12, 6), MIG_NO_REPLY);
+    CHECK_EQ(wakes, 1);
+    CHECK_EQ(user_comes(&handle, 13, 7), MIG_NO_REPLY);
+    CHECK_EQ(wakes, 1);     /* it is awake */
+    auth_rendezvous_interrupt(&handle);
+    check_nothing_left();
 }
 
 UNIT_TEST(both_orders_meet)
