@@ -66,6 +66,8 @@ error_t diskfs_entry_find(struct diskfs_node *dir, const char *name, size_t leng
 /* 0 if NAME may be made or removed: ENOENT when empty, EINVAL for "." and "..", ENAMETOOLONG, or with a slash
    EINVAL. */
 error_t diskfs_entry_check_name(const char *name, size_t *length);
+/* May USER look for names in DIR (locked)?  Who may not is not told which there are.  ENOTDIR, EACCES. */
+error_t diskfs_entry_check_search(const struct diskfs_node *dir, const struct fshelp_user *user);
 /* A new node that no directory names (st_nlink 0), of MODE with its type, for USER, near DIR (locked): referenced and
    locked. EROFS, ENOSPC. */
 error_t diskfs_entry_make_node(struct diskfs_node *dir, mode_t mode, const struct fshelp_user *user,
@@ -145,6 +147,11 @@ error_t diskfs_link_target(struct diskfs_node *node, const char **target);
 bool diskfs_node_translated(const struct diskfs_node *node, int flags);
 /* The checks of an open with FLAGS of NODE (locked). EACCES, EISDIR, EROFS. */
 error_t diskfs_open_check(const struct diskfs_node *node, int flags, const struct fshelp_user *user);
+
+/* ---- io.c -------------------------------------------------------------------------------- */
+
+/* After NODE (locked) was written or cut by USER: times, and no set-id bits unless he is root. */
+void diskfs_node_written(struct diskfs_node *node, const struct fshelp_user *user);
 
 /* ---- file.c ------------------------------------------------------------------------------ */
 

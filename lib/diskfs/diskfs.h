@@ -220,9 +220,11 @@ struct diskfs_ops {
     /* Makes NODE (empty, new) a symbolic link to TARGET: contents and st_size; the library has set S_IFLNK.
        ENAMETOOLONG. */
     error_t (*link_write)(struct diskfs_node *node, const char *target, size_t length);
-    /* S_IFCHR, S_IFBLK: keeps stat.st_rdev, which the library has set. NULL: no device nodes. (node_write does it as a
-       rule; this only checks: EINVAL.) */
-    error_t (*rdev_check)(struct diskfs_node *node, dev_t rdev);
+    /* NODE, which is empty, is about to become a file of type TYPE (S_IF*, not a directory), a device with the number
+       RDEV: nothing may be left of what its old type kept (buffers of contents, a device's number in the place of the
+       block map). The library sets st_mode and st_rdev afterwards. EINVAL: the format has no room for RDEV; EBUSY: the
+       contents are mapped. NULL: types do not change. */
+    error_t (*node_retype)(struct diskfs_node *node, mode_t type, dev_t rdev);
 
     /* --- directories --- */
 

@@ -38,6 +38,11 @@ error_t diskfs_entry_find(struct diskfs_node *dir, const char *name, size_t leng
     return err;
 }
 
+error_t diskfs_entry_check_search(const struct diskfs_node *dir, const struct fshelp_user *user)
+{
+    return S_ISDIR(dir->stat.st_mode) ? fshelp_access(&dir->stat, S_IEXEC, user) : ENOTDIR;
+}
+
 error_t diskfs_node_changed(struct diskfs_node *node)
 {
     node->ctime_due = true;
@@ -197,8 +202,11 @@ error_t diskfs_entry_mkdir(struct diskfs_node *dir, const char *name, mode_t mod
     if (err)
         return err == EINVAL ? EEXIST : err;
     pthread_mutex_lock(&dir->lock);
-    err = S_ISDIR(dir->stat.st_mode) ? diskfs_ops->dir_lookup(dir, name, length, &ino, &slot) : ENOTDIR;
-    err = err == 0 ? EEXIST : err == ENOENT ? dir_check(dir, NULL, user) : err;
+    err = diskfs_entry_check_search(dir, user);
+    if (!err) {
+        err = diskfs_ops->dir_lookup(dir, name, length, &ino, &slot);
+        err = err == 0 ? EEXIST : err == ENOENT ? dir_check(dir, NULL, user) : err;
+    }
     if (!err && dir->stat.st_nlink >= diskfs_ops->link_max)
         err = EMLINK;
     if (!err)
@@ -231,13 +239,13 @@ out:
 }
 
 /* The node that NAME in DIR (locked) names, referenced, and the slot to change the entry by. */
-static error_t entry_open(struct diskfs_node *dir, const char *name, size_t length, struct diskfs_slot *slot,
-                          struct diskfs_node **node)
+static error_t entry_open(struct diskfs_node *dir, const char *name, size_t length, const struct fshelp_user *user,
+                          struct diskfs_slot *slot, struct diskfs_node **node)
 {
     ino_t ino;
-    if (!S_ISDIR(dir->stat.st_mode))
-        return ENOTDIR;
-    error_t err = diskfs_ops->dir_lookup(dir, name, length, &ino, slot);
+    error_t err = diskfs_entry_check_search(dir, user);
+    if (!err)
+        err = diskfs_ops->dir_lookup(dir, name, length, &ino, slot);
     return err ? err : diskfs_node_lookup(ino, node);
 }
 
@@ -264,7 +272,7 @@ error_t diskfs_entry_rmdir(struct diskfs_node *dir, const char *name, const stru
     if (err)
         return err == EINVAL && strcmp(name, "..") == 0 ? ENOTEMPTY : err;
     pthread_mutex_lock(&dir->lock);
-    err = entry_open(dir, name, length, &slot, &node);
+    err = entry_open(dir, name, length, user, &slot, &node);
     if (err)
         goto out;
     if (node == dir) {          /* a damaged disk: an entry that names its own directory */
@@ -302,7 +310,7 @@ error_t diskfs_entry_unlink(struct diskfs_node *dir, const char *name, const str
     if (err)
         return err == EINVAL ? EISDIR : err;
     pthread_mutex_lock(&dir->lock);
-    err = entry_open(dir, name, length, &slot, &node);
+    err = entry_open(dir, name, length, user, &slot, &node);
     if (err)
         goto out;
     if (node == dir) {
@@ -387,7 +395,9 @@ error_t diskfs_entry_link(struct diskfs_node *dir, struct diskfs_node *node, con
         return EPERM;
 
     pthread_mutex_lock(&dir->lock);
-    err = S_ISDIR(dir->stat.st_mode) ? diskfs_ops->dir_lookup(dir, name, length, &ino, &slot) : ENOTDIR;
+    err = diskfs_entry_check_search(dir, user);
+    if (!err)
+        err = diskfs_ops->dir_lookup(dir, name, length, &ino, &slot);
     if (err == ENOENT) {
         err = dir_check(dir, NULL, user);
         if (!err)

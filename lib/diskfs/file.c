@@ -130,6 +130,8 @@ kern_return_t diskfs_S_file_utimens(diskfs_protid_t cred, timespec_t atime, time
     if (!time_proper(&atime) || !time_proper(&mtime))
         return EINVAL;
     struct diskfs_node *node = cred->po->node;
+    if (atime.tv_nsec == UTIME_OMIT && mtime.tv_nsec == UTIME_OMIT)
+        return 0;           /* no change, and so no permission wanted */
     bool touch = atime.tv_nsec == UTIME_NOW && mtime.tv_nsec == UTIME_NOW;
     pthread_mutex_lock(&node->lock);
     error_t err = diskfs_unwritable() ? EROFS : fshelp_check_owner(&node->stat, cred->user);
@@ -192,8 +194,7 @@ kern_return_t diskfs_S_file_set_size(diskfs_protid_t cred, loff_t size)
         pthread_mutex_unlock(&node->lock);
         return err;
     }
-    node->mtime_due = node->ctime_due = true;
-    diskfs_node_mark_dirty(node);
+    diskfs_node_written(node, cred->user);
     if (node->notify != NULL && size != old)
         diskfs_notice_file(node, size < old ? FILE_CHANGED_TRUNCATE : FILE_CHANGED_EXTEND, 0, size);
     if (diskfs_synchronous)

@@ -126,8 +126,7 @@ kern_return_t diskfs_S_io_read(diskfs_protid_t cred, data_t *data, mach_msg_type
     return 0;
 }
 
-/* After NODE (locked) was written by USER: times, and no set-id bits for who is not root. */
-static void written(struct diskfs_node *node, const struct fshelp_user *user)
+void diskfs_node_written(struct diskfs_node *node, const struct fshelp_user *user)
 {
     node->mtime_due = node->ctime_due = true;
     if ((node->stat.st_mode & (S_ISUID | S_ISGID)) && !fshelp_user_is_root(user))
@@ -155,7 +154,7 @@ static error_t write_node(struct diskfs_node *node, const struct fshelp_user *us
     error_t err = diskfs_ops->write(node, *offset, data, length, amount);
     if (*amount == 0)
         return err ? err : EIO;
-    written(node, user);
+    diskfs_node_written(node, user);
     if (node->notify != NULL)
         diskfs_notice_file(node, node->stat.st_size > old_size ? FILE_CHANGED_EXTEND : FILE_CHANGED_WRITE, *offset,
                            *offset + (loff_t) *amount);

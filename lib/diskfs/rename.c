@@ -58,12 +58,14 @@ static error_t ancestors(struct diskfs_node *dir, ino_t a, ino_t b, bool *found_
 
 /* What NAME in DIR stands for: its inode, and with NODE the node, referenced.  DIR is locked by the caller, or with
    NODE here: what a locked directory names is not deleted, so its inode is in use. */
-static error_t name_find(struct diskfs_node *dir, const char *name, size_t length, ino_t *ino,
-                         struct diskfs_node **node)
+static error_t name_find(struct diskfs_node *dir, const char *name, size_t length, const struct fshelp_user *user,
+                         ino_t *ino, struct diskfs_node **node)
 {
     if (node)
         pthread_mutex_lock(&dir->lock);
-    error_t err = S_ISDIR(dir->stat.st_mode) ? diskfs_entry_find(dir, name, length, ino) : ENOTDIR;
+    error_t err = diskfs_entry_check_search(dir, user);
+    if (!err)
+        err = diskfs_entry_find(dir, name, length, ino);
     if (!err && node)
         err = diskfs_node_lookup(*ino, node);
     if (node)
@@ -74,10 +76,10 @@ static error_t name_find(struct diskfs_node *dir, const char *name, size_t lengt
 /* Looks both names up: their inodes, 0 for a free target.  LOCKED: the directories are; else the nodes come, too. */
 static error_t rename_find(struct rename *r, bool locked, ino_t *source, ino_t *target)
 {
-    error_t err = name_find(r->from, r->from_name, r->from_length, source, locked ? NULL : &r->source);
+    error_t err = name_find(r->from, r->from_name, r->from_length, r->user, source, locked ? NULL : &r->source);
     if (err)
         return err;
-    err = name_find(r->to, r->to_name, r->to_length, target, locked ? NULL : &r->target);
+    err = name_find(r->to, r->to_name, r->to_length, r->user, target, locked ? NULL : &r->target);
     if (err == ENOENT) {
         *target = 0;
         err = 0;

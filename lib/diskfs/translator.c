@@ -243,16 +243,32 @@ static error_t parse_device(const char *words, size_t length, dev_t *rdev)
     return 0;
 }
 
+/* NODE (locked, empty) becomes a file of TYPE with the device number RDEV. */
+static error_t node_retype(struct diskfs_node *node, mode_t type, dev_t rdev)
+{
+    error_t err = diskfs_ops->node_retype ? diskfs_ops->node_retype(node, type, rdev) : EOPNOTSUPP;
+    if (err)
+        return err;
+    node->stat.st_mode = (node->stat.st_mode & ~S_IFMT) | type;
+    node->stat.st_rdev = rdev;
+    return 0;
+}
+
 /* NODE (locked) becomes a symbolic link. */
 static error_t make_link(struct diskfs_node *node, const char *target, size_t length)
 {
     if (length == 0 || target[length - 1] != '\0' || length == 1)
         return EINVAL;
     mode_t old = node->stat.st_mode;
-    node->stat.st_mode = (old & ~S_IFMT) | S_IFLNK | 0777;
-    error_t err = diskfs_ops->link_write(node, target, strlen(target));
+    error_t err = node_retype(node, S_IFLNK, 0);
     if (err)
+        return err;
+    node->stat.st_mode |= 0777;
+    err = diskfs_ops->link_write(node, target, strlen(target));
+    if (err) {
+        (void) node_retype(node, S_IFREG, 0);
         node->stat.st_mode = old;
+    }
     free(node->link);
     node->link = NULL;
     return err;
@@ -277,14 +293,10 @@ static error_t make_type(struct diskfs_node *node, const char *argz, size_t leng
     dev_t rdev = 0;
     if (types[i].type == S_IFCHR || types[i].type == S_IFBLK) {
         error_t err = parse_device(argz + n, length - n, &rdev);
-        if (!err && diskfs_ops->rdev_check)
-            err = diskfs_ops->rdev_check(node, rdev);
-        if (err || diskfs_ops->rdev_check == NULL)
-            return err ? err : EOPNOTSUPP;
+        if (err)
+            return err;
     }
-    node->stat.st_rdev = rdev;
-    node->stat.st_mode = (node->stat.st_mode & ~S_IFMT) | types[i].type;
-    return 0;
+    return node_retype(node, types[i].type, rdev);
 }
 
 /* The passive half. Node locked. */
@@ -311,8 +323,7 @@ static error_t set_passive(struct diskfs_node *node, int flags, const char *argz
         if (length == 0 && !S_ISREG(node->stat.st_mode) && !S_ISDIR(node->stat.st_mode) && !node->has_passive) {
             if (S_ISLNK(node->stat.st_mode))
                 return EINVAL;
-            node->stat.st_mode = (node->stat.st_mode & ~S_IFMT) | S_IFREG;
-            err = 0;
+            err = node_retype(node, S_IFREG, 0);
         } else {
             err = diskfs_ops->translator_set(node, argz, length);
         }

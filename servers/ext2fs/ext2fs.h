@@ -49,7 +49,7 @@ void ext2fs_node_delete(struct diskfs_node *node);
 void ext2fs_node_forget(struct diskfs_node *node);
 error_t ext2fs_link_read(struct diskfs_node *node, char *buffer);
 error_t ext2fs_link_write(struct diskfs_node *node, const char *target, size_t length);
-error_t ext2fs_rdev_check(struct diskfs_node *node, dev_t rdev);
+error_t ext2fs_node_retype(struct diskfs_node *node, mode_t type, dev_t rdev);
 error_t ext2fs_translator_get(struct diskfs_node *node, char **argz, size_t *length);
 error_t ext2fs_translator_set(struct diskfs_node *node, const char *argz, size_t length);
 

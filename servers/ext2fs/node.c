@@ -154,10 +154,31 @@ error_t ext2fs_link_write(struct diskfs_node *node, const char *target, size_t l
     return err;
 }
 
-error_t ext2fs_rdev_check(struct diskfs_node *node, dev_t rdev)
+/* The same words of the inode are a regular file's block map, a short link's target and a device's number; who may make
+   one into the other must not choose blocks by that, neither for the pager's nor for a buffer's contents.  */
+error_t ext2fs_node_retype(struct diskfs_node *node, mode_t type, dev_t rdev)
 {
-    (void)node;
-    return major(rdev) > 0xfff || minor(rdev) > 0xfffff ? EINVAL : 0;
+    struct ext2_node *n = ext2_node(node);
+    struct ext2_inode *i = &n->inode;
+    error_t err = ext2fs_flags_check(n, false);
+    if (!err && (major(rdev) > 0xfff || minor(rdev) > 0xfffff))
+        err = EINVAL;
+    if (!err && n->pager && type == S_IFLNK)       /* of the other types it has no page, as they are empty */
+        err = EBUSY;
+    if (err)
+        return err;
+    if (n->small)
+        ext2fs_small_drop(n);
+    pthread_mutex_lock(&i->map_lock);
+    if (S_ISREG(i->mode) || (S_ISLNK(i->mode) && !ext2_inode_is_fast_link(ext2fs, i)))
+        err = ext2_map_truncate(ext2fs, i, 0);
+    memset(i->block, 0, sizeof i->block);
+    i->size = 0;
+    i->mode = (uint16_t)((node->stat.st_mode & ~S_IFMT) | type);
+    pthread_mutex_unlock(&i->map_lock);
+    node->stat.st_size = 0;
+    node->stat.st_blocks = (blkcnt_t)i->sectors;
+    return err;
 }
 
 error_t ext2fs_flags_check(const struct ext2_node *n, bool at_end)

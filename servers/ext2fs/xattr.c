@@ -4,12 +4,17 @@
    Both are the same thing: entries that grow upwards from the beginning and end with a word of zeros, values that grow
    downwards from the end. `area` describes one.  A change is made on a copy that is packed anew from the old entries,
    so nothing is half changed, and a damaged area is never written.  A new value goes into the inode if it has room,
-   else into the block; a block that other inodes share is copied first.  */
+   else into the block; a block that other inodes share is copied first.
+
+   Lock: blocks_lock, above map_lock and the allocator's: how many inodes share a block, and what a block that is not
+   shared holds.  */
 
 #include "ext2.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+static pthread_mutex_t blocks_lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct area {
     char *start;              /* the first entry */
@@ -299,7 +304,8 @@ static error_t block_create(struct ext2_fs *fs, struct ext2_inode *inode, const 
     return 0;
 }
 
-void ext2_xattr_free(struct ext2_fs *fs, struct ext2_inode *inode)
+/* INODE gives up its attribute block. blocks_lock held.  */
+static void block_leave(struct ext2_fs *fs, struct ext2_inode *inode)
 {
     struct ext2_buf buf;
     struct area a;
@@ -320,9 +326,18 @@ void ext2_xattr_free(struct ext2_fs *fs, struct ext2_inode *inode)
     inode_sectors(fs, inode, -1);
 }
 
-/* Changes the attribute block, made or copied as needed.  */
-static error_t block_change(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name,
-                            const char *value, size_t length)
+void ext2_xattr_free(struct ext2_fs *fs, struct ext2_inode *inode)
+{
+    if (!inode->file_acl)
+        return;
+    pthread_mutex_lock(&blocks_lock);
+    block_leave(fs, inode);
+    pthread_mutex_unlock(&blocks_lock);
+}
+
+/* Changes the attribute block, made or copied as needed. blocks_lock held.  */
+static error_t block_change_locked(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name,
+                                   const char *value, size_t length)
 {
     struct ext2_buf old = { NULL, NULL, 0 }, buf;
     struct area a;
@@ -367,8 +382,17 @@ static error_t block_change(struct ext2_fs *fs, struct ext2_inode *inode, uint8_
     if (create)
         inode_sectors(fs, inode, 1);
     if (empty)
-        ext2_xattr_free(fs, inode);
+        block_leave(fs, inode);
     return 0;
+}
+
+static error_t block_change(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name,
+                            const char *value, size_t length)
+{
+    pthread_mutex_lock(&blocks_lock);
+    error_t err = block_change_locked(fs, inode, index, name, value, length);
+    pthread_mutex_unlock(&blocks_lock);
+    return err;
 }
 
 static void feature_note(struct ext2_fs *fs)

@@ -134,6 +134,42 @@ static void setting(void)
     mach_port_deallocate(mach_task_self(), node);
 }
 
+/* ---- types -------------------------------------------------------------------------------------- */
+
+/* Gives the file NAME the passive translator ARGZ. */
+static error_t retype(const char *name, const char *argz, size_t length)
+{
+    file_t node = file_name_lookup(name, O_NOTRANS, 0);
+    error_t err = file_set_translator(node, FS_TRANS_SET, 0, 0, argz, length, MACH_PORT_NULL, MACH_MSG_TYPE_COPY_SEND);
+    mach_port_deallocate(mach_task_self(), node);
+    return err;
+}
+
+/* What an inode kept as a device's number or a link's target must never be taken for blocks of a file. */
+static int types_change(const char *name)
+{
+    static const char device[] = "/hurd/chrdev\0003\0001", link[] = "/hurd/symlink\0\177\177\177";
+    struct stat st;
+    char byte = 0;
+    int fd = open(name, O_RDWR | O_CREAT | O_NOTRANS, 0644);
+    CHECK(fd >= 0 && retype(name, device, sizeof device) == 0 && fsync(fd) == 0);
+    CHECK(fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && write(fd, "x", 1) == -1);
+    CHECK(retype(name, NULL, 0) == 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_rdev == 0);
+    CHECK(write(fd, "x", 1) == 1 && fsync(fd) == 0 && fstat(fd, &st) == 0 && st.st_blocks > 0);
+    CHECK(pread(fd, &byte, 1, 0) == 1 && byte == 'x' && close(fd) == 0 && unlink(name) == 0);
+    /* What was written into a file before it became a link is not part of it, and cannot be. */
+    fd = open(name, O_RDWR | O_CREAT, 0644);
+    CHECK(fd >= 0 && write(fd, "xyz", 3) == 3 && ftruncate(fd, 0) == 0 && retype(name, link, sizeof link) == 0);
+    CHECK(fsync(fd) == 0 && write(fd, "x", 1) == -1 && ftruncate(fd, 1) == -1);
+    CHECK(fstat(fd, &st) == 0 && S_ISLNK(st.st_mode) && st.st_size == 3 && close(fd) == 0 && unlink(name) == 0);
+    /* Nor is a mapping of it. */
+    fd = open(name, O_RDWR | O_CREAT, 0644);
+    char *page = mmap(NULL, vm_page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    CHECK(page != MAP_FAILED && retype(name, link, sizeof link) == EBUSY && munmap(page, vm_page_size) == 0);
+    CHECK(close(fd) == 0 && unlink(name) == 0);
+    return failed != 0;
+}
+
 /* fsys_goaway's flags, of a translator that has something to write. */
 static void goaway_flags(void)
 {
@@ -319,6 +355,8 @@ void hurd_tests(void)
     SECTION(children());
     SECTION(death());
     SECTION(setting());
+    SECTION(types_change("typed"));
+    CHECK(in_child(1000, 100, types_change, "typed") == 0);
     SECTION(goaway_flags());
     SECTION(storage());
     put("visible", "x", 0644);

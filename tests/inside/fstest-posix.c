@@ -110,6 +110,31 @@ static void rename_permissions(void)
     CHECK(shell("rm -r sticky open1 open2") == 0);
 }
 
+/* Who may not search a directory is not told which names there are. */
+static int in_unsearchable(const char *arg)
+{
+    (void) arg;
+    FAILS(unlink("closed/file"), EACCES);
+    FAILS(unlink("closed/none"), EACCES);
+    FAILS(mkdir("closed/dir", 0777), EACCES);
+    FAILS(mkdir("closed/none", 0777), EACCES);
+    FAILS(rmdir("closed/dir"), EACCES);
+    FAILS(rmdir("closed/none"), EACCES);
+    FAILS(link("free", "closed/file"), EACCES);
+    FAILS(rename("closed/none", "free"), EACCES);
+    FAILS(rename("free", "closed/none"), EACCES);
+    return failed != 0;
+}
+
+static void search_permission(void)
+{
+    CHECK(mkdir("closed", 0666) == 0 && mkdir("closed/dir", 0777) == 0);
+    put("closed/file", "f", 0666);
+    put("free", "f", 0666);
+    CHECK(in_child(USER, GROUP, in_unsearchable, NULL) == 0);
+    CHECK(shell("rm -r closed free") == 0);
+}
+
 /* ---- making and removing ------------------------------------------------------------------------ */
 
 static void exclusive(void)
@@ -164,6 +189,11 @@ static int write_some(const char *arg)
     return fd >= 0 && write(fd, "y", 1) == 1 ? 0 : 1;
 }
 
+static int cut(const char *arg)
+{
+    return truncate(arg, 0);
+}
+
 static void group_ids(void)
 {
     CHECK(mkdir("team", 02777) == 0 && chmod("team", 02777) == 0 && mkdir("plain", 0777) == 0);
@@ -178,6 +208,7 @@ static void group_ids(void)
     CHECK(in_child(USER, GROUP, set_group_id, "team/file") == 0 && mode_of("team/file") == 0755);
     put("setid", "x", 0777);
     CHECK(chmod("setid", 06777) == 0 && in_child(USER, GROUP, write_some, "setid") == 0 && mode_of("setid") == 0777);
+    CHECK(chmod("setid", 06777) == 0 && in_child(USER, GROUP, cut, "setid") == 0 && mode_of("setid") == 0777);
     CHECK(chmod("setid", 06777) == 0 && chown("setid", USER, GROUP) == 0);
     CHECK(shell("rm -r team plain setid") == 0);
 }
@@ -187,6 +218,8 @@ static int owner_only(const char *arg)
     struct timespec now[2] = { { 0, UTIME_NOW }, { 0, UTIME_NOW } }, then[2] = { { 5, 0 }, { 5, 0 } };
     bool refused = chmod(arg, 0777) == -1 && errno == EPERM && chown(arg, USER, GROUP) == -1 && errno == EPERM
                    && utimensat(AT_FDCWD, arg, then, 0) == -1 && errno == EPERM;
+    struct timespec none[2] = { { 0, UTIME_OMIT }, { 0, UTIME_OMIT } };
+    refused = refused && utimensat(AT_FDCWD, arg, none, 0) == 0;        /* nothing is to be changed */
     return refused && utimensat(AT_FDCWD, arg, now, 0) == 0 ? 0 : 1;     /* who may write may say that it is now */
 }
 
@@ -328,6 +361,7 @@ void posix_tests(void)
     SECTION(rename_files());
     SECTION(rename_directories());
     SECTION(rename_permissions());
+    SECTION(search_permission());
     SECTION(exclusive());
     SECTION(group_ids());
     SECTION(ownership());
