@@ -198,6 +198,22 @@ static void narrow(mach_port_t *port, uid_t uid, gid_t gid)
     *port = restricted;
 }
 
+/* A child has our ids at proc: replaces its process port by one with the ids that AUTH stands for. */
+static error_t process_narrow(mach_port_t *proc, auth_t auth)
+{
+    mach_port_t rendezvous = mach_reply_port(), narrowed = MACH_PORT_NULL;
+    error_t err = proc_reauthenticate(*proc, rendezvous, MACH_MSG_TYPE_MAKE_SEND);
+
+    if (!err)
+        err = auth_user_authenticate(auth, rendezvous, MACH_MSG_TYPE_MAKE_SEND, &narrowed);
+    mach_port_mod_refs(mach_task_self(), rendezvous, MACH_PORT_RIGHT_RECEIVE, -1);
+    if (err)
+        return err;
+    mach_port_deallocate(mach_task_self(), *proc);
+    *proc = narrowed;
+    return proc_reauthenticate_complete(narrowed);
+}
+
 static error_t child_identity(struct child *child, task_t task, uid_t uid, gid_t gid)
 {
     auth_t own = getauth();
@@ -208,8 +224,6 @@ static error_t child_identity(struct child *child, task_t task, uid_t uid, gid_t
         err = proc_child(proc, task);
         if (!err)
             err = proc_task2proc(proc, task, &child->ports[INIT_PORT_PROC]);
-        if (!err && uid != 0)
-            err = proc_setowner(child->ports[INIT_PORT_PROC], uid, 0);
         mach_port_deallocate(mach_task_self(), proc);
     }
     if (!err && own != MACH_PORT_NULL) {
@@ -219,6 +233,9 @@ static error_t child_identity(struct child *child, task_t task, uid_t uid, gid_t
         err = auth_makeauth(own, NULL, MACH_MSG_TYPE_COPY_SEND, 0, &uid, 1, avail_uids, 2, &gid, 1, avail_gids, 2,
                             &child->ports[INIT_PORT_AUTH]);
     }
+    if (!err && uid != 0 && child->ports[INIT_PORT_PROC] != MACH_PORT_NULL)
+        err = own != MACH_PORT_NULL ? process_narrow(&child->ports[INIT_PORT_PROC], child->ports[INIT_PORT_AUTH])
+                                    : EPERM;
     if (own != MACH_PORT_NULL)
         mach_port_deallocate(mach_task_self(), own);
     return err;
@@ -237,9 +254,12 @@ static error_t child_prepare(struct child *child, task_t task, uid_t uid, gid_t 
         narrow(&child->ports[INIT_PORT_CRDIR], uid, gid);
         narrow(&child->ports[INIT_PORT_CWDIR], uid, gid);
     }
-    for (int i = 1; i < 3; i++)
+    for (int i = 1; i < 3; i++) {
         if (!MACH_PORT_VALID(child->fds[i]))
             child->fds[i] = MACH_PORT_NULL;
+        if (uid != 0)
+            narrow(&child->fds[i], uid, gid);
+    }
     err = child_identity(child, task, uid, gid);
     if (err)
         return err;
@@ -259,6 +279,10 @@ static error_t child_run(const char *argz, size_t length, uid_t uid, gid_t gid, 
     *task = MACH_PORT_NULL;
     if (file == MACH_PORT_NULL)
         return errno;
+    if (uid != 0)       /* who names a program must be allowed to run it himself */
+        narrow(&file, uid, gid);
+    if (file == MACH_PORT_NULL)
+        return EACCES;
     err = task_create(mach_task_self(), FALSE, task);
     if (err) {
         mach_port_deallocate(mach_task_self(), file);

@@ -170,6 +170,20 @@ static int types_change(const char *name)
     return failed != 0;
 }
 
+/* ---- whose translator it is --------------------------------------------------------------------- */
+
+/* A node's owner chooses the program that the file system starts for it: it must have his rights and no more. */
+static void owners_translator(void)
+{
+    static const char ours[] = "/fstest\0--report-rights\0/tmp/fstest/told", secret[] = "/tmp/fstest/secret";
+    put("owned", "", 0666);
+    CHECK(chown("owned", 1000, 100) == 0 && retype("owned", ours, sizeof ours) == 0);
+    CHECK(open("owned", O_RDONLY) == -1 && holds("told", "refused 1000") && unlink("told") == 0);
+    CHECK(shell("cp /bin/true secret && chmod 700 secret") == 0 && retype("owned", secret, sizeof secret) == 0);
+    FAILS(open("owned", O_RDONLY), EACCES);
+    CHECK(unlink("owned") == 0 && unlink("secret") == 0);
+}
+
 /* fsys_goaway's flags, of a translator that has something to write. */
 static void goaway_flags(void)
 {
@@ -357,6 +371,7 @@ void hurd_tests(void)
     SECTION(setting());
     SECTION(types_change("typed"));
     CHECK(in_child(1000, 100, types_change, "typed") == 0);
+    SECTION(owners_translator());
     SECTION(goaway_flags());
     SECTION(storage());
     put("visible", "x", 0644);

@@ -115,4 +115,82 @@ UNIT_TEST(threads_and_syncs)
     parallel_case("-b 4096 -N 2000", 16384);         /* the disk is full now and then */
 }
 
+/* ---- an attribute block that several files share ----------------------------------------------------- */
+
+enum { SHARERS = 4 };
+static struct ext2_inode sharer[SHARERS];
+static pthread_barrier_t together;
+
+/* Half of them lose their attributes, half change them.  */
+static void *sharer_leave(void *arg)
+{
+    unsigned int me = (unsigned int)(uintptr_t)arg;
+    pthread_barrier_wait(&together);
+    if (me % 2)
+        ext2_xattr_free(im.fs, &sharer[me]);
+    else
+        failures[me] += ext2_xattr_set(im.fs, &sharer[me], XATTR_INDEX_GNU, "translator", "/hurd/other", 12) != 0;
+    return NULL;
+}
+
+/* FILE gets the attribute block of the first one, too.  */
+static void share_block(struct ext2_inode *file, const struct ext2_inode *first)
+{
+    struct ext2_buf buf;
+    CHECK_EQ(ext2_cache_get(im.fs, first->file_acl, &buf), 0);
+    ((struct xattr_header *)(void *)buf.data)->refcount++;
+    ext2_cache_dirty(im.fs, &buf, EXT2_INODE);
+    ext2_cache_put(im.fs, &buf);
+    file->file_acl = first->file_acl;
+    file->sectors += im.fs->block_size / 512;
+}
+
+static void share_and_leave(struct ext2_inode *root)
+{
+    pthread_t threads[SHARERS];
+    char name[20];
+    struct ext2_inode first;
+    for (unsigned int t = 0; t < SHARERS; t++) {
+        snprintf(name, sizeof name, "sharer-%u", t);
+        CHECK_EQ(file_create(im.fs, root, name, S_IFREG | 0644, &sharer[t]), 0);
+    }
+    CHECK_EQ(file_create(im.fs, root, "first", S_IFREG | 0644, &first), 0);
+    CHECK_EQ(ext2_xattr_set(im.fs, &first, XATTR_INDEX_GNU, "translator", "/hurd/null", 11), 0);
+    CHECK(first.file_acl != 0);
+    for (unsigned int t = 0; t < SHARERS; t++)
+        share_block(&sharer[t], &first);
+    ext2_xattr_free(im.fs, &first);
+    for (unsigned int t = 0; t < SHARERS; t++)
+        CHECK_EQ(pthread_create(&threads[t], NULL, sharer_leave, (void *)(uintptr_t)t), 0);
+    for (unsigned int t = 0; t < SHARERS; t++) {
+        pthread_join(threads[t], NULL);
+        CHECK_EQ(failures[t], 0);
+        CHECK_EQ(file_close(im.fs, &sharer[t]), 0);
+        snprintf(name, sizeof name, "sharer-%u", t);
+        CHECK_EQ(file_unlink(im.fs, root, name), 0);
+    }
+    CHECK_EQ(file_close(im.fs, &first), 0);
+    CHECK_EQ(file_unlink(im.fs, root, "first"), 0);
+}
+
+UNIT_TEST(shared_attribute_block)
+{
+    struct ext2_inode root;
+    CHECK(image_make(&im, "-b 1024 -I 128 -N 200", 4096));
+    if (!image_mount(&im, true)) {
+        CHECK(!"mounted");
+        return;
+    }
+    CHECK_EQ(file_open(im.fs, INO_ROOT, &root), 0);
+    pthread_barrier_init(&together, NULL, SHARERS);
+    for (unsigned int round = 0; round < 300; round++)
+        share_and_leave(&root);
+    pthread_barrier_destroy(&together);
+    CHECK_EQ(file_close(im.fs, &root), 0);
+    CHECK(!im.fs->damaged);
+    image_unmount(&im, true);
+    CHECK_EQ(image_fsck(&im), 0);
+    image_remove(&im);
+}
+
 UNIT_MAIN
