@@ -111,7 +111,7 @@ struct request {
 #define IP_VALID(port) ((port) != IP_NULL && (port) != IP_DEAD)
 #endif
 
-/* A name of a space.  `bits`: rights as MACH_PORT_TYPE_*, and user references in the low 16 bits. */
+/* A name of a space.  `bits`: rights as MACH_PORT_TYPE_*, and user references. */
 struct ipc_entry {
     union {
         struct ipc_port *port;
@@ -129,6 +129,11 @@ struct ipc_entry {
 #define ENTRY_UREFS 0xffffu
 #define SEND_UREFS_MAX 0xfffeu /* a send right can die with a notification, which is one reference more */
 #define ENTRY_TYPES 0x1f0000u
+/* One message may bring more send rights than 16 bits count, and who gives them all back must not lose the one it had.
+   So each CARRY_UREFS that are too many become an ENTRY_CARRY.  With all of ENTRY_CARRIES the count stands still. */
+#define ENTRY_CARRIES 0x3fe00000u
+#define ENTRY_CARRY 0x200000u
+#define CARRY_UREFS 0x8000u
 
 #define LEAF_ENTRIES 128
 #define DENSE_NAMES (1u << 24) /* names below are in leaves, others in a hash table */
@@ -298,6 +303,42 @@ uint32_t space_used(struct ipc_space *space);
 /* Every entry in use; VISIT may free it. */
 void space_walk(struct ipc_space *space, void (*visit)(struct ipc_space *space, struct ipc_entry *entry, void *cookie),
                 void *cookie);
+
+/* ---- user references ------------------------------------------------------------------------------ */
+
+static inline uint32_t entry_urefs(const struct ipc_entry *entry)
+{
+    return (entry->bits & ENTRY_UREFS) + (entry->bits & ENTRY_CARRIES) / ENTRY_CARRY * CARRY_UREFS;
+}
+static inline void entry_urefs_set(struct ipc_entry *entry, uint32_t urefs)
+{
+    uint32_t carries = urefs <= ENTRY_UREFS ? 0 : (urefs - SEND_UREFS_MAX + CARRY_UREFS - 1) / CARRY_UREFS;
+    entry->bits = (entry->bits & ~(ENTRY_UREFS | ENTRY_CARRIES)) | carries * ENTRY_CARRY |
+                  (urefs - carries * CARRY_UREFS);
+}
+/* More than one? */
+static inline bool entry_has_more(const struct ipc_entry *entry)
+{
+    return (entry->bits & (ENTRY_UREFS | ENTRY_CARRIES)) > 1;
+}
+/* One more send right under ENTRY's name. */
+static inline void entry_uref_add(struct ipc_entry *entry)
+{
+    if (likely((entry->bits & ENTRY_UREFS) < SEND_UREFS_MAX))
+        entry->bits++;
+    else if ((entry->bits & ENTRY_CARRIES) != ENTRY_CARRIES)
+        entry->bits += ENTRY_CARRY - CARRY_UREFS + 1;
+}
+/* One less; the entry has more. */
+static inline void entry_uref_drop(struct ipc_entry *entry)
+{
+    if (unlikely((entry->bits & ENTRY_CARRIES) == ENTRY_CARRIES))
+        return;
+    if (likely((entry->bits & ENTRY_UREFS) > 1))
+        entry->bits--;
+    else
+        entry->bits -= ENTRY_CARRY - CARRY_UREFS + 1;
+}
 
 /* ---- rights of a space (right.c) -------------------------------------------------------------- */
 

@@ -152,7 +152,7 @@ static mach_msg_return_t header_check(struct ipc_space *space, const mach_msg_he
         return MACH_SEND_INVALID_REPLY;
     if (!right_copyin_check(space, remote_name, remote_type) || right_check_dead(space, remote))
         return MACH_SEND_INVALID_DEST;
-    if (both && remote_name == local_name && remote_type == local_type && (remote->bits & ENTRY_UREFS) == 1 &&
+    if (both && remote_name == local_name && remote_type == local_type && !entry_has_more(remote) &&
         (remote_type == MACH_MSG_TYPE_MOVE_SEND || remote_type == MACH_MSG_TYPE_MOVE_SEND_ONCE))
         return MACH_SEND_INVALID_DEST; /* one right cannot be moved twice */
     return MACH_MSG_SUCCESS;

@@ -217,7 +217,7 @@ kern_return_t rpc_mach_port_get_refs(ipc_space_t space, mach_port_name_t name, m
     if (!(type & MACH_PORT_TYPE(right)))
         *refs = 0;
     else if (right == MACH_PORT_RIGHT_SEND || right == MACH_PORT_RIGHT_DEAD_NAME)
-        *refs = entry->bits & ENTRY_UREFS;
+        *refs = entry_urefs(entry);
     else
         *refs = 1;
     return KERN_SUCCESS;
@@ -329,7 +329,7 @@ static kern_return_t request_dead_name(struct ipc_space *space, mach_port_name_t
     if (right_check_dead(space, entry)) {
         if (!immediate || !IP_VALID(notify))
             return KERN_INVALID_ARGUMENT;
-        if ((entry->bits & ENTRY_UREFS) == ENTRY_UREFS)
+        if (entry_urefs(entry) >= ENTRY_UREFS)
             return KERN_UREFS_OVERFLOW;
         entry->bits++;
         notify_dead_name(notify, name);

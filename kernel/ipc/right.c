@@ -61,7 +61,7 @@ void right_die(struct ipc_space *space, struct ipc_entry *entry)
     } else {
         port->sorights--;
     }
-    entry->bits = (entry->bits & ENTRY_UREFS) | MACH_PORT_TYPE_DEAD_NAME;
+    entry->bits = (entry->bits & (ENTRY_UREFS | ENTRY_CARRIES)) | MACH_PORT_TYPE_DEAD_NAME;
     entry->port = NULL;
     port_deref(port);
 }
@@ -100,8 +100,8 @@ bool right_copyin_check(struct ipc_space *space, mach_port_name_t name, mach_msg
 /* One user reference less of a name with send rights, whose right the caller has taken or copied. */
 static void send_uref_drop(struct ipc_space *space, struct ipc_entry *entry)
 {
-    if ((entry->bits & ENTRY_UREFS) > 1) {
-        entry->bits--;
+    if (entry_has_more(entry)) {
+        entry_uref_drop(entry);
         return;
     }
     if (is_receive(entry)) {
@@ -173,10 +173,10 @@ kern_return_t right_copyin(struct ipc_space *space, mach_port_name_t name, mach_
         if (!(entry->bits & MACH_PORT_TYPE_SEND))
             return KERN_INVALID_RIGHT;
         struct ipc_port *port = entry->port;
-        if ((entry->bits & ENTRY_UREFS) > 1 || is_receive(entry)) {
+        if (entry_has_more(entry) || is_receive(entry)) {
             /* The name keeps a right, or the receive right keeps the reference. */
             port->refs++;
-            if ((entry->bits & ENTRY_UREFS) > 1)
+            if (entry_has_more(entry))
                 port->srights++;
         }
         send_uref_drop(space, entry);
@@ -219,8 +219,7 @@ static void copyout_receive(struct ipc_space *space, struct ipc_entry *entry, st
 static void copyout_send_more(struct ipc_entry *entry, struct ipc_port *port)
 {
     if (entry->bits & MACH_PORT_TYPE_SEND) {
-        if ((entry->bits & ENTRY_UREFS) < SEND_UREFS_MAX)
-            entry->bits++;
+        entry_uref_add(entry);
         port->srights--;
     } else {
         entry->bits = (entry->bits & ~ENTRY_UREFS) | MACH_PORT_TYPE_SEND | 1;
@@ -275,7 +274,7 @@ kern_return_t right_copyout_name(struct ipc_space *space, struct ipc_port *port,
         if (entry->name != name)
             return KERN_RIGHT_EXISTS;
         if (type == MACH_MSG_TYPE_PORT_SEND) {
-            if ((entry->bits & MACH_PORT_TYPE_SEND) && (entry->bits & ENTRY_UREFS) >= SEND_UREFS_MAX)
+            if ((entry->bits & MACH_PORT_TYPE_SEND) && entry_urefs(entry) >= SEND_UREFS_MAX)
                 return KERN_UREFS_OVERFLOW;
             copyout_send_more(entry, port);
         } else {
@@ -344,16 +343,16 @@ void right_destroy(struct ipc_space *space, struct ipc_entry *entry)
 kern_return_t right_dealloc(struct ipc_space *space, struct ipc_entry *entry)
 {
     if (right_check_dead(space, entry)) {
-        if ((entry->bits & ENTRY_UREFS) > 1)
-            entry->bits--;
+        if (entry_has_more(entry))
+            entry_uref_drop(entry);
         else
             entry_drop(space, entry);
         return KERN_SUCCESS;
     }
     if (!(entry->bits & (MACH_PORT_TYPE_SEND | MACH_PORT_TYPE_SEND_ONCE)))
         return KERN_INVALID_RIGHT;
-    if ((entry->bits & ENTRY_UREFS) > 1) {
-        entry->bits--;
+    if (entry_has_more(entry)) {
+        entry_uref_drop(entry);
     } else if (is_receive(entry)) {
         entry->bits &= ~(MACH_PORT_TYPE_SEND | ENTRY_UREFS);
         if (--entry->port->srights == 0)
@@ -383,7 +382,7 @@ static kern_return_t delta_receive(struct ipc_space *space, struct ipc_entry *en
         accepted_forget(space, entry);
     if (entry->request == NULL) {
         port->srights--;
-        entry->bits = (entry->bits & ENTRY_UREFS) | MACH_PORT_TYPE_DEAD_NAME;
+        entry->bits = (entry->bits & (ENTRY_UREFS | ENTRY_CARRIES)) | MACH_PORT_TYPE_DEAD_NAME;
         entry->port = NULL;
     } else {
         port->refs++;
@@ -409,16 +408,16 @@ static kern_return_t delta_counted(struct ipc_space *space, struct ipc_entry *en
     bool dead = right_check_dead(space, entry);
     if (dead != (type == MACH_PORT_TYPE_DEAD_NAME) || !(entry->bits & type))
         return KERN_INVALID_RIGHT;
-    int64_t urefs = (int64_t)(entry->bits & ENTRY_UREFS) + delta;
+    int64_t urefs = (int64_t)entry_urefs(entry) + delta;
     if (urefs < 0)
         return KERN_INVALID_VALUE;
-    if (urefs > (type == MACH_PORT_TYPE_SEND ? SEND_UREFS_MAX : ENTRY_UREFS))
+    if (delta > 0 && urefs > (type == MACH_PORT_TYPE_SEND ? SEND_UREFS_MAX : ENTRY_UREFS))
         return KERN_UREFS_OVERFLOW;
-    if (urefs > 0) {
-        entry->bits = (entry->bits & ~ENTRY_UREFS) | (uint32_t)urefs;
+    if ((entry->bits & ENTRY_CARRIES) == ENTRY_CARRIES)
         return KERN_SUCCESS;
-    }
-    entry->bits = (entry->bits & ~ENTRY_UREFS) | 1;
+    entry_urefs_set(entry, urefs > 0 ? (uint32_t)urefs : 1);
+    if (urefs > 0)
+        return KERN_SUCCESS;
     return right_dealloc(space, entry);
 }
 
