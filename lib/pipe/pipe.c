@@ -116,16 +116,26 @@ static error_t pipe_wait(struct pipe *pipe, bool nonblock)
     return err;
 }
 
-/* How much of LENGTH bytes may go in now: all or nothing for a record or an atomic write. Pipe lock held. */
-static size_t pipe_room(const struct pipe *pipe, size_t length)
+/* What the queue holds, as PIPE_LIMIT counts. Pipe lock held. */
+static size_t pipe_used(const struct pipe *pipe)
 {
-    size_t room = pipe->queue.bytes < PIPE_LIMIT ? PIPE_LIMIT - pipe->queue.bytes : 0;
+    return pipe->queue.bytes + pipe->queue.overhead;
+}
 
+/* Whether something of LENGTH bytes may go in now, and how much: all or nothing for a record, which may be empty, or an
+   atomic write. Pipe lock held. */
+static bool pipe_takes(const struct pipe *pipe, size_t length, size_t *amount)
+{
+    size_t used = pipe_used(pipe), room = used < PIPE_LIMIT ? PIPE_LIMIT - used : 0;
+
+    *amount = length;
     if (pipe->queue.records)
-        return (length <= room && room) || pipe->queue.packets == 0 ? length : 0;
+        return (length <= room && room) || pipe->queue.packets == 0;
     if (length <= PIPE_ATOMIC)
-        return length <= room ? length : 0;
-    return length < room ? length : room;
+        return length <= room;
+    if (room < length)
+        *amount = room;
+    return room > 0;
 }
 
 error_t pipe_send(struct pipe *pipe, const char *data, size_t length, struct extras *extras, bool nonblock,
@@ -151,8 +161,7 @@ error_t pipe_send(struct pipe *pipe, const char *data, size_t length, struct ext
             *sent += reader_give(pipe, data + *sent, length - *sent, &done);
             continue;
         }
-        room = pipe_room(pipe, length - *sent);
-        if (room == 0 && length > 0) {
+        if (!pipe_takes(pipe, length - *sent, &room)) {
             err = pipe_wait(pipe, nonblock);
             if (err)
                 break;
@@ -215,7 +224,7 @@ bool pipe_ready(struct pipe *pipe, bool reading)
 
     pthread_mutex_lock(&pipe->lock);
     ready = pipe->reader_gone || pipe->writer_gone ||
-            (reading ? pipe->queue.first != NULL : pipe->queue.bytes + PIPE_ATOMIC <= PIPE_LIMIT);
+            (reading ? pipe->queue.first != NULL : pipe_used(pipe) + PIPE_ATOMIC <= PIPE_LIMIT);
     pthread_mutex_unlock(&pipe->lock);
     return ready;
 }

@@ -13,9 +13,10 @@ void queue_init(struct queue *queue, bool records)
     *queue = (struct queue) { .records = records };
 }
 
-static struct packet *packet_create(struct queue *queue, size_t length)
+/* EXACT: no more will be gathered in it. */
+static struct packet *packet_create(struct queue *queue, size_t length, bool exact)
 {
-    size_t room = queue->records || length > PACKET_ROOM ? length : PACKET_ROOM;
+    size_t room = exact || length > PACKET_ROOM ? length : PACKET_ROOM;
     struct packet *packet = queue->spare;
 
     if (packet && packet->room >= length)
@@ -25,7 +26,7 @@ static struct packet *packet_create(struct queue *queue, size_t length)
     else
         packet->room = room;
     packet->next = NULL;
-    packet->start = packet->end = 0;
+    packet->start = packet->end = packet->overhead = 0;
     packet->extras = (struct extras) { 0 };
     return packet;
 }
@@ -53,19 +54,23 @@ void queue_clear(struct queue *queue, void (*drop)(struct extras *extras))
     }
     free(queue->spare);
     queue->spare = NULL;
-    queue->bytes = 0;
+    queue->bytes = queue->overhead = 0;
 }
 
 error_t queue_put(struct queue *queue, const void *data, size_t length, const struct extras *extras)
 {
     struct packet *last = queue->last;
+    bool apart = queue->records || (extras && extras_any(extras));
 
-    if (queue->records || !last || last->room - last->end < length || (extras && extras_any(extras))) {
-        last = packet_create(queue, length);
+    if (apart || !last || last->room - last->end < length) {
+        last = packet_create(queue, length, apart);
         if (!last)
             return ENOMEM;
         if (extras)
             last->extras = *extras;
+        if (apart)
+            last->overhead = sizeof *last + last->extras.control_length + last->extras.nrights * RIGHT_OVERHEAD;
+        queue->overhead += last->overhead;
         if (queue->last)
             queue->last->next = last;
         else
@@ -99,8 +104,11 @@ size_t queue_available(const struct queue *queue, size_t amount)
     return available < amount ? available : amount;
 }
 
-static void extras_move(struct packet *packet, struct extras *extras, void (*drop)(struct extras *extras))
+static void extras_move(struct queue *queue, struct packet *packet, struct extras *extras,
+                        void (*drop)(struct extras *extras))
 {
+    queue->overhead -= packet->overhead;
+    packet->overhead = 0;
     if (extras)
         *extras = packet->extras;
     else if (drop)
@@ -121,7 +129,7 @@ size_t queue_get(struct queue *queue, void *data, size_t amount, struct extras *
     if (!packet)
         return 0;
     if (!peek)
-        extras_move(packet, extras, drop);
+        extras_move(queue, packet, extras, drop);
     do {
         size_t there = packet->end - packet->start, take = there < amount - done ? there : amount - done;
         struct packet *next = packet->next;

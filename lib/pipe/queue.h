@@ -23,6 +23,7 @@ struct extras {
     size_t control_length;
     void *from;           /* an object of lib/ports, referenced, or NULL: the sender's address */
 };
+enum { RIGHT_OVERHEAD = 64 }; /* bytes that a right on its way counts for */
 static inline bool extras_any(const struct extras *extras)
 {
     return extras->nrights || extras->control_length || extras->from;
@@ -31,6 +32,7 @@ static inline bool extras_any(const struct extras *extras)
 struct packet {
     struct packet *next;
     size_t start, end, room; /* bytes [start, end) of data[room] are there */
+    size_t overhead;         /* what it costs beside its bytes, if it is a record or has extras */
     struct extras extras;
     char data[];
 };
@@ -39,6 +41,7 @@ struct queue {
     struct packet *first, *last;
     struct packet *spare;    /* one empty packet of the usual size, so that small transfers allocate nothing */
     size_t bytes;            /* data bytes in all packets */
+    size_t overhead;         /* of all packets: empty records, rights and control data fill a queue, too */
     size_t packets;
     bool records;
 };

@@ -131,23 +131,16 @@ kern_return_t S_socket_name(struct trivfs_protid *protid, mach_port_t *port, mac
 kern_return_t S_socket_peername(struct trivfs_protid *protid, mach_port_t *port, mach_msg_type_name_t *poly)
 {
     struct sock *sock = sock_of(protid);
-    struct addr *addr;
-    error_t err;
+    struct addr *addr = NULL;
+    error_t err = sock ? sock_peer(sock, &addr) : EOPNOTSUPP;
 
-    if (!sock)
-        return EOPNOTSUPP;
-    if (!sock->in && !sock->out)
-        return ENOTCONN;
-    if (sock->peer) {
-        give_addr(sock->peer, port, poly);
-        return 0;
-    }
-    err = addr_create(protid->port.bucket, &addr);
-    if (err)
-        return err;
-    give_addr(addr, port, poly);
-    ports_object_deref(addr);
-    return 0;
+    if (!err && !addr)
+        err = addr_create(protid->port.bucket, &addr);
+    if (!err)
+        give_addr(addr, port, poly);
+    if (addr)
+        ports_object_deref(addr);
+    return err;
 }
 
 kern_return_t S_socket_connect2(struct trivfs_protid *first, struct trivfs_protid *second)
@@ -257,11 +250,16 @@ kern_return_t S_socket_setopt(struct trivfs_protid *protid, int level, int optio
     return err;
 }
 
+/* As much as may go beside the bytes of one message. */
+enum { RIGHTS_MAX = 1024, CONTROL_MAX = PIPE_LIMIT };
+
 /* Copies of what a message carries beside its bytes; on success the rights in PORTS belong to *EXTRAS. */
 static error_t extras_make(const_portarray_t ports, unsigned int nports, const_data_t control, size_t length,
                            struct extras *extras)
 {
     *extras = (struct extras) { 0 };
+    if (nports > RIGHTS_MAX || length > CONTROL_MAX)
+        return EMSGSIZE;
     if (nports) {
         extras->rights = malloc(nports * sizeof *extras->rights);
         if (!extras->rights)

@@ -299,6 +299,17 @@ error_t sock_accept(struct sock *sock, bool nonblock, struct sock **connection, 
     return err;
 }
 
+error_t sock_peer(struct sock *sock, struct addr **peer)
+{
+    pthread_mutex_lock(&sock_lock);
+    error_t err = sock->in || sock->out ? 0 : ENOTCONN;
+    *peer = sock->peer;
+    if (*peer)
+        ports_object_ref(*peer);
+    pthread_mutex_unlock(&sock_lock);
+    return err;
+}
+
 error_t sock_shutdown(struct sock *sock, int how)
 {
     struct pipe *in, *out;

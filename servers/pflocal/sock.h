@@ -59,6 +59,8 @@ error_t sock_connect2(struct sock *first, struct sock *second);
 /* Waits for a connection (EWOULDBLOCK with NONBLOCK): a sock with one reference, its peer's name referenced or null. */
 error_t sock_accept(struct sock *sock, bool nonblock, struct sock **connection, struct addr **peer);
 error_t sock_shutdown(struct sock *sock, int how);                  /* SHUT_RD, SHUT_WR, SHUT_RDWR; ENOTCONN */
+/* The name of SOCK's peer, referenced, or null if that has none.  ENOTCONN. */
+error_t sock_peer(struct sock *sock, struct addr **peer);
 
 /* Sends LENGTH bytes with EXTRAS (owned by the queue on success) to the peer, or to DEST if not null.  *SENT: how many
    were taken; a blocking send takes all.  EPIPE, ENOTCONN, EDESTADDRREQ, EMSGSIZE, EWOULDBLOCK, EINTR before anything

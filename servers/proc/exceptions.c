@@ -133,7 +133,8 @@ static error_t exceptions_start(void)
 kern_return_t S_proc_handle_exceptions(pcall_t call, mach_port_t receive, mach_port_t forward, int flavor,
                                        const thread_state_t state, mach_msg_type_number_t count)
 {
-    if (!MACH_PORT_VALID(receive) || !MACH_PORT_VALID(forward))
+    /* What came here would go back here, again and again, if they were the same. */
+    if (!MACH_PORT_VALID(receive) || !MACH_PORT_VALID(forward) || forward == receive)
         return EINVAL;
     struct exceptions *e = malloc(sizeof *e + count * sizeof *state);
     if (!e)

@@ -220,8 +220,7 @@ kern_return_t S_proc_mark_important(pcall_t call)
     struct process *p = call_enter(call);
     if (!p)
         return call_refuse(call);
-    /* Its own will is not enough; but those that startup and the first file system speak for have no owner yet. */
-    if (!process_is_root(p) && p->owned)
+    if (!process_is_root(p))        /* those that startup speaks for are its children, with its ids */
         return call_leave(EPERM);
     p->important = true;
     return call_leave(0);

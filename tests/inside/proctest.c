@@ -469,6 +469,15 @@ static void test_threads(void)
     }
 }
 
+/* Exceptions that proc would pass on to itself, for ever. */
+static error_t exceptions_in_a_circle(void)
+{
+    natural_t state[4] = { 0 };
+    mach_port_t port = mach_reply_port();
+    error_t err = mach_port_insert_right(mach_task_self(), port, port, MACH_MSG_TYPE_MAKE_SEND);
+    return err ? err : proc_handle_exceptions(getproc(), port, port, MACH_MSG_TYPE_COPY_SEND, 1, state, 4);
+}
+
 /* What a user without privileges may not do to others. */
 static void test_user(void)
 {
@@ -494,6 +503,8 @@ static void test_user(void)
         CHECK(proc_execdata_notify(getproc(), mach_task_self(), MACH_MSG_TYPE_COPY_SEND) == EPERM);
         CHECK(proc_setexecdata(getproc(), NULL, MACH_MSG_TYPE_COPY_SEND, 0, NULL, 0) == EPERM);
         CHECK(proc_mark_important(getproc()) == EPERM);
+        CHECK(proc_setowner(getproc(), 0, 1) == 0 && proc_mark_important(getproc()) == EPERM);
+        CHECK(proc_setowner(getproc(), 1000, 0) == 0 && exceptions_in_a_circle() == EINVAL);
         CHECK(proc_register_version(getproc(), mach_task_self(), "x", "y", "z") == EPERM);
         CHECK(reboot(RB_HALT) == -1 && errno == EPERM);
         mach_port_t startup;

@@ -217,6 +217,31 @@ static size_t receive_descriptors(int fd, int *what, size_t count)
     return there;
 }
 
+/* Whoever does not read has only so much kept for him, of that too which has no bytes. */
+static void test_overhead(void)
+{
+    int pair[2], got, sent = 0;
+    char byte;
+    CHECK(socketpair(AF_LOCAL, SOCK_DGRAM, 0, pair) == 0);
+    while (sent < 20000 && send(pair[0], "", 0, MSG_DONTWAIT) == 0)
+        sent++;
+    CHECK(sent > 0 && sent < 20000 && errno == EWOULDBLOCK && !ready(pair[0], POLLOUT) && ready(pair[1], POLLIN));
+    while (sent > 0 && recv(pair[1], &byte, 1, MSG_DONTWAIT) == 0)
+        sent--;
+    CHECK(sent == 0 && ready(pair[0], POLLOUT) && send(pair[0], "x", 1, MSG_DONTWAIT) == 1);
+    close(pair[0]);
+    close(pair[1]);
+    CHECK(socketpair(AF_LOCAL, SOCK_STREAM, 0, pair) == 0 && fcntl(pair[0], F_SETFL, O_NONBLOCK) == 0);
+    while (sent < 20000 && send_descriptors(pair[0], pair, 1))
+        sent++;
+    CHECK(sent > 0 && sent < 20000 && errno == EWOULDBLOCK);
+    for (; sent > 0 && receive_descriptors(pair[1], &got, 1) == 1; sent--)
+        close(got);
+    CHECK(sent == 0 && ready(pair[0], POLLOUT));
+    close(pair[0]);
+    close(pair[1]);
+}
+
 static void test_rights(void)
 {
     int pair[2], pipe_ends[2], got[3] = { -1, -1, -1 };
@@ -413,6 +438,7 @@ int main(void)
     test_names();
     test_datagrams();
     test_rights();
+    test_overhead();
     test_options();
     test_pipes();
     test_waiting();

@@ -70,8 +70,10 @@ UNIT_TEST(rights_stop_a_read)
     queue_put(&queue, "after", 5, &extras);
     CHECK_EQ(queue_get(&queue, out, 16, &got, false, NULL, drop), 6);
     CHECK_EQ(got.nrights, 0);
+    CHECK(queue.overhead > 0);
     CHECK_EQ(queue_get(&queue, out, 2, &got, false, NULL, drop), 2);
     CHECK_EQ(got.nrights, 1);
+    CHECK_EQ(queue.overhead, 0);
     drop(&got);
     CHECK_EQ(queue_get(&queue, out, 16, &got, false, NULL, drop), 3);
     CHECK_EQ(got.nrights, 0);
@@ -88,6 +90,7 @@ UNIT_TEST(records_keep_their_bounds)
     queue_put(&queue, "first", 5, NULL);
     queue_put(&queue, "", 0, NULL);
     queue_put(&queue, "third", 5, NULL);
+    CHECK(queue.overhead >= 3 * sizeof(struct packet));
     CHECK_EQ(queue_get(&queue, out, 3, NULL, false, &truncated, drop), 3);
     CHECK(truncated);
     CHECK_EQ(queue_get(&queue, out, 16, NULL, false, &truncated, drop), 0);
@@ -95,6 +98,7 @@ UNIT_TEST(records_keep_their_bounds)
     CHECK(!truncated);
     CHECK_EQ(queue.packets, 0);
     CHECK_EQ(queue.bytes, 0);
+    CHECK_EQ(queue.overhead, 0);
     queue_clear(&queue, drop);
 }
 
