@@ -10,7 +10,7 @@ IMAGE := $(BUILD)/quadrille.img
 
 # Words for tools/boot, e.g. make run BOOT="--chain 3 --exec ldso"
 BOOT ?=
-# Words for tests/run, e.g. make test TESTS="boot/chain-4"
+# Words for tests/run, e.g. make test TESTS="boot/chains"
 TESTS ?=
 # Words for tests/fuzz/run and tests/soak/run, e.g. make fuzz FUZZ="--seconds 60 elf"
 FUZZ ?=
