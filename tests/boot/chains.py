@@ -14,6 +14,7 @@ import re
 
 from image import OBJ, Image
 from machine import Failure, Machine
+from session import clean
 
 SIZES = [0, 1, 511, 512, 4095, 4096, 4097, 65536, 1_000_003, 13_000_000, 64 << 20]
 SHORT_SIZES = [1_000_003]
@@ -90,9 +91,7 @@ def check_written(image):
 
 
 def check_clean(image, when):
-    problem = image.check()
-    if problem:
-        raise Failure(f"e2fsck -fn after {when}:\n{problem}")
+    clean(image, when)
     if image.state() != "clean":
         raise Failure(f"the file system is marked {image.state()!r} after {when}")
 

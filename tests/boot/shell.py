@@ -2,10 +2,10 @@
 """What a person at the prompt expects of a shell on a terminal: editing, job control, scripts, pipes.  A boot each."""
 
 import functools
-import os
 
 from image import Image
-from machine import PROMPT, Failure, Machine
+from machine import PROMPT
+from session import session
 
 
 def wanted(machine, got, text, what):
@@ -100,14 +100,8 @@ def pipes(machine):
 
 
 def boot_and(check, folder):
-    image = Image(folder)
-    with Machine(os.path.join(folder, "serial.log"), disk=image.path) as machine:
-        machine.prompt()
+    with session(folder, Image(folder)) as machine:
         check(machine)
-        machine.halt()
-    problem = image.check()
-    if problem:
-        raise Failure(f"e2fsck -fn after halt:\n{problem}")
 
 
 CASES = [(check.__name__, functools.partial(boot_and, check)) for check in (

@@ -3,8 +3,9 @@
 
 import os
 
-from image import OBJ, Image
+from image import Image
 from machine import Machine
+from session import clean, image_with
 
 LIMIT = 120
 NUMBER = "$(ps -e -o pid,comm | while read pid name; do [ $name = {0} ] && echo $pid; done)\n"
@@ -17,9 +18,7 @@ def boot(folder, image, *options):
 def death(command, name, line):
     """Ends NAME by COMMAND and waits for LINE and for the end."""
     def check(folder):
-        image = Image(folder)
-        image.put(os.path.join(OBJ, "tests", "inside", "wreck"), "/wreck", 0o100755)
-        with boot(folder, image) as machine:
+        with boot(folder, image_with(folder, "wreck")) as machine:
             machine.prompt()
             machine.send(command + " " + NUMBER.format(name))
             machine.expect(rf"panic: {line}: the system cannot go on", LIMIT)
@@ -52,8 +51,7 @@ def no_sh_but_dash(folder):
 
 def silent(folder):
     """Who asks to be told of the end and does not answer is waited for as long as is said, and named."""
-    image = Image(folder)
-    image.put(os.path.join(OBJ, "tests", "inside", "silent"), "/silent", 0o100755)
+    image = image_with(folder, "silent")
     with boot(folder, image, "--append", "shutdown-limit=2") as machine:
         machine.prompt()
         machine.run("/silent 3 & sleep 2")
@@ -65,9 +63,7 @@ def silent(folder):
         machine.expect(r"notifying rumpdisk of shutdown\.\.\.done", LIMIT)
         if machine.ended(LIMIT) != 0:
             machine.fail("no clean end")
-    problem = image.check()
-    if problem:
-        raise AssertionError(problem)
+    clean(image)
 
 
 SEGV = r"signal 11, Segmentation fault"

@@ -5,20 +5,12 @@ import os
 import re
 import zlib
 
-from image import OBJ, Image
-from machine import Failure, Machine
+from machine import Failure
+from session import image_with, session
 
 SERVERS = ("startup", "proc", "pci-arbiter", "rumpdisk", "ext2fs", "exec", "auth", "pflocal", "term")
 # What a server may have more after the long run than after the first part of it: rights and threads that come and go, caches.
 NAMES_MORE, THREADS_MORE, KIB_MORE = 40, 6, 1024
-
-
-def machine_with(folder, programs, *options):
-    """An image with PROGRAMS of tests/inside, and a machine for it, not booted yet."""
-    image = Image(folder)
-    for name in programs:
-        image.put(os.path.join(OBJ, "tests", "inside", name), f"/{name}", 0o100755)
-    return image, Machine(os.path.join(folder, "serial.log"), *options, disk=image.path)
 
 
 def wanted(machine, command, limit):
@@ -27,12 +19,6 @@ def wanted(machine, command, limit):
     if status != 0 or " 0 failed" not in output:
         machine.fail(f"{command}: status {status}: {output[-1500:]}")
     return output
-
-
-def clean(image):
-    problem = image.check()
-    if problem:
-        raise Failure(f"e2fsck -fn after halt:\n{problem}")
 
 
 def manifest_check(image, folder, top, manifest):
@@ -49,15 +35,12 @@ def manifest_check(image, folder, top, manifest):
 
 def oracle(folder, operations, seed, stress_rounds, limit, options=()):
     """Random operations against the model, then processes in each other's way; the disk is clean and holds what the model says."""
-    image, machine = machine_with(folder, ("oracle", "stress"), *options)
-    with machine:
-        machine.prompt()
+    image = image_with(folder, "oracle", "stress")
+    with session(folder, image, *options) as machine:
         machine.run("mkdir /model /crowd")
         said = wanted(machine, f"/oracle /model {operations} {seed}", limit)
         if stress_rounds:
             wanted(machine, f"/stress /crowd 6 {stress_rounds}", limit)
-        machine.halt()
-    clean(image)
     files = re.findall(r"^manifest (\d+) ([0-9a-f]{8}) (\S+)$", said, re.M)
     manifest_check(image, folder, "/model", files)
     return f"{operations} operations, {6 * stress_rounds} in parallel, {len(files)} files compared on the disk"
@@ -78,9 +61,7 @@ def holdings(machine):
 
 def endurance(folder, programs, files, limit, options=()):
     """No server grows while PROGRAMS programs run and FILES files come and go."""
-    image, machine = machine_with(folder, ("endurance",), *options)
-    with machine:
-        machine.prompt()
+    with session(folder, image_with(folder, "endurance"), *options) as machine:
         machine.run("mkdir /files")
         wanted(machine, f"/endurance /files {max(programs // 5, 60)} {max(files // 5, 400)}", limit)
         before = holdings(machine)
@@ -90,7 +71,5 @@ def endurance(folder, programs, files, limit, options=()):
                  if any(new > old + more for new, old, more in zip(after[name], before[name], (NAMES_MORE, THREADS_MORE, KIB_MORE)))]
         if grown or len(after) < 6:
             machine.fail("names, threads, KiB: " + "; ".join(grown or after))
-        machine.halt()
-    clean(image)
     most = max((after[name][2] - before[name][2], name) for name in after)
     return f"{programs} programs, {files} files; most grown: {most[1]} by {most[0]} KiB"

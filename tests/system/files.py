@@ -4,22 +4,19 @@ a second file system, which lies in a file."""
 
 import os
 
-from campaign import clean, wanted
-from image import OBJ, Image, tool
-from machine import Failure, Machine
+from campaign import wanted
+from image import Image, tool
+from machine import Failure
+from session import image_with, session
 
 
 def test_semantics(folder):
     second = os.path.join(folder, "second.img")
     tool("mke2fs", "-q", "-t", "ext2", "-O", "^resize_inode", second, "8M")
-    image = Image(folder)
-    image.put(os.path.join(OBJ, "tests", "inside", "fstest"), "/fstest", 0o100755)
+    image = image_with(folder, "fstest")
     image.put(second, "/second.img")
-    with Machine(os.path.join(folder, "serial.log"), disk=image.path) as machine:
-        machine.prompt()
+    with session(folder, image) as machine:
         wanted(machine, "/fstest /second.img", 300)
-        machine.halt()
-    clean(image)
     with open(second, "wb") as file:
         file.write(image.get("/second.img"))
     status, said = tool("e2fsck", "-fn", second, check=False)
@@ -29,10 +26,6 @@ def test_semantics(folder):
 
 def test_deleted_at_halt(folder):
     """Programs that still write to files without a name when the system goes down: these files go, whole, and nothing of them stays on the disk."""
-    image = Image(folder)
-    with Machine(os.path.join(folder, "serial.log"), disk=image.path) as machine:
-        machine.prompt()
+    with session(folder, Image(folder)) as machine:
         machine.run("(exec 3>/tmp/a 4>/tmp/b; rm /tmp/a /tmp/b; "
                     "while :; do echo x >&3; head -c 300000 /bin/sh >&4; done) & sleep 1")
-        machine.halt()
-    clean(image)

@@ -3,23 +3,18 @@
 afterwards as they were written."""
 
 import functools
-import os
 
 from image import Image
-from machine import Failure, Machine
+from machine import Failure
+from session import session
 
 COPIES = 14                             # of a file of 1.3 MiB, by each
 
 
 def more_changed_than_memory(memory, writers, folder):
     image = Image(folder)
-    with Machine(os.path.join(folder, "serial.log"), "--memory", str(memory), disk=image.path) as machine:
-        machine.prompt()
+    with session(folder, image, "--memory", str(memory)) as machine:
         machine.run(f"for i in $(seq {writers}); do (for j in $(seq {COPIES}); do cat /bin/coreutils; done) > /tmp/big$i & done; wait", limit=400)
-        machine.halt()
-    problem = image.check()
-    if problem:
-        raise Failure(f"e2fsck -fn after halt:\n{problem}")
     expected = image.get("/bin/coreutils") * COPIES
     for number in range(1, writers + 1):
         if image.get(f"/tmp/big{number}") != expected:

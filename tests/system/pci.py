@@ -4,8 +4,8 @@ nothing has two drivers, with the arbiter and without."""
 
 import os
 
-from image import OBJ, Image
 from machine import Machine
+from session import image_with
 
 USER = "chroot --userspec=1000:100 / "
 TREE = "/servers/bus/pci"
@@ -17,9 +17,7 @@ BRIDGES = ("pcie-root-port,id=port1,chassis=1,slot=1", "e1000e,bus=port1", "pcie
 
 
 def machine_with(folder, *options):
-    image = Image(folder)
-    image.put(os.path.join(OBJ, "tests", "inside", "pcitest"), "/pcitest", 0o100755)
-    return Machine(os.path.join(folder, "serial.log"), *options, disk=image.path)
+    return Machine(os.path.join(folder, "serial.log"), *options, disk=image_with(folder, "pcitest").path)
 
 
 def wanted(machine, command, text, status=0):

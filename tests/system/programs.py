@@ -3,12 +3,11 @@
 programs that may be executed but not read, and that none of it leaves rights behind.  A boot each."""
 
 import functools
-import os
 import re
 
-from image import OBJ, Image
-from machine import Failure, Machine
+from session import image_with, session
 
+PROGRAMS = ("authtest", "exectest", "proctest", "exechello", "exechello-pie", "exectest-bare")
 USER = "chroot --userspec=1000:100 / "
 
 
@@ -136,16 +135,8 @@ def rpctrace(machine):
 
 
 def boot_and(check, folder):
-    image = Image(folder)
-    for name in ("authtest", "exectest", "proctest", "exechello", "exechello-pie", "exectest-bare"):
-        image.put(os.path.join(OBJ, "tests", "inside", name), f"/{name}", 0o100755)
-    with Machine(os.path.join(folder, "serial.log"), disk=image.path) as machine:
-        machine.prompt()
+    with session(folder, image_with(folder, *PROGRAMS)) as machine:
         check(machine)
-        machine.halt()
-    problem = image.check()
-    if problem:
-        raise Failure(f"e2fsck -fn after halt:\n{problem}")
 
 
 CASES = [(name, functools.partial(boot_and, check)) for name, check in (
