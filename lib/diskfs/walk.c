@@ -200,6 +200,39 @@ static error_t walk_empty(struct diskfs_walk *walk, struct diskfs_node *node)
     return 0;
 }
 
+/* Whether the way goes on in the translator of NODE (locked), which was found under NAME. */
+static bool walk_is_left(const struct diskfs_walk *walk, struct diskfs_node *node, const char *name)
+{
+    bool dots = name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
+    int final = walk->last ? walk->flags : 0;
+    return !dots && !walk->created && !(final & O_NOTRANS) &&
+           diskfs_node_translated(node, walk->last ? walk->flags : O_READ);
+}
+
+/* Whether the way goes on where NODE (locked) points to. */
+static bool walk_is_link(const struct diskfs_walk *walk, const struct diskfs_node *node)
+{
+    int final = walk->last ? walk->flags : 0;
+    return S_ISLNK(node->stat.st_mode) && !walk->created &&
+           (!(final & (O_NOLINK | O_NOTRANS)) || walk->must_be_dir);
+}
+
+/* The end of our part of the way: PATH goes on in the translator of NODE, of DIR (locked: NODE, which is unlocked).  On
+   success both references are the outcome's. */
+static error_t walk_leave(struct diskfs_walk *walk, struct diskfs_node *dir, struct diskfs_node *node, const char *path)
+{
+    error_t err = walk_set_rest(walk, "", path);
+    if (err) {
+        diskfs_node_put(node);
+        return err;
+    }
+    walk->outcome = WALK_TRANSLATED;
+    walk->node = node;
+    walk->dir = dir;
+    pthread_mutex_unlock(&node->lock);
+    return 0;
+}
+
 /* Goes on from DIR, whose reference is consumed, along PATH. */
 static error_t walk_from(struct diskfs_walk *walk, struct diskfs_node *dir, const char *path)
 {
@@ -227,38 +260,27 @@ static error_t walk_from(struct diskfs_walk *walk, struct diskfs_node *dir, cons
         if (err || done)
             break;
 
-        bool dots = name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
-        int final = walk->last ? walk->flags : 0;
         pthread_mutex_lock(&node->lock);
-        if (!dots && !walk->created && !(final & O_NOTRANS)
-            && diskfs_node_translated(node, walk->last ? walk->flags : O_READ)) {
-            walk->outcome = WALK_TRANSLATED;
-            walk->node = node;
-            walk->dir = dir;
-            err = walk_set_rest(walk, "", path);
-            if (err)
-                diskfs_node_deref(node);
-            done = true;
-        } else if (S_ISLNK(node->stat.st_mode) && !walk->created
-                   && (!(final & (O_NOLINK | O_NOTRANS)) || walk->must_be_dir)) {
+        if (walk_is_left(walk, node, name)) {
+            err = walk_leave(walk, dir, node, path);
+            if (!err)
+                return 0;       /* the reference to DIR is the outcome's */
+            break;
+        }
+        if (walk_is_link(walk, node)) {
             err = walk_link(walk, node, &path, &done);
             diskfs_node_put(node);
             if (err || done)
                 break;
             pthread_mutex_lock(&dir->lock);
             continue;
-        } else if (walk->last) {
+        }
+        if (walk->last) {
             err = walk_end(walk, node);
             if (err)
                 diskfs_node_put(node);
             else
                 pthread_mutex_unlock(&node->lock);
-            break;
-        }
-        if (done) {
-            pthread_mutex_unlock(&node->lock);
-            if (!err)
-                return 0;       /* the reference to DIR is the outcome's */
             break;
         }
         diskfs_node_deref(dir);
