@@ -19,7 +19,7 @@
 
      device_intr_register (device, id, flags, port)
          ID is the vector's number, FLAGS 0, PORT a receive right's send right (MACH_MSG_TYPE_MAKE_SEND), which the
-         kernel keeps. From now on the kernel sends device_intr_notify (id 100000, as for lines) to PORT when the vector
+         kernel keeps. From now on the kernel sends a notification (id 100000, as for lines) to PORT when the vector
          is raised.  No device_intr_ack: nothing is masked, since nobody shares it.  The kernel has at most one
          notification of a vector waiting in PORT's queue; interrupts that come while it waits are in it, and one that
          comes after it was received is another.  So nothing is lost if the driver looks at the device after it has

@@ -190,7 +190,7 @@ void body_clean(struct kmsg *kmsg, uint64_t limit)
     }
 }
 
-/* Gets one item; says in *COMPLEX whether it is one that the kernel must look at again. */
+/* Gets one item.  *CIRCULAR becomes true if it has a receive right that may close a circle with the destination. */
 static mach_msg_return_t item_get(struct kmsg *kmsg, struct item *item, struct ipc_space *space, struct vm_map *map,
                                   bool *circular)
 {

@@ -3,9 +3,8 @@
 
    The kernel runs with interrupts off and under one lock, the kernel lock (arch/x86_64/cpu.h): a processor holds it
    from its entry until it returns to user mode or idles. So nothing in the kernel is preempted; what a function finds
-   stays true until it calls something that may block (thread_block, thread_sleep, page_grab, kernel copies from and to
-   user memory), and long work is cut into pieces by sched_pause.  To split the lock later, these are the places to look
-   at.
+   stays true until it calls something that may block (thread_block, thread_sleep, pageout_retry, kernel copies from and to user
+   memory), and long work is cut into pieces by sched_pause.  To split the lock later, these are the places to look at.
 
    All processors take threads from one run queue.  What is put there goes to them when the one that put it there leaves
    the kernel (sched_spread): often that one takes it itself before.

@@ -162,8 +162,8 @@ extern size_t object_laundry_unpageable; /* of them, on their way to the default
 
 enum fault_result { FAULT_DONE, FAULT_RETRY, FAULT_ERROR, FAULT_INTERRUPTED, FAULT_NO_MEMORY };
 
-/* Finds the page of OBJECT at OFFSET for ACCESS: from a pager, a shadow, or zeros.  On FAULT_DONE *PAGE is resident in
-   *WHERE, not busy, and stays so until the caller blocks; for write access it is in OBJECT itself.  *READ_ONLY: a
+/* Finds the page of OBJECT at OFFSET for ACCESS: from a pager, a shadow, or zeros.  On FAULT_DONE *PAGE is resident,
+   not busy, and stays so until the caller blocks; for write access it is in OBJECT itself.  *READ_ONLY: a
    mapping must not be writable. FAULT_RETRY: something blocked; whatever the caller knew may have changed. */
 enum fault_result object_fault(struct vm_object *object, uint64_t offset, vm_prot_t access, bool interruptible,
                                struct page **page, bool *read_only);

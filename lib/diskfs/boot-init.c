@@ -3,7 +3,7 @@
    "libdiskfs taking back control" and "back to libdiskfs initialization"; and the end, when startup says that the
    system goes down.
 
-   init_lock protects init_state and boot_auth; it is a leaf.  */
+   init_lock is a leaf.  */
 
 #include "diskfs-internal.h"
 #include "boot.h"

@@ -81,7 +81,7 @@ struct diskfs_node {
 
     bool held;                     /* the library holds a reference because of transbox or notify; node lock */
     struct ports_object *identity; /* the port that io_identity gives while somebody has it; identity_lock
-                                      (io-identity.c), a leaf */
+                                      (io-auth.c), a leaf */
 
     /* the node cache's own; cache_lock */
     unsigned int refs, weak;

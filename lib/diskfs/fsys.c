@@ -23,7 +23,7 @@ static const struct ports_class_ops control_ops = {
 };
 struct ports_class diskfs_control_class = PORTS_CLASS(control_ops);
 
-/* The root as USER opens it, coming from the directory behind DOTDOT. */
+/* The root as USER opens it, coming from the directory of ORIGIN. */
 static error_t root_open(struct diskfs_origin *origin, struct fshelp_user *user, int flags, mach_port_t *file,
                          mach_msg_type_name_t *filePoly)
 {

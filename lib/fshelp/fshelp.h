@@ -96,7 +96,7 @@ void fshelp_transbox_init(struct fshelp_transbox *box);
 void fshelp_transbox_destroy(struct fshelp_transbox *box);
 static inline bool fshelp_translated(const struct fshelp_transbox *box) { return box->active != MACH_PORT_NULL; }
 
-/* How fetch_root gets at what starting a translator needs.  */
+/* How fshelp_transbox_root gets at what starting a translator needs.  */
 struct fshelp_transbox_ops {
     /* A send right to the underlying node opened with FLAGS for the translator.  Node lock not held. */
     error_t (*underlying)(void *node, int flags, mach_port_t *port);

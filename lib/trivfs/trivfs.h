@@ -31,7 +31,7 @@ struct trivfs_control {
     unsigned int peropens;            /* lock */
     mach_port_t identity, fs_identity; /* what io_identity shows: receive rights made on first use; lock */
     struct fshelp_lockbox locks;      /* advisory locks, owners are peropens; lock */
-    struct fshelp_notify *notify;     /* who wants to hear of changes of its nodes, by trivfs_node_key; changed under
+    struct fshelp_notify *notify;     /* who wants to hear of changes of its nodes, by node (notice.c); changed under
                                          the lock, read freely for "nobody" */
     bool orphan;                      /* nobody has the control port, or the node has no name, any more; lock */
 };

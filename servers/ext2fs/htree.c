@@ -231,8 +231,7 @@ error_t ext2_htree_lookup(struct ext2_fs *fs, struct ext2_inode *dir, struct dir
     return err;
 }
 
-/* ---- changing the tables
-   ------------------------------------------------------------------------------------------ */
+/* ---- changing the tables --------------------------------------------------------------------- */
 
 static void table_set_count(struct frame *f, uint32_t count)
 {
@@ -266,7 +265,7 @@ static error_t node_create(struct ext2_fs *fs, struct ext2_inode *dir, const str
     return 0;
 }
 
-/* Makes room in the last table of PATH.  ENOSPC: no block to be had; *FULL: the format ends here.  */
+/* Makes room in the last table of PATH.  ENOSPC: no block to be had; *STATE INDEX_FULL: the format ends here.  */
 static error_t path_make_room(struct ext2_fs *fs, struct ext2_inode *dir, struct path *path, enum index_state *state)
 {
     struct frame *root = &path->frame[0], *f = &path->frame[path->depth - 1], node;
@@ -309,8 +308,7 @@ static error_t path_make_room(struct ext2_fs *fs, struct ext2_inode *dir, struct
     return 0;
 }
 
-/* ---- splitting a leaf
-   ------------------------------------------------------------------------------------------------- */
+/* ---- splitting a leaf ------------------------------------------------------------------------ */
 
 struct moved { uint32_t hash; uint16_t offset, size; };
 
@@ -467,8 +465,7 @@ error_t ext2_htree_enter(struct ext2_fs *fs, struct ext2_inode *dir, const char 
     return err;
 }
 
-/* ---- the first index
-   ------------------------------------------------------------------------------------------------------ */
+/* ---- the first index ------------------------------------------------------------------------- */
 
 /* Turns ROOT, a block that begins with "." and "..", into the root of an index with the one leaf LBLOCK.  */
 static void root_make(struct ext2_fs *fs, struct ext2_buf *root, uint32_t lblock)

@@ -8,7 +8,7 @@
    There are two generations of notes: what was noted while everything is being written may not have been, so the notes
    made before a sync are forgotten when it has succeeded, and those made meanwhile after the next.
 
-   Lock: links_lock, a leaf.  */
+   Lock: struct ext2_links' `lock`, a leaf.  */
 
 #include "ext2.h"
 

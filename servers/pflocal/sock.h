@@ -69,8 +69,8 @@ error_t sock_send(struct sock *sock, struct addr *dest, const void *data, size_t
                   bool nonblock, size_t *sent);
 
 /* A read in two steps, so that the reply's buffer can be made between: waits until there is something (end of stream:
-   *AVAILABLE 0), leaving the pipe locked and referenced in *PIPE; the caller then gets with pipe_get from the queue and
-   calls sock_receive_end. */
+   *AVAILABLE 0), leaving the pipe locked and referenced in *PIPE; the caller then takes it by queue_get and calls
+   sock_receive_end. */
 error_t sock_receive_begin(struct sock *sock, size_t amount, enum pipe_patience patience, struct pipe **pipe,
                            size_t *available);
 void sock_receive_end(struct pipe *pipe, bool took);

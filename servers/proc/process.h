@@ -149,7 +149,7 @@ struct process {
     struct hash_link flood_link;  /* key: msgport; effects.c's, while flooded */
     struct list_link msgport_waiters;  /* of struct waiter: those who want our message port */
     struct list_link asks;        /* of struct waiter: what we wait for */
-    struct list_link child_waiters;    /* of struct waiter: our proc_waits */
+    struct list_link child_waiters;    /* of struct waiter: our calls of proc_wait */
 
     struct process *parent;       /* NULL for startup, or init before there is one */
     struct list_link sibling, children;

@@ -169,7 +169,7 @@ struct virtio {
     uint16_t taken;                                 /* used index up to which we have looked */
 };
 
-/* Finds out what the device is and makes the memory of its queue; UNIT's abilities are filled in. ENOTSUP, ENODEV,
+/* Finds out what the device is and makes the memory of its queue; its unit's abilities are filled in. ENOTSUP, ENODEV,
    ENOMEM. */
 error_t virtio_start(struct virtio *virtio);
 /* Has it run from any state: reset, features, queue. */

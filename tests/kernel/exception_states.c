@@ -485,8 +485,7 @@ CASE(float_state_of_the_exception)
     raising_end(&raising);
 }
 
-/* ---- debug registers
-   ------------------------------------------------------------------------------------------------ */
+/* ---- debug registers ------------------------------------------------------------------------- */
 
 STUB(stub_es_walk, "1: nop\n nop\n nop\n incq (%rdi)\n jmp 1b");
 

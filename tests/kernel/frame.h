@@ -8,9 +8,10 @@
 
        CASE(destination_dead)
        {
-           mach_port_t name = dead_name();
-           EXPECT(send_empty(name), MACH_SEND_INVALID_DEST);    what the manual says
-           OBSERVE(user_references(name));                      whatever GNU Mach does
+           mach_port_t name = port_create_dead();
+           EXPECT(send_empty(name, 1), MACH_SEND_INVALID_DEST);         what the manual says
+           OBSERVE(port_refs(name, MACH_PORT_RIGHT_DEAD_NAME));         whatever GNU Mach does
+           port_destroy(name);
        }
 
    A case leaves nothing behind: names in the space, threads and tasks are counted before and after it.  A case that
@@ -123,7 +124,7 @@ void pause_ms(unsigned int ms);
 bool settle(bool (*holds)(void *cookie), void *cookie, unsigned int tries);
 
 /* Another thread of this task that runs ENTRY(ARGUMENT), with a stack and thread-local data of its own, until ENTRY
-   returns; it may use everything but CHECK and its like.  `thread` is its port; thread_join waits for its end, frees
+   returns; it may use everything but CHECK and its like.  `thread` is its port; helper_join waits for its end, frees
    all and drops the port. */
 struct helper {
     mach_port_t thread;

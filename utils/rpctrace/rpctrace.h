@@ -22,8 +22,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* ---- wrappers (wrap.c); all run in the one thread that forwards, or before it begins
-   ------------------------------------- */
+/* ---- wrappers (wrap.c); all run in the one thread that forwards, or before it begins --------- */
 
 struct wrapper {
     mach_port_t receive;  /* ours; the program or a server holds the other end */
@@ -61,16 +60,14 @@ void wrap_destroy(struct wrapper *wrapper, bool spent);
 void wrap_no_senders(struct wrapper *wrapper);
 void wrap_target_died(mach_port_t target);
 
-/* ---- messages (forward.c)
-   ------------------------------------------------------------------------------------------------ */
+/* ---- messages (forward.c) -------------------------------------------------------------------- */
 
 /* Makes WRAPPER, of a task, that task's idea of itself, and names it. */
 void forward_task(struct wrapper *wrapper);
 /* Takes messages for ever. */
 void forward_loop(void) __attribute__((noreturn));
 
-/* ---- lines (print.c)
-   ------------------------------------------------------------------------------------------------------ */
+/* ---- lines (print.c) ------------------------------------------------------------------------- */
 
 /* Where lines go, and how many bytes of a string or elements of an array are shown. */
 void print_init(FILE *to, unsigned int string_limit);
@@ -83,8 +80,7 @@ void print_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Writes out what is unfinished. */
 void print_end(void);
 
-/* ---- names (made by toolchain/routines.py)
-   ------------------------------------------------------------------------------------ */
+/* ---- names (made by toolchain/routines.py) --------------------------------------------------- */
 
 struct routine_name {
     int id;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A PIIX3's channel with a disk and an optical drive, made of bytes: what servers/rumpdisk/ide_io.h reaches in the unit
-   test.  Commands are over when they are started, and `fake_interrupt' tells that the line is up. */
+   test.  Commands are over when they are started, and `fake.interrupt' tells that the line is up. */
 
 #ifndef FAKE_IDE_H
 #define FAKE_IDE_H

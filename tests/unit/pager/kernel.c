@@ -273,8 +273,7 @@ static error_t disk_unlock(void *hook, uint64_t offset, size_t length, bool own)
 static void nothing(void *hook) { (void)hook; }
 static const struct pager_ops ops = { disk_fetch, disk_write, disk_unlock, nothing, nothing };
 
-/* ---- what the test asks for
-   --------------------------------------------------------------------------------------- */
+/* ---- what the test asks for ------------------------------------------------------------------ */
 
 struct pager *kernel_start(void)
 {
