@@ -33,11 +33,12 @@ static void translator_let_go(struct diskfs_node *node)
 
 /* NODE has lost its last name: its translator is told that it serves nothing any more, and let go, so that the two do
    not keep each other: it has a port to NODE, and we had one to it. */
-static void translator_unlinked(struct diskfs_node *node)
+static void held_unlinked(struct diskfs_node *node)
 {
     pthread_mutex_lock(&node->lock);
     mach_port_t control = node->stat.st_nlink == 0 ? diskfs_translator_control(node) : MACH_PORT_NULL;
     pthread_mutex_unlock(&node->lock);
+    diskfs_notice_end(node);
     if (control != MACH_PORT_NULL) {
         fsys_goaway(control, FSYS_GOAWAY_UNLINK);
         mach_port_deallocate(mach_task_self(), control);
@@ -54,7 +55,7 @@ kern_return_t diskfs_S_dir_unlink(diskfs_protid_t cred, const_string_t name)
     if (err)
         return err;
     if (victim->held)
-        translator_unlinked(victim);
+        held_unlinked(victim);
     diskfs_node_deref(victim);
     return 0;
 }
@@ -89,7 +90,7 @@ kern_return_t diskfs_S_dir_rename(diskfs_protid_t from, const_string_t oldname, 
     if (err)
         return err;
     if (replaced != NULL && replaced->held)
-        translator_unlinked(replaced);
+        held_unlinked(replaced);
     if (replaced != NULL)
         diskfs_node_deref(replaced);
     consume_right(to);

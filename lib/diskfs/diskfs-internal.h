@@ -162,6 +162,9 @@ error_t diskfs_handle_lookup(const char *data, size_t length, struct diskfs_node
 
 void diskfs_notice_dir(struct diskfs_node *dir, dir_changed_type_t change, const char *name, size_t length);
 void diskfs_notice_file(struct diskfs_node *node, file_changed_type_t change, loff_t start, loff_t end);
+/* Forgets who wants to hear of NODE (unlocked, a reference held) if nothing can change any more: it has no name and is
+   not open. */
+void diskfs_notice_end(struct diskfs_node *node);
 
 /* ---- peropen.c ---------------------------------------------------------------------------- */
 

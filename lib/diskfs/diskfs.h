@@ -75,6 +75,7 @@ struct diskfs_node {
     struct fshelp_notify *notify;      /* who wants to hear of changes; node lock */
     struct diskfs_watch *watch;        /* hears of the active translator's death (watch.c); node lock */
     struct diskfs_place *place;        /* where it was named when it got a translator (children.c); node lock */
+    atomic_uint opens;                 /* its peropens; no lock */
     unsigned int change_tick;          /* node lock */
     char *link;                    /* target of a symbolic link once read, NUL-terminated; node lock */
     uint64_t dir_generation;       /* directories: changes whenever entries change; node lock */

@@ -16,26 +16,62 @@ void diskfs_notice_file(struct diskfs_node *node, file_changed_type_t change, lo
     fshelp_notify_file(&node->notify, NULL, change, start, end);
 }
 
-kern_return_t diskfs_S_dir_notice_changes(diskfs_protid_t cred, mach_port_t port)
+static void owner_ref(void *node)
+{
+    diskfs_node_ref(node);
+}
+
+static void owner_deref(void *node)
+{
+    diskfs_node_deref(node);
+}
+
+static void owner_refused(void *owner, struct fshelp_notify *watcher)
+{
+    struct diskfs_node *node = owner;
+    pthread_mutex_lock(&node->lock);
+    fshelp_notify_drop(&node->notify, watcher);
+    diskfs_node_hold(node);
+    pthread_mutex_unlock(&node->lock);
+}
+
+void diskfs_notice_end(struct diskfs_node *node)
+{
+    pthread_mutex_lock(&node->lock);
+    if (node->stat.st_nlink == 0 && atomic_load(&node->opens) == 0) {
+        fshelp_notify_clear(&node->notify);
+        diskfs_node_hold(node);
+    }
+    pthread_mutex_unlock(&node->lock);
+}
+
+/* PORT wants to hear of CRED's node, which is to be a DIRECTORY or not to be one. */
+static error_t notice_request(struct diskfs_protid *cred, mach_port_t port, bool directory)
 {
     if (cred == NULL)
         return EOPNOTSUPP;
     struct diskfs_node *node = cred->po->node;
+    const struct fshelp_notify_home home = {
+        .bucket = diskfs_bucket, .owner = node, .owner_ref = owner_ref, .owner_deref = owner_deref,
+        .refused = owner_refused,
+    };
+    error_t err;
     pthread_mutex_lock(&node->lock);
-    error_t err = S_ISDIR(node->stat.st_mode) ? fshelp_notify_add_dir(&node->notify, NULL, port) : ENOTDIR;
+    if (directory)
+        err = S_ISDIR(node->stat.st_mode) ? fshelp_notify_add_dir(&node->notify, NULL, port, &home) : ENOTDIR;
+    else
+        err = S_ISDIR(node->stat.st_mode) ? EISDIR : fshelp_notify_add_file(&node->notify, NULL, port, &home);
     diskfs_node_hold(node);
     pthread_mutex_unlock(&node->lock);
     return err;
 }
 
+kern_return_t diskfs_S_dir_notice_changes(diskfs_protid_t cred, mach_port_t port)
+{
+    return notice_request(cred, port, true);
+}
+
 kern_return_t diskfs_S_file_notice_changes(diskfs_protid_t cred, mach_port_t port)
 {
-    if (cred == NULL)
-        return EOPNOTSUPP;
-    struct diskfs_node *node = cred->po->node;
-    pthread_mutex_lock(&node->lock);
-    error_t err = S_ISDIR(node->stat.st_mode) ? EISDIR : fshelp_notify_add_file(&node->notify, NULL, port);
-    diskfs_node_hold(node);
-    pthread_mutex_unlock(&node->lock);
-    return err;
+    return notice_request(cred, port, false);
 }

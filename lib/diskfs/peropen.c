@@ -74,6 +74,7 @@ error_t diskfs_peropen_create(struct diskfs_node *node, int flags, struct diskfs
     po->node = node;
     po->origin = origin;
     diskfs_origin_ref(origin);
+    atomic_fetch_add(&node->opens, 1);
     atomic_fetch_add_explicit(&diskfs_peropens, 1, memory_order_relaxed);
     *result = po;
     return 0;
@@ -93,6 +94,8 @@ void diskfs_peropen_deref(struct diskfs_peropen *po)
         fshelp_lock_drop(&po->node->lockbox, po);
         pthread_mutex_unlock(&po->node->lock);
     }
+    if (atomic_fetch_sub(&po->node->opens, 1) == 1 && po->node->stat.st_nlink == 0)
+        diskfs_notice_end(po->node);
     diskfs_node_deref(po->node);
     diskfs_origin_deref(po->origin);
     pthread_mutex_destroy(&po->lock);

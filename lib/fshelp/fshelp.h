@@ -170,12 +170,27 @@ void fshelp_lock_drop(struct fshelp_lockbox *box, void *owner);
 
 /* Who wants to hear of a node's changes (file_notice_changes, dir_notice_changes): a list, NULL while it is empty,
    which the node's lock or another of its owner's protects.  One list may serve several nodes, which KEY tells apart.
-   Notices are sent without waiting: who does not take one is dropped. */
+   Notices are sent without waiting: who does not take one is dropped, and so is who says of the first one that he does
+   not know such messages. */
 struct fshelp_notify;
+/* Where a list is, for what a watcher answers later, when the list's lock is not held. */
+struct fshelp_notify_home {
+    struct ports_bucket *bucket;        /* answers come in here */
+    void *owner;
+    void (*owner_ref)(void *owner);     /* called with the list's lock held, as the next */
+    void (*owner_deref)(void *owner);
+    /* Takes the list's lock and calls fshelp_notify_drop(list, WATCHER).  A reference to OWNER is held. */
+    void (*refused)(void *owner, struct fshelp_notify *watcher);
+};
 /* PORT (a send right, consumed on success) hears of changes of KEY's file or directory from now on, of nothing having
-   changed at once.  EINVAL: a dead port or one of this server's own; ENOMEM; the error of sending. */
-error_t fshelp_notify_add_file(struct fshelp_notify **list, const void *key, mach_port_t port);
-error_t fshelp_notify_add_dir(struct fshelp_notify **list, const void *key, mach_port_t port);
+   changed at once; if it does so already it hears that again.  EINVAL: a dead port or one of this server's own; ENOMEM;
+   the error of sending. */
+error_t fshelp_notify_add_file(struct fshelp_notify **list, const void *key, mach_port_t port,
+                               const struct fshelp_notify_home *home);
+error_t fshelp_notify_add_dir(struct fshelp_notify **list, const void *key, mach_port_t port,
+                              const struct fshelp_notify_home *home);
+/* Takes WATCHER out of LIST, if it is there still. */
+void fshelp_notify_drop(struct fshelp_notify **list, struct fshelp_notify *watcher);
 /* Tells of a change: START and END are bytes; NAME has LENGTH bytes, less than a string_t. */
 void fshelp_notify_file(struct fshelp_notify **list, const void *key, file_changed_type_t change, loff_t start,
                         loff_t end);

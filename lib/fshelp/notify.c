@@ -5,24 +5,43 @@
    one, and the tick numbers would not tell him if he got later ones.  The stubs of fs_notify are made with a message
    option for that (nowait_notify.defs).
 
+   Anybody may name any port that he has a right to, also another server's, which never dies and takes every message.
+   So the first notice, of nothing, asks for an answer.  Notices have none, and who knows them answers nothing or
+   success; a server that does not know them says MIG_BAD_ID, as the kernel does for its own ports, and is dropped.
+   Nobody waits for that: it arrives as a message at the watcher's own port, which is there until then.
+
    Of those at a node where nothing changes nobody would ever hear that they have died: they are looked for whenever the
    list has doubled.  A port of this server itself is refused, since the list would keep its object alive for ever.
+
+   Life of a watcher: it is an object of lib/ports, referenced by the list.  While its answer may come it has a receive
+   right, and a reference to the list's owner, which whoever takes `owner` away gives up.
 
    Lock: that of the list, its owner's. */
 
 #include <fshelp/fshelp.h>
+#include <mach/notify.h>
+#include <ports/ports.h>
 
 #include "nowait_notify_U.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct fshelp_notify {
+    struct ports_object answers;    /* the answer to the first notice comes here, to a send-once right */
     struct fshelp_notify *next;
-    const void *key;        /* constant: of which node it wants to hear */
-    mach_port_t port;       /* send right */
+    const void *key;                /* constant: of which node it wants to hear */
+    mach_port_t port;               /* constant: send right */
     unsigned int tick;
+    struct fshelp_notify_home home; /* constant, but for `owner`, which is not used */
+    _Atomic(void *) owner;          /* home's, until the answer is there */
 };
+
+static mig_routine_t answer_routine(const mach_msg_header_t *message);
+static const ports_interface_t notify_interfaces[] = {answer_routine, NULL};
+static const struct ports_class_ops notify_ops = {
+    .name = "watcher of changes", .size = sizeof(struct fshelp_notify), .interfaces = notify_interfaces,
+};
+static struct ports_class notify_class = PORTS_CLASS(notify_ops);
 
 /* What a notice says: of a directory if `name` is not NULL. */
 struct notice {
@@ -32,13 +51,22 @@ struct notice {
     loff_t start, end;
 };
 
-static error_t notice_send(struct fshelp_notify *notify, const struct notice *notice)
+/* Sends NOTICE; an answer may go to REPLY, a receive right or MACH_PORT_NULL. */
+static error_t notice_send(struct fshelp_notify *notify, const struct notice *notice, mach_port_t reply)
 {
+    mach_msg_type_name_t type = reply == MACH_PORT_NULL ? 0 : MACH_MSG_TYPE_MAKE_SEND_ONCE;
     if (notice->name != NULL)
-        return nowait_dir_changed(notify->port, MACH_SEND_TIMEOUT, notify->tick++, notice->dir_change,
+        return nowait_dir_changed(notify->port, reply, type, MACH_SEND_TIMEOUT, notify->tick++, notice->dir_change,
                                   (char *)notice->name);
-    return nowait_file_changed(notify->port, MACH_SEND_TIMEOUT, notify->tick++, notice->file_change, notice->start,
-                               notice->end);
+    return nowait_file_changed(notify->port, reply, type, MACH_SEND_TIMEOUT, notify->tick++, notice->file_change,
+                               notice->start, notice->end);
+}
+
+/* NOTIFY's answer is there, or is not waited for any more.  The reference to the owner that goes with that is the
+   caller's; NULL: somebody else has it. */
+static void *answer_taken(struct fshelp_notify *notify)
+{
+    return atomic_exchange(&notify->owner, NULL);
 }
 
 /* Takes *LINK out of its list. */
@@ -47,14 +75,26 @@ static void notify_drop(struct fshelp_notify **link)
     struct fshelp_notify *notify = *link;
     *link = notify->next;
     mach_port_deallocate(mach_task_self(), notify->port);
-    free(notify);
+    void *owner = answer_taken(notify);
+    if (owner != NULL)
+        notify->home.owner_deref(owner);
+    ports_object_destroy_right(notify);
+    ports_object_deref(notify);
+}
+
+void fshelp_notify_drop(struct fshelp_notify **list, struct fshelp_notify *watcher)
+{
+    while (*list != NULL && *list != watcher)
+        list = &(*list)->next;
+    if (*list != NULL)
+        notify_drop(list);
 }
 
 /* Sends one notice to each of KEY's; those who did not take it go. */
 static void notify_all(struct fshelp_notify **list, const void *key, const struct notice *notice)
 {
     while (*list != NULL) {
-        if ((*list)->key != key || notice_send(*list, notice) == 0)
+        if ((*list)->key != key || notice_send(*list, notice, MACH_PORT_NULL) == 0)
             list = &(*list)->next;
         else
             notify_drop(list);
@@ -84,12 +124,6 @@ void fshelp_notify_clear(struct fshelp_notify **list)
         notify_drop(list);
 }
 
-static mach_port_type_t port_type(mach_port_t port)
-{
-    mach_port_type_t type;
-    return mach_port_type(mach_task_self(), port, &type) == 0 ? type : 0;
-}
-
 /* Drops the dead ones if there are as many as a power of two. */
 static void notify_sweep(struct fshelp_notify **list)
 {
@@ -100,26 +134,60 @@ static void notify_sweep(struct fshelp_notify **list)
     if (count < SWEEP_MIN || (count & (count - 1)) != 0)
         return;
     while (*list != NULL) {
-        if (port_type((*list)->port) & MACH_PORT_TYPE_SEND)
+        if (ports_name_type((*list)->port) & MACH_PORT_TYPE_SEND)
             list = &(*list)->next;
         else
             notify_drop(list);
     }
 }
 
-/* The protocol begins with a null notice, so that the other side knows that it hears. */
-static error_t notify_add(struct fshelp_notify **list, const void *key, mach_port_t port, const struct notice *first)
+/* The link to PORT as a watcher of KEY's; NULL: it is none. */
+static struct fshelp_notify **notify_find(struct fshelp_notify **list, const void *key, mach_port_t port)
 {
-    if ((port_type(port) & (MACH_PORT_TYPE_SEND | MACH_PORT_TYPE_RECEIVE)) != MACH_PORT_TYPE_SEND)
+    while (*list != NULL && ((*list)->key != key || (*list)->port != port))
+        list = &(*list)->next;
+    return *list != NULL ? list : NULL;
+}
+
+/* A watcher that is in no list yet. */
+static error_t notify_create(const void *key, mach_port_t port, const struct fshelp_notify_home *home,
+                             struct fshelp_notify **result)
+{
+    struct fshelp_notify *notify;
+    error_t err = ports_object_create(&notify_class, home->bucket, &notify);
+    if (err)
+        return err;
+    notify->key = key;
+    notify->port = port;
+    notify->home = *home;
+    home->owner_ref(home->owner);
+    atomic_store(&notify->owner, home->owner);
+    *result = notify;
+    return 0;
+}
+
+/* The protocol begins with a null notice, so that the other side knows that it hears. */
+static error_t notify_add(struct fshelp_notify **list, const void *key, mach_port_t port,
+                          const struct fshelp_notify_home *home, const struct notice *first)
+{
+    if ((ports_name_type(port) & (MACH_PORT_TYPE_SEND | MACH_PORT_TYPE_RECEIVE)) != MACH_PORT_TYPE_SEND)
         return EINVAL;
+    struct fshelp_notify *notify, **known = notify_find(list, key, port);
+    error_t err = known != NULL ? notice_send(*known, first, MACH_PORT_NULL) : 0;
+    if (known != NULL && err)
+        notify_drop(known);
+    else if (known != NULL)
+        mach_port_deallocate(mach_task_self(), port);   /* the list has one already */
+    if (known != NULL)
+        return err;
     notify_sweep(list);
-    struct fshelp_notify *notify = malloc(sizeof *notify);
-    if (notify == NULL)
-        return ENOMEM;
-    *notify = (struct fshelp_notify){.key = key, .port = port};
-    error_t err = notice_send(notify, first);
+    err = notify_create(key, port, home, &notify);
+    if (err)
+        return err;
+    err = notice_send(notify, first, ports_object_receive_name(notify));
     if (err) {
-        free(notify);
+        home->owner_deref(answer_taken(notify));
+        ports_object_deref(notify);
         return err;
     }
     notify->next = *list;
@@ -127,13 +195,46 @@ static error_t notify_add(struct fshelp_notify **list, const void *key, mach_por
     return 0;
 }
 
-error_t fshelp_notify_add_file(struct fshelp_notify **list, const void *key, mach_port_t port)
+error_t fshelp_notify_add_file(struct fshelp_notify **list, const void *key, mach_port_t port,
+                               const struct fshelp_notify_home *home)
 {
-    return notify_add(list, key, port, &(struct notice){.file_change = FILE_CHANGED_NULL});
+    return notify_add(list, key, port, home, &(struct notice){.file_change = FILE_CHANGED_NULL});
 }
 
-error_t fshelp_notify_add_dir(struct fshelp_notify **list, const void *key, mach_port_t port)
+error_t fshelp_notify_add_dir(struct fshelp_notify **list, const void *key, mach_port_t port,
+                              const struct fshelp_notify_home *home)
 {
     static const string_t nothing;
-    return notify_add(list, key, port, &(struct notice){.name = nothing, .dir_change = DIR_CHANGED_NULL});
+    return notify_add(list, key, port, home, &(struct notice){.name = nothing, .dir_change = DIR_CHANGED_NULL});
+}
+
+/* ---- the answer to the first notice ---------------------------------------------- */
+
+/* Something has come to the port of a watcher, or the right to send it something has gone.  No more will come. */
+static void answer_take(mach_msg_header_t *message, mach_msg_header_t *reply)
+{
+    enum { DIR_ANSWER = 20600, FILE_ANSWER = 20601 };
+    struct fshelp_notify *notify = ports_payload_lookup(message->msgh_protected_payload, &notify_class);
+    bool answer = (message->msgh_id == DIR_ANSWER || message->msgh_id == FILE_ANSWER) &&
+                  message->msgh_size == sizeof(mig_reply_header_t) && !(message->msgh_bits & MACH_MSGH_BITS_COMPLEX);
+    kern_return_t code = answer ? ((mig_reply_header_t *)message)->RetCode : 0;
+    /* Anything else that it may carry is to be destroyed. */
+    ((mig_reply_header_t *)reply)->RetCode =
+        answer || message->msgh_id == MACH_NOTIFY_SEND_ONCE ? MIG_NO_REPLY : MIG_BAD_ID;
+    if (notify == NULL)
+        return;
+    void *owner = answer_taken(notify);
+    if (owner != NULL) {
+        ports_object_destroy_right(notify);
+        if (code == MIG_BAD_ID || code == EOPNOTSUPP)
+            notify->home.refused(owner, notify);
+        notify->home.owner_deref(owner);
+    }
+    ports_object_deref(notify);
+}
+
+static mig_routine_t answer_routine(const mach_msg_header_t *message)
+{
+    (void)message;
+    return answer_take;
 }

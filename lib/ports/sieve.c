@@ -2,9 +2,11 @@
 /* sieve: a process's message port that others may know, in front of the C library's.
 
    The C library serves the message port by itself, and releases what a refused message carries by lengths of 32 bits
-   (2.41): memory of 512 MiB or more stays mapped for ever, and everybody can have any process's message port.  So a
-   server shows proc this port instead; what could belong to a message of msg.defs is passed on as it came, with its
-   reply port, and the rest destroyed.  */
+   (2.41): memory of 512 MiB or more stays mapped for ever, and everybody can have any process's message port.  It also
+   takes a request for permitted whose reference port is the same as one of its own, be that null: a process that has no
+   auth port or no terminal (a server has neither, at first or for ever) would obey whoever shows it nothing.  So a
+   server shows proc this port instead; what could belong to an honest message of msg.defs is passed on as it came, with
+   its reply port, and the rest destroyed.  */
 
 #include "ports-internal.h"
 
@@ -37,14 +39,33 @@ static bool message_is_small(const mach_msg_header_t *message)
     return true;
 }
 
-/* What a call was refused with.  REQUEST's reply port is used up.  */
-static void refuse(mach_msg_header_t *request)
+/* Whether who asks, which is the first right in any message of msg.defs, is somebody.  Those without a right ask for
+   what everybody may know.  */
+static bool message_is_somebodys(const mach_msg_header_t *message)
+{
+    const char *at = (const char *)(message + 1), *end = (const char *)message + message->msgh_size;
+    while (at + sizeof(mach_msg_type_t) <= end) {
+        const mach_msg_type_t *type = (const void *)at;
+        uint64_t bytes = ((uint64_t)type->msgt_number * type->msgt_size + 7) / 8;
+        at += sizeof *type;
+        if (MACH_MSG_TYPE_PORT_ANY(type->msgt_name)) {
+            const mach_port_name_inlined_t *name = (const void *)at;
+            return type->msgt_inline && type->msgt_number == 1 && at + sizeof *name <= end &&
+                   MACH_PORT_VALID(name->name);
+        }
+        at += type->msgt_inline ? (bytes + 7) & ~7ULL : sizeof(void *);
+    }
+    return true;
+}
+
+/* REQUEST is answered with CODE; its reply port is used up.  */
+static void refuse(mach_msg_header_t *request, kern_return_t code)
 {
     mig_reply_header_t reply = {
         .Head = {.msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_REMOTE(request->msgh_bits), 0), .msgh_size = sizeof reply,
                  .msgh_remote_port = request->msgh_remote_port, .msgh_id = request->msgh_id + 100},
         .RetCodeType = {.msgt_name = MACH_MSG_TYPE_INTEGER_32, .msgt_size = 32, .msgt_number = 1, .msgt_inline = TRUE},
-        .RetCode = E2BIG,
+        .RetCode = code,
     };
     ports_message_destroy(request, false);
     if (MACH_PORT_VALID(reply.Head.msgh_remote_port)
@@ -74,10 +95,12 @@ static void *sieve_main(void *arg)
     for (;;) {
         if (mach_msg(&message.head, MACH_RCV_MSG, 0, sizeof message, sieve_port, 0, MACH_PORT_NULL))
             continue;       /* the kernel has destroyed it */
-        if (message_is_small(&message.head))
-            pass_on(&message.head);
+        if (!message_is_small(&message.head))
+            refuse(&message.head, E2BIG);
+        else if (!message_is_somebodys(&message.head))
+            refuse(&message.head, EPERM);
         else
-            refuse(&message.head);
+            pass_on(&message.head);
     }
     return arg;
 }

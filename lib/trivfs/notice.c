@@ -47,6 +47,24 @@ static error_t node_is_directory(struct trivfs_protid *protid, bool *directory)
     return err;
 }
 
+static void owner_ref(void *control)
+{
+    ports_object_ref(control);
+}
+
+static void owner_deref(void *control)
+{
+    ports_object_deref(control);
+}
+
+static void owner_refused(void *owner, struct fshelp_notify *watcher)
+{
+    struct trivfs_control *control = owner;
+    pthread_mutex_lock(&control->lock);
+    fshelp_notify_drop(&control->notify, watcher);
+    pthread_mutex_unlock(&control->lock);
+}
+
 /* PORT wants to hear of PROTID's node, if that is a DIRECTORY or is none, as asked. */
 static error_t notice_request(struct trivfs_protid *protid, mach_port_t port, bool directory)
 {
@@ -59,8 +77,12 @@ static error_t notice_request(struct trivfs_protid *protid, mach_port_t port, bo
         return err;
     if (directory != is_directory)
         return directory ? ENOTDIR : EISDIR;
+    const struct fshelp_notify_home home = {
+        .bucket = control->bucket, .owner = control, .owner_ref = owner_ref, .owner_deref = owner_deref,
+        .refused = owner_refused,
+    };
     pthread_mutex_lock(&control->lock);
-    err = (directory ? fshelp_notify_add_dir : fshelp_notify_add_file)(&control->notify, node_key(protid), port);
+    err = (directory ? fshelp_notify_add_dir : fshelp_notify_add_file)(&control->notify, node_key(protid), port, &home);
     pthread_mutex_unlock(&control->lock);
     return err;
 }

@@ -131,10 +131,10 @@ static void relate_modules(mach_port_t proc)
         vm_deallocate(mach_task_self(), (vm_address_t)pids, count * sizeof *pids);
 }
 
-/* A task in which something of ours can be found by name: the message port of number 2 is our own port. */
+/* A task in which something of ours can be found by name: the message port of number 2 is ours. */
 static void register_self(mach_port_t proc)
 {
-    mach_port_t old, port = ports_object_send_right(startup_object);
+    mach_port_t old, port = ports_object_send_right(startup_message);
     error_t err = proc_setmsgport(proc, port, &old);
     if (err)
         give_up(err, "proc_setmsgport");

@@ -54,9 +54,32 @@ error_t essential_add(struct essential_list *list, lists_port_t task, const char
     return 0;
 }
 
-error_t notify_add(struct notify_list *list, lists_port_t port, const char *name)
+/* NAME and ASKER instead of what N has, if ASKER may say so. */
+static error_t notify_rename(struct notify *n, lists_asker_t asker, const char *name)
 {
-    struct notify *n = calloc(1, sizeof *n);
+    if (asker != ASKER_ROOT && (asker == (lists_asker_t)ASKER_UNKNOWN || asker != n->asker))
+        return 0;
+    char *copy = strdup(name);
+    if (!copy)
+        return ENOMEM;
+    free(n->name);
+    n->name = copy;
+    n->asker = asker;
+    return 0;
+}
+
+error_t notify_add(struct notify_list *list, lists_port_t port, lists_asker_t asker, const char *name, bool *known)
+{
+    unsigned int count = 0;
+    struct notify *n;
+    for (n = list->first; n && n->port != port; n = n->next)
+        count += n->asker == asker;
+    *known = n != NULL;
+    if (n)
+        return notify_rename(n, asker, name);
+    if (asker != ASKER_ROOT && count >= NOTIFY_QUOTA)
+        return EAGAIN;
+    n = calloc(1, sizeof *n);
     if (!n)
         return ENOMEM;
     n->name = strdup(name);
@@ -65,6 +88,7 @@ error_t notify_add(struct notify_list *list, lists_port_t port, const char *name
         return ENOMEM;
     }
     n->port = port;
+    n->asker = asker;
     n->next = list->first;
     list->first = n;
     return 0;

@@ -34,16 +34,26 @@ bool essential_has(const struct essential_list *list, const char *name);
 /* One whose process is not known yet, NULL: there is none. */
 struct essential *essential_without_pid(struct essential_list *list);
 
+/* On whose behalf somebody asks: a user id, or one of these. */
+enum { ASKER_ROOT = 0, ASKER_UNKNOWN = -1 };
+typedef unsigned int lists_asker_t;
+/* Ports die with their tasks, but those of servers live for ever, and anybody may name any port that he has a right to:
+   so each asker but root may have so many in the list. */
+enum { NOTIFY_QUOTA = 64 };
+
 struct notify {
     struct notify *next;
     lists_port_t port;          /* send right, owned */
+    lists_asker_t asker;
     char *name;
 };
 struct notify_list {
     struct notify *first;
 };
-/* ENOMEM. */
-error_t notify_add(struct notify_list *list, lists_port_t port, const char *name);
+/* Records PORT (owned by the list on success), or takes note that it is there (*KNOWN; then the right stays the
+   caller's): it has the new NAME and ASKER if that is root or the same as before; what others asked for stays as it
+   was.  EAGAIN: ASKER has NOTIFY_QUOTA of them; ENOMEM. */
+error_t notify_add(struct notify_list *list, lists_port_t port, lists_asker_t asker, const char *name, bool *known);
 /* Takes PORT's request out, for the caller to free with notify_free; NULL: none. */
 struct notify *notify_take(struct notify_list *list, lists_port_t port);
 /* Takes out who is to be told next: first those that are not essential, the last that asked before the others; then

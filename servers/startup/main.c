@@ -16,7 +16,7 @@
 #include "startup.h"
 #include "startup_S.h"
 
-struct startup_object *startup_object, *startup_control;
+struct startup_object *startup_object, *startup_message, *startup_control;
 mach_port_t startup_host_priv, startup_device_master, startup_fs_control, startup_fs_task;
 char **startup_argv;
 
@@ -72,11 +72,15 @@ static void make_ports(struct ports_bucket **bucket)
     if (!err)
         err = ports_object_create(&startup_class, *bucket, &startup_object);
     if (!err)
+        err = ports_object_create(&startup_class, *bucket, &startup_message);
+    if (!err)
         err = ports_object_create(&startup_control_class, *bucket, &startup_control);
     if (!err)
         err = ports_object_notify_dead(startup_object, startup_fs_task);
     if (err)
         give_up(err, "cannot make the startup port");
+    startup_object->asker = ASKER_ROOT;
+    startup_message->asker = ASKER_UNKNOWN;
 }
 
 /* Waits, with the lock held, until READY. */

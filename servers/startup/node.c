@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* node.c: startup as the translator of /servers/startup.
 
-   Whoever opens that node gets startup's port itself; the file calls that ls and stat make on it are answered from the
+   Whoever opens that node gets a port of startup's, which remembers the user; the file calls that ls and stat make on it are answered from the
    node underneath. */
 
 #include <dance/dance.h>
@@ -38,20 +38,39 @@ void install_as_translator(void)
     pthread_mutex_unlock(&startup_lock);
 }
 
+/* Who has the COUNT user ids UIDS: root, if that is among them, or the first. */
+static lists_asker_t asker_of(const_idarray_t uids, mach_msg_type_number_t count)
+{
+    lists_asker_t asker = ASKER_UNKNOWN, uid;
+    for (mach_msg_type_number_t i = 0; i < count; i++) {
+        if (ports_copy_guarded(&uid, &uids[i], sizeof uid))
+            return ASKER_UNKNOWN;
+        if (i == 0 || uid == ASKER_ROOT)
+            asker = uid;
+    }
+    return asker;
+}
+
 kern_return_t S_fsys_getroot(startup_control_t control, mach_port_t dotdot, const_idarray_t uids,
                              mach_msg_type_number_t uid_count, const_idarray_t gids, mach_msg_type_number_t gid_count,
                              int flags, retry_type *retry, string_t retry_name, mach_port_t *file,
                              mach_msg_type_name_t *file_type)
 {
-    (void)uids, (void)uid_count, (void)gids, (void)gid_count, (void)flags;
+    (void)gids, (void)gid_count, (void)flags;
+    struct startup_object *open;
     if (!control)
         return EOPNOTSUPP;
+    error_t err = ports_object_create(&startup_class, control->port.bucket, &open);
+    if (err)
+        return err;
+    open->asker = asker_of(uids, uid_count);
     if (MACH_PORT_VALID(dotdot))
         mach_port_deallocate(mach_task_self(), dotdot);
     *retry = FS_RETRY_NORMAL;
     retry_name[0] = 0;
-    *file = ports_object_make_send_name(startup_object);
+    *file = ports_object_make_send_name(open);
     *file_type = MACH_MSG_TYPE_MAKE_SEND;
+    ports_object_deref(open);
     return 0;
 }
 

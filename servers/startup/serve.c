@@ -97,16 +97,21 @@ kern_return_t S_startup_essential_task(startup_call_t call, mach_port_t reply, m
 
 kern_return_t S_startup_request_notification(startup_call_t call, mach_port_t port, const_string_t name)
 {
+    bool known;
     if (!call)
         return EOPNOTSUPP;
     if (!MACH_PORT_VALID(port))
         return EINVAL;
     pthread_mutex_lock(&startup_lock);
-    error_t err = notify_add(&startup_state.notifies, port, name);
+    error_t err = notify_add(&startup_state.notifies, port, call->asker, name, &known);
     pthread_mutex_unlock(&startup_lock);
-    if (!err)
+    if (err)
+        return err;
+    if (known)
+        mach_port_deallocate(mach_task_self(), port);
+    else
         ports_object_notify_dead(startup_object, port);
-    return err;
+    return 0;
 }
 
 kern_return_t S_startup_reboot(startup_call_t call, mach_port_t credential, int howto)

@@ -17,16 +17,19 @@
 
 #include "lists.h"
 
-/* The one object behind startup's port, and the one behind its control port. */
+/* Behind each of startup's ports: the bootstrap port of what startup runs, its message port, its control port, and the
+   port of each open of /servers/startup. */
 struct startup_object {
     struct ports_object port;
+    lists_asker_t asker;         /* who has the port; constant */
 };
 typedef struct startup_object *startup_call_t, *startup_control_t;
 extern struct ports_class startup_class, startup_control_class;
 PORTS_MIG_HOOKS(startup_call, struct startup_object, &startup_class)
 PORTS_MIG_HOOKS(startup_control, struct startup_object, &startup_control_class)
 
-extern struct startup_object *startup_object;     /* constant after main's step 5 */
+extern struct startup_object *startup_object;     /* the bootstrap port's; constant after main's step 5 */
+extern struct startup_object *startup_message;    /* the message port's, which proc gives to everybody; likewise */
 extern struct startup_object *startup_control;    /* constant after main's step 5 */
 extern mach_port_t startup_node;                  /* /servers/startup underneath; MACH_PORT_NULL before it is found;
                                                      startup_lock */

@@ -7,9 +7,12 @@
 #include <fcntl.h>
 #include <hurd.h>
 #include <hurd/fs.h>
+#include <hurd/process.h>
 #include <mach/mig_support.h>
+#include <mach/task_info.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 /* The last notice, and how many there were. */
@@ -44,6 +47,24 @@ kern_return_t S_file_changed(mach_port_t port, natural_t tick, file_changed_type
     return 0;
 }
 
+/* What HEAD said is answered as a server of MIG's does, or the right to answer thrown away: both mean that it was
+   understood. */
+static void answer(mach_msg_header_t *head, mig_reply_header_t *reply)
+{
+    static unsigned int count;
+    reply->Head.msgh_bits = MACH_MSGH_BITS(MACH_MSGH_BITS_REMOTE(head->msgh_bits), 0);
+    reply->Head.msgh_remote_port = head->msgh_remote_port;
+    reply->Head.msgh_local_port = MACH_PORT_NULL;
+    reply->Head.msgh_id = head->msgh_id + 100;
+    reply->Head.msgh_size = sizeof *reply;
+    reply->RetCodeType = (mach_msg_type_t){.msgt_name = MACH_MSG_TYPE_INTEGER_32, .msgt_size = 32, .msgt_number = 1,
+                                           .msgt_inline = TRUE};
+    if (count++ % 2)
+        CHECK(mach_port_deallocate(mach_task_self(), head->msgh_remote_port) == 0);
+    else
+        CHECK(mach_msg(&reply->Head, MACH_SEND_MSG, sizeof *reply, 0, 0, 0, 0) == 0);
+}
+
 /* Takes the next notice that comes to PORT; false if none comes. */
 static bool hear(mach_port_t port)
 {
@@ -55,6 +76,8 @@ static bool hear(mach_port_t port)
     if (routine == NULL)
         return false;
     routine(&message.head, &reply.Head);
+    if (MACH_PORT_VALID(message.head.msgh_remote_port))
+        answer(&message.head, &reply);
     return true;
 }
 
@@ -97,6 +120,106 @@ static void of_file(void)
     forget(other);
     forget(port);
     CHECK(pwrite(fd, "x", 1, 0) == 1 && pwrite(fd, "y", 1, 0) == 1 && close(fd) == 0 && unlink("watched") == 0);
+}
+
+/* How many names the root file system has. */
+static unsigned int server_names(void)
+{
+    pid_t room[128], *pids = room;
+    mach_msg_type_number_t count = 128, names_count = 0, types_count;
+    CHECK(proc_getallpids(getproc(), &pids, &count) == 0);
+    for (unsigned int i = 0; i < count && names_count == 0; i++) {
+        char words[256], *at = words;
+        mach_msg_type_number_t length = sizeof words;
+        mach_port_name_array_t names;
+        mach_port_type_array_t types;
+        task_t task;
+        if (proc_getprocargs(getproc(), pids[i], &at, &length) != 0)
+            continue;
+        bool it = length > 0 && strstr(at, "ext2fs") != NULL;
+        if (at != words)
+            vm_deallocate(mach_task_self(), (vm_address_t)at, length);
+        if (!it || proc_pid2task(getproc(), pids[i], &task) != 0)
+            continue;
+        CHECK(mach_port_names(task, &names, &names_count, &types, &types_count) == 0);
+        vm_deallocate(mach_task_self(), (vm_address_t)names, names_count * sizeof *names);
+        vm_deallocate(mach_task_self(), (vm_address_t)types, types_count * sizeof *types);
+        mach_port_deallocate(mach_task_self(), task);
+    }
+    return names_count;
+}
+
+/* Ports of servers that know no notices are not kept, though they live. */
+static void of_strangers(void)
+{
+    enum { STRANGERS = 300, SLACK = 60, TRIES = 1200 };
+    mach_port_t strangers[STRANGERS];
+    CHECK(mkdir("watched", 0755) == 0);
+    file_t dir = file_name_lookup("watched", O_READ, 0);
+    unsigned int before = server_names(), now = 0;
+    CHECK(before > 0);
+    for (unsigned int i = 0; i < STRANGERS; i++) {
+        strangers[i] = file_name_lookup("/dev/null", O_READ, 0);
+        CHECK(dir_notice_changes(dir, strangers[i], MACH_MSG_TYPE_COPY_SEND) == 0);
+        CHECK(dir_notice_changes(dir, strangers[i], MACH_MSG_TYPE_COPY_SEND) == 0);
+    }
+    for (unsigned int i = 0; i < TRIES && (now = server_names()) > before + SLACK; i++)
+        usleep(50000);
+    if (now > before + SLACK)
+        printf("names of the file system: %u, then %u\n", before, now);
+    CHECK(now <= before + SLACK);
+    for (unsigned int i = 0; i < STRANGERS; i++)
+        mach_port_deallocate(mach_task_self(), strangers[i]);
+    mach_port_deallocate(mach_task_self(), dir);
+    CHECK(rmdir("watched") == 0);
+}
+
+/* A port that asks again hears it again, and each change once. */
+static void of_twice(void)
+{
+    mach_port_t port;
+    int fd = open("watched", O_CREAT | O_RDWR, 0644);
+    file_t file = getdport(fd);
+    CHECK(ask(fd, false, &port) == 0 && hear_file(port, 0, FILE_CHANGED_NULL, 0, 0));
+    CHECK(file_notice_changes(file, port, MACH_MSG_TYPE_MAKE_SEND) == 0);
+    CHECK(hear_file(port, 1, FILE_CHANGED_NULL, 0, 0));
+    CHECK(write(fd, "a", 1) == 1 && hear_file(port, 2, FILE_CHANGED_EXTEND, 0, 1));
+    CHECK(write(fd, "b", 1) == 1 && hear_file(port, 3, FILE_CHANGED_EXTEND, 1, 2));
+    mach_port_deallocate(mach_task_self(), file);
+    forget(port);
+    CHECK(close(fd) == 0 && unlink("watched") == 0);
+}
+
+static unsigned long blocks_free(void)
+{
+    struct statfs st;
+    return statfs(".", &st) == 0 ? st.f_bfree : 0;
+}
+
+/* Nobody can change a file that has neither a name nor somebody who has it open: its watchers do not keep it. */
+static void of_deleted(void)
+{
+    enum { SIZE = 4 << 20, TRIES = 1200 };
+    static char page[4096];
+    mach_port_t port;
+    sync();
+    unsigned long before = blocks_free(), least;
+    int fd = open("watched", O_CREAT | O_RDWR, 0644);
+    CHECK(ask(fd, false, &port) == 0 && hear_file(port, 0, FILE_CHANGED_NULL, 0, 0));
+    for (unsigned int at = 0; at < SIZE; at += sizeof page) {
+        CHECK(write(fd, page, sizeof page) == sizeof page);
+        CHECK(hear_file(port, 1 + at / sizeof page, FILE_CHANGED_EXTEND, at, at + sizeof page));
+    }
+    least = before - SIZE / 2 / 4096;
+    CHECK(fsync(fd) == 0 && blocks_free() < least);
+    CHECK(unlink("watched") == 0 && blocks_free() < least);
+    CHECK(pwrite(fd, "x", 1, 0) == 1 && hear(port));
+    CHECK(close(fd) == 0);
+    unsigned int tries = 0;
+    while (blocks_free() < least && ++tries < TRIES)
+        usleep(50000);
+    CHECK(tries < TRIES);
+    forget(port);
 }
 
 static void of_directory(void)
@@ -158,5 +281,8 @@ void notices_tests(void)
 {
     SECTION(of_file());
     SECTION(of_directory());
+    SECTION(of_twice());
+    SECTION(of_strangers());
+    SECTION(of_deleted());
     SECTION(of_nodes());
 }

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <hurd.h>
+#include <hurd/hurd_types.h>
+#include <hurd/msg.h>
 #include <hurd/process.h>
 #include <hurd/startup.h>
 #include <pthread.h>
@@ -478,6 +480,22 @@ static error_t exceptions_in_a_circle(void)
     return err ? err : proc_handle_exceptions(getproc(), port, port, MACH_MSG_TYPE_COPY_SEND, 1, state, 4);
 }
 
+/* Who shows a server's message port no right at all is nobody, also where the server itself has none of that kind. */
+static void nobody_is_obeyed(void)
+{
+    for (pid_t pid = HURD_PID_PROC; pid < 10; pid++) {
+        mach_port_t message, got;
+        if (proc_getmsgport(getproc(), pid, &message) != 0 || !MACH_PORT_VALID(message))
+            continue;
+        CHECK(msg_get_init_port(message, MACH_PORT_NULL, INIT_PORT_CRDIR, &got) == EPERM);
+        CHECK(msg_set_init_int(message, MACH_PORT_NULL, INIT_UMASK, 0) == EPERM);
+        CHECK(msg_set_environment(message, MACH_PORT_NULL, "x", 1) == EPERM);
+        CHECK(msg_sig_post(message, SIGHUP, 0, MACH_PORT_NULL) == EPERM);
+        CHECK(msg_sig_post(message, SIGINT, 0, MACH_PORT_DEAD) == EPERM);
+        CHECK(mach_port_deallocate(mach_task_self(), message) == 0);
+    }
+}
+
 /* What a user without privileges may not do to others. */
 static void test_user(void)
 {
@@ -513,6 +531,7 @@ static void test_user(void)
         CHECK(startup_essential_task(startup, mach_task_self(), MACH_PORT_NULL, "me", mach_task_self()) == EPERM);
         CHECK(startup_procinit(startup, getproc(), &task, &priv, &task, &priv) == EPERM);
         CHECK(setuid(0) == -1 && errno == EPERM);
+        nobody_is_obeyed();
         pid_t own = fork();
         if (own == 0)
             for (;;)

@@ -133,9 +133,9 @@ class Machine:
                 self.fail(f"still running after {limit} s")
         return self.child.wait(10)
 
-    def halt(self):
+    def halt(self, limit=60):
         """Halts from the shell; the emulator must end by itself with status 0."""
         self.send("halt\n")
-        status = self.ended()
+        status = self.ended(limit)
         if status != 0:
             self.fail(f"halt: tools/boot ended with status {status}")

@@ -15,6 +15,7 @@ LOOK = 10
 LIMIT = 6 * 3600
 BOOTS = 3      # at a time; one of them attacks, the others wait for their servers to settle
 WARM = 50
+HALT = 400     # seconds: whom hostile clients had told of the end may not answer, and is waited for (servers/startup/lists.h, patience)
 # What the files of the test keep mapped is theirs, and so is what their translators are: any ports, many of other files.
 CLEAN = ('clean() { [ -L "$1" ] || { settrans -O "$1"; for f in "$1"/*; do case $f in *"*") ;; *) clean "$f";; esac; done; }; }; '
          f"clean {FOLDER} 2>/dev/null; rm -rf {FOLDER}")
@@ -49,7 +50,7 @@ def one(folder, interface, user, count, seed, busy):
         said(machine)
         if growth:
             machine.fail("servers grew: " + "; ".join(growth))
-        machine.halt()
+        machine.halt(HALT)
     problem = image.check()
     if problem:
         raise Failure(f"{interface}: e2fsck -fn after halt:\n{problem}")

@@ -21,7 +21,7 @@ def hostile(interfaces, user, folder):
         said(machine)
         if growth:
             machine.fail("servers grew: " + "; ".join(growth))
-        machine.halt()
+        machine.halt(400)   # those who do not answer are waited for
     problem = image.check()
     if problem:
         raise Failure(f"e2fsck -fn after halt:\n{problem}")

@@ -7,7 +7,7 @@ import re
 
 from session import image_with, session
 
-PROGRAMS = ("authtest", "exectest", "proctest", "exechello", "exechello-pie", "exectest-bare")
+PROGRAMS = ("authtest", "exectest", "proctest", "startuptest", "exechello", "exechello-pie", "exectest-bare")
 USER = "chroot --userspec=1000:100 / "
 
 
@@ -140,5 +140,5 @@ def boot_and(check, folder):
 
 
 CASES = [(name, functools.partial(boot_and, check)) for name, check in (
-    ("auth", inside("authtest")), ("exec", inside("exectest")), ("proc", inside("proctest")), ("no_leak", no_leak), ("scripts", scripts), ("set_id", set_id),
-    ("secure", secure), ("own_names", own_names), ("tools", tools), ("rpctrace", rpctrace))]
+    ("auth", inside("authtest")), ("exec", inside("exectest")), ("proc", inside("proctest")), ("startup", inside("startuptest")), ("no_leak", no_leak),
+    ("scripts", scripts), ("set_id", set_id), ("secure", secure), ("own_names", own_names), ("tools", tools), ("rpctrace", rpctrace))]

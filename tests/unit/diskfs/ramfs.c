@@ -29,6 +29,11 @@ void diskfs_warn(const char *format, ...)
     fputc('\n', stderr);
 }
 
+void diskfs_notice_end(struct diskfs_node *node)
+{
+    (void) node;
+}
+
 void diskfs_notice_dir(struct diskfs_node *dir, dir_changed_type_t change, const char *name, size_t length)
 {
     (void) dir, (void) change, (void) name, (void) length;

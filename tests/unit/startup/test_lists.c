@@ -31,16 +31,16 @@ UNIT_TEST(a_disk_is_told_after_the_file_systems)
     struct essential_list essentials = {0};
     static const char *const order[] = {"mount 2", "mount 1", "ext2fs", "rumpdisk", "pci-arbiter"};
     struct essential *e = NULL, *next;
-    bool known;
+    bool known, same;
     CHECK_EQ(essential_add(&essentials, 11, "pci-arbiter", &e, &known), 0);
     CHECK_EQ(essential_add(&essentials, 12, "rumpdisk", &e, &known), 0);
     CHECK_EQ(essential_add(&essentials, 13, "ext2fs", &e, &known), 0);
-    CHECK_EQ(notify_add(&list, 1, "pci-arbiter"), 0);
-    CHECK_EQ(notify_add(&list, 2, "gone"), 0);
-    CHECK_EQ(notify_add(&list, 3, "ext2fs"), 0);
-    CHECK_EQ(notify_add(&list, 4, "rumpdisk"), 0);
-    CHECK_EQ(notify_add(&list, 5, "mount 1"), 0);
-    CHECK_EQ(notify_add(&list, 6, "mount 2"), 0);
+    CHECK_EQ(notify_add(&list, 1, ASKER_ROOT, "pci-arbiter", &same), 0);
+    CHECK_EQ(notify_add(&list, 2, ASKER_ROOT, "gone", &same), 0);
+    CHECK_EQ(notify_add(&list, 3, ASKER_ROOT, "ext2fs", &same), 0);
+    CHECK_EQ(notify_add(&list, 4, ASKER_ROOT, "rumpdisk", &same), 0);
+    CHECK_EQ(notify_add(&list, 5, ASKER_ROOT, "mount 1", &same), 0);
+    CHECK_EQ(notify_add(&list, 6, ASKER_ROOT, "mount 2", &same), 0);
     struct notify *n = notify_take(&list, 2);
     CHECK(n && n->port == 2);
     notify_free(n);
@@ -56,6 +56,61 @@ UNIT_TEST(a_disk_is_told_after_the_file_systems)
         free(e->name);
         free(e);
     }
+}
+
+static unsigned int length(const struct notify_list *list)
+{
+    unsigned int count = 0;
+    for (const struct notify *n = list->first; n; n = n->next)
+        count++;
+    return count;
+}
+
+UNIT_TEST(a_port_is_told_once)
+{
+    struct notify_list list = {0};
+    bool known = true;
+    CHECK_EQ(notify_add(&list, 5, 1000, "first", &known), 0);
+    CHECK(!known);
+    CHECK_EQ(notify_add(&list, 5, 1000, "again", &known), 0);
+    CHECK(known && length(&list) == 1);
+    CHECK_STR(list.first->name, "again");
+    /* others change nothing, but root does, and then nobody else */
+    CHECK_EQ(notify_add(&list, 5, 1001, "other", &known), 0);
+    CHECK(known && list.first->asker == 1000);
+    CHECK_EQ(notify_add(&list, 5, ASKER_UNKNOWN, "unknown", &known), 0);
+    CHECK_STR(list.first->name, "again");
+    CHECK_EQ(notify_add(&list, 5, ASKER_ROOT, "root's", &known), 0);
+    CHECK(known && list.first->asker == ASKER_ROOT);
+    CHECK_EQ(notify_add(&list, 5, 1000, "again", &known), 0);
+    CHECK_STR(list.first->name, "root's");
+    CHECK(length(&list) == 1);
+    /* who is not known does not even rename his own, which may be another's */
+    CHECK_EQ(notify_add(&list, 6, ASKER_UNKNOWN, "first", &known), 0);
+    CHECK_EQ(notify_add(&list, 6, ASKER_UNKNOWN, "second", &known), 0);
+    CHECK_STR(list.first->name, "first");
+    notify_free(notify_take(&list, 5));
+    notify_free(notify_take(&list, 6));
+}
+
+UNIT_TEST(only_so_many_are_told_for_a_user)
+{
+    static const lists_asker_t askers[] = {1000, 1001, ASKER_UNKNOWN, ASKER_ROOT};
+    struct notify_list list = {0};
+    bool known;
+    for (unsigned int a = 0; a < 4; a++)
+        for (unsigned int i = 0; i < 2 * NOTIFY_QUOTA; i++)
+            CHECK_EQ(notify_add(&list, 1000 * (a + 1) + i, askers[a], "x", &known),
+                     i < NOTIFY_QUOTA || askers[a] == ASKER_ROOT ? 0 : EAGAIN);
+    CHECK_EQ(length(&list), 5 * NOTIFY_QUOTA);
+    /* one that is there may be asked for again, and one that has died makes room */
+    CHECK_EQ(notify_add(&list, 1000, 1000, "y", &known), 0);
+    CHECK(known);
+    notify_free(notify_take(&list, 1001));
+    CHECK_EQ(notify_add(&list, 1999, 1000, "z", &known), 0);
+    CHECK_EQ(notify_add(&list, 1998, 1000, "z", &known), EAGAIN);
+    while (list.first)
+        notify_free(notify_take(&list, list.first->port));
 }
 
 /* However many ask, and whatever they call themselves, the end comes. */
