@@ -149,3 +149,27 @@ void observe_as(long value, const char *format, ...)
     va_end(arguments);
     observe(name, value);
 }
+
+void notifications_observe(mach_port_t notify, mach_port_t of)
+{
+    mach_msg_id_t id;
+    while ((id = notification_next(notify)) != -1) {
+        OBSERVE(id);
+        OBSERVE(message_in.header.msgh_size);
+        OBSERVE(message_in.header.msgh_bits);
+        OBSERVE(message_in.header.msgh_remote_port);
+        if (id == MACH_NOTIFY_NO_SENDERS)
+            OBSERVE(notification_value);
+        else if (id != MACH_NOTIFY_SEND_ONCE)
+            OBSERVE(notification_value == of);
+        mach_msg_type_t *item = message_item(&message_in, 0);
+        if (item) {
+            OBSERVE(item->msgt_name);
+            OBSERVE(item->msgt_size);
+            OBSERVE(item->msgt_number);
+            OBSERVE(item->msgt_inline);
+            OBSERVE(item->msgt_deallocate);
+            OBSERVE(item->msgt_longform);
+        }
+    }
+}

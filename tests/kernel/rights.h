@@ -57,6 +57,8 @@ kern_return_t notification_request(mach_port_t name, mach_msg_id_t id, mach_port
    notification_value. */
 mach_msg_id_t notification_next(mach_port_t notify);
 extern mach_port_t notification_value;
+/* Writes what waits at NOTIFY into the transcript, to the last; OF is the name it may be about. */
+void notifications_observe(mach_port_t notify, mach_port_t of);
 
 /* observe with a name that is printed. */
 void observe_as(long value, const char *format, ...) __attribute__((format(printf, 2, 3)));
