@@ -65,7 +65,7 @@ kern_return_t diskfs_S_file_chown(diskfs_protid_t cred, uid_t owner, gid_t group
     }
     if (group != (gid_t) -1)
         node->stat.st_gid = group;
-    if (!S_ISDIR(node->stat.st_mode) && !fshelp_user_is_root(cred->user))
+    if (!S_ISDIR(node->stat.st_mode))       /* even by root, who need not know what he gives himself */
         node->stat.st_mode &= ~(mode_t) (S_ISUID | S_ISGID);
     return changed_unlock(node);
 }

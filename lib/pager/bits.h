@@ -1,91 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* bits: a growing map of bits, one a page.  Bits beyond the map's end are clear.  */
+/* bits: a map of bits, one a page of a file, which may be far longer than what is used of it: memory is taken for the
+   parts only (leaves) in which bits are, or were lately, set.  Other bits are clear.
+
+   No lock of its own: whoever looks, too, needs the pager's.  */
 #ifndef PAGER_BITS_H
 #define PAGER_BITS_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
-struct bits { uint64_t *words; uint64_t count; /* words */ };
+enum { BITS_LEAF = 1024 };         /* bits of a leaf: 4 MiB of a file */
 
-static inline bool bits_test(const struct bits *b, uint64_t i)
-{
-    return i / 64 < b->count && b->words[i / 64] >> (i % 64) & 1;
-}
+struct bits_leaf {
+    uint64_t index;                /* its first bit is number index * BITS_LEAF */
+    uint64_t words[BITS_LEAF / 64];
+};
 
-/* Makes room for bits up to END.  False: no memory.  */
-static inline bool bits_grow(struct bits *b, uint64_t end)
-{
-    uint64_t count = (end + 63) / 64;
-    if (count <= b->count)
-        return true;
-    if (count < b->count * 2)
-        count = b->count * 2;
-    uint64_t *words = realloc(b->words, count * sizeof *words);
-    if (!words)
-        return false;
-    memset(words + b->count, 0, (count - b->count) * sizeof *words);
-    b->words = words;
-    b->count = count;
-    return true;
-}
+/* All zero: empty.  */
+struct bits {
+    struct bits_leaf **leaves;     /* in order of index */
+    uint32_t count, room;
+    uint32_t hint;                 /* where the last search ended */
+};
 
-/* The bits of [START, END) in the word that holds START.  */
-static inline uint64_t bits_mask(uint64_t start, uint64_t end)
-{
-    uint64_t mask = ~0ull << (start % 64);
-    return end / 64 == start / 64 ? mask & ~(~0ull << (end % 64)) : mask;
-}
-
+void bits_free(struct bits *b);
+/* Makes room for the bits [START, END).  False: no memory.  */
+bool bits_make_room(struct bits *b, uint64_t start, uint64_t end);
 /* Sets [START, END); room must be there.  How many were clear.  */
-static inline uint64_t bits_set(struct bits *b, uint64_t start, uint64_t end)
+uint64_t bits_set(struct bits *b, uint64_t start, uint64_t end);
+/* Clears [START, END), and gives up leaves that are all clear then.  How many were set.  */
+uint64_t bits_clear(struct bits *b, uint64_t start, uint64_t end);
+bool bits_test_elsewhere(struct bits *b, uint64_t i);   /* not where the last search ended */
+static inline bool bits_test(struct bits *b, uint64_t i)
 {
-    uint64_t changed = 0;
-    for (; start < end; start = (start / 64 + 1) * 64) {
-        uint64_t *word = &b->words[start / 64], mask = bits_mask(start, end);
-        changed += (uint64_t)__builtin_popcountll(mask & ~*word);
-        *word |= mask;
-    }
-    return changed;
+    if (b->hint >= b->count || b->leaves[b->hint]->index != i / BITS_LEAF)
+        return b->count > 0 && bits_test_elsewhere(b, i);
+    return b->leaves[b->hint]->words[i % BITS_LEAF / 64] >> (i % 64) & 1;
 }
-
-/* Clears [START, END).  How many were set.  */
-static inline uint64_t bits_clear(struct bits *b, uint64_t start, uint64_t end)
-{
-    uint64_t changed = 0;
-    if (end > b->count * 64)
-        end = b->count * 64;
-    for (; start < end; start = (start / 64 + 1) * 64) {
-        uint64_t *word = &b->words[start / 64], mask = bits_mask(start, end);
-        changed += (uint64_t)__builtin_popcountll(mask & *word);
-        *word &= ~mask;
-    }
-    return changed;
-}
-
-static inline bool bits_any(const struct bits *b, uint64_t start, uint64_t end)
-{
-    if (end > b->count * 64)
-        end = b->count * 64;
-    for (; start < end; start = (start / 64 + 1) * 64)
-        if (b->words[start / 64] & bits_mask(start, end))
-            return true;
-    return false;
-}
-
-/* The first bit from START on that is set; END if there is none before.  */
-static inline uint64_t bits_next(const struct bits *b, uint64_t start, uint64_t end)
-{
-    uint64_t limit = end > b->count * 64 ? b->count * 64 : end;
-    while (start < limit) {
-        uint64_t word = b->words[start / 64] & bits_mask(start, limit);
-        if (word)
-            return start / 64 * 64 + (uint64_t)__builtin_ctzll(word);
-        start = (start / 64 + 1) * 64;
-    }
-    return end;
-}
+bool bits_any(struct bits *b, uint64_t start, uint64_t end);
+/* The first bit from START on that is set, or clear; END if there is none before.  */
+uint64_t bits_next(struct bits *b, uint64_t start, uint64_t end);
+uint64_t bits_next_clear(struct bits *b, uint64_t start, uint64_t end);
+/* No bit from there on is set.  */
+uint64_t bits_end(const struct bits *b);
 
 #endif /* PAGER_BITS_H */

@@ -9,7 +9,9 @@
 /* A window maps one piece of WINDOW_MAX bytes, or the beginning of it.  */
 #define WINDOW_MAX ((uint64_t)64 << 20)
 #define WINDOW_MIN ((uint64_t)64 << 10)
-struct window { vm_address_t address; uint64_t length; };
+/* Windows of a file at a time.  Addresses are finite, and a file may be a hole of terabytes.  */
+#define WINDOWS_MAX 256
+struct window { uint64_t index; vm_address_t address; uint64_t length; /* 0: not mapped */ };
 
 struct pager {
     struct ports_object port;
@@ -28,6 +30,7 @@ struct pager {
     struct bits syncing;               /* pages whose contents a sync has asked for and that may be on their way here;
                                           lock */
     struct bits present;               /* pages that the kernel may hold; lock */
+    uint64_t prune_at;                 /* leaves of it that are too many; lock */
     uint64_t generation;               /* changes with each message of the kernel's about pages; lock */
     uint64_t hot_pages;                /* how many are hot; lock */
     uint64_t flying;                   /* how many were hot and have been asked for: counted as changed until the kernel
@@ -55,7 +58,7 @@ struct pager {
     bool next_here;                    /* they are: in next_buffer; NULL: zeros */
     void *next_buffer;
 
-    /* Windows, by piece; only whoever holds the file's lock.  */
+    /* Windows, in order of their pieces; only whoever holds the file's lock.  */
     struct window *windows;
     uint64_t nwindows;
 };

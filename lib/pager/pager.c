@@ -7,6 +7,7 @@
 #include <mach/mach4.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "memory_object_S.h"
 
@@ -67,10 +68,10 @@ static void pager_gone(struct ports_object *object)
 {
     struct pager *p = (struct pager *)object;
     behind_sub(p->hot_pages + p->flying);
-    free(p->hot.words);
-    free(p->syncing.words);
-    free(p->failed.words);
-    free(p->present.words);
+    bits_free(&p->hot);
+    bits_free(&p->syncing);
+    bits_free(&p->failed);
+    bits_free(&p->present);
     free(p->windows);
     pager_next_drop(p, 0, UINT64_MAX);
     if (p->control != MACH_PORT_NULL)
@@ -195,11 +196,10 @@ kern_return_t pager_flush(struct pager *p, uint64_t offset, uint64_t length)
     return kr;
 }
 
-/* The pages of [OFFSET, OFFSET + LENGTH), as far as there are any: the kernel looks at each page of a range one by one.
-   Lock held.  */
+/* The pages of [OFFSET, OFFSET + LENGTH), as far as there are any. Lock held.  */
 static void pages_of(const struct pager *p, uint64_t offset, uint64_t length, uint64_t *first, uint64_t *end)
 {
-    uint64_t pages = p->present.count > p->hot.count ? p->present.count * 64 : p->hot.count * 64;
+    uint64_t present = bits_end(&p->present), hot = bits_end(&p->hot), pages = present > hot ? present : hot;
     *first = offset / vm_page_size;
     *end = length > UINT64_MAX / 2 ? pages : (offset + length + vm_page_size - 1) / vm_page_size;
     if (*end > pages)
@@ -222,7 +222,7 @@ static kern_return_t sync_send(struct pager *p, uint64_t *at, uint64_t end, uint
         uint64_t stop = first + 1, most = end - first > left ? first + left : end, next;
         while (stop < most && (next = bits_next(&p->hot, stop, most)) < most && next - stop <= SYNC_GAP)
             stop = next + 1;
-        if (!bits_grow(&p->syncing, stop))
+        if (!bits_make_room(&p->syncing, first, stop))
             return KERN_RESOURCE_SHORTAGE;
         bits_set(&p->syncing, first, stop);
         uint64_t count = bits_clear(&p->hot, first, stop);
@@ -268,6 +268,30 @@ error_t pager_sync(struct pager *pager, uint64_t offset, uint64_t length, bool w
     return kr ? EIO : 0;
 }
 
+/* Pages that the kernel does not have, between those that it has, which are looked at rather than left out.  */
+#define DISCARD_GAP 64
+
+/* Throws those pages of [FIRST, END) away that the kernel may have, and waits until all is handled that it sent before:
+   it looks at each page of a range, so a file's holes are left out.  */
+static void present_flush(struct pager *p, uint64_t first, uint64_t end)
+{
+    uint64_t ticket, barrier = first, next;
+    pthread_mutex_lock(&p->lock);
+    while (p->control != MACH_PORT_NULL && (first = bits_next(&p->present, first, end)) < end) {
+        uint64_t stop = bits_next_clear(&p->present, first, end);
+        while ((next = bits_next(&p->present, stop, end)) < end && next - stop <= DISCARD_GAP)
+            stop = bits_next_clear(&p->present, next, end);
+        memory_object_lock_request(p->control, first * vm_page_size, (stop - first) * vm_page_size,
+                                   MEMORY_OBJECT_RETURN_NONE, true, VM_PROT_NO_CHANGE, MACH_PORT_NULL);
+        first = stop;
+    }
+    if (p->control != MACH_PORT_NULL
+        && !lock_request_send(p, barrier * vm_page_size, vm_page_size, MEMORY_OBJECT_RETURN_NONE, true,
+                              VM_PROT_NO_CHANGE, &ticket))
+        lock_request_wait(p, ticket);
+    pthread_mutex_unlock(&p->lock);
+}
+
 void pager_discard(struct pager *pager, uint64_t offset, uint64_t length)
 {
     uint64_t first, end;
@@ -280,7 +304,7 @@ void pager_discard(struct pager *pager, uint64_t offset, uint64_t length)
         return;
     /* Twice: a request that was being handled may have supplied pages after the first.  */
     for (int i = 0; i < 2; i++)
-        pager_flush(pager, first * vm_page_size, (end - first) * vm_page_size);
+        present_flush(pager, first, end);
     pthread_mutex_lock(&pager->lock);
     bits_clear(&pager->present, first, end);
     pager_note_cold(pager, first, end);

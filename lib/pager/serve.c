@@ -127,7 +127,7 @@ kern_return_t S_memory_object_terminate(struct pager *p, mach_port_t control, ma
 /* Whether PAGE may be handed out without having been asked for: it cannot be dirty in the kernel or on its way here;
    and the kernel does not have it, as far as we know, unless EVICTED: the kernel throws pages out, so that our notes
    mean little.  Lock held.  */
-static bool page_may_come(const struct pager *p, uint64_t page, bool evicted)
+static bool page_may_come(struct pager *p, uint64_t page, bool evicted)
 {
     return (evicted || !bits_test(&p->present, page)) && !bits_test(&p->hot, page) && !bits_test(&p->syncing, page);
 }
@@ -167,6 +167,29 @@ static void fetch_plan(struct pager *p, uint64_t offset, bool write, struct page
     *f = (struct pager_fetch){ start * vm_page_size, end * vm_page_size, page * vm_page_size, write, NULL };
 }
 
+/* Leaves of the map of what the kernel has, from so many on; they mean 16 GiB of a file if it is read in order, but
+   somebody may read a page here and there in a hole as large as the format allows.  */
+#define PRESENT_MAX 4096
+
+/* The kernel does not say when it throws out pages that nobody has changed, so the notes only grow: when they are many
+   they are made true by taking those pages away from it.  Lock held.  */
+static void present_prune(struct pager *p)
+{
+    if (p->present.count < PRESENT_MAX || p->present.count < p->prune_at)
+        return;
+    uint64_t first = 0, end = bits_end(&p->present);
+    while ((first = bits_next(&p->present, first, end)) < end) {
+        uint64_t leaf = first / BITS_LEAF * BITS_LEAF, stop = leaf + BITS_LEAF;
+        if (!bits_any(&p->hot, leaf, stop) && !bits_any(&p->syncing, leaf, stop)) {
+            memory_object_lock_request(p->control, leaf * vm_page_size, BITS_LEAF * vm_page_size,
+                                       MEMORY_OBJECT_RETURN_NONE, true, VM_PROT_NO_CHANGE, MACH_PORT_NULL);
+            bits_clear(&p->present, leaf, stop);
+        }
+        first = stop;
+    }
+    p->prune_at = 2 * p->present.count;
+}
+
 /* Notes that the kernel is going to have the pages of F, so that nobody else gives them to it meanwhile.  *STALE: it
    may have some already, which must go first; not if the page that is asked for may have been changed since.  False: no
    memory for the notes.  Lock held.  */
@@ -174,7 +197,8 @@ static bool fetch_note(struct pager *p, const struct pager_fetch *f, bool *stale
 {
     uint64_t first = f->start / vm_page_size, end = f->end / vm_page_size;
     p->generation++;
-    if (!bits_grow(&p->present, end) || (f->write && !bits_grow(&p->hot, end)))
+    present_prune(p);
+    if (!bits_make_room(&p->present, first, end) || (f->write && !bits_make_room(&p->hot, first, end)))
         return false;
     *stale = bits_any(&p->present, first, end) && !bits_any(&p->hot, first, end) && !bits_any(&p->syncing, first, end);
     bits_set(&p->present, first, end);
@@ -289,7 +313,7 @@ static void next_fetch(struct pager *p, uint64_t start)
 /* ---- the server's own reads of what the kernel does not have ---------------------------------------------- */
 
 /* Whether the kernel has none of the pages of F and none may be on its way.  Lock held.  */
-static bool pages_may_come(const struct pager *p, const struct pager_fetch *f)
+static bool pages_may_come(struct pager *p, const struct pager_fetch *f)
 {
     for (uint64_t page = f->start / vm_page_size; page < f->end / vm_page_size; page++)
         if (!page_may_come(p, page, false))
@@ -303,7 +327,7 @@ static void direct_supply(struct pager *p, struct pager_fetch *f, uint64_t gener
 {
     uint64_t first = f->start / vm_page_size, end = f->end / vm_page_size;
     pthread_mutex_lock(&p->lock);
-    bool may = p->generation == generation && pages_may_come(p, f) && bits_grow(&p->present, end);
+    bool may = p->generation == generation && pages_may_come(p, f) && bits_make_room(&p->present, first, end);
     if (may) {
         bits_set(&p->present, first, end);
         may = memory_object_data_supply(p->control, f->start, (vm_address_t)f->buffer, f->end - f->start, true,
@@ -343,7 +367,7 @@ static bool own_fail(struct pager *p, uint64_t offset, error_t err)
     uint64_t page = offset / vm_page_size;
     if (!p->own_error)
         p->own_error = err;
-    if (!bits_grow(&p->failed, page + 1))
+    if (!bits_make_room(&p->failed, page, page + 1))
         return false;
     bits_set(&p->failed, page, page + 1);
     return true;
@@ -449,7 +473,7 @@ kern_return_t S_memory_object_data_unlock(struct pager *p, mach_port_t control, 
     pthread_mutex_lock(&p->lock);
     p->generation++;
     pager_next_drop(p, start, end);
-    if (!err && !bits_grow(&p->hot, end / vm_page_size))
+    if (!err && !bits_make_room(&p->hot, start / vm_page_size, end / vm_page_size))
         err = ENOMEM;
     bool own_failed = err && p->own_write && offset >= p->own_start && offset < p->own_end;
     if (!err)

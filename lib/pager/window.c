@@ -2,12 +2,13 @@
 /* window: the server's own reads and writes of a file, through maps of its memory object.
 
    A file is mapped in pieces of 64 MiB, the last one as far as it reaches, rounded to a power of two so that a growing
-   file is not mapped anew too often.  Windows stay until the file goes idle: what was read once costs no fault the next
-   time.  */
+   file is not mapped anew too often.  Windows stay until the file goes idle, or has too many: what was read once costs
+   no fault the next time.  */
 
 #include "internal.h"
 
 #include <mach.h>
+#include <stdlib.h>
 #include <string.h>
 
 void pager_windows_drop(struct pager *p)
@@ -20,22 +21,37 @@ void pager_windows_drop(struct pager *p)
     p->nwindows = 0;
 }
 
-static error_t windows_grow(struct pager *p, uint64_t count)
+/* The window of piece INDEX, which may be new and not mapped; NULL: no memory.  They are in order, because of a file
+   with holes only few pieces are ever looked at.  */
+static struct window *window_find(struct pager *p, uint64_t index)
 {
-    struct window *windows = realloc(p->windows, count * sizeof *windows);
+    uint64_t low = 0, high = p->nwindows;
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        if (p->windows[middle].index < index)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < p->nwindows && p->windows[low].index == index)
+        return &p->windows[low];
+    if (p->nwindows >= WINDOWS_MAX) {
+        pager_windows_drop(p);
+        low = 0;
+    }
+    struct window *windows = realloc(p->windows, (p->nwindows + 1) * sizeof *windows);
     if (!windows)
-        return ENOMEM;
-    memset(windows + p->nwindows, 0, (count - p->nwindows) * sizeof *windows);
+        return NULL;
     p->windows = windows;
-    p->nwindows = count;
-    return 0;
+    memmove(windows + low + 1, windows + low, (p->nwindows++ - low) * sizeof *windows);
+    windows[low] = (struct window){ index, 0, 0 };
+    return &windows[low];
 }
 
-/* Maps piece INDEX so that it reaches at least NEED bytes, better up to the end of a file of SIZE bytes.  */
-static error_t window_map(struct pager *p, uint64_t index, uint64_t need, uint64_t size)
+/* Maps W so that it reaches at least NEED bytes, better up to the end of a file of SIZE bytes.  */
+static error_t window_map(struct pager *p, struct window *w, uint64_t need, uint64_t size)
 {
-    struct window *w = &p->windows[index];
-    uint64_t base = index * WINDOW_MAX, length = WINDOW_MIN;
+    uint64_t base = w->index * WINDOW_MAX, length = WINDOW_MIN;
     uint64_t wanted = size > base && size - base > need ? size - base : need;
     while (length < wanted && length < WINDOW_MAX)
         length *= 2;
@@ -50,21 +66,21 @@ static error_t window_map(struct pager *p, uint64_t index, uint64_t need, uint64
         return kr == KERN_NO_SPACE || kr == KERN_RESOURCE_SHORTAGE ? ENOMEM : EIO;
     if (w->length)
         vm_deallocate(mach_task_self(), w->address, w->length);
-    *w = (struct window){ address, length };
+    w->address = address;
+    w->length = length;
     return 0;
 }
 
 /* The address of OFFSET, good for *LENGTH bytes (shortened to what the piece has).  */
 static error_t window_get(struct pager *p, uint64_t offset, size_t *length, uint64_t size, char **address)
 {
-    uint64_t index = offset / WINDOW_MAX, inside = offset % WINDOW_MAX;
+    uint64_t inside = offset % WINDOW_MAX;
     if (*length > WINDOW_MAX - inside)
         *length = WINDOW_MAX - inside;
-    error_t err = index < p->nwindows ? 0 : windows_grow(p, index + 1);
-    if (!err && p->windows[index].length < inside + *length)
-        err = window_map(p, index, inside + *length, size);
+    struct window *w = window_find(p, offset / WINDOW_MAX);
+    error_t err = !w ? ENOMEM : w->length < inside + *length ? window_map(p, w, inside + *length, size) : 0;
     if (!err)
-        *address = (char *)p->windows[index].address + inside;
+        *address = (char *)w->address + inside;
     return err;
 }
 
@@ -83,7 +99,7 @@ static void own_begin(struct pager *p, uint64_t offset, size_t length, bool writ
 /* Throws out the pages that stand for failed ones, and no others: those between them may have been changed.  */
 static void failed_drop(struct pager *p)
 {
-    uint64_t page = 0, end = p->failed.count * 64;   /* only we make it grow, and are done */
+    uint64_t page = 0, end = bits_end(&p->failed);   /* only we make it grow, and are done */
     while ((page = bits_next(&p->failed, page, end)) < end) {
         pager_flush(p, page * vm_page_size, vm_page_size);
         page++;

@@ -23,6 +23,7 @@ struct ports_loop {
     struct ports_bucket *bucket; /* constant */
     unsigned int exit_ms;        /* constant */
     mach_msg_size_t size;        /* constant: bytes of a message buffer */
+    mach_msg_size_t request_max; /* constant: bytes of it that a request may take, one less at least */
     bool waits_for_memory;       /* constant */
     struct ports_pool pool;      /* bucket lock */
 };
@@ -111,7 +112,7 @@ static mach_msg_return_t worker_receive_again(struct ports_worker *worker, mach_
     } else if (err != MACH_RCV_INTERRUPTED) {
         return err;
     }
-    return mach_msg(worker->request, option, 0, worker->loop->size, worker->loop->bucket->set, worker->limit,
+    return mach_msg(worker->request, option, 0, worker->loop->request_max, worker->loop->bucket->set, worker->limit,
                     MACH_PORT_NULL);
 }
 
@@ -143,8 +144,8 @@ static mach_msg_return_t worker_receive_carefully(struct ports_worker *worker, b
             size = worker->request->msgh_size;
         }
     }
-    mach_msg_return_t err = mach_msg(worker->request, both, size, worker->loop->size, worker->loop->bucket->set,
-                                     worker->limit, MACH_PORT_NULL);
+    mach_msg_return_t err = mach_msg(worker->request, both, size, worker->loop->request_max,
+                                     worker->loop->bucket->set, worker->limit, MACH_PORT_NULL);
     return err != 0 ? worker_receive_again(worker, option, err) : 0;
 }
 
@@ -161,7 +162,7 @@ static inline mach_msg_return_t worker_receive(struct ports_worker *worker, bool
         option |= worker_send_option(worker);
         size = worker->request->msgh_size;
     }
-    mach_msg_return_t err = ports_msg_trap(worker->request, option, size, loop->size, loop->bucket->set, 0,
+    mach_msg_return_t err = ports_msg_trap(worker->request, option, size, loop->request_max, loop->bucket->set, 0,
                                            MACH_PORT_NULL);
     return unlikely(err != 0) ? worker_receive_again(worker, MACH_RCV_MSG, err) : 0;
 }
@@ -185,6 +186,9 @@ static error_t worker_serve(struct ports_worker *worker)
         answer = false;
         switch (err) {
         case MACH_MSG_SUCCESS:
+            /* A string is sent as so many bytes; the last one in a message need not have an end of its own. (One before
+               it ends at the latest in the type of what follows.) */
+            ((char *)worker->request)[worker->request->msgh_size] = '\0';
             answer = dispatch_turn(worker->loop->bucket, &worker->turn, worker->request, (void *)worker->reply);
             if (answer)
                 worker_swap(worker);
@@ -265,6 +269,7 @@ static error_t loop_create(struct ports_bucket *bucket, const struct ports_serve
     if (loop->size < PORTS_REPLY_MAX)
         loop->size = PORTS_REPLY_MAX;
     loop->size = (loop->size + vm_page_size - 1) & ~(vm_page_size - 1);
+    loop->request_max = loop->size - sizeof(uint64_t);
     loop->waits_for_memory = options->waits_for_memory;
     ports_pool_init(&loop->pool, options->single, options->idle_ms != 0 ? options->idle_ms : IDLE_MS_DEFAULT);
     *result = loop;

@@ -150,6 +150,7 @@ static int types_change(const char *name)
 {
     static const char device[] = "/hurd/chrdev\0003\0001", link[] = "/hurd/symlink\0\177\177\177";
     struct stat st;
+    unsigned int before = failed;
     char byte = 0;
     int fd = open(name, O_RDWR | O_CREAT | O_NOTRANS, 0644);
     CHECK(fd >= 0 && retype(name, device, sizeof device) == 0 && fsync(fd) == 0);
@@ -167,7 +168,7 @@ static int types_change(const char *name)
     char *page = mmap(NULL, vm_page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     CHECK(page != MAP_FAILED && retype(name, link, sizeof link) == EBUSY && munmap(page, vm_page_size) == 0);
     CHECK(close(fd) == 0 && unlink(name) == 0);
-    return failed != 0;
+    return failed != before;
 }
 
 /* ---- whose translator it is --------------------------------------------------------------------- */

@@ -114,6 +114,7 @@ static void rename_permissions(void)
 static int in_unsearchable(const char *arg)
 {
     (void) arg;
+    unsigned int before = failed;
     FAILS(unlink("closed/file"), EACCES);
     FAILS(unlink("closed/none"), EACCES);
     FAILS(mkdir("closed/dir", 0777), EACCES);
@@ -123,7 +124,7 @@ static int in_unsearchable(const char *arg)
     FAILS(link("free", "closed/file"), EACCES);
     FAILS(rename("closed/none", "free"), EACCES);
     FAILS(rename("free", "closed/none"), EACCES);
-    return failed != 0;
+    return failed != before;
 }
 
 static void search_permission(void)
@@ -209,7 +210,7 @@ static void group_ids(void)
     put("setid", "x", 0777);
     CHECK(chmod("setid", 06777) == 0 && in_child(USER, GROUP, write_some, "setid") == 0 && mode_of("setid") == 0777);
     CHECK(chmod("setid", 06777) == 0 && in_child(USER, GROUP, cut, "setid") == 0 && mode_of("setid") == 0777);
-    CHECK(chmod("setid", 06777) == 0 && chown("setid", USER, GROUP) == 0);
+    CHECK(chmod("setid", 06777) == 0 && chown("setid", USER, GROUP) == 0 && mode_of("setid") == 0777);
     CHECK(shell("rm -r team plain setid") == 0);
 }
 
@@ -308,6 +309,32 @@ static void holes(void)
 
 /* ---- attributes that forbid changes -------------------------------------------------------------------- */
 
+/* What a file costs its server goes by what is in it, not by its length. */
+static void far_apart(void)
+{
+    static const off_t tib = (off_t) 1 << 40, step = (off_t) 256 << 20;
+    char name[20], byte;
+    bool well = true;
+    for (int n = 0; n < 24; n++) {
+        snprintf(name, sizeof name, "far%d", n);
+        int fd = open(name, O_CREAT | O_RDWR, 0644);
+        well = well && fd >= 0 && pwrite(fd, "x", 1, tib + n) == 1 && fsync(fd) == 0;
+        well = well && fstat(fd, &st) == 0 && st.st_size == tib + n + 1 && st.st_blocks <= 64 && close(fd) == 0;
+    }
+    CHECK(well);
+    for (int n = 0; n < 24; n++) {
+        snprintf(name, sizeof name, "far%d", n);
+        well = well && truncate(name, n) == 0 && unlink(name) == 0;
+    }
+    CHECK(well);
+    int fd = open("hole", O_CREAT | O_RDWR, 0644);
+    CHECK(fd >= 0 && ftruncate(fd, tib + tib / 2) == 0 && pwrite(fd, "a", 1, 7 * step) == 1);
+    for (int n = 0; n < 4500; n++)
+        well = well && pread(fd, &byte, 1, n * step) == 1 && byte == (n == 7 ? 'a' : 0);
+    CHECK(well && pwrite(fd, "b", 1, 3 * step) == 1 && pread(fd, &byte, 1, 3 * step) == 1 && byte == 'b');
+    CHECK(fsync(fd) == 0 && pread(fd, &byte, 1, 7 * step) == 1 && byte == 'a' && close(fd) == 0 && unlink("hole") == 0);
+}
+
 static void flags(void)
 {
     struct timespec then[2] = { { 5, 0 }, { 5, 0 } };
@@ -367,6 +394,7 @@ void posix_tests(void)
     SECTION(ownership());
     SECTION(deleted());
     SECTION(holes());
+    SECTION(far_apart());
     SECTION(flags());
     SECTION(appending());
 }

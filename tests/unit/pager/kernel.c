@@ -3,6 +3,8 @@
 #include "kernel.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 struct page kernel_pages[PAGES];
