@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sieve: a process's message port that others may know, in front of the C library's.
 
-   The C library serves the message port by itself, and releases what a refused message carries by lengths of 32 bits
-   (2.41): memory of 512 MiB or more stays mapped for ever, and everybody can have any process's message port.  It also
-   takes a request for permitted whose reference port is the same as one of its own, be that null: a process that has no
-   auth port or no terminal (a server has neither, at first or for ever) would obey whoever shows it nothing.  So a
-   server shows proc this port instead; what could belong to an honest message of msg.defs is passed on as it came, with
-   its reply port, and the rest destroyed.  */
+   The C library (2.41) serves the message port by itself, everybody can have any process's, and it is trusting:
+     - it releases what a refused message carries by lengths of 32 bits: 512 MiB or more stay mapped for ever;
+     - it takes a request for permitted whose reference port is the same as one of its own, be that null: a process that
+       has no auth port or no terminal, as servers have none, would obey whoever shows it nothing;
+     - it asks an auth port that it is given (msg_add_auth) what that is worth, and waits for the answer;
+     - its own answers wait for room in the queue of a reply port to which there is a send right.
+   So a server shows proc this port instead; what could belong to an honest message of msg.defs is passed on as it came,
+   with its reply port, and the rest destroyed.  */
 
 #include "ports-internal.h"
 
@@ -18,6 +20,7 @@ enum {
     MESSAGE_MAX = 8192,     /* no routine's request is longer; the kernel throws away what is */
     MEMORY_MAX = 16 << 20,  /* bytes out of line in one argument */
     STACK = 64 * 1024,
+    MSG_ADD_AUTH = 23002,   /* a server has all the ids that it needs */
 };
 
 static mach_port_t sieve_port; /* receive right; constant once there */
@@ -56,6 +59,13 @@ static bool message_is_somebodys(const mach_msg_header_t *message)
         at += type->msgt_inline ? (bytes + 7) & ~7ULL : sizeof(void *);
     }
     return true;
+}
+
+/* Whether an answer can be sent without waiting: to nobody, or to a send-once right, as honest clients make them. */
+static bool message_is_answerable(const mach_msg_header_t *message)
+{
+    return !MACH_PORT_VALID(message->msgh_remote_port) ||
+           MACH_MSGH_BITS_REMOTE(message->msgh_bits) == MACH_MSG_TYPE_PORT_SEND_ONCE;
 }
 
 /* REQUEST is answered with CODE; its reply port is used up.  */
@@ -97,7 +107,9 @@ static void *sieve_main(void *arg)
             continue;       /* the kernel has destroyed it */
         if (!message_is_small(&message.head))
             refuse(&message.head, E2BIG);
-        else if (!message_is_somebodys(&message.head))
+        else if (!message_is_answerable(&message.head))
+            refuse(&message.head, MIG_BAD_ARGUMENTS);
+        else if (message.head.msgh_id == MSG_ADD_AUTH || !message_is_somebodys(&message.head))
             refuse(&message.head, EPERM);
         else
             pass_on(&message.head);

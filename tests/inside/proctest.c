@@ -480,6 +480,25 @@ static error_t exceptions_in_a_circle(void)
     return err ? err : proc_handle_exceptions(getproc(), port, port, MACH_MSG_TYPE_COPY_SEND, 1, state, 4);
 }
 
+/* Sends requests to MESSAGE that are to be answered to a port with a send right and a queue that nobody empties. */
+static void answer_to_full_queue(mach_port_t message)
+{
+    mach_port_t full = mach_reply_port();
+    for (unsigned int i = 0; i < 12; i++) {
+        mach_msg_header_t head = {
+            .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND), .msgh_size = sizeof head,
+            .msgh_remote_port = message, .msgh_local_port = full, .msgh_id = 23016 /* msg_get_environment */,
+        };
+        CHECK(mach_msg(&head, MACH_SEND_MSG, sizeof head, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL) == 0);
+    }
+    char *data = NULL;
+    mach_msg_type_number_t length = 0;
+    CHECK(msg_get_environment(message, &data, &length) == 0);
+    if (length)
+        vm_deallocate(mach_task_self(), (vm_address_t)data, length);
+    CHECK(mach_port_mod_refs(mach_task_self(), full, MACH_PORT_RIGHT_RECEIVE, -1) == 0);
+}
+
 /* Who shows a server's message port no right at all is nobody, also where the server itself has none of that kind. */
 static void nobody_is_obeyed(void)
 {
@@ -492,6 +511,13 @@ static void nobody_is_obeyed(void)
         CHECK(msg_set_environment(message, MACH_PORT_NULL, "x", 1) == EPERM);
         CHECK(msg_sig_post(message, SIGHUP, 0, MACH_PORT_NULL) == EPERM);
         CHECK(msg_sig_post(message, SIGINT, 0, MACH_PORT_DEAD) == EPERM);
+        /* nor does it wait for anybody */
+        mach_port_t mute = mach_reply_port();
+        CHECK(mach_port_insert_right(mach_task_self(), mute, mute, MACH_MSG_TYPE_MAKE_SEND) == 0);
+        CHECK(msg_add_auth(message, mute) == EPERM);
+        CHECK(mach_port_mod_refs(mach_task_self(), mute, MACH_PORT_RIGHT_RECEIVE, -1) == 0);
+        CHECK(mach_port_deallocate(mach_task_self(), mute) == 0);
+        answer_to_full_queue(message);
         CHECK(mach_port_deallocate(mach_task_self(), message) == 0);
     }
 }
