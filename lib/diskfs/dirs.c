@@ -40,7 +40,7 @@ static void held_unlinked(struct diskfs_node *node)
     pthread_mutex_unlock(&node->lock);
     diskfs_notice_end(node);
     if (control != MACH_PORT_NULL) {
-        fsys_goaway(control, FSYS_GOAWAY_UNLINK);
+        diskfs_child_unlinked(control);
         mach_port_deallocate(mach_task_self(), control);
         translator_let_go(node);
     }

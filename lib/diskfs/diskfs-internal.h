@@ -241,6 +241,14 @@ mach_port_t diskfs_translator_control(struct diskfs_node *node);
 /* Runs FN(control, ARG) on each active translator's control port, without locks. The last error is given. */
 error_t diskfs_translators_iterate(error_t (*fn)(mach_port_t control, void *arg), void *arg);
 
+/* ---- ask.c -------------------------------------------------------------------------------------- */
+
+/* Tells the translator behind CONTROL that its node has no name any more; it may do with that what it likes. */
+void diskfs_child_unlinked(mach_port_t control);
+/* fsys_syncfs of all active translators and those below them, at once. The last error; ETIMEDOUT: some had not answered
+   after half a minute. */
+error_t diskfs_children_sync(bool wait);
+
 /* ---- sync.c ------------------------------------------------------------------------------------ */
 
 extern atomic_int diskfs_sync_interval;  /* seconds, 0: no periodic sync */

@@ -43,16 +43,9 @@ error_t diskfs_sync_all(bool wait, bool clean)
     return err;
 }
 
-static error_t sync_child(mach_port_t control, void *arg)
-{
-    bool *wait = arg;
-    error_t err = fsys_syncfs(control, *wait, 1);
-    return err == EOPNOTSUPP || err == MIG_BAD_ID || err == MACH_SEND_INVALID_DEST || err == MIG_SERVER_DIED ? 0 : err;
-}
-
 error_t diskfs_syncfs(bool wait, bool children)
 {
-    error_t err = children ? diskfs_translators_iterate(sync_child, &wait) : 0;
+    error_t err = children ? diskfs_children_sync(wait) : 0;
     error_t ours = diskfs_sync_all(wait, false);
     return ours ? ours : err;
 }

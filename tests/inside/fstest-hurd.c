@@ -185,6 +185,36 @@ static void owners_translator(void)
     CHECK(unlink("owned") == 0 && unlink("secret") == 0);
 }
 
+/* A user's translator that never says anything: whoever takes its name away does not wait for it. */
+static int be_silent(const char *name)
+{
+    mach_port_t control = mach_reply_port();
+    file_t node = file_name_lookup(name, O_NOTRANS, 0);
+    error_t err = file_set_translator(node, 0, FS_TRANS_SET, 0, NULL, 0, control, MACH_MSG_TYPE_MAKE_SEND);
+    if (err || creat("ready", 0644) < 0)
+        return 1;
+    for (;;)
+        pause();
+}
+
+static void silent_translator(void)
+{
+    put("quiet", "", 0666);
+    put("quieter", "", 0666);
+    CHECK(chown("quiet", 1000, 100) == 0);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(setgid(100) < 0 || setuid(1000) < 0 || be_silent("quiet"));
+    for (int tries = 0; tries < 500 && !exists("ready"); tries++)
+        usleep(20000);
+    CHECK(exists("ready"));
+    alarm(120);
+    CHECK(rename("quieter", "quiet") == 0 && unlink("quiet") == 0);
+    alarm(0);
+    CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, NULL, 0) == pid && unlink("ready") == 0);
+}
+
 /* fsys_goaway's flags, of a translator that has something to write. */
 static void goaway_flags(void)
 {
@@ -373,6 +403,7 @@ void hurd_tests(void)
     SECTION(types_change("typed"));
     CHECK(in_child(1000, 100, types_change, "typed") == 0);
     SECTION(owners_translator());
+    SECTION(silent_translator());
     SECTION(goaway_flags());
     SECTION(storage());
     put("visible", "x", 0644);
