@@ -10,7 +10,20 @@
 
 #include "ipc.h"
 
-static struct list requests = LIST_INIT(requests);
+#define BUCKETS 1024 /* any task may have as many requests as it has names */
+
+static struct list buckets[BUCKETS]; /* of the requests, by space and name */
+
+void accepted_init(void)
+{
+    for (unsigned int i = 0; i < BUCKETS; i++)
+        list_init(&buckets[i]);
+}
+
+static struct list *bucket_of(const struct ipc_space *space, mach_port_name_t name)
+{
+    return &buckets[(((uint64_t)space >> 6) + name) * 0x9e3779b97f4a7c15 >> 54];
+}
 
 mach_msg_return_t accepted_request(struct kmsg *kmsg, struct ipc_space *space, mach_port_name_t notify)
 {
@@ -27,7 +40,7 @@ mach_msg_return_t accepted_request(struct kmsg *kmsg, struct ipc_space *space, m
         request->name = entry->name;
         entry->bits |= MACH_PORT_TYPE_MAREQUEST;
     }
-    list_append(&requests, &request->link);
+    list_append(bucket_of(space, request->name), &request->link);
     kmsg->accepted = request;
     return MACH_MSG_SUCCESS;
 }
@@ -35,14 +48,15 @@ mach_msg_return_t accepted_request(struct kmsg *kmsg, struct ipc_space *space, m
 unsigned int accepted_count(void)
 {
     unsigned int count = 0;
-    list_for_each(link, &requests)
-        count++;
+    for (unsigned int i = 0; i < BUCKETS; i++)
+        list_for_each(link, &buckets[i])
+            count++;
     return count;
 }
 
 static struct request *request_find(const struct ipc_space *space, mach_port_name_t name)
 {
-    list_for_each(link, &requests) {
+    list_for_each(link, bucket_of(space, name)) {
         struct request *request = list_entry(link, struct request, link);
         if (request->space == space && request->name == name)
             return request;
@@ -50,15 +64,23 @@ static struct request *request_find(const struct ipc_space *space, mach_port_nam
     panic("a name is marked for a notification that nobody asked for");
 }
 
+/* REQUEST's name is NEW from now on (MACH_PORT_NAME_NULL: none). */
+static void request_rename(struct request *request, mach_port_name_t new)
+{
+    list_remove(&request->link);
+    request->name = new;
+    list_append(bucket_of(request->space, new), &request->link);
+}
+
 void accepted_forget(struct ipc_space *space, struct ipc_entry *entry)
 {
-    request_find(space, entry->name)->name = MACH_PORT_NAME_NULL;
+    request_rename(request_find(space, entry->name), MACH_PORT_NAME_NULL);
     entry->bits &= ~MACH_PORT_TYPE_MAREQUEST;
 }
 
 void accepted_rename(struct ipc_space *space, mach_port_name_t old_name, mach_port_name_t new_name)
 {
-    request_find(space, old_name)->name = new_name;
+    request_rename(request_find(space, old_name), new_name);
 }
 
 void accepted_notify(struct kmsg *kmsg)

@@ -79,8 +79,15 @@ static inline void carrier_note(struct kmsg *kmsg, const struct item *item, uint
 
 /* ---- into the kernel --------------------------------------------------------------------------- */
 
+/* Where the rights of a body go. */
+struct route {
+    struct ipc_port *destination;
+    struct transit transit;
+    bool circular;        /* one of them would wait for itself */
+};
+
 static mach_msg_return_t port_get(struct ipc_space *space, mach_port_name_t name, const struct item *item,
-                                  struct ipc_port *destination, bool *circular, struct ipc_port **port)
+                                  struct route *route, struct ipc_port **port)
 {
     if (name == MACH_PORT_NAME_NULL || name == MACH_PORT_NAME_DEAD) {
         *port = name == MACH_PORT_NAME_NULL ? IP_NULL : IP_DEAD;
@@ -88,24 +95,19 @@ static mach_msg_return_t port_get(struct ipc_space *space, mach_port_name_t name
     }
     if (right_copyin(space, name, item->type->msgt_name, true, port))
         return MACH_SEND_INVALID_RIGHT;
-    if (item->type->msgt_name == MACH_MSG_TYPE_MOVE_RECEIVE && IP_VALID(*port)) {
-        if (port_circular(*port, destination)) {
-            *circular = true;
-        } else if (destination) {
-            (*port)->destination = destination;
-            port_ref(destination);
-        }
-    }
+    if (item->type->msgt_name == MACH_MSG_TYPE_MOVE_RECEIVE && IP_VALID(*port) &&
+        !port_transit_enter(*port, route->destination, &route->transit))
+        route->circular = true;
     return MACH_MSG_SUCCESS;
 }
 
-static mach_msg_return_t inline_ports_get(struct ipc_space *space, struct item *item, struct ipc_port *destination,
-                                          bool *circular, uint32_t *done)
+static mach_msg_return_t inline_ports_get(struct ipc_space *space, struct item *item, struct route *route,
+                                          uint32_t *done)
 {
     uint64_t *slots = item->data;
     for (*done = 0; *done < item->type->msgt_number; (*done)++) {
         struct ipc_port *port;
-        mach_msg_return_t mr = port_get(space, (mach_port_name_t)slots[*done], item, destination, circular, &port);
+        mach_msg_return_t mr = port_get(space, (mach_port_name_t)slots[*done], item, route, &port);
         if (mr)
             return mr;
         slots[*done] = (uint64_t)port;
@@ -123,7 +125,7 @@ static void ports_release(uint64_t *ports, uint32_t count, mach_msg_type_name_t 
 
 /* An out-of-line array of names becomes a kernel array of rights. */
 static mach_msg_return_t array_get(struct ipc_space *space, struct vm_map *map, struct item *item,
-                                   struct ipc_port *destination, bool *circular)
+                                   struct route *route)
 {
     uint32_t count = item->type->msgt_number;
     uint64_t *pointer = item->data, user = *pointer;
@@ -145,7 +147,7 @@ static mach_msg_return_t array_get(struct ipc_space *space, struct vm_map *map, 
     mach_msg_type_name_t kind = port_type_of(item->type->msgt_name);
     for (uint32_t i = 0; i < count; i++) {
         struct ipc_port *port;
-        mach_msg_return_t mr = port_get(space, names[i], item, destination, circular, &port);
+        mach_msg_return_t mr = port_get(space, names[i], item, route, &port);
         if (mr) {
             ports_release(ports, i, kind);
             kfree(ports, count * sizeof *ports);
@@ -190,21 +192,20 @@ void body_clean(struct kmsg *kmsg, uint64_t limit)
     }
 }
 
-/* Gets one item.  *CIRCULAR becomes true if it has a receive right that may close a circle with the destination. */
-static mach_msg_return_t item_get(struct kmsg *kmsg, struct item *item, struct ipc_space *space, struct vm_map *map,
-                                  bool *circular)
+/* Gets what one item carries.  ROUTE says if it has a receive right that closes a circle with the destination. */
+static mach_msg_return_t item_get(struct item *item, struct ipc_space *space, struct vm_map *map,
+                                  struct route *route)
 {
-    struct ipc_port *destination = kmsg_remote(kmsg);
     mach_msg_return_t mr = MACH_MSG_SUCCESS;
     if (!item->ports)
         return item->type->msgt_inline ? MACH_MSG_SUCCESS : memory_get(map, item);
     if (item->type->msgt_inline) {
         uint32_t done;
-        mr = inline_ports_get(space, item, destination, circular, &done);
+        mr = inline_ports_get(space, item, route, &done);
         if (mr)
             ports_release(item->data, done, port_type_of(item->type->msgt_name));
     } else {
-        mr = array_get(space, map, item, destination, circular);
+        mr = array_get(space, map, item, route);
         item->type->msgt_size = 64;
     }
     item->type->msgt_name = port_type_of(item->type->msgt_name);
@@ -214,7 +215,7 @@ static mach_msg_return_t item_get(struct kmsg *kmsg, struct item *item, struct i
 mach_msg_return_t body_copyin(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map)
 {
     uint64_t total = kmsg->header.msgh_size, next;
-    bool circular = false;
+    struct route route = {.destination = kmsg_remote(kmsg)};
     struct item item;
     kmsg->carriers = 0;
     for (uint64_t offset = sizeof kmsg->header; offset < total; offset = next) {
@@ -225,7 +226,7 @@ mach_msg_return_t body_copyin(struct kmsg *kmsg, struct ipc_space *space, struct
         if (item.type && !item_valid(&item))
             mr = MACH_SEND_INVALID_TYPE;
         if (mr == MACH_MSG_SUCCESS)
-            mr = item_get(kmsg, &item, space, map, &circular);
+            mr = item_get(&item, space, map, &route);
         if (mr) {
             body_clean(kmsg, offset);
             return mr;
@@ -235,7 +236,7 @@ mach_msg_return_t body_copyin(struct kmsg *kmsg, struct ipc_space *space, struct
     }
     if (kmsg->carriers == 0)
         kmsg->header.msgh_bits &= ~MACH_MSGH_BITS_COMPLEX;
-    if (circular)
+    if (route.circular)
         kmsg->header.msgh_bits |= MACH_MSGH_BITS_CIRCULAR;
     return MACH_MSG_SUCCESS;
 }

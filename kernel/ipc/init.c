@@ -9,5 +9,6 @@ void ipc_init(void)
     port_init();
     pset_init();
     space_init();
+    accepted_init();
     kobject_init();
 }

@@ -153,12 +153,12 @@ struct ipc_space {
     struct ipc_entry **reverse;   /* entries with send rights but no receive right, by port */
     uint32_t reverse_size, reverse_used;
     struct ipc_entry *reverse_first[REVERSE_INLINE]; /* the table to begin with, so that there always is one */
-    struct sparse_entry *sparse;  /* entries of names from DENSE_NAMES on */
+    struct sparse_entry **sparse; /* entries of names from DENSE_NAMES on, by name; NULL: there were never any */
+    uint32_t sparse_size, sparse_used;
 };
 
 extern struct ipc_space *ipc_space_kernel; /* has the receive rights of the kernel's objects */
-extern struct ipc_space *ipc_space_dead;   /* without names: what a dead task has; and receives the kernel's own
-                                              replies */
+extern struct ipc_space *ipc_space_dead;   /* has ended, without names: receives the kernel's own replies */
 
 /* A message.  In a queue its header has port pointers for names and naked-right types in its bits. */
 struct kmsg {
@@ -184,6 +184,7 @@ void kmsg_init(void);
 void port_init(void);
 void pset_init(void);
 void space_init(void);
+void accepted_init(void);
 
 /* ---- ports (port.c) ------------------------------------------------------------------ */
 
@@ -214,8 +215,18 @@ void port_release_send(struct ipc_port *port);
 void port_release_sonce(struct ipc_port *port);
 /* Gives up a right of any kind that a message carried. */
 void right_release(struct ipc_port *port, mach_msg_type_name_t type);
-/* Would the receive right of PORT, sent to DESTINATION, close a circle? */
-bool port_circular(struct ipc_port *port, struct ipc_port *destination);
+/* Where a row of receive rights in messages ends, each of which goes to the next one's port, as far as it was looked
+   at: all zeros to begin with. */
+struct transit {
+    struct ipc_port *end;
+    uint64_t changes;
+};
+/* The receive right PORT, which is nowhere else, is in a message to DESTINATION now.  KNOWN is about that destination,
+   and kept from one right of a message to the next.  False: it would wait for itself, so the message must not be sent
+   (MACH_MSGH_BITS_CIRCULAR). */
+bool port_transit_enter(struct ipc_port *port, struct ipc_port *destination, struct transit *known);
+/* PORT's receive right is in no message any more, if it was in one. */
+void port_transit_leave(struct ipc_port *port);
 
 /* What PORT of type TYPE stands for; NULL: something else, or it is dead. */
 static inline void *port_kobject(struct ipc_port *port, enum kobject_type type)
@@ -242,7 +253,8 @@ static inline struct mqueue *port_queue(struct ipc_port *port)
 struct ipc_space *space_create(struct task *task);
 void space_ref(struct ipc_space *space);
 void space_deref(struct ipc_space *space);
-/* All rights are given up. */
+/* All rights are given up, and the reference that space_create gave.  With others the space stays, without names for
+   good. */
 void space_destroy(struct ipc_space *space);
 /* Frees what is kept of spaces that have ended (a unit test counts memory). */
 void space_spares_drop(void);
@@ -273,7 +285,7 @@ static inline struct ipc_entry *space_entry_of(struct ipc_space *space, mach_por
                                                                    : &space_no_entry;
 }
 /* An unused entry with a name that the space chooses, or of NAME.  The caller gives it a type at once, or
-   space_entry_free. KERN_RESOURCE_SHORTAGE, KERN_NAME_EXISTS, KERN_NO_SPACE. */
+   space_entry_free. KERN_RESOURCE_SHORTAGE, KERN_NAME_EXISTS, KERN_NO_SPACE (also of a space that has ended). */
 kern_return_t space_entry_alloc(struct ipc_space *space, struct ipc_entry **entry);
 /* The same where a name was freed before; NULL: none was. */
 static inline struct ipc_entry *space_entry_reuse(struct ipc_space *space)
@@ -467,6 +479,8 @@ struct kmsg *kmsg_alloc_large_waiting(void);
 struct kmsg *kmsg_fit(struct kmsg *kmsg);
 /* Frees a message under way with all its rights and memory. */
 void kmsg_destroy(struct kmsg *kmsg);
+/* The same of the message alone, not of its buffer. */
+void kmsg_clean(struct kmsg *kmsg);
 /* Reads a message of SIZE bytes from user memory; waits for memory.  MACH_SEND_NO_BUFFER: none came. */
 mach_msg_return_t kmsg_get(uint64_t user, uint32_t size, struct kmsg **kmsg);
 /* Writes it to user memory and frees it. */
@@ -500,7 +514,8 @@ void kmsg_copyin_from_kernel(struct kmsg *kmsg);
    MACH_SEND_INTERRUPTED, MACH_SEND_INVALID_DEST... leave the message with the caller.  To a dead port a message is
    destroyed with success. */
 mach_msg_return_t msg_send(struct kmsg *kmsg, mach_msg_option_t option, mach_msg_timeout_t timeout, bool always);
-/* The message of the kernel's own stubs (MIG's mach_msg_send_from_kernel). */
+/* The message of the kernel's own stubs (MIG's mach_msg_send_from_kernel).  MACH_SEND_NO_BUFFER: what it moves has been
+   given up all the same; MACH_SEND_INVALID_DEST: to a port that is none, it is the caller's. */
 mach_msg_return_t mach_msg_send_from_kernel(mach_msg_header_t *message, mach_msg_size_t size);
 /* Receives in the kernel what comes to PORT. */
 mach_msg_return_t msg_receive_kernel(struct ipc_port *port, struct kmsg **kmsg);

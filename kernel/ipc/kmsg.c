@@ -371,15 +371,20 @@ void kmsg_copyout_dest(struct kmsg *kmsg, struct ipc_space *space)
     kmsg->header.msgh_bits |= MACH_MSGH_BITS(MACH_MSGH_BITS_LOCAL(kept), 0) | (kept & BITS_KEPT);
 }
 
-static void destroy_one(struct kmsg *kmsg)
+void kmsg_clean(struct kmsg *kmsg)
 {
-    if (unlikely(kmsg->accepted != NULL))
-        accepted_notify(kmsg);
     uint32_t bits = kmsg->header.msgh_bits;
     right_release(kmsg_local(kmsg), MACH_MSGH_BITS_LOCAL(bits));
     if (bits & MACH_MSGH_BITS_COMPLEX)
         body_clean(kmsg, kmsg->header.msgh_size);
     right_release(kmsg_remote(kmsg), MACH_MSGH_BITS_REMOTE(bits));
+}
+
+static void destroy_one(struct kmsg *kmsg)
+{
+    if (unlikely(kmsg->accepted != NULL))
+        accepted_notify(kmsg);
+    kmsg_clean(kmsg);
     kmsg_free(kmsg);
 }
 

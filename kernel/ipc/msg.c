@@ -140,13 +140,32 @@ mach_msg_return_t msg_send(struct kmsg *kmsg, mach_msg_option_t option, mach_msg
     return mr;
 }
 
+/* There is no memory for a MESSAGE of the kernel's: what it would carry is given up, as if it had been lost on its
+   way. */
+static __attribute__((noinline)) mach_msg_return_t kernel_message_lost(const mach_msg_header_t *message,
+                                                                       mach_msg_size_t size)
+{
+    union {
+        struct kmsg kmsg;
+        char room[offsetof(struct kmsg, header) + KMSG_SMALL];
+    } buffer;
+    kprintf("ipc: no memory for the kernel's message %d\n", message->msgh_id);
+    if (size > KMSG_SMALL)
+        return MACH_SEND_NO_BUFFER;
+    buffer.kmsg.accepted = NULL;
+    memcpy(&buffer.kmsg.header, message, size);
+    kmsg_copyin_from_kernel(&buffer.kmsg);
+    kmsg_clean(&buffer.kmsg);
+    return MACH_SEND_NO_BUFFER;
+}
+
 mach_msg_return_t mach_msg_send_from_kernel(mach_msg_header_t *message, mach_msg_size_t size)
 {
     if (!IP_VALID((struct ipc_port *)message->msgh_remote_port))
         return MACH_SEND_INVALID_DEST;
     struct kmsg *kmsg = kmsg_alloc(size);
-    if (kmsg == NULL)
-        return MACH_SEND_NO_BUFFER;
+    if (unlikely(kmsg == NULL))
+        return kernel_message_lost(message, size);
     memcpy(&kmsg->header, message, size);
     kmsg_copyin_from_kernel(kmsg);
     if (!IP_VALID(kmsg_remote(kmsg))) {

@@ -4,30 +4,20 @@
 
 #include "ipc.h"
 
-/* KMSG carries the receive right PORT to NOTIFY; if that waits for PORT itself, nobody would ever receive it. */
-static void receive_right_goes(struct kmsg *kmsg, struct ipc_port *port, struct ipc_port *notify)
-{
-    if (port_circular(port, notify)) {
-        kmsg->header.msgh_bits |= MACH_MSGH_BITS_CIRCULAR;
-    } else {
-        port->destination = notify;
-        port_ref(notify);
-    }
-}
-
-/* A message with ID to NOTIFY, whose body has one item of type NAME, SIZE bytes at DATA. */
-static void notify_send(struct ipc_port *notify, mach_msg_id_t id, mach_msg_type_name_t name, const void *data,
+/* A message with ID to NOTIFY, whose body has one item of type NAME, SIZE bytes at DATA.  False: there is no memory,
+   and what is at DATA is the caller's. */
+static bool notify_send(struct ipc_port *notify, mach_msg_id_t id, mach_msg_type_name_t name, const void *data,
                         uint32_t size)
 {
     if (!IP_VALID(notify))
-        return;
+        return true;
     uint32_t total = sizeof(mach_msg_header_t) + (data ? sizeof(mach_msg_type_t) + 8 : 0);
     struct kmsg *kmsg = kmsg_alloc(total);
     if (kmsg == NULL) {
         kprintf("ipc: no memory for notification %d\n", id);
         notify->sorights--;
         port_deref(notify);
-        return;
+        return false;
     }
     kmsg->header = (mach_msg_header_t){
         .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_PORT_SEND_ONCE, 0), .msgh_size = total,
@@ -42,11 +32,13 @@ static void notify_send(struct ipc_port *notify, mach_msg_id_t id, mach_msg_type
             kmsg->carriers = 1;
             kmsg->first_carrier = sizeof kmsg->header;
         }
-        if (name == MACH_MSG_TYPE_PORT_RECEIVE)
-            receive_right_goes(kmsg, *(struct ipc_port *const *)data, notify);
+        if (name == MACH_MSG_TYPE_PORT_RECEIVE &&
+            !port_transit_enter(*(struct ipc_port *const *)data, notify, &(struct transit){NULL, 0}))
+            kmsg->header.msgh_bits |= MACH_MSGH_BITS_CIRCULAR;
     }
     if (msg_send(kmsg, MACH_MSG_OPTION_NONE, 0, true) != MACH_MSG_SUCCESS)
         kmsg_destroy(kmsg);
+    return true;
 }
 
 void notify_port_deleted(struct ipc_port *notify, mach_port_name_t name)
@@ -61,7 +53,8 @@ void notify_msg_accepted(struct ipc_port *notify, mach_port_name_t name)
 
 void notify_port_destroyed(struct ipc_port *notify, struct ipc_port *right)
 {
-    notify_send(notify, MACH_NOTIFY_PORT_DESTROYED, MACH_MSG_TYPE_PORT_RECEIVE, &right, sizeof right);
+    if (!notify_send(notify, MACH_NOTIFY_PORT_DESTROYED, MACH_MSG_TYPE_PORT_RECEIVE, &right, sizeof right))
+        port_destroy(right);
 }
 
 void notify_no_senders(struct ipc_port *notify, mach_port_mscount_t mscount)

@@ -114,11 +114,7 @@ void port_destroy(struct ipc_port *port)
         port->nsrequest = NULL;
         notify_send_once(notify);
     }
-    if (port->destination) {
-        struct ipc_port *destination = port->destination;
-        port->destination = NULL;
-        port_deref(destination);
-    }
+    port_transit_leave(port);
     if (port->is_pager)
         object_pager_died(port);
     dead_names_notify(port);
@@ -203,10 +199,7 @@ void right_release(struct ipc_port *port, mach_msg_type_name_t type)
         port_release_sonce(port);
         break;
     case MACH_MSG_TYPE_PORT_RECEIVE:
-        if (port->destination) {
-            port_deref(port->destination);
-            port->destination = NULL;
-        }
+        port_transit_leave(port);
         port_destroy(port);
         break;
     default:
@@ -214,11 +207,39 @@ void right_release(struct ipc_port *port, mach_msg_type_name_t type)
     }
 }
 
-bool port_circular(struct ipc_port *port, struct ipc_port *destination)
+/* ---- receive rights in messages ------------------------------------------------------------- */
+
+static uint64_t transit_changes = 1; /* how often a right went into a message or came out of one */
+
+/* A right that is about to go into a message can be in the row that begins at its destination only as its last. */
+static struct ipc_port *transit_end(struct ipc_port *destination)
 {
-    /* Follow the receive rights that are in messages: each goes to one destination. */
-    for (struct ipc_port *at = destination; at; at = at->receiver == NULL && at->active ? at->destination : NULL)
-        if (at == port)
-            return true;
-    return false;
+    struct ipc_port *at = destination;
+    while (at->receiver == NULL && at->active && at->destination)
+        at = at->destination;
+    return at;
+}
+
+bool port_transit_enter(struct ipc_port *port, struct ipc_port *destination, struct transit *known)
+{
+    if (known->changes != transit_changes) {
+        known->end = transit_end(destination);
+        known->changes = transit_changes;
+    }
+    if (port == known->end)
+        return false;
+    port->destination = destination;
+    port_ref(destination);
+    known->changes = ++transit_changes; /* the row that begins at DESTINATION is the same */
+    return true;
+}
+
+void port_transit_leave(struct ipc_port *port)
+{
+    struct ipc_port *destination = port->destination;
+    if (destination == NULL)
+        return;
+    port->destination = NULL;
+    transit_changes++;
+    port_deref(destination);
 }

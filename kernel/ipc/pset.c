@@ -30,11 +30,15 @@ void pset_deref(struct ipc_pset *pset)
 /* Moves the messages for PORT from one queue to the other, in their order. */
 static void messages_move(struct mqueue *from, struct mqueue *to, const struct ipc_port *port)
 {
+    uint32_t left = port->msgcount;
     list_for_each_safe(link, after, &from->messages) {
+        if (left == 0)
+            return;
         struct kmsg *kmsg = list_entry(link, struct kmsg, link);
         if (kmsg_remote(kmsg) == port) {
             list_remove(link);
             list_append(&to->messages, link);
+            left--;
         }
     }
 }
@@ -52,21 +56,30 @@ void pset_add(struct ipc_pset *pset, struct ipc_port *port)
         wait_queue_wake_all(&pset->queue.receivers, WAIT_RESTART);
 }
 
-void pset_remove(struct ipc_port *port)
+/* PORT, whose messages are its own again, is no member of PSET any more. */
+static void member_drop(struct ipc_pset *pset, struct ipc_port *port)
 {
-    struct ipc_pset *pset = port->pset;
-    messages_move(&pset->queue, &port->queue, port);
     list_remove(&port->pset_link);
     port->pset = NULL;
     port->messages = &port->queue;
     pset_deref(pset);
 }
 
+void pset_remove(struct ipc_port *port)
+{
+    struct ipc_pset *pset = port->pset;
+    messages_move(&pset->queue, &port->queue, port);
+    member_drop(pset, port);
+}
+
 void pset_destroy(struct ipc_pset *pset)
 {
+    struct list *link;
     pset->active = false;
+    while ((link = list_pop(&pset->queue.messages)))
+        list_append(&kmsg_remote(list_entry(link, struct kmsg, link))->queue.messages, link);
     while (!list_empty(&pset->members))
-        pset_remove(list_entry(pset->members.next, struct ipc_port, pset_link));
+        member_drop(pset, list_entry(pset->members.next, struct ipc_port, pset_link));
     wait_queue_wake_all(&pset->queue.receivers, WAIT_DIED);
     pset_deref(pset);
 }

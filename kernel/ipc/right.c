@@ -209,10 +209,7 @@ static void copyout_receive(struct ipc_space *space, struct ipc_entry *entry, st
     entry->bits |= MACH_PORT_TYPE_RECEIVE;
     port->receiver = space;
     port->receiver_name = entry->name;
-    if (port->destination) {
-        port_deref(port->destination);
-        port->destination = NULL;
-    }
+    port_transit_leave(port);
 }
 
 /* A second, third, … send right under a name. */

@@ -2,7 +2,7 @@
 /* Name spaces.
 
    A name is a small number, its entry in a leaf of 128; freed names are handed out again, last freed first.  Names that
-   a task chooses itself above DENSE_NAMES (mach_port_allocate_name) are on a list of their own: they are rare.  In a
+   a task chooses itself above DENSE_NAMES (mach_port_allocate_name) are rare, and in a hash table of their own.  In a
    leaf, entries that were never used are all zero, also their names; who goes through all entries stops at the highest
    that was (`high`).  A leaf of a space that has ended has no rights, and is kept for the next task.
 
@@ -15,6 +15,8 @@
 #define LEAVES_FIRST 4
 #define REVERSE_FIRST 32
 #define SPARE_LEAVES 8
+
+#define SPARSE_FIRST 16
 
 /* An entry whose name a task has chosen beyond DENSE_NAMES. */
 struct sparse_entry {
@@ -65,14 +67,65 @@ void space_deref(struct ipc_space *space)
         cache_free(&space_cache, space);
 }
 
+static struct sparse_entry **sparse_bucket(struct ipc_space *space, mach_port_name_t name)
+{
+    return &space->sparse[(name * 0x9e3779b97f4a7c15 >> 32) & (space->sparse_size - 1)];
+}
+
 struct ipc_entry *space_lookup_slow(struct ipc_space *space, mach_port_name_t name)
 {
-    if (name < DENSE_NAMES)
+    if (name < DENSE_NAMES || space->sparse == NULL)
         return NULL;
-    for (struct sparse_entry *sparse = space->sparse; sparse; sparse = sparse->next)
+    for (struct sparse_entry *sparse = *sparse_bucket(space, name); sparse; sparse = sparse->next)
         if (sparse->entry.name == name)
             return &sparse->entry;
     return NULL;
+}
+
+/* Room for one more; false: no memory for the first table.  One that exists stays as it is then, with longer lists. */
+static bool sparse_grow(struct ipc_space *space)
+{
+    if (space->sparse_used < space->sparse_size)
+        return true;
+    uint32_t old_size = space->sparse_size, size = max(old_size * 2, (uint32_t)SPARSE_FIRST);
+    struct sparse_entry **table = kalloc(size * sizeof *table), **old = space->sparse;
+    if (table == NULL)
+        return old != NULL;
+    memset(table, 0, size * sizeof *table);
+    space->sparse = table;
+    space->sparse_size = size;
+    for (uint32_t i = 0; i < old_size; i++)
+        for (struct sparse_entry *entry = old[i], *next; entry; entry = next) {
+            next = entry->next;
+            struct sparse_entry **bucket = sparse_bucket(space, entry->entry.name);
+            entry->next = *bucket;
+            *bucket = entry;
+        }
+    kfree(old, old_size * sizeof *old);
+    return true;
+}
+
+static struct ipc_entry *sparse_create(struct ipc_space *space, mach_port_name_t name)
+{
+    struct sparse_entry *sparse = sparse_grow(space) ? kalloc(sizeof *sparse) : NULL;
+    if (sparse == NULL)
+        return NULL;
+    struct sparse_entry **bucket = sparse_bucket(space, name);
+    *sparse = (struct sparse_entry){.entry.name = name, .next = *bucket};
+    *bucket = sparse;
+    space->sparse_used++;
+    return &sparse->entry;
+}
+
+static void sparse_free(struct ipc_space *space, struct ipc_entry *entry)
+{
+    struct sparse_entry *sparse = list_entry(entry, struct sparse_entry, entry),
+                        **link = sparse_bucket(space, entry->name);
+    while (*link != sparse)
+        link = &(*link)->next;
+    *link = sparse->next;
+    space->sparse_used--;
+    kfree(sparse, sizeof *sparse);
 }
 
 /* A leaf without rights; NULL: no memory. */
@@ -151,7 +204,7 @@ kern_return_t space_entry_alloc(struct ipc_space *space, struct ipc_entry **resu
         return KERN_SUCCESS;
     }
     do {
-        if (space->limit == DENSE_NAMES)
+        if (space->limit == DENSE_NAMES || !space->active)
             return KERN_NO_SPACE;
         entry = dense_entry(space, space->limit);
         if (entry == NULL)
@@ -166,6 +219,8 @@ kern_return_t space_entry_alloc(struct ipc_space *space, struct ipc_entry **resu
 
 kern_return_t space_entry_alloc_name(struct ipc_space *space, mach_port_name_t name, struct ipc_entry **result)
 {
+    if (!space->active)
+        return KERN_NO_SPACE;
     if (space_lookup(space, name))
         return KERN_NAME_EXISTS;
     struct ipc_entry *entry;
@@ -178,12 +233,9 @@ kern_return_t space_entry_alloc_name(struct ipc_space *space, mach_port_name_t n
         entry->bits = 0;
         entry->request = NULL;
     } else {
-        struct sparse_entry *sparse = kalloc(sizeof *sparse);
-        if (sparse == NULL)
+        entry = sparse_create(space, name);
+        if (entry == NULL)
             return KERN_RESOURCE_SHORTAGE;
-        *sparse = (struct sparse_entry){.entry.name = name, .next = space->sparse};
-        space->sparse = sparse;
-        entry = &sparse->entry;
     }
     *result = entry;
     return KERN_SUCCESS;
@@ -197,13 +249,8 @@ void space_entry_free(struct ipc_space *space, struct ipc_entry *entry)
         return;
     }
     entry->bits = 0;
-    if (entry->name < DENSE_NAMES)
-        return;
-    struct sparse_entry *sparse = list_entry(entry, struct sparse_entry, entry), **link = &space->sparse;
-    while (*link != sparse)
-        link = &(*link)->next;
-    *link = sparse->next;
-    kfree(sparse, sizeof *sparse);
+    if (entry->name >= DENSE_NAMES)
+        sparse_free(space, entry);
 }
 
 /* ---- from the port to the entry ------------------------------------------------------ */
@@ -280,10 +327,11 @@ void space_walk(struct ipc_space *space, void (*visit)(struct ipc_space *space, 
             if (entry->bits & ENTRY_TYPES)
                 visit(space, entry, cookie);
     }
-    for (struct sparse_entry *sparse = space->sparse, *next; sparse; sparse = next) {
-        next = sparse->next;
-        visit(space, &sparse->entry, cookie);
-    }
+    for (uint32_t i = 0; i < space->sparse_size; i++)
+        for (struct sparse_entry *sparse = space->sparse[i], *next; sparse; sparse = next) {
+            next = sparse->next;
+            visit(space, &sparse->entry, cookie);
+        }
 }
 
 static void entry_count(struct ipc_space *space, struct ipc_entry *entry, void *cookie)
@@ -306,11 +354,19 @@ static void entry_end(struct ipc_space *space, struct ipc_entry *entry, void *co
     right_destroy(space, entry);
 }
 
+static void set_end(struct ipc_space *space, struct ipc_entry *entry, void *cookie)
+{
+    (void)cookie;
+    if (entry->bits & MACH_PORT_TYPE_PORT_SET)
+        right_destroy(space, entry);
+}
+
 void space_destroy(struct ipc_space *space)
 {
     if (!space->active)
         return;
     space->active = false;
+    space_walk(space, set_end, NULL); /* first, as that is how the messages of a set's members are told apart at once */
     space_walk(space, entry_end, NULL);
     for (uint32_t leaf = 0; leaf < space->leaf_count; leaf++)
         if (space->leaves[leaf])
@@ -318,11 +374,15 @@ void space_destroy(struct ipc_space *space)
     kfree(space->leaves, space->leaf_count * sizeof *space->leaves);
     if (space->reverse != space->reverse_first)
         kfree(space->reverse, space->reverse_size * sizeof *space->reverse);
+    kfree(space->sparse, space->sparse_size * sizeof *space->sparse);
     space->first = empty_leaf;
     space->leaves = NULL;
+    space->free = NULL;
+    space->sparse = NULL;
     memset(space->reverse_first, 0, sizeof space->reverse_first);
     space->reverse = space->reverse_first;
     space->reverse_size = REVERSE_INLINE;
-    space->leaf_count = space->high = space->reverse_used = 0;
+    space->leaf_count = space->high = space->reverse_used = space->sparse_size = space->sparse_used = 0;
+    space->limit = 1;
     space_deref(space);
 }

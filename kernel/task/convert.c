@@ -14,13 +14,7 @@ void ipc_port_release_send(ipc_port_t port)
 
 boolean_t ipc_port_check_circularity(ipc_port_t port, ipc_port_t destination)
 {
-    if (port_circular(port, destination))
-        return TRUE;
-    if (port->destination == NULL) {
-        port->destination = destination;
-        port_ref(destination);
-    }
-    return FALSE;
+    return !port_transit_enter(port, destination, &(struct transit){NULL, 0});
 }
 
 size_t mig_strncpy(char *to, const char *from, size_t size)

@@ -57,13 +57,17 @@ kern_return_t task_make(struct task *parent, bool inherit, struct task **result)
     list_init(&task->all_link);
     task->map = inherit && parent ? map_fork(parent->map) : map_create();
     task->space = space_create(task);
+    if (task->space)
+        space_ref(task->space); /* threads may still be in the kernel with it when it has ended */
     task->self = port_alloc_kernel(KOBJECT_TASK, task);
     bool inherited = parent == NULL || parent->emulation == NULL || emulation_inherit(task, parent);
     if (task->map == NULL || task->space == NULL || task->self == NULL || !inherited) {
         if (task->map)
             map_deref(task->map);
-        if (task->space)
+        if (task->space) {
             space_destroy(task->space);
+            space_deref(task->space);
+        }
         if (task->self)
             port_destroy(task->self);
         emulation_drop(task);
@@ -93,6 +97,7 @@ void task_deref(struct task *task)
         return;
     assert(!task->active && task->thread_count == 0);
     map_deref(task->map);
+    space_deref(task->space);
     io_bitmap_drop(task);
     emulation_drop(task);
     samples_drop(&task->samples);
@@ -146,7 +151,6 @@ kern_return_t task_kill(struct task *task)
     task_settle(task); /* from here on none of its threads comes into the kernel with a space that has gone */
     task_ports_release(task);
     space_destroy(task->space);
-    task->space = ipc_space_dead;
     if (task->thread_count == 0)
         map_clear(task->map);
     task_deref(task);

@@ -41,7 +41,7 @@ struct task {
     uint32_t thread_count;
     struct list all_link;       /* in all_tasks */
     struct vm_map *map;         /* constant; NULL of the kernel's */
-    struct ipc_space *space;    /* constant */
+    struct ipc_space *space;    /* constant, with a reference; ends with task_terminate, and is without names then */
     struct ipc_port *self;      /* the port that stands for the task, NULL when it is dead */
     struct ipc_port *self_right; /* what task_self gives out: self, or what task_set_special_port put in its place */
     struct ipc_port *exception, *bootstrap;

@@ -102,8 +102,8 @@ kern_return_t thread_make(struct task *task, struct thread **result)
     thread_count_all++;
     thread->suspend_count = 1;
     thread->refs = 2; /* its own and the caller's */
-    thread->priority = thread->sched_priority = task->priority;
     thread->max_priority = max(default_set.max_priority, PRIORITY_BASE_USER);
+    thread->priority = thread->sched_priority = max(task->priority, thread->max_priority);
     memcpy(thread->name, task->name, sizeof thread->name);
     *result = thread;
     return KERN_SUCCESS;
@@ -160,6 +160,10 @@ void thread_deref(struct thread *thread)
 
 void thread_continue(struct thread *thread)
 {
+    if (unlikely(thread->settle_wanted) && !thread_held(thread)) {
+        thread->settle_wanted = false; /* it need not leave its processor any more, and may stay there for ever */
+        thread_wakeup(&thread->settle_wanted);
+    }
     if (thread->state == THREAD_STOPPED && !thread_held(thread))
         sched_enqueue(thread);
 }
@@ -213,7 +217,7 @@ void task_settle(struct task *task)
     for (struct list *link = task->threads.next; link != &task->threads;) {
         struct thread *thread = list_entry(link, struct thread, task_link);
         link = link->next;
-        if (!thread_elsewhere(thread))
+        if (!thread_elsewhere(thread) || !thread_held(thread)) /* somebody may have resumed it */
             continue;
         thread_ref(thread);
         thread_settle(thread);

@@ -101,6 +101,8 @@ static bool entry_copy_slowly(struct map_entry *entry, struct map_entry *copy)
         own->dirty = true;
         page_insert(own, object, at);
         page_activate(own);
+        if ((at >> PAGE_SHIFT) % PAUSE_PAGES == PAUSE_PAGES - 1)
+            sched_pause();
     }
     object_deref(source);
     copy->object = object;
@@ -274,8 +276,26 @@ kern_return_t vm_map_copyout(struct vm_map *map, uint64_t *address, struct vm_co
     return KERN_SUCCESS;
 }
 
-struct page *vm_copy_page(struct vm_copy *copy, uint64_t at)
+/* The bytes at OFFSET of OBJECT, at the beginning of a page. */
+static const void *object_contents(struct vm_object *object, uint64_t offset)
 {
+    if (object->is_physical)
+        return offset < object->size && phys_to_virt_mapped(object->physical + offset)
+                   ? phys_to_virt(object->physical + offset)
+                   : NULL;
+    struct page *page;
+    bool read_only;
+    enum fault_result result;
+    do
+        result = object_fault(object, offset, VM_PROT_READ, true, &page, &read_only);
+    while (result == FAULT_RETRY);
+    return result == FAULT_DONE ? page_address(page) : NULL;
+}
+
+const void *vm_copy_contents(struct vm_copy *copy, uint64_t at)
+{
+    if (copy->is_bytes)
+        return copy->bytes + at;
     list_for_each(link, &copy->entries) {
         struct map_entry *entry = list_entry(link, struct map_entry, link);
         if (at < entry->start || at >= entry->end)
@@ -286,14 +306,7 @@ struct page *vm_copy_page(struct vm_copy *copy, uint64_t at)
             if (entry->object == NULL)
                 return NULL;
         }
-        struct page *page;
-        bool read_only;
-        enum fault_result result;
-        do
-            result = object_fault(entry->object, entry->offset + (at - entry->start), VM_PROT_READ, true, &page,
-                                  &read_only);
-        while (result == FAULT_RETRY);
-        return result == FAULT_DONE ? page : NULL;
+        return object_contents(entry->object, entry->offset + (at - entry->start));
     }
     return NULL;
 }
@@ -309,10 +322,10 @@ bool vm_copy_read(struct vm_copy *copy, uint64_t offset, void *to, uint64_t size
     offset += copy->offset;
     while (size > 0) {
         uint64_t within = offset % PAGE_SIZE, part = min(size, PAGE_SIZE - within);
-        struct page *page = vm_copy_page(copy, offset - within);
-        if (page == NULL)
+        const char *contents = vm_copy_contents(copy, offset - within);
+        if (contents == NULL)
             return false;
-        memcpy(to, (char *)page_address(page) + within, part);
+        memcpy(to, contents + within, part);
         to = (char *)to + part;
         offset += part;
         size -= part;
@@ -331,6 +344,8 @@ static kern_return_t map_write(struct vm_map *map, uint64_t address, const void 
         uint64_t physical = pmap_extract(map->pmap, address);
         if (physical == 0)
             continue; /* the mapping is gone again: once more */
+        if (!phys_to_virt_mapped(physical))
+            return KERN_INVALID_ADDRESS;
         if (physical < page_limit && page_of_physical(physical)->managed)
             page_of_physical(physical)->dirty = true;
         memcpy(phys_to_virt(physical), data, part);
@@ -365,6 +380,8 @@ kern_return_t vm_map_copy_overwrite(struct vm_map *map, uint64_t address, struct
         else
             kr = map_write(map, address + done, buffer, part);
         done += part;
+        if ((done >> PAGE_SHIFT) % PAUSE_PAGES == 0)
+            sched_pause();
     }
     kfree(buffer, PAGE_SIZE);
     if (kr == KERN_SUCCESS)

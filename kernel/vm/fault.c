@@ -294,7 +294,8 @@ static void neighbours_enter(struct vm_map *map, const struct map_entry *entry, 
         pmap_enter_more(map->pmap, start + first * PAGE_SIZE, &pages[first], last - first + 1, protection);
 }
 
-static inline void page_enter(struct vm_map *map, struct map_entry *entry, uint64_t address, struct page *page,
+/* False: there is no memory for the tables. */
+static inline bool page_enter(struct vm_map *map, struct map_entry *entry, uint64_t address, struct page *page,
                               vm_prot_t access, bool read_only, bool found)
 {
     vm_prot_t protection = entry->protection & ~page->lock;
@@ -308,6 +309,16 @@ static inline void page_enter(struct vm_map *map, struct map_entry *entry, uint6
     bool entered = pmap_enter(map->pmap, address, page_physical(page), page, protection, false);
     if (found && entered)
         neighbours_enter(map, entry, address, page, protection);
+    return entered;
+}
+
+/* PAGE has taken the place of OLD in wired memory: it is what stays. */
+static void wiring_move(struct page *old, struct page *page)
+{
+    if (old == page || old->wired == 0)
+        return;
+    page_wire(page);
+    page_unwire(old);
 }
 
 kern_return_t vm_fault(struct vm_map *map, uint64_t address, vm_prot_t access, bool wire, bool interruptible)
@@ -322,26 +333,32 @@ kern_return_t vm_fault(struct vm_map *map, uint64_t address, vm_prot_t access, b
             return kr;
         if (entry->object->is_physical)
             return physical_fault(map, entry, address, access);
-        struct page *page;
+        struct page *page, *wired = unlikely(entry->wired) && !wire ? page_mapped(map, address) : NULL;
         bool read_only, found;
-        switch (page_find(entry->object, entry->offset + (address - entry->start), access, interruptible, &page,
-                          &read_only, &found)) {
-        case FAULT_RETRY:
-            continue;
+        enum fault_result result = page_find(entry->object, entry->offset + (address - entry->start), access,
+                                             interruptible, &page, &read_only, &found);
+        if (likely(result == FAULT_DONE)) {
+            if (likely(page_enter(map, entry, address, page, access, read_only, found && !wire))) {
+                if (wire)
+                    page_wire(page);
+                else
+                    page_activate(page);
+                if (unlikely(wired != NULL))
+                    wiring_move(wired, page);
+                return KERN_SUCCESS;
+            }
+            page_activate(page);
+            result = pageout_wait(); /* who touches it again without waiting would do so for ever */
+        }
+        switch (result) {
         case FAULT_ERROR:
             return KERN_MEMORY_ERROR;
         case FAULT_NO_MEMORY:
             return KERN_RESOURCE_SHORTAGE;
         case FAULT_INTERRUPTED:
             return KERN_ABORTED;
-        case FAULT_DONE:
-            break;
+        default:
+            continue;
         }
-        page_enter(map, entry, address, page, access, read_only, found && !wire);
-        if (wire)
-            page_wire(page);
-        else
-            page_activate(page);
-        return KERN_SUCCESS;
     }
 }

@@ -373,15 +373,19 @@ kern_return_t vm_map_allocate(struct vm_map *map, uint64_t *address, uint64_t si
                        VM_INHERIT_DEFAULT);
 }
 
+struct page *page_mapped(struct vm_map *map, uint64_t address)
+{
+    uint64_t physical = pmap_extract(map->pmap, address);
+    struct page *page = physical && physical < page_limit ? page_of_physical(physical) : NULL;
+    return page && page->managed ? page : NULL;
+}
+
 /* Takes away the wirings of the pages that are mapped in [START, END). */
 static void range_unwire(struct vm_map *map, uint64_t start, uint64_t end)
 {
-    for (uint64_t at = start; at < end; at += PAGE_SIZE) {
-        uint64_t physical = pmap_extract(map->pmap, at);
-        if (physical == 0 || physical >= page_limit)
-            continue;
-        struct page *page = page_of_physical(physical);
-        if (page->managed && page->wired)
+    for (uint64_t at = start; (at = pmap_next(map->pmap, at, end)) < end; at += PAGE_SIZE) {
+        struct page *page = page_mapped(map, at);
+        if (page && page->wired)
             page_unwire(page);
     }
 }
@@ -517,10 +521,12 @@ static kern_return_t range_wire(struct vm_map *map, uint64_t start, uint64_t end
 {
     for (uint64_t at = start; at < end; at += PAGE_SIZE) {
         kern_return_t kr = vm_fault(map, at, access, true, false);
-        if (kr == KERN_SUCCESS)
-            continue;
-        range_unwire(map, start, at);
-        return kr;
+        if (kr) {
+            range_unwire(map, start, at);
+            return kr;
+        }
+        if ((at >> PAGE_SHIFT) % PAUSE_PAGES == 0)
+            sched_pause();
     }
     return KERN_SUCCESS;
 }
@@ -534,6 +540,9 @@ kern_return_t vm_map_wire(struct vm_map *map, uint64_t start, uint64_t end, vm_p
     if (!vm_map_check(map, start, end, access))
         return KERN_NO_SPACE;
     while (entry && entry->start < end) {
+        /* Others may have mapped something else while this waited. */
+        if (!map_clip_end(map, entry, end))
+            return KERN_RESOURCE_SHORTAGE;
         uint64_t from = entry->start, to = entry->end;
         if (!access && entry->wired) {
             entry_unwire(map, entry);
@@ -593,12 +602,15 @@ static bool entry_fork(struct vm_map *parent, struct map_entry *entry, struct vm
         return false;
     *child = *entry;
     child->wired = false;
+    uint64_t version = parent->version;
     bool good = entry->inheritance == VM_INHERIT_SHARE ? entry_share(entry, child) : entry_copy(parent, entry, child);
     if (!good) {
         entry_free(child);
         return false;
     }
     entry_link(map, entry_in_front(map, NULL), child);
+    if (unlikely(parent->version != version))
+        return true; /* this waited for a pager, and ENTRY may have gone */
     /* What the parent uses of a program's file, the child will: it need not fault for it. */
     struct vm_object *object = child->object;
     if (object && object == entry->object && !object->is_physical && (!object->internal || object->resident == 0))

@@ -22,6 +22,8 @@
    some processors notice when they are half out of the kernel. */
 #define MAP_TOP (MAP_MAX - PAGE_SIZE)
 
+#define PAUSE_PAGES 64                /* after so many pages, work that may block lets others come in (sched_pause) */
+
 struct map_entry {
     struct list link;                 /* by address */
     struct map_entry *left, *right, *parent;
@@ -97,6 +99,8 @@ kern_return_t vm_map_protect(struct vm_map *map, uint64_t start, uint64_t end, v
 kern_return_t vm_map_inherit(struct vm_map *map, uint64_t start, uint64_t end, vm_inherit_t inheritance);
 /* Brings in and keeps in what is in the range, for ACCESS; VM_PROT_NONE unwires. */
 kern_return_t vm_map_wire(struct vm_map *map, uint64_t start, uint64_t end, vm_prot_t access);
+/* The managed page that ADDRESS of MAP is mapped to now, by its tables; NULL: none. */
+struct page *page_mapped(struct vm_map *map, uint64_t address);
 /* Is all of [START, END) mapped with at least PROTECTION? */
 bool vm_map_check(struct vm_map *map, uint64_t start, uint64_t end, vm_prot_t protection);
 
@@ -123,9 +127,9 @@ struct vm_copy *vm_copy_from_kernel(const void *data, uint64_t size);
 struct vm_copy *vm_copy_from_object(struct vm_object *object, uint64_t size);
 /* Reads bytes out of it; may block.  False: a page could not be had. */
 bool vm_copy_read(struct vm_copy *copy, uint64_t offset, void *to, uint64_t size);
-/* The page of COPY at the page-aligned AT, for reading; it stays until the caller blocks.  May block; NULL: it cannot
-   be had. */
-struct page *vm_copy_page(struct vm_copy *copy, uint64_t at);
+/* What is in COPY from the page-aligned AT on, to the end of that page; it stays until the caller blocks.  May block;
+   NULL: it cannot be had. */
+const void *vm_copy_contents(struct vm_copy *copy, uint64_t at);
 /* A virtual copy of ENTRY's contents for another entry: sets both entries' object, offset and needs_copy (COPY's start
    and end are set).  May block, after which ENTRY may have gone (map.version).  False: no memory. */
 bool entry_copy(struct vm_map *map, struct map_entry *entry, struct map_entry *copy);

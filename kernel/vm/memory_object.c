@@ -58,15 +58,6 @@ static struct page *page_steal(struct vm_copy *copy, uint64_t at)
     return page;
 }
 
-/* The contents of the whole page of COPY at AT; NULL: they cannot be had.  May block. */
-static const void *page_contents(struct vm_copy *copy, uint64_t at)
-{
-    if (copy->is_bytes)
-        return copy->bytes + at;
-    struct page *page = vm_copy_page(copy, at);
-    return page ? page_address(page) : NULL;
-}
-
 /* One page of COPY becomes OBJECT's at OFFSET, where none is that counts.  KERN_MEMORY_PRESENT, KERN_MEMORY_ERROR,
    KERN_RESOURCE_SHORTAGE. */
 static kern_return_t page_supply(struct vm_object *object, uint64_t offset, struct vm_copy *copy, uint64_t at,
@@ -85,7 +76,7 @@ static kern_return_t page_supply(struct vm_object *object, uint64_t offset, stru
             page_discard(awaited); /* who waits for it finds the other */
         page_insert(page, object, offset);
     } else {
-        const void *contents = page_contents(copy, at);
+        const void *contents = vm_copy_contents(copy, at);
         if (contents == NULL)
             return KERN_MEMORY_ERROR;
         page = page_lookup(object, offset); /* reading the contents may have waited */
@@ -134,6 +125,8 @@ kern_return_t rpc_memory_object_data_supply(vm_object_t object, vm_offset_t offs
         }
         if (kr && kr != KERN_MEMORY_PRESENT)
             break;
+        if ((done >> PAGE_SHIFT) % PAUSE_PAGES == PAUSE_PAGES - 1)
+            sched_pause();
     }
     if (result == KERN_MEMORY_ERROR && missed == 0) {
         object_deref(object);

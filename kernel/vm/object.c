@@ -292,7 +292,8 @@ static void carriers_release(struct vm_object *object)
         list_entry(link, struct vm_object, carrier_link)->laundry_of = NULL;
 }
 
-static void object_terminate(struct vm_object *object)
+/* Ends OBJECT, which has no users; gives its shadow, a reference that the caller gives up. */
+static struct vm_object *object_end(struct vm_object *object)
 {
     object->terminating = true;
     struct vm_object *shadow = object->shadow;
@@ -311,23 +312,36 @@ static void object_terminate(struct vm_object *object)
     list_remove(&object->carrier_link);
     sparse_bits_destroy(&object->known);
     cache_free(&object_cache, object);
-    if (shadow)
-        object_deref(shadow);
+    return shadow;
+}
+
+/* Gives up a reference; true: OBJECT is to end now. */
+static bool ref_drop(struct vm_object *object)
+{
+    assert(object->refs > 0 && object->refs < REFS_MAX);
+    if (--object->refs > 0 || object->terminating)
+        return false;
+    if (!object->pager || !object->can_cache || !object->alive || !object->resident)
+        return true;
+    list_append(&cached, &object->cached_link);
+    object_cached_count++;
+    if (object_cached_count > CACHED_MAX)
+        object_cache_trim();
+    return false;
+}
+
+/* With what is below it, if nobody else uses that: a chain of shadows is as long as users like, the stack is short. */
+static void object_terminate(struct vm_object *object)
+{
+    do
+        object = object_end(object);
+    while (object && ref_drop(object));
 }
 
 void object_deref(struct vm_object *object)
 {
-    assert(object->refs > 0 && object->refs < REFS_MAX);
-    if (--object->refs > 0 || object->terminating)
-        return;
-    if (object->pager && object->can_cache && object->alive && object->resident) {
-        list_append(&cached, &object->cached_link);
-        object_cached_count++;
-        if (object_cached_count > CACHED_MAX)
-            object_cache_trim();
-        return;
-    }
-    object_terminate(object);
+    if (ref_drop(object))
+        object_terminate(object);
 }
 
 static void cached_end(struct vm_object *object)

@@ -142,30 +142,56 @@ static bool must_return(struct page *page, memory_object_return_t should_return)
     return pmap_page_modified(page) || (page->precious && should_return == MEMORY_OBJECT_RETURN_ALL);
 }
 
+/* Gives the pages from AT on back that go in one message, as far as END; gives how many. */
+static size_t run_clean(struct vm_object *object, uint64_t at, uint64_t end, memory_object_return_t should_return,
+                        bool flush)
+{
+    size_t count = 0;
+    bool dirty = false, wired = false;
+    while (count < RETURN_RUN && at + count * PAGE_SIZE < end) {
+        struct page *page = page_lookup(object, at + count * PAGE_SIZE);
+        if (!must_return(page, should_return) || (count && (page->dirty != dirty || !!page->wired != wired)))
+            break;
+        dirty = page->dirty;
+        wired = page->wired;
+        count++;
+    }
+    if (count && !run_return(object, at, count, dirty, flush && !wired))
+        kprintf("memory is full: %lu changed pages of a memory object stay\n", count);
+    return count;
+}
+
+/* Is [START, END) much more than OBJECT has pages?  A user chooses offsets: going through them all may take for
+   ever. */
+static bool range_sparse(const struct vm_object *object, uint64_t start, uint64_t end)
+{
+    return (end - start) / PAGE_SIZE > object->resident * 4;
+}
+
 static void range_clean(struct vm_object *object, uint64_t start, uint64_t end, memory_object_return_t should_return,
                         bool flush)
 {
-    for (uint64_t at = start; at < end;) {
-        size_t count = 0;
-        bool dirty = false, wired = false;
-        while (count < RETURN_RUN && at + count * PAGE_SIZE < end) {
-            struct page *page = page_lookup(object, at + count * PAGE_SIZE);
-            if (!must_return(page, should_return) || (count && (page->dirty != dirty || !!page->wired != wired)))
-                break;
-            dirty = page->dirty;
-            wired = page->wired;
-            count++;
+    if (!range_sparse(object, start, end)) {
+        for (uint64_t at = start; at < end;) {
+            size_t count = run_clean(object, at, end, should_return, flush);
+            at += max(count, 1ul) * PAGE_SIZE;
         }
-        if (count && !run_return(object, at, count, dirty, flush && !wired))
-            kprintf("memory is full: %lu changed pages of a memory object stay\n", count);
-        at += max(count, 1ul) * PAGE_SIZE;
+        return;
+    }
+    /* Page by page as they are in the list, where those that stay go to the end. */
+    for (size_t left = object->resident; left > 0 && !list_empty(&object->pages); left--) {
+        struct page *page = list_entry(object->pages.next, struct page, link);
+        list_remove(&page->link);
+        list_append(&object->pages, &page->link);
+        if (page->offset >= start && page->offset < end)
+            run_clean(object, page->offset, end, should_return, flush);
     }
 }
 
 /* Cuts [*START, *END) down to what is resident, if it is much more. */
 static void range_narrow(struct vm_object *object, uint64_t *start, uint64_t *end)
 {
-    if ((*end - *start) / PAGE_SIZE <= object->resident * 4)
+    if (!range_sparse(object, *start, *end))
         return;
     uint64_t first = UINT64_MAX, last = 0;
     list_for_each(link, &object->pages) {

@@ -434,6 +434,8 @@ static struct page *run_from_block(size_t count, uint64_t start, uint64_t end, u
 struct page *page_alloc_contiguous(size_t count, uint64_t start, uint64_t end, uint64_t align)
 {
     size_t step = max(align, PAGE_SIZE) >> PAGE_SHIFT, last = min(end, page_limit) >> PAGE_SHIFT;
+    if (start >= page_limit)
+        return NULL;
     start = align_up(start, PAGE_SIZE);
     size_t first = align_up((size_t)(start >> PAGE_SHIFT), step);
     if (!page_permitted(count)) {

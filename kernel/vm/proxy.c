@@ -28,16 +28,29 @@ static struct ipc_port *proxy_create(const struct proxy *fields)
     return port_make_send(port);
 }
 
+/* A proxy may have the last right to another one, and that to a third: they end one after the other, as a kernel stack
+   is short. */
 void proxy_no_senders(struct ipc_port *port)
 {
+    static struct proxy *ended;
+    static bool ending;
     struct proxy *proxy = port->kobject;
     port->kobject_type = KOBJECT_NONE;
     port_destroy(port);
-    if (proxy->direct)
-        object_deref(proxy->direct);
-    else
-        port_release_send(proxy->object);
-    kfree(proxy, sizeof *proxy);
+    proxy->ended_next = ended;
+    ended = proxy;
+    if (ending)
+        return;
+    ending = true;
+    while ((proxy = ended)) {
+        ended = proxy->ended_next;
+        if (proxy->direct)
+            object_deref(proxy->direct);
+        else
+            port_release_send(proxy->object);
+        kfree(proxy, sizeof *proxy);
+    }
+    ending = false;
 }
 
 kern_return_t rpc_memory_object_create_proxy(ipc_space_t space, vm_prot_t max_protection,

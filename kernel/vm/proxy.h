@@ -17,6 +17,7 @@ struct proxy {
     struct vm_object *direct;    /* an object of the kernel's, a reference */
     vm_prot_t max_protection;
     uint64_t start, size;        /* the window's place in the object */
+    struct proxy *ended_next;    /* of those that have no senders any more (proxy.c) */
 };
 
 /* The proxy that PORT stands for, or NULL. */

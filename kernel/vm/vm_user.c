@@ -250,7 +250,9 @@ kern_return_t rpc_vm_map(vm_map_t map, vm_address_t *address, vm_size_t size, vm
         kr = object_of_port(port, &at, bytes, &allowed, &object);
         if (kr)
             return kr;
-        if (copy) {
+        if (at % PAGE_SIZE) {
+            kr = KERN_INVALID_ARGUMENT; /* a proxy begins within a page */
+        } else if (copy) {
             kr = allowed & VM_PROT_READ ? object_copy_range(&object, &at, bytes, &needs_copy) : KERN_PROTECTION_FAILURE;
         } else {
             protection &= allowed;
@@ -434,10 +436,10 @@ kern_return_t trap_vm_allocate(mach_port_name_t target, uint64_t address_pointer
     vm_address_t address;
     if (map == NULL)
         return MACH_SEND_INTERRUPTED; /* the library then sends the message */
-    if (!copy_from_user(&address, address_pointer, sizeof address))
-        return KERN_INVALID_ADDRESS;
-    map_ref(map);
-    kern_return_t kr = rpc_vm_allocate(map, &address, size, anywhere);
+    map_ref(map); /* reading may wait for a pager, and the task end meanwhile */
+    kern_return_t kr = copy_from_user(&address, address_pointer, sizeof address)
+                           ? rpc_vm_allocate(map, &address, size, anywhere)
+                           : KERN_INVALID_ADDRESS;
     if (kr == KERN_SUCCESS && !copy_to_user(address_pointer, &address, sizeof address))
         kr = KERN_INVALID_ADDRESS;
     map_deref(map);
@@ -447,7 +449,7 @@ kern_return_t trap_vm_allocate(mach_port_name_t target, uint64_t address_pointer
 kern_return_t trap_vm_deallocate(mach_port_name_t target, vm_address_t address, vm_size_t size)
 {
     struct vm_map *map = map_of_name(target);
-    return map ? rpc_vm_deallocate(map, address, size) : MACH_SEND_INTERRUPTED;
+    return map ? rpc_vm_deallocate(map, address, size) : MACH_SEND_INTERRUPTED; /* which does not block */
 }
 
 /* The arguments behind the sixth are on the user's stack, above the return address. */
@@ -459,15 +461,20 @@ kern_return_t trap_vm_map(mach_port_name_t target, uint64_t address_pointer, vm_
     struct vm_map *map = map_of_name(target);
     if (map == NULL)
         return MACH_SEND_INTERRUPTED;
+    map_ref(map);
+    struct ipc_port *port = IP_NULL;
+    kern_return_t kr = KERN_SUCCESS;
     if (!copy_from_user(rest, thread_frame(current_thread())->rsp + 8, sizeof rest) ||
         !copy_from_user(&address, address_pointer, sizeof address))
-        return KERN_INVALID_ADDRESS;
-    struct ipc_port *port = IP_NULL;
-    if (MACH_PORT_NAME_VALID(object_name) &&
-        right_copyin(current_task()->space, object_name, MACH_MSG_TYPE_COPY_SEND, false, &port))
-        return MACH_SEND_INTERRUPTED;
-    map_ref(map);
-    kern_return_t kr = rpc_vm_map(map, &address, size, mask, anywhere, port, rest[0], (boolean_t)rest[1],
+        kr = KERN_INVALID_ADDRESS;
+    else if (MACH_PORT_NAME_VALID(object_name) &&
+             right_copyin(current_task()->space, object_name, MACH_MSG_TYPE_COPY_SEND, false, &port))
+        kr = MACH_SEND_INTERRUPTED;
+    if (kr) {
+        map_deref(map);
+        return kr;
+    }
+    kr = rpc_vm_map(map, &address, size, mask, anywhere, port, rest[0], (boolean_t)rest[1],
                                   (vm_prot_t)rest[2], (vm_prot_t)rest[3], (vm_inherit_t)rest[4]);
     port_release_send(port);
     if (kr == KERN_SUCCESS && !copy_to_user(address_pointer, &address, sizeof address))

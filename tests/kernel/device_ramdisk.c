@@ -136,3 +136,24 @@ CASE_OURS(ramdisk_map)
     mach_port_deallocate(mach_task_self(), pager);
     mach_port_deallocate(mach_task_self(), disk);
 }
+
+/* The kernel copies what is mapped: a device's memory has no pages of the kernel's. */
+CASE_OURS(ramdisk_copied_from_its_mapping)
+{
+    mach_port_t disk = disk_open(), pager = MACH_PORT_NULL;
+    vm_address_t address = 0, copy = 0;
+    REQUIRE(device_map(disk, VM_PROT_READ, 0, vm_page_size, &pager, 0), D_SUCCESS);
+    EXPECT(vm_map(mach_task_self(), &address, vm_page_size, 0, TRUE, pager, 0, FALSE, VM_PROT_READ, VM_PROT_READ,
+                  VM_INHERIT_NONE),
+           KERN_SUCCESS);
+    EXPECT(vm_allocate(mach_task_self(), &copy, vm_page_size, TRUE), KERN_SUCCESS);
+    EXPECT(vm_copy(mach_task_self(), address, vm_page_size, copy), KERN_SUCCESS);
+    CHECK(contents((void *)copy, 0, RECORDS * RECORD));
+    memset((void *)copy, 0, vm_page_size);
+    EXPECT(vm_write(mach_task_self(), copy, address, (mach_msg_type_number_t)vm_page_size), KERN_SUCCESS);
+    CHECK(contents((void *)copy, 0, RECORDS * RECORD));
+    vm_deallocate(mach_task_self(), copy, vm_page_size);
+    vm_deallocate(mach_task_self(), address, vm_page_size);
+    mach_port_deallocate(mach_task_self(), pager);
+    mach_port_deallocate(mach_task_self(), disk);
+}

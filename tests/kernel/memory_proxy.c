@@ -359,3 +359,19 @@ CASE(region_proxy_of_an_object)
     pages_drop(window, 3);
     object_eight_end(&object, at);
 }
+
+/* A proxy may begin within a page, but nothing can be mapped there. */
+CASE_OURS(map_what_begins_within_a_page)
+{
+    struct object object;
+    char *at = object_eight(&object), *part;
+    mach_port_t proxy = MACH_PORT_NULL;
+    REQUIRE(proxy_of(object.port, RW, 8, 3 * PAGE, &proxy), KERN_SUCCESS);
+    EXPECT(proxy_map(proxy, 0, PAGE, false, RW, RW, &part), KERN_INVALID_ARGUMENT);
+    EXPECT(proxy_map(proxy, 0, PAGE, true, RW, RW, &part), KERN_INVALID_ARGUMENT);
+    mach_port_deallocate(SELF, proxy);
+    REQUIRE(vm_region_create_proxy(SELF, (vm_address_t)at + 100, VM_PROT_READ, PAGE, &proxy), KERN_SUCCESS);
+    EXPECT(proxy_map(proxy, 0, PAGE, false, VM_PROT_READ, VM_PROT_READ, &part), KERN_INVALID_ARGUMENT);
+    mach_port_deallocate(SELF, proxy);
+    object_eight_end(&object, at);
+}

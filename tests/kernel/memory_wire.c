@@ -110,6 +110,26 @@ CASE(wired_memory_is_memory)
     EXPECT(mapped(at), false);
 }
 
+/* A private copy of a pager's page is wired for reading, then written: what stays in memory is the copy. */
+CASE_OURS(wired_copy_is_written)
+{
+    struct object object;
+    char *at = object_map(&object, 0, PAGE, false, MEMORY_OBJECT_COPY_DELAY), *copy;
+    object_fill(&object, at, 0, 'a', VM_PROT_NONE, false);
+    REQUIRE(object_map_more(&object, 0, PAGE, true, RW, &copy), KERN_SUCCESS);
+    EXPECT(vm_wire(host_priv, SELF, (vm_address_t)copy, PAGE, VM_PROT_READ), KERN_SUCCESS);
+    EXPECT(copy[0], 'a');
+    copy[0] = 'c';
+    EXPECT(object_lock(&object, 0, PAGE, MEMORY_OBJECT_RETURN_NONE, true, VM_PROT_NO_CHANGE), KERN_SUCCESS);
+    EXPECT(pager_receive(object.replies, LONG_WAIT).id, MSG_LOCKED);
+    object_fill(&object, at, 0, 'b', VM_PROT_NONE, false); /* it was not wired, so it went */
+    EXPECT(copy[0], 'c');
+    EXPECT(vm_wire(host_priv, SELF, (vm_address_t)copy, PAGE, VM_PROT_NONE), KERN_SUCCESS);
+    pages_drop(copy, 1);
+    pages_drop(at, 1);
+    object_terminate_expect(&object);
+}
+
 /* Wiring brings a pager's pages, and what it refuses is not wired.  In another task: GNU Mach keeps the map locked
    meanwhile. */
 struct wiring {

@@ -2,6 +2,7 @@
 /* Cases: sends and receives that wait: timeouts, interruption, ports that die meanwhile, senders without room. */
 
 #include "messages.h"
+#include "objects.h"
 #include "rights.h"
 
 /* What a helper does: one mach_msg_trap. */
@@ -388,4 +389,40 @@ CASE_DIFFERS(suspended_receiver_takes_its_message)
     EXPECT(calls[0].result, MACH_MSG_SUCCESS);
     EXPECT(calls[0].message.header.msgh_id, 6);
     port_destroy(port);
+}
+
+/* ---- receivers that end ------------------------------------------------------------------------------ */
+
+enum { SERVER_PORT = 100 }; /* the server's name for it */
+
+static void server_run(void *unused)
+{
+    (void)unused;
+    static struct message request;
+    for (;;)
+        message_receive(&request, SERVER_PORT, NO_LIMIT);
+}
+
+/* A request is in the server's hands, which has not run since, when its task ends: who waits for the answer is told,
+   and what came with the request is gone. */
+CASE(server_ends_with_a_request_in_its_hands)
+{
+    mach_port_t port = port_create_with_send(), reply = port_create(), cargo = port_create_with_send();
+    struct child server;
+    child_create(&server, server_run, NULL);
+    REQUIRE(mach_port_insert_right(server.task, SERVER_PORT, port, MACH_MSG_TYPE_MOVE_RECEIVE), KERN_SUCCESS);
+    EXPECT(thread_priority(server.thread, 60, FALSE), KERN_SUCCESS); /* it has to wait for the processor */
+    child_start(&server);
+    CHECK(thread_waits(server.thread));
+    message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, 1);
+    message_add_ports(&message_out, &cargo, 1, MACH_MSG_TYPE_MOVE_RECEIVE);
+    EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
+    child_kill(&server);
+    EXPECT(message_receive(&message_in, reply, 100000), MACH_MSG_SUCCESS);
+    EXPECT(message_in.header.msgh_id, MACH_NOTIFY_SEND_ONCE);
+    WAIT_FOR(port_type(cargo) == MACH_PORT_TYPE_DEAD_NAME);
+    WAIT_FOR(port_type(port) == MACH_PORT_TYPE_DEAD_NAME);
+    port_destroy(cargo);
+    port_destroy(port);
+    port_destroy(reply);
 }

@@ -104,6 +104,19 @@ CASE(task_priority)
     mach_port_deallocate(mach_task_self(), later);
 }
 
+/* A task may have any priority; its new threads get the best one that threads may have. */
+CASE(new_threads_of_a_task_with_a_better_priority)
+{
+    mach_port_t task = task_empty(), thread;
+    for (int priority = 0; priority < 30; priority += 5) {
+        OBSERVE(task_priority(task, priority, FALSE));
+        EXPECT(thread_create(task, &thread), KERN_SUCCESS);
+        sched_observe(thread);
+        mach_port_deallocate(mach_task_self(), thread);
+    }
+    task_end(task);
+}
+
 CASE(policies)
 {
     mach_port_t task = task_empty(), thread;

@@ -502,3 +502,46 @@ CASE(wired_by_the_privileged)
     mach_port_deallocate(mach_task_self(), self);
     mach_port_deallocate(mach_task_self(), host);
 }
+
+/* ---- stopping and going on at once ------------------------------------------------------------------- */
+
+enum { ROUNDS = 300 };
+static struct bare spinner;
+static volatile long spinner_count;
+static volatile bool rounds_over;
+
+/* Takes back what the case does, as soon as possible. */
+static void resume_run(void *unused)
+{
+    (void)unused;
+    while (!rounds_over) {
+        thread_resume(spinner.thread);
+        task_resume(spinner.task);
+    }
+}
+
+/* With two processors the thread may go on before it has stopped: whoever stops it does not wait for it then. */
+CASE(resumed_while_it_is_being_stopped)
+{
+    struct helper helper = {0};
+    struct i386_thread_state state;
+    mach_port_t task;
+    REQUIRE(task_create(mach_task_self(), TRUE, &task), KERN_SUCCESS);
+    bare_create(&spinner, task, stub_count, (long)&spinner_count);
+    EXPECT(thread_resume(spinner.thread), KERN_SUCCESS);
+    rounds_over = false;
+    helper_start(&helper, resume_run, NULL);
+    int wrong = 0;
+    for (int i = 0; i < ROUNDS; i++) {
+        mach_msg_type_number_t count = i386_THREAD_STATE_COUNT;
+        wrong += thread_suspend(spinner.thread) != KERN_SUCCESS;
+        wrong += task_suspend(task) != KERN_SUCCESS;
+        wrong += thread_get_state(spinner.thread, i386_THREAD_STATE, (thread_state_t)&state, &count) != KERN_SUCCESS;
+    }
+    EXPECT(wrong, 0);
+    rounds_over = true;
+    CHECK(helper_join(&helper));
+    task_terminate(task);
+    mach_port_deallocate(mach_task_self(), spinner.thread);
+    mach_port_deallocate(mach_task_self(), task);
+}

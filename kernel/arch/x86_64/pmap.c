@@ -31,6 +31,7 @@
 
 extern uint64_t boot_top[];
 
+uint64_t direct_map_end = 4ul << 30;
 static struct cache pmap_cache, mapping_cache;
 static struct pmap kernel_pmap;
 
@@ -52,6 +53,7 @@ void pmap_bootstrap(uint64_t limit)
     uint64_t *pointers = table_of(boot_top[DIRECT_MAP_SLOT]);
     /* The first 4 GiB are there; all in one top slot: 512 GiB. */
     limit = min(limit, (uint64_t)TABLE_ENTRIES << 30);
+    direct_map_end = max(direct_map_end, align_up(limit, 1ul << 30));
     for (uint64_t gigabyte = 4; gigabyte << 30 < limit; gigabyte++) {
         if (gigabytes) {
             pointers[gigabyte] = gigabyte << 30 | PTE_PRESENT | PTE_WRITE | PTE_HUGE | PTE_NO_EXECUTE;
@@ -493,10 +495,41 @@ void pmap_destroy(struct pmap *pmap)
     cache_free(&pmap_cache, pmap);
 }
 
+/* The first address from ADDRESS on for which there is a last table; END: none before END. */
+static uint64_t tables_skip(const struct pmap *pmap, uint64_t address, uint64_t end)
+{
+    while (address < end) {
+        const uint64_t *table = pmap->top;
+        unsigned int level = LEVELS - 1;
+        uint64_t entry;
+        for (; level > 0 && (entry = table[index_of(address, level)]) & PTE_PRESENT; level--)
+            table = table_of(entry);
+        if (level == 0)
+            return address;
+        uint64_t span = 1ul << (12 + 9 * level);
+        address = align_down(address, span) + span;
+    }
+    return end;
+}
+
+uint64_t pmap_next(struct pmap *pmap, uint64_t address, uint64_t end)
+{
+    while ((address = tables_skip(pmap, address, end)) < end) {
+        const uint64_t *pte = pte_lookup(pmap, address);
+        unsigned int i = index_of(address, 0);
+        uint64_t left = min((uint64_t)TABLE_ENTRIES - i, (end - address + PAGE_SIZE - 1) >> PAGE_SHIFT);
+        unsigned int next = present_next(pte - i, i, i + (unsigned int)left - 1);
+        address += (next - i) * PAGE_SIZE;
+        if (next < i + left)
+            break;
+    }
+    return min(address, end);
+}
+
 /* ---- copying ------------------------------------------------------------------------- */
 
-/* As pmap_copy_used, for [START, END) in one last table. */
-static void last_table_copy(struct pmap *to, struct pmap *from, uint64_t start, uint64_t end)
+/* As pmap_copy_used, for [START, END) in one last table.  False: FROM has none there. */
+static bool last_table_copy(struct pmap *to, struct pmap *from, uint64_t start, uint64_t end)
 {
     const uint64_t wanted = PTE_PRESENT | PTE_MANAGED | PTE_ACCESSED,
                    bits = pte_bits(VM_PROT_READ, false) | PTE_MANAGED;
@@ -504,7 +537,7 @@ static void last_table_copy(struct pmap *to, struct pmap *from, uint64_t start, 
     uint64_t base = start - i * PAGE_SIZE, *source = pte_lookup(from, base),
              *target = source ? pte_make(to, base) : NULL;
     if (target == NULL)
-        return;
+        return source != NULL;
     for (; (i = present_next(source, i, last)) <= last; i++) {
         if ((source[i] & wanted) != wanted ||
             !mapping_add(page_of_physical(source[i] & PTE_FRAME), to, base + i * PAGE_SIZE))
@@ -516,13 +549,15 @@ static void last_table_copy(struct pmap *to, struct pmap *from, uint64_t start, 
     page_of_address(target)->table_used += (uint16_t)copied;
     if (page_of_address(target)->table_used == 0)
         tables_prune(to, base);
+    return true;
 }
 
 void pmap_copy_used(struct pmap *to, struct pmap *from, uint64_t start, uint64_t end)
 {
     for (uint64_t next; start < end && from->resident; start = next) {
         next = min(align_down(start, 1ul << TABLE_SHIFT) + (1ul << TABLE_SHIFT), end);
-        last_table_copy(to, from, start, next);
+        if (!last_table_copy(to, from, start, next))
+            next = tables_skip(from, next, end);
     }
 }
 

@@ -38,6 +38,12 @@ static inline void *phys_to_virt(uint64_t physical)
 {
     return (void *)(physical + DIRECT_MAP);
 }
+/* Does the direct map reach PHYSICAL?  All memory is in it, and the first 4 GiB; devices above need not be. */
+extern uint64_t direct_map_end; /* constant after pmap_bootstrap */
+static inline bool phys_to_virt_mapped(uint64_t physical)
+{
+    return physical < direct_map_end;
+}
 static inline uint64_t virt_to_phys(const void *address)
 {
     return (uint64_t)address - DIRECT_MAP;
@@ -77,6 +83,10 @@ bool pmap_page_referenced(struct page *page);
 
 /* The physical address that ADDRESS is mapped to, by its tables; 0: none. */
 uint64_t pmap_extract(struct pmap *pmap, uint64_t address);
+
+/* The first page that is mapped from ADDRESS (a multiple of the page size) on; END: none before END.  Costs in
+   proportion to what is mapped. */
+uint64_t pmap_next(struct pmap *pmap, uint64_t address, uint64_t end);
 
 /* The kernel's own, without user addresses. */
 struct pmap *pmap_kernel(void);

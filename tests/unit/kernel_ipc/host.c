@@ -260,6 +260,7 @@ void host_init(void)
     port_init();
     pset_init();
     space_init();
+    accepted_init();
     objects = 0;
 }
 
