@@ -171,6 +171,21 @@ static mach_msg_return_t memory_get(struct vm_map *map, struct item *item)
     return MACH_MSG_SUCCESS;
 }
 
+uint64_t body_memory(struct kmsg *kmsg)
+{
+    struct item item;
+    uint64_t bytes = 0;
+    if (!(kmsg->header.msgh_bits & MACH_MSGH_BITS_COMPLEX))
+        return 0;
+    for (uint64_t offset = sizeof kmsg->header; offset < kmsg->header.msgh_size; offset = item.end) {
+        if (item_parse(kmsg, offset, &item))
+            break;
+        if (!item.type->msgt_inline)
+            bytes += item.ports ? item.type->msgt_number * sizeof(uint64_t) : item.size;
+    }
+    return bytes;
+}
+
 void body_clean(struct kmsg *kmsg, uint64_t limit)
 {
     struct item item;

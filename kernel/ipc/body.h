@@ -11,6 +11,8 @@
 mach_msg_return_t body_copyin(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map);
 /* Gives up what the items before LIMIT, copied in, carry. */
 void body_clean(struct kmsg *kmsg, uint64_t limit);
+/* Bytes of memory that the message carries out of line, at most. */
+uint64_t body_memory(struct kmsg *kmsg);
 /* The other way; the bits of MACH_MSG_MASK in the result tell of shortages. */
 mach_msg_return_t body_copyout(struct kmsg *kmsg, struct ipc_space *space, struct vm_map *map);
 

@@ -312,6 +312,8 @@ void space_reverse_insert(struct ipc_space *space, struct ipc_entry *entry);
 void space_reverse_remove(struct ipc_space *space, struct ipc_entry *entry);
 /* How many entries are in use. */
 uint32_t space_used(struct ipc_space *space);
+/* Bytes that SPACE's names, ports and waiting messages take, with what these carry out of line. */
+uint64_t space_memory(struct ipc_space *space);
 /* Every entry in use; VISIT may free it. */
 void space_walk(struct ipc_space *space, void (*visit)(struct ipc_space *space, struct ipc_entry *entry, void *cookie),
                 void *cookie);

@@ -9,7 +9,7 @@
    A space has at most one name with send rights or the receive right of a port.  The name of the receive right is in
    the port; for pure send rights a hash table leads from the port to the entry.  Send-once rights have a name each. */
 
-#include "ipc.h"
+#include "body.h"
 #include "../task/task.h"
 
 #define LEAVES_FIRST 4
@@ -346,6 +346,34 @@ uint32_t space_used(struct ipc_space *space)
     uint32_t used = 0;
     space_walk(space, entry_count, &used);
     return used;
+}
+
+static uint64_t queue_memory(struct mqueue *queue)
+{
+    uint64_t bytes = 0;
+    list_for_each(link, &queue->messages) {
+        struct kmsg *kmsg = list_entry(link, struct kmsg, link);
+        bytes += sizeof *kmsg + kmsg->capacity + body_memory(kmsg);
+    }
+    return bytes;
+}
+
+static void entry_weigh(struct ipc_space *space, struct ipc_entry *entry, void *cookie)
+{
+    uint64_t *bytes = cookie;
+    (void)space;
+    *bytes += sizeof *entry;
+    if (entry->bits & MACH_PORT_TYPE_RECEIVE)
+        *bytes += sizeof *entry->port + queue_memory(&entry->port->queue);
+    else if (entry->bits & MACH_PORT_TYPE_PORT_SET)
+        *bytes += sizeof *entry->pset + queue_memory(&entry->pset->queue);
+}
+
+uint64_t space_memory(struct ipc_space *space)
+{
+    uint64_t bytes = 0;
+    space_walk(space, entry_weigh, &bytes);
+    return bytes;
 }
 
 static void entry_end(struct ipc_space *space, struct ipc_entry *entry, void *cookie)

@@ -35,6 +35,7 @@ struct segments;
 struct task {
     uint32_t refs;
     bool active, essential;
+    bool denied;                /* was refused memory once (pageout.c) */
     uint32_t suspend_count;     /* user's; threads run while it is 0 */
     uint32_t stop_count;        /* and the kernel's own */
     struct list threads;        /* thread.task_link */

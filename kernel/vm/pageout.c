@@ -11,13 +11,16 @@
    way at a time, and what is on its way is itself pageable to the default memory manager.
 
    Who waits for memory (pageout_wait) waits for good as long as anything moves.  When nothing has moved for STALL_MS,
-   one fault fails with KERN_RESOURCE_SHORTAGE: that of the task with the most memory which is not essential.
+   or when for THRASH_MS what moves is the little that can, again and again, the task with the most memory has to do
+   without (shortage_relieve).
 
    Lock: the kernel lock. */
 
 #include "pageout.h"
 
+#include "../arch/x86_64/layout.h"
 #include "../ipc/ipc.h"
+#include "../task/host.h"
 #include "../task/task.h"
 #include "map.h"
 #include "object.h"
@@ -28,6 +31,7 @@
 #define TURN_MS 20              /* between turns; twice as long each time that nothing could be freed, up to */
 #define TURN_MAX_MS 640
 #define STALL_MS 3000
+#define THRASH_MS 6000
 /* of a call that found no memory: it may want several pages in one piece, which may not come */
 #define RETRIES_MAX 16
 
@@ -37,6 +41,7 @@ static bool wanted;
 static struct wait_queue idle_queue = {LIST_INIT(idle_queue.threads)};    /* the thread itself */
 static struct wait_queue memory_queue = {LIST_INIT(memory_queue.threads)}; /* faults */
 bool pageout_waiting;
+static bool has_waited;         /* somebody, since memory was last as free as it should be */
 
 /* ---- the default memory manager -------------------------------------------------------------- */
 
@@ -88,7 +93,7 @@ enum fault_result pageout_wait(void)
     if (pageout_thread == NULL || pageout_privileged())
         return FAULT_NO_MEMORY;
     pageout_wake();
-    pageout_waiting = true;
+    pageout_waiting = has_waited = true;
     wait_begin(&memory_queue, true);
     switch (thread_block()) {
     case WAIT_TIMED_OUT: return FAULT_NO_MEMORY;
@@ -117,24 +122,64 @@ static void idle(uint32_t ms)
     thread_block();
 }
 
-/* Nothing can be freed: somebody has to do without. */
-static void fault_fail(void)
+/* ---- shortage ----------------------------------------------------------------------------------- */
+
+/* What ending TASK would free, in pages, about. */
+static uint64_t task_memory(const struct task *task)
 {
-    struct thread *chosen = NULL;
-    size_t most = 0;
+    return task->map->pmap->resident + task->thread_count * (KERNEL_STACK_SIZE / PAGE_SIZE) +
+           (task->map->count * sizeof(struct map_entry) + space_memory(task->space)) / PAGE_SIZE;
+}
+
+/* Others rely on it: it says so itself, or it has the host's privileged port. */
+static bool task_spared(const struct task *task)
+{
+    return task->essential || task == kernel_task || (manager && manager->active && manager->receiver == task->space) ||
+           space_reverse(task->space, realhost.priv) != NULL;
+}
+
+static struct task *task_largest(uint64_t *pages)
+{
+    struct task *largest = NULL;
+    *pages = 0;
+    list_for_each(link, &all_tasks) {
+        struct task *task = list_entry(link, struct task, all_link);
+        uint64_t memory = task_spared(task) ? 0 : task_memory(task);
+        if (memory > *pages) {
+            largest = task;
+            *pages = memory;
+        }
+    }
+    return largest;
+}
+
+static struct thread *waiting_thread(const struct task *task)
+{
     list_for_each(link, &memory_queue.threads) {
         struct thread *thread = list_entry(link, struct thread, wait_link);
-        size_t resident = thread->task->map ? thread->task->map->pmap->resident : 0;
-        if (thread->task->essential || (chosen && resident < most))
-            continue;
-        chosen = thread;
-        most = resident;
+        if (task ? thread->task == task : !thread->task->essential)
+            return thread;
     }
-    if (chosen == NULL)
-        return;
-    kprintf("memory is full: %s, which has %lu KiB, gets no more\n",
-            chosen->task->name[0] ? chosen->task->name : "a task", most * 4);
-    thread_wake(chosen, WAIT_TIMED_OUT);
+    return NULL;
+}
+
+/* Nothing can be freed: the largest task has to do without.  The first time its fault fails, if it waits for one; then
+   it is ended. If all are spared, any fault fails. */
+static void shortage_relieve(void)
+{
+    uint64_t pages;
+    struct task *task = task_largest(&pages);
+    struct thread *thread = task && task->denied ? NULL : waiting_thread(task);
+    if (thread) {
+        thread->task->denied = true;
+        kprintf("memory is full: %s, which has %lu KiB, gets no more\n",
+                thread->task->name[0] ? thread->task->name : "a task", task_memory(thread->task) * (PAGE_SIZE / 1024));
+        thread_wake(thread, WAIT_TIMED_OUT);
+    } else if (task) {
+        kprintf("memory is full: %s, which has %lu KiB, is ended\n", task->name[0] ? task->name : "a task",
+                pages * (PAGE_SIZE / 1024));
+        task_kill(task);
+    }
 }
 
 /* ---- choosing pages -------------------------------------------------------------------------------- */
@@ -207,17 +252,33 @@ static size_t reclaim_some(void)
     return taken;
 }
 
+/* Almost all that could be paged is anonymous memory, which goes nowhere. */
+static bool mostly_stuck(void)
+{
+    struct list *queues[] = {&page_active_queue, &page_inactive_queue};
+    size_t stuck = 0;
+    if (pageout_manager())
+        return false;
+    for (unsigned int i = 0; i < 2; i++)
+        list_for_each(link, queues[i]) {
+            const struct vm_object *object = list_entry(link, struct page, queue)->object;
+            stuck += object && object->internal;
+        }
+    return stuck > (page_counts.active + page_counts.inactive) / 8 * 7;
+}
+
 static void pageout_loop(void *argument)
 {
     (void)argument;
-    uint64_t moved = clock_ticks;
+    uint64_t moved = clock_ticks, short_since = clock_ticks;
     size_t laundry = 0;
     uint32_t turn = TURN_MS;
     for (;;) {
         if (page_counts.free >= page_free_target) {
             wanted = false;
+            has_waited = false;
             idle(0);
-            moved = clock_ticks;
+            moved = short_since = clock_ticks;
             turn = TURN_MS;
         }
         size_t taken = reclaim_some();
@@ -228,9 +289,10 @@ static void pageout_loop(void *argument)
             moved = clock_ticks;
         laundry = object_laundry_count;
         turn = taken ? TURN_MS : min(turn * 2, (uint32_t)TURN_MAX_MS);
-        if (clock_ticks - moved > STALL_MS * HZ / 1000) {
-            fault_fail();
-            moved = clock_ticks;
+        bool thrashes = has_waited && clock_ticks - short_since > THRASH_MS * HZ / 1000 && mostly_stuck();
+        if (thrashes || clock_ticks - moved > STALL_MS * HZ / 1000) {
+            shortage_relieve();
+            moved = short_since = clock_ticks;
         }
         if (page_counts.free < page_free_target)
             idle(turn);

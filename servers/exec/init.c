@@ -119,7 +119,7 @@ static error_t init_announce(mach_port_t proc)
         dance_step(7, "startup has answered");
         mach_port_deallocate(mach_task_self(), startup);
     }
-    mach_port_deallocate(mach_task_self(), host_priv);
+    /* host_priv stays: when memory is full, our kernel spares who has it. */
     return err;
 }
 
