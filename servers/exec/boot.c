@@ -133,10 +133,10 @@ static error_t reply_data_prepare(struct exec_data *data, size_t room)
 }
 
 /* Moves DATA, prepared for ROOM bytes, into a reply argument.  The stub sends what is not in its own room out of line
-   and deallocates it. */
+   and deallocates it; a client's memory goes so even if it is small, since it must not be touched. */
 static void reply_data(struct exec_data *data, size_t room, data_t *bytes, mach_msg_type_number_t *length)
 {
-    if (data->length > room)
+    if (data->length > room || (data->kind == EXEC_DATA_VM && data->length > 0))
         *bytes = data->bytes;
     else
         memcpy(*bytes, data->bytes, data->length);

@@ -299,6 +299,59 @@ static error_t request_bytes(file_t file, const char *argv, size_t argv_length, 
     return err;
 }
 
+/* exec_exec as no stub sends it: few bytes of arguments, but out of line. */
+struct small_request {
+    mach_msg_header_t head;
+    mach_msg_type_t file_type;
+    mach_port_name_inlined_t file;
+    mach_msg_type_t task_type;
+    mach_port_name_inlined_t task;
+    mach_msg_type_t flags_type;
+    int flags, pad;
+    mach_msg_type_t argv_type;
+    const void *argv;
+    mach_msg_type_t empty[6];   /* environment, descriptors, ports, integers, names to drop and to destroy */
+};
+
+#define ARRAY(NAME, SIZE) {.msgt_name = NAME, .msgt_size = SIZE, .msgt_inline = TRUE, .msgt_longform = TRUE}
+#define ONE(NAME, SIZE) {.msgt_name = NAME, .msgt_size = SIZE, .msgt_number = 1, .msgt_inline = TRUE}
+
+/* The program's own question for its arguments must not make exec read them. */
+static void test_small_bad_memory(file_t file, const void *bad)
+{
+    enum { TRIES = 2400 };
+    struct { mig_reply_header_t head; char rest[256]; } reply;
+    task_t task;
+    CHECK(task_create(mach_task_self(), FALSE, &task) == 0);
+    struct small_request r = {
+        .head = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_COPY_SEND, MACH_MSG_TYPE_MAKE_SEND_ONCE) |
+                              MACH_MSGH_BITS_COMPLEX,
+                 .msgh_size = sizeof r, .msgh_remote_port = server, .msgh_local_port = mach_reply_port(),
+                 .msgh_id = 30000},
+        .file_type = ONE(MACH_MSG_TYPE_COPY_SEND, 64), .file.name = file,
+        .task_type = ONE(MACH_MSG_TYPE_COPY_SEND, 64), .task.name = task,
+        .flags_type = ONE(MACH_MSG_TYPE_INTEGER_32, 32),
+        .argv_type = {.msgt_name = MACH_MSG_TYPE_CHAR, .msgt_size = 8, .msgt_number = 100, .msgt_longform = TRUE},
+        .argv = bad,
+        .empty = {ARRAY(MACH_MSG_TYPE_CHAR, 8), ARRAY(MACH_MSG_TYPE_COPY_SEND, 64), ARRAY(MACH_MSG_TYPE_COPY_SEND, 64),
+                  ARRAY(MACH_MSG_TYPE_INTEGER_32, 32), ARRAY(MACH_MSG_TYPE_PORT_NAME, 32),
+                  ARRAY(MACH_MSG_TYPE_PORT_NAME, 32)},
+    };
+    CHECK(mach_msg(&r.head, MACH_SEND_MSG, sizeof r, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL) == 0);
+    CHECK(mach_msg(&reply.head.Head, MACH_RCV_MSG, 0, sizeof reply, r.head.msgh_local_port, 0, MACH_PORT_NULL) == 0);
+    CHECK(reply.head.RetCode == 0);
+    mach_port_type_t type = 0;
+    for (unsigned int i = 0; i < TRIES; i++) {      /* it reads them, and ends */
+        if (mach_port_type(mach_task_self(), task, &type) != 0 || (type & MACH_PORT_TYPE_DEAD_NAME))
+            break;
+        usleep(50000);
+    }
+    CHECK(type & MACH_PORT_TYPE_DEAD_NAME);
+    task_terminate(task);
+    mach_port_deallocate(mach_task_self(), task);
+    mach_port_mod_refs(mach_task_self(), r.head.msgh_local_port, MACH_PORT_RIGHT_RECEIVE, -1);
+}
+
 static void test_bad_memory(const char *program)
 {
     enum { SIZE = 64 << 10 };
@@ -314,6 +367,8 @@ static void test_bad_memory(const char *program)
     /* Names to drop that cannot be read drop nothing; arguments that nobody looks at are the new program's trouble. */
     CHECK(request_bytes(file, NULL, 0, NULL, 0, (mach_port_name_t *) bad, 4096) == 0);
     CHECK(request_bytes(file, bad, SIZE, NULL, 0, NULL, 0) == 0);
+    CHECK(run(program) == 0);
+    test_small_bad_memory(file, bad);
     CHECK(run(program) == 0);
     unlink("/tmp/exectest-script");
     mach_port_deallocate(mach_task_self(), file);
