@@ -24,7 +24,7 @@ struct bits {
 };
 
 void bits_free(struct bits *b);
-/* Makes room for the bits [START, END).  False: no memory.  */
+/* Makes room for the bits [START, END), until bits are cleared the next time.  False: no memory.  */
 bool bits_make_room(struct bits *b, uint64_t start, uint64_t end);
 /* Sets [START, END); room must be there.  How many were clear.  */
 uint64_t bits_set(struct bits *b, uint64_t start, uint64_t end);

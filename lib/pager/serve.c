@@ -198,7 +198,7 @@ static bool fetch_note(struct pager *p, const struct pager_fetch *f, bool *stale
     uint64_t first = f->start / vm_page_size, end = f->end / vm_page_size;
     p->generation++;
     present_prune(p);
-    if (!bits_make_room(&p->present, first, end) || (f->write && !bits_make_room(&p->hot, first, end)))
+    if (!bits_make_room(&p->present, first, end))
         return false;
     *stale = bits_any(&p->present, first, end) && !bits_any(&p->hot, first, end) && !bits_any(&p->syncing, first, end);
     bits_set(&p->present, first, end);
@@ -227,8 +227,14 @@ static error_t fetch_supply(struct pager *p, mach_port_t control, struct pager_f
     /* One step with the note: a sync in between would ask the kernel for pages that it does not have yet, and forget
        that they may be changed. */
     pthread_mutex_lock(&p->lock);
+    uint64_t first = f->start / vm_page_size, end = f->end / vm_page_size;
+    if (f->write && !bits_make_room(&p->hot, first, end)) {     /* what was there for the note may be gone since */
+        pthread_mutex_unlock(&p->lock);
+        munmap(f->buffer, length);
+        return ENOMEM;
+    }
     if (f->write)
-        pager_note_hot(p, f->start / vm_page_size, f->end / vm_page_size);
+        pager_note_hot(p, first, end);
     for (size_t done = 0; done < length; done += step)
         memory_object_data_supply(control, f->start + done, (vm_address_t)f->buffer + done, step, true,
                                   f->write ? VM_PROT_NONE : VM_PROT_WRITE, false, MACH_PORT_NULL);
