@@ -71,6 +71,8 @@ static kern_return_t word_find(struct task *task, uint64_t address, vm_prot_t ac
             return kr;
         physical = pmap_extract(task->map->pmap, address);
     }
+    if (!phys_to_virt_mapped(physical))
+        return KERN_INVALID_ADDRESS; /* a device's, far up */
     *word = phys_to_virt(physical);
     return KERN_SUCCESS;
 }

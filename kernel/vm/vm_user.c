@@ -363,10 +363,13 @@ kern_return_t rpc_vm_allocate_contiguous(host_t host, vm_map_t map, vm_address_t
     kern_return_t kr = object ? map_enter(map, &at, bytes, 0xfff, true, object, 0, false, false, VM_PROT_DEFAULT,
                                           VM_PROT_ALL, VM_INHERIT_DEFAULT)
                               : KERN_RESOURCE_SHORTAGE;
-    if (kr == KERN_SUCCESS)
+    if (kr == KERN_SUCCESS) {
         kr = vm_map_wire(map, at, at + bytes, VM_PROT_READ | VM_PROT_WRITE);
-    else if (object)
+        if (kr)
+            vm_map_remove(map, at, at + bytes);
+    } else if (object) {
         object_deref(object);
+    }
     *address = at;
     *physical = page_physical(pages);
     return kr;

@@ -33,7 +33,10 @@ struct descriptor_pointer {
     uint64_t base;
 } __attribute__((packed));
 
-extern char entry_vectors[], entry_syscall[], entry_flush[], entry_nmi[], boot_stack_end[];
+#define FAULT_STACK 1 /* of tss.ist, counted from 1 */
+#define DEBUG_STACK 2
+
+extern char entry_vectors[], entry_syscall[], entry_flush[], entry_nmi[], entry_debug[], boot_stack_end[];
 
 struct cpu boot_cpu;
 uint32_t cpu_count = 1;
@@ -52,10 +55,12 @@ static void idt_fill(void)
             entry = (uint64_t)entry_flush;
         else if (i == 2)
             entry = (uint64_t)entry_nmi;
+        else if (i == 1)
+            entry = (uint64_t)entry_debug;
         bool user_may = i == 3 || i == 4;
         idt[i] = (struct idt_gate){.offset_low = (uint16_t)entry,
                                    .selector = SELECTOR_KERNEL_CODE,
-                                   .ist = i == 8 || i == 2,
+                                   .ist = i == 8 || i == 2 ? FAULT_STACK : i == 1 ? DEBUG_STACK : 0,
                                    .type = user_may ? 0xee : 0x8e,
                                    .offset_middle = (uint16_t)(entry >> 16),
                                    .offset_high = (uint32_t)(entry >> 32)};
@@ -76,7 +81,8 @@ static void tables_load(struct cpu *cpu)
     cpu->gdt[6] = tss >> 32;
     cpu->tss.io_map_offset = offsetof(struct tss, io_map);
     memset(cpu->tss.io_map, 0xff, sizeof cpu->tss.io_map);
-    cpu->tss.ist[0] = align_down((uint64_t)(cpu->fault_stack + sizeof cpu->fault_stack), 16);
+    cpu->tss.ist[FAULT_STACK - 1] = align_down((uint64_t)(cpu->fault_stack + sizeof cpu->fault_stack), 16);
+    cpu->tss.ist[DEBUG_STACK - 1] = align_down((uint64_t)(cpu->debug_stack + sizeof cpu->debug_stack), 16);
     struct descriptor_pointer gdt = {sizeof cpu->gdt - 1, (uint64_t)cpu->gdt}, idtr = {sizeof idt - 1, (uint64_t)idt};
     __asm__ volatile("lgdt %0; lidt %1; ltr %w2" : : "m"(gdt), "m"(idtr), "r"(SELECTOR_TSS));
 }

@@ -68,6 +68,7 @@ struct cpu {
     struct tss tss;
     uint64_t gdt[GDT_USER + USER_SEGMENTS];
     char fault_stack[4096] __attribute__((aligned(16))); /* of double faults and non-maskable interrupts */
+    char debug_stack[4096] __attribute__((aligned(16))); /* of debug exceptions (entry_debug) */
 };
 
 _Static_assert(offsetof(struct cpu, kernel_rsp) == CPU_KERNEL_RSP, "layout.h");
@@ -77,7 +78,8 @@ _Static_assert(offsetof(struct cpu, ast) == CPU_AST, "layout.h");
 
 _Static_assert(offsetof(struct trap_frame, r10) == FRAME_R10 && offsetof(struct trap_frame, rax) == FRAME_RAX,
                "layout.h");
-_Static_assert(offsetof(struct trap_frame, rip) == FRAME_RIP && offsetof(struct trap_frame, rsp) == FRAME_RSP,
+_Static_assert(offsetof(struct trap_frame, rip) == FRAME_RIP && offsetof(struct trap_frame, rsp) == FRAME_RSP &&
+                   sizeof(struct trap_frame) == FRAME_SIZE,
                "layout.h");
 
 extern struct cpu boot_cpu;

@@ -262,6 +262,46 @@ entry_nmi:
     push $2
     jmp entry_common
 
+/* Debug exceptions, which have a stack of their own.  An instruction that loads the stack segment puts off what it hits until the one
+   behind it has been done; if that is a system call or a trap, the exception comes when nothing of the way in has been: the stack may be
+   the user's, and so is the gs base (Intel SDM volume 3, 6.8.3). */
+    .globl entry_debug
+    .balign 16
+entry_debug:
+    testb $3, 8(%rsp)
+    jz 1f
+    swapgs                          /* from user mode: its frame goes to the thread's stack, as what handles it may wait */
+    push %rax
+    push %rcx
+    mov %gs:CPU_KERNEL_RSP, %rax
+    swapgs
+    add $FRAME_SIZE, %rax
+    .irp word, 6, 5, 4, 3, 2        /* ss, rsp, flags, cs, rip */
+    mov 8*\word(%rsp), %rcx
+    mov %rcx, 8*(\word-7)(%rax)
+    .endr
+    movq $0, -48(%rax)
+    movq $1, -56(%rax)
+    mov 8(%rsp), %rcx
+    mov %rcx, -64(%rax)
+    mov (%rsp), %rcx
+    lea -64(%rax), %rsp
+    pop %rax
+    jmp entry_common
+1:  push %rax
+    lea entry_syscall(%rip), %rax
+    cmp %rax, 8(%rsp)
+    jb 2f
+    lea entry_flush(%rip), %rax
+    cmp %rax, 8(%rsp)
+    jae 2f
+    pop %rax                        /* on a way in: it goes on as if nothing had been hit */
+    iretq
+2:  pop %rax
+    push $0
+    push $1
+    jmp entry_common
+
     .globl cpu_switch_stack
 cpu_switch_stack:
     push %rbx

@@ -63,6 +63,7 @@
 #define FRAME_RIP 136
 #define FRAME_RFLAGS 152
 #define FRAME_RSP 160
+#define FRAME_SIZE 176
 
 /* mach_msg_trap's number, which has an entry of its own. */
 #define TRAP_MACH_MSG (-25)
