@@ -89,18 +89,20 @@ void pipe_close(struct pipe *pipe, bool reader, bool writer)
     readers_release(done);
 }
 
-void pipe_set_ends(struct pipe *pipe, bool reader, bool writer)
+void pipe_set_ends(struct pipe *pipe, bool reader, bool writer, struct reader **done)
 {
-    struct reader *done = NULL;
-
     pthread_mutex_lock(&pipe->lock);
     pipe->reader_gone = !reader;
     pipe->writer_gone = !writer;
     if (!reader && !writer)
         queue_clear(&pipe->queue, extras_drop);
-    readers_serve(pipe, &done);
+    readers_serve(pipe, done);
     pipe_changed(pipe);
     pthread_mutex_unlock(&pipe->lock);
+}
+
+void pipe_release(struct reader *done)
+{
     readers_release(done);
 }
 

@@ -35,10 +35,13 @@ struct pipe *pipe_create(bool records);
 void pipe_ref(struct pipe *pipe);
 void pipe_deref(struct pipe *pipe);
 
-/* One or both ends have closed for good: wakes everybody who waits; what no reader will take any more is dropped. */
+/* One or both ends have closed for good: wakes everybody who waits; what no reader will take any more is dropped.
+   Without locks: it may be the end of who waited. */
 void pipe_close(struct pipe *pipe, bool reader, bool writer);
-/* Of a fifo, whose ends come back: which are there now.  What was written stays until neither is. */
-void pipe_set_ends(struct pipe *pipe, bool reader, bool writer);
+/* Of a fifo, whose ends come back: which are there now.  What was written stays until neither is.  Whose wait that has
+   ended is added to *DONE, which is null at first: pipe_release gives them up, without locks, as that may close them. */
+void pipe_set_ends(struct pipe *pipe, bool reader, bool writer, struct reader **done);
+void pipe_release(struct reader *done);
 
 /* Sends LENGTH bytes with EXTRAS (owned by the queue on success; NULL: none).  *SENT: how many were taken; unless
    NONBLOCK it takes all. EPIPE, ECONNREFUSED (records), EMSGSIZE, EWOULDBLOCK, ENOMEM, EINTR before anything was

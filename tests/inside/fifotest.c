@@ -236,6 +236,27 @@ static void test_given_up(void)
     close(fd);
 }
 
+static int work_wait(void)
+{
+    char byte;
+    int fd = open(PATH, O_RDONLY);
+    return fd >= 0 && read(fd, &byte, 1) == 0 ? 0 : 1;
+}
+
+/* A read that waits is all that is left of its open when the reader dies; then the last writer goes, which ends both:
+   the server hears of the reader's death by itself only half a second later. */
+static void test_reader_dies(void)
+{
+    pid_t child = child_runs(work_wait);
+    int fd = open(PATH, O_WRONLY);
+    CHECK(fd >= 0);
+    usleep(100000);
+    kill(child, SIGKILL);
+    CHECK(child_result(child) == -1);
+    close(fd);
+    all_closed();
+}
+
 static void test_names(void)
 {
     char got[8];
@@ -256,8 +277,8 @@ int main(void)
     umask(0);
     unlink(PATH);
     CHECK(mkfifo(PATH, 0640) == 0);
-    static void (*const tests[])(void) = {test_open,   test_nonblocking, test_ends,
-                                          test_atomic, test_given_up,    test_names};
+    static void (*const tests[])(void) = {test_open,     test_nonblocking,  test_ends, test_atomic,
+                                          test_given_up, test_reader_dies,  test_names};
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {
         printf("%zu...\n", i + 1);
         fflush(stdout);
