@@ -80,7 +80,8 @@ void sched_enqueue(struct thread *thread)
         cpu->ast |= AST_RESCHEDULE;
 }
 
-void sched_dequeue(struct thread *thread)
+/* Takes THREAD off the run queue, if it is there. */
+static void sched_dequeue(struct thread *thread)
 {
     if (!thread->on_run_queue)
         return;
@@ -422,7 +423,7 @@ enum wait_result thread_sleep(const void *event, bool interruptible)
     return result;
 }
 
-static bool event_wake(const void *event, bool one)
+bool thread_wakeup(const void *event)
 {
     bool any = false;
     list_for_each_safe(link, after, &event_queue(event)->threads) {
@@ -431,20 +432,8 @@ static bool event_wake(const void *event, bool one)
             continue;
         thread_wake(thread, WAIT_AWAKENED);
         any = true;
-        if (one)
-            break;
     }
     return any;
-}
-
-bool thread_wakeup(const void *event)
-{
-    return event_wake(event, false);
-}
-
-bool thread_wakeup_one(const void *event)
-{
-    return event_wake(event, true);
 }
 
 /* ---- the clock ------------------------------------------------------------------------------- */

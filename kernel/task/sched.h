@@ -3,7 +3,7 @@
 
    The kernel runs with interrupts off and under one lock, the kernel lock (arch/x86_64/cpu.h): a processor holds it
    from its entry until it returns to user mode or idles. So nothing in the kernel is preempted; what a function finds
-   stays true until it calls something that may block (thread_block, thread_sleep, pageout_retry, kernel copies from and to user
+   stays true until it calls something that may block (thread_block, thread_sleep, pageout_wait, kernel copies from and to user
    memory), and long work is cut into pieces by sched_pause.  To split the lock later, these are the places to look at.
 
    All processors take threads from one run queue.  What is put there goes to them when the one that put it there leaves
@@ -66,12 +66,9 @@ bool wait_queue_wake_all(struct wait_queue *queue, enum wait_result result);
 /* The same by an address that stands for an event. */
 enum wait_result thread_sleep(const void *event, bool interruptible);
 bool thread_wakeup(const void *event);
-bool thread_wakeup_one(const void *event);
 
 /* THREAD may run and waits for nothing: onto the run queue. */
 void sched_enqueue(struct thread *thread);
-/* Takes it off, if it is there. */
-void sched_dequeue(struct thread *thread);
 /* Somebody else may run now; the caller is put behind those of its priority. */
 void sched_yield(void);
 /* In long work: lets interrupts in, other processors into the kernel, and others run if it is time. */

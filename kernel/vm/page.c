@@ -142,12 +142,6 @@ void page_wakeup(struct page *page)
     }
 }
 
-void page_wait(struct page *page)
-{
-    page->wanted = true;
-    thread_sleep(page, false);
-}
-
 void page_discard(struct page *page)
 {
     if (page->mapping.pmap)

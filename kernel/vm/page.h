@@ -143,7 +143,6 @@ void page_rename(struct page *page, struct vm_object *object, uint64_t offset);
 void page_discard(struct page *page);
 
 void page_wakeup(struct page *page);     /* no longer busy: wakes who waits */
-void page_wait(struct page *page);       /* sleeps until it is woken; what is known of it may be wrong then */
 void page_activate(struct page *page);   /* recently used */
 void page_deactivate(struct page *page); /* to be taken first */
 void page_dequeue(struct page *page);    /* in neither queue */

@@ -6,7 +6,6 @@
    init_lock is a leaf.  */
 
 #include "diskfs-internal.h"
-#include "boot.h"
 #include "mig-hooks.h"
 #include "fsys_S.h"
 #include "fsys_reply_U.h"

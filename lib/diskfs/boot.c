@@ -5,7 +5,6 @@
    boot_lock protects exec_control, exec_task_dead; it is a leaf.  */
 
 #include "diskfs-internal.h"
-#include "boot.h"
 #include "exec_startup_S.h"
 #include "fsys_S.h"
 
@@ -65,6 +64,21 @@ static void answer_ports(portarray_t *array, mach_msg_type_number_t *count, mach
     *type = MACH_MSG_TYPE_COPY_SEND;
 }
 
+/* A name of ours of a send right to the execboot port, which lives as long as we do. */
+static mach_port_t execboot_right(void)
+{
+    static _Atomic(mach_port_t) right;
+    mach_port_t have = atomic_load(&right), none = MACH_PORT_NULL;
+    if (have != MACH_PORT_NULL)
+        return have;
+    have = ports_object_send_right(execboot);
+    if (!atomic_compare_exchange_strong(&right, &none, have)) {
+        mach_port_deallocate(mach_task_self(), have);
+        have = none;
+    }
+    return have;
+}
+
 /* Asked by the C library's start-up code in exec, or by ld.so which is to load exec: its arguments are on its stack,
    but it must be able to open its libraries, to write, and to find its bootstrap port again (this one). */
 kern_return_t diskfs_S_exec_startup_get_info(
@@ -79,7 +93,7 @@ kern_return_t diskfs_S_exec_startup_get_info(
     mach_port_t ports[INIT_PORT_MAX] = { [INIT_PORT_CRDIR] = root_port, [INIT_PORT_CWDIR] = root_port };
     const int ints[INIT_INT_MAX] = { [INIT_UMASK] = 022 };
 
-    ports[INIT_PORT_BOOTSTRAP] = diskfs_execboot_right();
+    ports[INIT_PORT_BOOTSTRAP] = execboot_right();
     *user_entry = *phdr_data = *stack_base = 0;
     *phdr_size = *stack_size = 0;
     *flags = EXEC_STACK_ARGS;
@@ -89,21 +103,6 @@ kern_return_t diskfs_S_exec_startup_get_info(
     memcpy(*intarray, ints, sizeof ints);
     *intarrayCnt = INIT_INT_MAX;
     return 0;
-}
-
-/* A name of ours of a send right to the execboot port, which lives as long as we do. */
-mach_port_t diskfs_execboot_right(void)
-{
-    static _Atomic(mach_port_t) right;
-    mach_port_t have = atomic_load(&right), none = MACH_PORT_NULL;
-    if (have != MACH_PORT_NULL)
-        return have;
-    have = ports_object_send_right(execboot);
-    if (!atomic_compare_exchange_strong(&right, &none, have)) {
-        mach_port_deallocate(mach_task_self(), have);
-        have = none;
-    }
-    return have;
 }
 
 /* Opens PATH from our root as everybody would, following what links and translators say. Where: the seed's
@@ -215,7 +214,7 @@ static void start_execserver(void)
     if (task == MACH_PORT_NULL)
         diskfs_die("no exec server: --exec-server-task is missing on the command line");
     error_t err = ports_object_create(&diskfs_execboot_class, diskfs_bucket, &execboot);
-    mach_port_t right = err ? MACH_PORT_NULL : diskfs_execboot_right();
+    mach_port_t right = err ? MACH_PORT_NULL : execboot_right();
     if (!err && right == MACH_PORT_NULL)
         err = ENOMEM;
     if (!err)
@@ -277,7 +276,7 @@ static void attach_exec(void)
 
 /* "diskfs_start_bootstrap then looks for which startup process to run. It may be specified on the multiboot command
    line, but otherwise it will default to /hurd/startup." ARGZ: its words, the kernel's behind it. */
-error_t diskfs_startup_words(const char *command_line, char **argz, size_t *length, const char **program)
+static error_t startup_words(const char *command_line, char **argz, size_t *length, const char **program)
 {
     char *words;
     size_t words_length;
@@ -319,7 +318,7 @@ static void run_startup(void)
     size_t length;
     const char *program;
     mach_port_t file, task = MACH_PORT_NULL;
-    error_t err = diskfs_startup_words(diskfs_arguments.multiboot_command_line, &argz, &length, &program);
+    error_t err = startup_words(diskfs_arguments.multiboot_command_line, &argz, &length, &program);
     if (err)
         diskfs_die("multiboot command line: %s", strerror(err));
     dance_step(12, "startup program: %s", program);

@@ -48,7 +48,6 @@ bool diskfs_names_lookup(ino_t dir, const char *name, size_t length, ino_t *ino)
 void diskfs_names_enter(ino_t dir, const char *name, size_t length, ino_t ino);
 /* A name of INO: *DIR and NAME, NAME_MAX + 1 bytes. False: the cache knows none. */
 bool diskfs_names_reverse(ino_t ino, ino_t *dir, char *name);
-void diskfs_names_forget(ino_t dir, const char *name, size_t length);
 void diskfs_names_purge(ino_t dir);
 void diskfs_names_purge_all(void);
 unsigned int diskfs_names_count(void);
@@ -87,9 +86,6 @@ error_t diskfs_entry_link(struct diskfs_node *dir, struct diskfs_node *node, con
 error_t diskfs_entry_rename(struct diskfs_node *from, const char *from_name, struct diskfs_node *to,
                             const char *to_name, bool excl, const struct fshelp_user *user,
                             struct diskfs_node **replaced);
-/* Puts NODE (not locked by the caller) under NAME into DIR (locked) at SLOT; counts the link. */
-error_t diskfs_entry_add(struct diskfs_node *dir, const char *name, size_t length, struct diskfs_node *node,
-                         struct diskfs_slot *slot);
 /* DIR has changed: times, generation, name cache, notices; writes it if changes are to be synchronous. Locked. */
 void diskfs_dir_changed(struct diskfs_node *dir, const char *name, size_t length, ino_t ino, dir_changed_type_t change);
 /* NODE's attributes changed: ctime due, dirty, written if changes are to be synchronous. Locked. */
@@ -313,6 +309,8 @@ void diskfs_call_fsys_startup(mach_port_t bootstrap, bool want_node);
 /* The bootstrap parent knows our control port (fsys_startup has been answered); its fsys_init waits for that.
    boot-init.c */
 void diskfs_boot_parent_told(void);
+/* A send right to our root for root, not to be deallocated. */
+mach_port_t diskfs_boot_root(void);
 /* Is this the boot file system, and not yet told of proc and auth? */
 bool diskfs_is_boot(void);
 

@@ -117,7 +117,8 @@ error_t diskfs_entry_make_node(struct diskfs_node *dir, mode_t mode, const struc
     return 0;
 }
 
-error_t diskfs_entry_add(struct diskfs_node *dir, const char *name, size_t length, struct diskfs_node *node,
+/* Puts NODE (not locked by the caller) under NAME into DIR (locked) at SLOT; counts the link. */
+static error_t entry_add(struct diskfs_node *dir, const char *name, size_t length, struct diskfs_node *node,
                          struct diskfs_slot *slot)
 {
     if (dir->stat.st_nlink == 0)
@@ -181,7 +182,7 @@ error_t diskfs_entry_create(struct diskfs_node *dir, const char *name, size_t le
     if (err)
         return err;
     pthread_mutex_unlock(&node->lock);
-    err = diskfs_entry_add(dir, name, length, node, &slot);
+    err = entry_add(dir, name, length, node, &slot);
     if (err) {
         diskfs_node_deref(node);
         return err;
@@ -214,14 +215,14 @@ error_t diskfs_entry_mkdir(struct diskfs_node *dir, const char *name, mode_t mod
     if (err)
         goto out;
 
-    node->stat.st_nlink = 1;    /* its "."; diskfs_entry_add counts the entry */
+    node->stat.st_nlink = 1;    /* its "."; entry_add counts the entry */
     err = diskfs_ops->dir_init(node, dir->ino);
     if (!err)
         diskfs_names_enter(node->ino, "..", 2, dir->ino);
     pthread_mutex_unlock(&node->lock);
     if (!err) {
         dir->stat.st_nlink++;   /* the new ".." */
-        err = diskfs_entry_add(dir, name, length, node, &slot);
+        err = entry_add(dir, name, length, node, &slot);
         if (err)
             dir->stat.st_nlink--;
     }
@@ -403,7 +404,7 @@ error_t diskfs_entry_link(struct diskfs_node *dir, struct diskfs_node *node, con
     if (err == ENOENT) {
         err = dir_check(dir, NULL, user);
         if (!err)
-            err = diskfs_entry_add(dir, name, length, node, &slot);
+            err = entry_add(dir, name, length, node, &slot);
     } else if (!err) {
         err = excl ? EEXIST : entry_replace(dir, name, length, node, &slot, ino, user);
     }

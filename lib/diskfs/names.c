@@ -181,16 +181,6 @@ bool diskfs_names_reverse(ino_t ino, ino_t *dir, char *text)
     return found;
 }
 
-void diskfs_names_forget(ino_t dir, const char *text, size_t length)
-{
-    uint32_t hash = name_hash(dir, text, length);
-    pthread_mutex_lock(&names_lock);
-    struct name *name = name_find(dir, text, length, hash);
-    if (name != NULL)
-        name_remove(name);
-    pthread_mutex_unlock(&names_lock);
-}
-
 void diskfs_names_purge(ino_t dir)
 {
     pthread_mutex_lock(&names_lock);

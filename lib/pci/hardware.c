@@ -132,26 +132,10 @@ static error_t hardware_write(struct pci_bus *bus, struct pci_address address, u
     return 0;
 }
 
-static void hardware_destroy(struct pci_bus *bus)
-{
-    struct hardware *hardware = (struct hardware *)bus;
-    i386_io_perm_modify(mach_task_self(), hardware->io_perm, FALSE);
-    mach_port_deallocate(mach_task_self(), hardware->io_perm);
-    for (struct window *window = hardware->windows, *next; window; window = next) {
-        next = window->next;
-        vm_deallocate(mach_task_self(), (vm_address_t)window->base, BUS_WINDOW);
-        free(window);
-    }
-    pthread_mutex_destroy(&hardware->lock);
-    free((void *)bus->segments);
-    free(hardware);
-}
-
 static const struct pci_bus_ops hardware_ops = {
     .name = "configuration ports",
     .read = hardware_read,
     .write = hardware_write,
-    .destroy = hardware_destroy,
 };
 
 /* Mechanism 1 is there if the address register keeps what is written to it. */

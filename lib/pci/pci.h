@@ -125,17 +125,16 @@ struct pci_bus_ops {
     error_t (*rom)(struct pci_bus *bus, const struct pci_function *function, void **data, size_t *size);
     /* Makes ADDRESS's function the caller's alone: see pci_function_claim. NULL: the bus is the caller's alone. */
     error_t (*claim)(struct pci_bus *bus, struct pci_address address);
-    void (*destroy)(struct pci_bus *bus);
 };
 
-/* First member of every back end's own structure. */
+/* First member of every back end's own structure, which lives as long as the task. */
 struct pci_bus {
     const struct pci_bus_ops *ops;
     const struct pci_segment *segments; /* memory-mapped configuration space; constant; ordered by domain and bus */
     unsigned int segment_count;         /* 0: ports only, domain 0 */
 };
 
-/* ---- the bus and its functions (pci_scan.c: no system call, any back end) ------- */
+/* ---- the bus and its functions (scan.c: no system call, any back end) ------- */
 
 /* Configuration space: SIZE 1, 2 or 4, REG aligned to it; else EINVAL.  Values are in the processor's byte order. */
 error_t pci_config_read(struct pci_bus *bus, struct pci_address address, unsigned int reg, uint32_t *value,
@@ -204,8 +203,6 @@ void pci_msi_disable(struct pci_bus *bus, const struct pci_function *function, c
    node (interface/hurd/pci.defs), and an arbiter that has no locks lets everybody have everything; on the hardware
    itself who has the bus has all that is on it: see pci_bus_reserve. */
 error_t pci_function_claim(struct pci_bus *bus, const struct pci_function *function);
-
-void pci_bus_destroy(struct pci_bus *bus);
 
 /* ---- the memory-mapped space's place (acpi.c: no system call) -------------------- */
 

@@ -270,19 +270,6 @@ static error_t remote_rom(struct pci_bus *bus, const struct pci_function *functi
     return err;
 }
 
-static void remote_destroy(struct pci_bus *bus)
-{
-    struct remote *remote = (struct remote *)bus;
-    for (struct known *known = remote->list, *next; known; known = next) {
-        next = known->next;
-        mach_port_deallocate(mach_task_self(), known->port);
-        free(known);
-    }
-    mach_port_deallocate(mach_task_self(), remote->root);
-    pthread_mutex_destroy(&remote->lock);
-    free(remote);
-}
-
 static const struct pci_bus_ops remote_ops = {
     .name = "pci-arbiter",
     .read = remote_read,
@@ -292,7 +279,6 @@ static const struct pci_bus_ops remote_ops = {
     .walk = remote_walk,
     .regions = remote_regions,
     .rom = remote_rom,
-    .destroy = remote_destroy,
 };
 
 error_t pci_remote_open(mach_port_t root, struct pci_bus **bus)

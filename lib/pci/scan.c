@@ -368,9 +368,3 @@ error_t pci_function_claim(struct pci_bus *bus, const struct pci_function *funct
 {
     return bus->ops->claim ? bus->ops->claim(bus, function->address) : 0;
 }
-
-void pci_bus_destroy(struct pci_bus *bus)
-{
-    if (bus && bus->ops->destroy)
-        bus->ops->destroy(bus);
-}

@@ -56,11 +56,6 @@ unsigned int ports_bucket_count(struct ports_bucket *bucket)
     return count;
 }
 
-mach_port_t ports_bucket_receive_name(struct ports_bucket *bucket)
-{
-    return bucket->set;
-}
-
 /* The objects of CLASS (all, if NULL) with a reference each, in malloc'd memory; their number in *COUNT. */
 static error_t bucket_collect(struct ports_bucket *bucket, struct ports_class *class, struct ports_object ***list,
                               size_t *count)

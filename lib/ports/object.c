@@ -157,28 +157,6 @@ mach_port_t ports_object_send_right(void *object)
     return MACH_PORT_NULL;
 }
 
-mach_port_t ports_object_detach_right(void *object)
-{
-    struct ports_object *o = object;
-    mach_port_t receive;
-    bucket_lock(o->bucket);
-    bool deref = right_leave(o, &receive);
-    bucket_unlock(o->bucket);
-
-    if (receive != MACH_PORT_NULL) {
-        mach_port_t previous = MACH_PORT_NULL;
-        mach_port_clear_protected_payload(mach_task_self(), receive);
-        mach_port_move_member(mach_task_self(), receive, MACH_PORT_NULL);
-        mach_port_request_notification(mach_task_self(), receive, MACH_NOTIFY_NO_SENDERS, 0, MACH_PORT_NULL,
-                                       MACH_MSG_TYPE_MAKE_SEND_ONCE, &previous);
-        if (MACH_PORT_VALID(previous))
-            mach_port_deallocate(mach_task_self(), previous);
-    }
-    if (deref)
-        ports_object_deref(o);
-    return receive;
-}
-
 void ports_object_destroy_right(void *object)
 {
     struct ports_object *o = object;
@@ -191,23 +169,6 @@ void ports_object_destroy_right(void *object)
         mach_port_mod_refs(mach_task_self(), receive, MACH_PORT_RIGHT_RECEIVE, -1);
     if (deref)
         ports_object_deref(o);
-}
-
-error_t ports_object_renew_right(void *object)
-{
-    struct ports_object *o = object;
-    mach_port_t old;
-    bucket_lock(o->bucket);
-    bool deref = right_leave(o, &old);
-    o->gone = false;
-    error_t err = right_make(o);
-    bucket_unlock(o->bucket);
-
-    if (old != MACH_PORT_NULL)
-        mach_port_mod_refs(mach_task_self(), old, MACH_PORT_RIGHT_RECEIVE, -1);
-    if (deref)
-        ports_object_deref(o);
-    return err;
 }
 
 unsigned int ports_class_count(struct ports_class *class)

@@ -160,13 +160,10 @@ error_t ports_bucket_serve(struct ports_bucket *bucket, const struct ports_serve
 /* The same in a thread of its own; returns at once.  */
 error_t ports_bucket_serve_detached(struct ports_bucket *bucket, const struct ports_serve_options *options);
 
-/* Handles one message that the caller has received by itself from the bucket's port set (ports_bucket_receive_name),
-   and fills REPLY, which has room for PORTS_REPLY_MAX bytes.  True if a reply is to be sent; what a failed request
-   carried is destroyed already. For servers with a loop of their own.  */
+/* Handles REQUEST, as received from a port of the bucket's, as the loop does, and fills REPLY, which has room for
+   PORTS_REPLY_MAX bytes: for who measures what that costs.  True if a reply is to be sent; what a failed request
+   carried is destroyed already. */
 bool ports_bucket_dispatch(struct ports_bucket *bucket, mach_msg_header_t *request, mig_reply_header_t *reply);
-
-/* The port set, for mach_msg. */
-mach_port_t ports_bucket_receive_name(struct ports_bucket *bucket);
 
 /* The trap of mach_msg, which that surrounds by 20 instructions to repeat what was interrupted: for messages that
    cannot wait, to send-once rights, and callers that see to it themselves. */
@@ -237,13 +234,6 @@ mach_port_t ports_object_send_right(void *object);
 /* Destroys the receive right: senders see a dead name from now on, messages waiting are lost; the object lives on as
    long as it is referenced.  */
 void ports_object_destroy_right(void *object);
-
-/* Gives the object a new receive right, destroying the old one (whoever holds the old send rights has lost the object).
-   Used where a port's holder must change (proc_reauthenticate, exec of a set-id program).  */
-error_t ports_object_renew_right(void *object);
-
-/* Takes the receive right away from the object without destroying it; the caller owns it. */
-mach_port_t ports_object_detach_right(void *object);
 
 /* The object behind PORT (a name in our space), with a new reference; NULL if PORT is not a receive right of the bucket
    (any bucket, if NULL) or its class is not CLASS (any class, if NULL).  Does not consume PORT.  */

@@ -135,7 +135,8 @@ error_t control_stat(struct trivfs_control *control, struct stat *st)
     return 0;
 }
 
-error_t control_check_open(struct trivfs_control *control, const struct fshelp_user *user, int flags)
+/* May USER open the node with FLAGS?  EACCES, or what asking the underlying node gave. */
+static error_t control_check_open(struct trivfs_control *control, const struct fshelp_user *user, int flags)
 {
     struct stat st;
     if ((flags & FLAGS_ACCESS) & ~control->ops->modes)

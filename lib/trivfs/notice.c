@@ -6,8 +6,6 @@
 
 #include "fs_S.h"
 
-#include <string.h>
-
 /* What PROTID's node has for itself. */
 static const void *node_key(struct trivfs_protid *protid)
 {
@@ -22,16 +20,6 @@ void trivfs_notice_file(struct trivfs_protid *protid, file_changed_type_t change
         return;
     pthread_mutex_lock(&control->lock);
     fshelp_notify_file(&control->notify, node_key(protid), change, start, end);
-    pthread_mutex_unlock(&control->lock);
-}
-
-void trivfs_notice_dir(struct trivfs_protid *protid, dir_changed_type_t change, const char *name)
-{
-    struct trivfs_control *control = protid->peropen->control;
-    if (__atomic_load_n(&control->notify, __ATOMIC_RELAXED) == NULL)
-        return;
-    pthread_mutex_lock(&control->lock);
-    fshelp_notify_dir(&control->notify, node_key(protid), change, name, strlen(name));
     pthread_mutex_unlock(&control->lock);
 }
 

@@ -30,8 +30,6 @@ struct fshelp_lockbox *peropen_lockbox(struct trivfs_peropen *peropen);
 
 /* Attributes of the node, before the server's changes. */
 error_t control_stat(struct trivfs_control *control, struct stat *st);
-/* May USER open the node with FLAGS?  EACCES, or what asking the underlying node gave. */
-error_t control_check_open(struct trivfs_control *control, const struct fshelp_user *user, int flags);
 /* Opens for USER and puts the name of the new protid, to be sent with MAKE_SEND, into *NAME. */
 error_t control_open_name(struct trivfs_control *control, struct fshelp_user *user, int flags, mach_port_t *name);
 /* The same for the root of a tree that hangs in the directory DOTDOT (a valid send right, consumed on success). */

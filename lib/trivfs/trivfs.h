@@ -208,9 +208,6 @@ error_t trivfs_protid_realnode(struct trivfs_protid *protid, mach_port_t *realno
 /* Tells those who asked by file_notice_changes that PROTID's file was changed, by a user or by itself (FILE_CHANGED_*;
    bytes).  The library does it for writes, changes of size and of attributes that come through it. */
 void trivfs_notice_file(struct trivfs_protid *protid, file_changed_type_t change, loff_t start, loff_t end);
-/* Tells those who asked by dir_notice_changes of PROTID's directory (DIR_CHANGED_*) that the entry NAME is new or
-   gone. */
-void trivfs_notice_dir(struct trivfs_protid *protid, dir_changed_type_t change, const char *name);
 
 /* The node's attributes as io_stat shows them. */
 error_t trivfs_protid_stat(struct trivfs_protid *protid, struct stat *st);

@@ -65,7 +65,6 @@ struct ext2_cache {
     pthread_cond_t io_done;
     unsigned int lines;
     struct ext2_line *newest, *oldest;
-    unsigned long reads, writes;
     bool writing;                         /* somebody is writing everything, or waits for `changers` to do it */
     unsigned int changers;                /* between ext2_cache_change_begin and _end */
     struct ext2_line **batch;             /* the lines that are being written; room for `batch_room` >= lines */
@@ -166,7 +165,6 @@ static error_t line_write(struct ext2_cache *c, struct ext2_line *line, uint32_t
     line->io = true;
     pthread_mutex_unlock(&c->lock);
     uint32_t failed = 0;
-    unsigned long writes = 0;
     for (uint32_t rest = dirty; rest;) {
         unsigned int first = (unsigned int)__builtin_ctz(rest);
         uint64_t gaps = ~((uint64_t)rest >> first);         /* the lowest set bit ends the run */
@@ -174,7 +172,6 @@ static error_t line_write(struct ext2_cache *c, struct ext2_line *line, uint32_t
         uint32_t mask = (count == 32 ? ~0u : (1u << count) - 1) << first;
         error_t e = store_write(c->store, line_offset(c, line, first), line->mem + (size_t)first * c->block_size,
                                 (size_t)count * c->block_size);
-        writes++;
         if (e) {
             err = e;
             failed |= mask;
@@ -185,7 +182,6 @@ static error_t line_write(struct ext2_cache *c, struct ext2_line *line, uint32_t
     line_mark(line, failed & line->valid & ~line->dirty, order);
     line->awaited |= awaited & failed & line->dirty;
     line->io = false;
-    c->writes += writes;
     pthread_cond_broadcast(&c->io_done);
     return err;
 }
@@ -371,7 +367,6 @@ static error_t line_read(struct ext2_cache *c, struct ext2_line *line, unsigned 
         err = store_read(c->store, line_offset(c, line, index), length, &buffer);
     }
     pthread_mutex_lock(&c->lock);
-    c->reads++;
     if (!err)
         err = line_fill(c, line, buffer, length, first);
     line->io = false;
@@ -573,14 +568,4 @@ void ext2_cache_destroy(struct ext2_cache *c)
         line_destroy(c, c->newest);
     free(c->batch);
     free(c);
-}
-
-void ext2_cache_stats(struct ext2_fs *fs, unsigned long *reads, unsigned long *writes, size_t *bytes)
-{
-    struct ext2_cache *c = fs->cache;
-    pthread_mutex_lock(&c->lock);
-    *reads = c->reads;
-    *writes = c->writes;
-    *bytes = (size_t)c->lines * LINE_BYTES;
-    pthread_mutex_unlock(&c->lock);
 }

@@ -226,8 +226,6 @@ void ext2_cache_forget(struct ext2_fs *fs, uint32_t block, uint32_t count);
 error_t ext2_cache_sync(struct ext2_fs *fs);
 /* Drops everything that is not in use.  Dirty contents are lost.  */
 void ext2_cache_drop(struct ext2_fs *fs);
-/* Disk requests made and bytes held, for tests and statistics.  */
-void ext2_cache_stats(struct ext2_fs *fs, unsigned long *reads, unsigned long *writes, size_t *bytes);
 
 /* ---- allocation (balloc.c, ialloc.c) ------------------------------------------------- */
 

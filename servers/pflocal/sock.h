@@ -75,9 +75,8 @@ error_t sock_receive_begin(struct sock *sock, size_t amount, enum pipe_patience 
                            size_t *available);
 void sock_receive_end(struct pipe *pipe, bool took);
 
-/* Which of SELECT_READ and SELECT_WRITE in TYPES are possible; sock_select waits for one until UNTIL (null: for
-   ever). */
-int sock_poll(struct sock *sock, int types);
+/* Waits until one of SELECT_READ and SELECT_WRITE in *TYPES is possible, or UNTIL (null: for ever); leaves those that
+   are.  EINTR. */
 error_t sock_select(struct sock *sock, int *types, const struct timespec *until);
 /* Options of SOL_SOCKET whose value is an int: ENOPROTOOPT. Buffers keep their size whatever is wished. */
 error_t sock_option(struct sock *sock, int option, int *value);

@@ -73,8 +73,10 @@ size_t sock_readable(struct sock *sock)
     return bytes;
 }
 
-int sock_poll(struct sock *sock, int types)
+/* Which of TYPES are possible. */
+static int sock_poll(void *arg, int types)
 {
+    struct sock *sock = arg;
     int ready = 0;
 
     pthread_mutex_lock(&sock_lock);
@@ -90,12 +92,7 @@ int sock_poll(struct sock *sock, int types)
     return ready;
 }
 
-static int poll_sock(void *sock, int types)
-{
-    return sock_poll(sock, types);
-}
-
 error_t sock_select(struct sock *sock, int *types, const struct timespec *until)
 {
-    return pipe_select(poll_sock, sock, types, until);
+    return pipe_select(sock_poll, sock, types, until);
 }

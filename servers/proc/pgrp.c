@@ -143,7 +143,8 @@ static void pgrp_move(struct process *p, struct pgrp *pgrp)
         pgrp_free(old);
 }
 
-error_t pgrp_enter(struct process *p, pid_t pgid)
+/* P joins the group PGID (made in P's session if there is none). */
+static error_t pgrp_enter(struct process *p, pid_t pgid)
 {
     struct pgrp *pgrp = pgrp_lookup(pgid);
     if (!pgrp) {

@@ -270,8 +270,6 @@ void rusage_add(struct rusage *sum, const struct rusage *usage);
 
 /* ---- pgrp.c ---- */
 
-/* PROCESS joins the group PGID (made in PROCESS's session if there is none). */
-error_t pgrp_enter(struct process *process, pid_t pgid);
 /* proc_setpgrp by CALLER; both arguments may be 0. ESRCH, EPERM, EACCES, ENOMEM, EINVAL. */
 error_t pgrp_set(struct process *caller, pid_t pid, pid_t pgid);
 /* proc_setsid: EPERM if there is such a group. */

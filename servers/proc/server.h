@@ -80,8 +80,6 @@ error_t task_find(mach_port_t task, struct process **process);
 error_t task_lookup(mach_port_t task, struct process **process);
 /* Makes the server's part of a process just created. */
 error_t process_equip(struct process *process);
-/* Notices of PROCESS's task's death are wanted. */
-error_t task_watch(struct process *process);
 /* Ends PROCESS's task and takes it from it, without waiting for its death. */
 void task_end(struct process *process);
 /* PROCESS, whose old task has been ended, gets STUB's task and port; STUB is gone. */

@@ -49,7 +49,8 @@ error_t process_equip(struct process *p)
     return 0;
 }
 
-error_t task_watch(struct process *p)
+/* Notices of P's task's death are wanted. */
+static error_t task_watch(struct process *p)
 {
     return ports_object_notify_dead(tasks_object, p->task);
 }

@@ -83,8 +83,6 @@ error_t nvme_admin(struct nvme *nvme, struct nvme_command *command, uint32_t *re
 void nvme_listen(struct nvme *nvme);
 /* Makes the rings empty, as the controller takes them when it is enabled or they are created. */
 void nvme_rings_clear(struct nvme *nvme);
-/* The next entry of a submission queue is COMMAND. */
-void nvme_ring_put(struct nvme_ring *ring, const struct nvme_command *command);
 
 extern const struct block_queue_ops nvme_queue_ops;
 

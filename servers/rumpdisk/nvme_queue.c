@@ -33,7 +33,8 @@ void nvme_rings_clear(struct nvme *nvme)
     nvme->aborting = 0;
 }
 
-void nvme_ring_put(struct nvme_ring *ring, const struct nvme_command *command)
+/* The next entry of a submission queue is COMMAND. */
+static void ring_put(struct nvme_ring *ring, const struct nvme_command *command)
 {
     ((struct nvme_command *)ring->entries)[ring->position] = *command;
     if (++ring->position == ring->count)
@@ -89,7 +90,7 @@ static error_t admin_wait(struct nvme *nvme, struct nvme_command *command, uint3
 {
     struct nvme_completion completion;
     command->opcode = (command->opcode & 0xffff) | (uint32_t)++nvme->generation << 16;
-    nvme_ring_put(&nvme->admin_sq, command);
+    ring_put(&nvme->admin_sq, command);
     ring_kick(&nvme->admin_sq);
     unsigned int looks = 0, slept = 0;
     for (;;) {
@@ -141,7 +142,7 @@ static size_t nvme_issue(struct block_queue *queue, unsigned int slot, struct bl
     nvme_transfer_fill(&command, request, left, namespace->number);
     nvme->ids[slot] = (uint16_t)(++nvme->generation * BLOCK_SLOTS) | slot;
     command.opcode |= (uint32_t)nvme->ids[slot] << 16;
-    nvme_ring_put(&nvme->sq, &command);
+    ring_put(&nvme->sq, &command);
     return left;
 }
 
@@ -191,7 +192,7 @@ static bool nvme_abort(struct block_queue *queue, unsigned int slot)
     struct nvme_command command = {.opcode = NVME_ADMIN_ABORT | (uint32_t)++nvme->generation << 16,
                                    .words = {1 | (uint32_t)nvme->ids[slot] << 16}};
     nvme->aborting++;
-    nvme_ring_put(&nvme->admin_sq, &command);
+    ring_put(&nvme->admin_sq, &command);
     ring_kick(&nvme->admin_sq);
     return true;
 }

@@ -175,13 +175,7 @@ error_t virtio_start(struct virtio *virtio);
 /* Has it run from any state: reset, features, queue. */
 error_t virtio_run(struct virtio *virtio);
 
-/* virtio_queue.c. Fills TABLE, whose entries are numbers BASE and up, with at most VIRTIO->data_most pieces of LENGTH
-   bytes from byte FROM of MEMORY, beginning with entry 1; *COUNT are used. Gives the bytes: LENGTH or less, whole
-   sectors of 1 << SECTOR_LOG. */
-size_t virtio_pieces_fill(const struct virtio *virtio, struct virtio_descriptor *table, unsigned int base,
-                          const struct block_memory *memory, size_t from, size_t length, unsigned int sector_log,
-                          bool device_writes, unsigned int *count);
-
+/* virtio_queue.c */
 extern const struct block_queue_ops virtio_queue_ops;
 
 #endif

@@ -49,7 +49,10 @@ static void pieces_cut(struct virtio_descriptor *table, unsigned int *count, siz
     }
 }
 
-size_t virtio_pieces_fill(const struct virtio *virtio, struct virtio_descriptor *table, unsigned int base,
+/* Fills TABLE, whose entries are numbers BASE and up, with at most VIRTIO->data_most pieces of LENGTH bytes from byte
+   FROM of MEMORY, beginning with entry 1; *COUNT are used. Gives the bytes: LENGTH or less, whole sectors of
+   1 << SECTOR_LOG. */
+static size_t pieces_fill(const struct virtio *virtio, struct virtio_descriptor *table, unsigned int base,
                           const struct block_memory *memory, size_t from, size_t length, unsigned int sector_log,
                           bool device_writes, unsigned int *count)
 {
@@ -116,7 +119,7 @@ static size_t virtio_issue(struct block_queue *queue, unsigned int slot, struct 
     state->status = VIRTIO_STATUS_NONE;
     piece_set(&table[0], place, sizeof(struct virtio_header), false, base + 1);
     if (left > 0)
-        left = virtio_pieces_fill(virtio, table, base, &request->memory, request->finished, left, log,
+        left = pieces_fill(virtio, table, base, &request->memory, request->finished, left, log,
                                   request->kind == BLOCK_READ, &pieces);
     table[pieces + 1] = (struct virtio_descriptor){
         .address = place + offsetof(struct virtio_slot, status), .length = 1, .flags = VIRTIO_WRITE};

@@ -12,7 +12,7 @@ struct pty node_pty;
 const char *node_peer_name;
 struct cttyid *node_cttyid;
 
-struct caller node_caller(const struct trivfs_protid *protid)
+static struct caller node_caller(const struct trivfs_protid *protid)
 {
     return (struct caller){
         .pgrp = (pid_t)(uint32_t)protid->tag,

@@ -34,8 +34,6 @@ static inline uint64_t node_tag(pid_t pid, pid_t pgrp)
     return (uint64_t)(uint32_t)pid << 32 | (uint32_t)pgrp;
 }
 
-struct caller node_caller(const struct trivfs_protid *protid);
-
 /* Whether PROTID is one of this terminal and is open for any of MODES (O_READ, O_WRITE): EOPNOTSUPP, EBADF. */
 error_t node_check(const struct trivfs_protid *protid, int modes);
 

@@ -67,7 +67,8 @@ static inline void apic_write(unsigned int at, uint32_t value)
         registers[at / 4] = value;
 }
 
-uint32_t apic_id_here(void)
+/* The number of this processor's controller, as messages of devices and the tables of firmware name it. */
+static uint32_t apic_id_here(void)
 {
     return x2apic ? apic_read(REGISTER_ID) : apic_read(REGISTER_ID) >> 24;
 }

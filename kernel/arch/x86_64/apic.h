@@ -20,8 +20,6 @@ void apic_timer_measure(void);
 /* Sets up this processor's own, and starts its timer: VECTOR_TICK, HZ times a second. */
 void apic_start_here(void);
 
-/* The number of this processor's controller, as messages of devices and the tables of firmware name it. */
-uint32_t apic_id_here(void);
 /* The highest number that a processor can have to be sent interrupts: above 254 only in x2APIC mode. */
 uint32_t apic_id_max(void);
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A file made of a pattern, and its pager (file.h). */
+
 #include "file.h"
 
 #include <errno.h>

@@ -117,8 +117,6 @@ UNIT_TEST(names_know_exactly)
     CHECK(diskfs_names_lookup(3, "a", 1, &ino) && ino == 11);
     diskfs_names_enter(2, "a", 1, 12);
     CHECK(diskfs_names_lookup(2, "a", 1, &ino) && ino == 12);
-    diskfs_names_forget(2, "a", 1);
-    CHECK(!diskfs_names_lookup(2, "a", 1, &ino));
     diskfs_names_purge(2);
     CHECK(!diskfs_names_lookup(2, "b", 1, &ino));
     CHECK(diskfs_names_lookup(3, "a", 1, &ino));
