@@ -19,7 +19,7 @@ kern_return_t diskfs_S_dir_rmdir(diskfs_protid_t cred, const_string_t name)
     return cred ? diskfs_entry_rmdir(cred->po->node, name, cred->user) : EOPNOTSUPP;
 }
 
-static void translator_let_go(struct diskfs_node *node)
+void diskfs_translator_let_go(struct diskfs_node *node)
 {
     mach_port_t old = MACH_PORT_NULL;
     pthread_mutex_lock(&node->lock);
@@ -42,7 +42,7 @@ static void held_unlinked(struct diskfs_node *node)
     if (control != MACH_PORT_NULL) {
         diskfs_child_unlinked(control);
         mach_port_deallocate(mach_task_self(), control);
-        translator_let_go(node);
+        diskfs_translator_let_go(node);
     }
 }
 

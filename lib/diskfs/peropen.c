@@ -94,8 +94,10 @@ void diskfs_peropen_deref(struct diskfs_peropen *po)
         fshelp_lock_drop(&po->node->lockbox, po);
         pthread_mutex_unlock(&po->node->lock);
     }
-    if (atomic_fetch_sub(&po->node->opens, 1) == 1 && po->node->stat.st_nlink == 0)
+    if (atomic_fetch_sub(&po->node->opens, 1) == 1 && po->node->stat.st_nlink == 0 && po->node->held) {
         diskfs_notice_end(po->node);
+        diskfs_translator_let_go(po->node);     /* one that was set when the name had gone */
+    }
     diskfs_node_deref(po->node);
     diskfs_origin_deref(po->origin);
     pthread_mutex_destroy(&po->lock);
