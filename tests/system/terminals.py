@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Terminals, pipes and sockets from inside: the programs of tests/inside that look at them, and what their servers keep.  A boot each."""
+"""Terminals, pipes, sockets and shared memory from inside: the programs of tests/inside that look at them, and what their servers keep.  A boot each."""
 
 import functools
 
@@ -13,4 +13,4 @@ def program(name, folder):
             machine.fail(f"{name}: status {status}")
 
 
-CASES = [(name, functools.partial(program, name)) for name in ("ptytest", "fifotest", "socktest")]
+CASES = [(name, functools.partial(program, name)) for name in ("ptytest", "fifotest", "socktest", "sharedtest")]
