@@ -155,6 +155,7 @@ struct ipc_space {
     struct ipc_entry *reverse_first[REVERSE_INLINE]; /* the table to begin with, so that there always is one */
     struct sparse_entry **sparse; /* entries of names from DENSE_NAMES on, by name; NULL: there were never any */
     uint32_t sparse_size, sparse_used;
+    bool has_sets;                /* it has port sets, or had */
 };
 
 extern struct ipc_space *ipc_space_kernel; /* has the receive rights of the kernel's objects */

@@ -144,6 +144,7 @@ static kern_return_t entry_fill(struct ipc_space *space, struct ipc_entry *entry
         if (entry->pset == NULL)
             break;
         entry->bits = MACH_PORT_TYPE_PORT_SET;
+        space->has_sets = true;
         entry->pset->name = entry->name;
         entry->pset->space = space;
         return KERN_SUCCESS;

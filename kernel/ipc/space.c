@@ -394,7 +394,8 @@ void space_destroy(struct ipc_space *space)
     if (!space->active)
         return;
     space->active = false;
-    space_walk(space, set_end, NULL); /* first, as that is how the messages of a set's members are told apart at once */
+    if (space->has_sets) /* first, as that is how the messages of a set's members are told apart at once */
+        space_walk(space, set_end, NULL);
     space_walk(space, entry_end, NULL);
     for (uint32_t leaf = 0; leaf < space->leaf_count; leaf++)
         if (space->leaves[leaf])
@@ -402,7 +403,8 @@ void space_destroy(struct ipc_space *space)
     kfree(space->leaves, space->leaf_count * sizeof *space->leaves);
     if (space->reverse != space->reverse_first)
         kfree(space->reverse, space->reverse_size * sizeof *space->reverse);
-    kfree(space->sparse, space->sparse_size * sizeof *space->sparse);
+    if (space->sparse)
+        kfree(space->sparse, space->sparse_size * sizeof *space->sparse);
     space->first = empty_leaf;
     space->leaves = NULL;
     space->free = NULL;

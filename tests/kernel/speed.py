@@ -26,7 +26,7 @@ LIMITS = {
     "page fault, external pager": 5470,
     "context switch between tasks": 305,
     "thread create and terminate": 2910,
-    "task create and terminate, empty": 2010,
+    "task create and terminate, empty": 2110,
     "task create inheriting memory and terminate": 7450,
 }
 
