@@ -39,4 +39,4 @@ def hogs_are_ended(folder):
 
 
 CASES = [(f"{memory}-MiB", functools.partial(more_changed_than_memory, memory, writers)) for memory, writers in ((64, 2), (40, 3))]
-CASES.append(("hogs_are_ended", hogs_are_ended))
+CASES += [("hogs_are_ended", hogs_are_ended)]
