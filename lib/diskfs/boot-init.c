@@ -16,6 +16,7 @@
 #include <hurd/auth.h>
 #include <hurd/exec.h>
 #include <hurd/fsys.h>
+#include <hurd/paths.h>
 #include <hurd/process.h>
 #include <hurd/startup.h>
 #include <stdio.h>
@@ -200,11 +201,13 @@ static void init_default_ports(mach_port_t proc, mach_port_t auth)
     vm_deallocate(mach_task_self(), memory, INIT_PORT_MAX * sizeof(mach_port_t));
 }
 
-/* "It calls startup_essential_task on the startup port to tell startup that it is ready." */
+/* "It calls startup_essential_task on the startup port to tell startup that it is ready." That is the node which startup
+   has attached, for there it knows us as root, and whom root asks for it tells last and gives time; or else, if there is
+   none, the message port of its process. */
 static void tell_startup(mach_port_t proc)
 {
-    mach_port_t startup;
-    error_t err = proc_getmsgport(proc, HURD_PID_STARTUP, &startup);
+    mach_port_t startup = file_name_lookup(_SERVERS_STARTUP, 0, 0);
+    error_t err = startup == MACH_PORT_NULL ? proc_getmsgport(proc, HURD_PID_STARTUP, &startup) : 0;
     if (err) {
         diskfs_warn("finding startup: %s", strerror(err));
         return;

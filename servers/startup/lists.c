@@ -54,12 +54,22 @@ error_t essential_add(struct essential_list *list, lists_port_t task, const char
     return 0;
 }
 
+/* A copy of NAME that can be shown: nothing in it ends a line of the console or moves its cursor. NULL: no memory. */
+static char *name_copy(const char *name)
+{
+    char *copy = strndup(name, NOTIFY_NAME);
+    for (char *c = copy; c && *c; c++)
+        if (*c < ' ' || *c > '~')
+            *c = '?';
+    return copy;
+}
+
 /* NAME and ASKER instead of what N has, if ASKER may say so. */
 static error_t notify_rename(struct notify *n, lists_asker_t asker, const char *name)
 {
     if (asker != ASKER_ROOT && (asker == (lists_asker_t)ASKER_UNKNOWN || asker != n->asker))
         return 0;
-    char *copy = strdup(name);
+    char *copy = name_copy(name);
     if (!copy)
         return ENOMEM;
     free(n->name);
@@ -82,7 +92,7 @@ error_t notify_add(struct notify_list *list, lists_port_t port, lists_asker_t as
     n = calloc(1, sizeof *n);
     if (!n)
         return ENOMEM;
-    n->name = strdup(name);
+    n->name = name_copy(name);
     if (!n->name) {
         free(n);
         return ENOMEM;
@@ -105,6 +115,24 @@ struct notify *notify_take(struct notify_list *list, lists_port_t port)
     return NULL;
 }
 
+struct notify_list notify_take_users(struct notify_list *list)
+{
+    struct notify_list users = {NULL};
+    struct notify **lastp = &users.first;
+    for (struct notify **prevp = &list->first; *prevp;) {
+        struct notify *n = *prevp;
+        if (n->asker == ASKER_ROOT) {
+            prevp = &n->next;
+            continue;
+        }
+        *prevp = n->next;
+        n->next = NULL;
+        *lastp = n;
+        lastp = &n->next;
+    }
+    return users;
+}
+
 static int notify_rank(const struct notify *n, const struct essential_list *essentials, const char *root_name)
 {
     if (!strcmp(n->name, root_name))
@@ -125,27 +153,4 @@ void notify_free(struct notify *n)
 {
     free(n->name);
     free(n);
-}
-
-struct patience patience_create(const struct essential_list *essentials, unsigned limit_ms)
-{
-    struct patience patience = {.limit_ms = limit_ms, .budget_ms = 2 * limit_ms};
-    for (const struct essential *e = essentials->first; e; e = e->next)
-        patience.whole++;
-    return patience;
-}
-
-unsigned patience_for(struct patience *patience, const struct notify *n, const struct essential_list *essentials)
-{
-    if (patience->whole && essential_has(essentials, n->name)) {
-        patience->whole--;
-        return patience->limit_ms;
-    }
-    unsigned most = patience->budget_ms < patience->limit_ms ? patience->budget_ms : patience->limit_ms;
-    return most < PATIENCE_LEAST_MS ? PATIENCE_LEAST_MS : most;
-}
-
-void patience_spend(struct patience *patience, unsigned ms)
-{
-    patience->budget_ms -= ms < patience->budget_ms ? ms : patience->budget_ms;
 }

@@ -41,11 +41,15 @@ typedef unsigned int lists_asker_t;
    so each asker but root may have so many in the list. */
 enum { NOTIFY_QUOTA = 64 };
 
+enum { NOTIFY_NAME = 63 };      /* bytes of a name that are kept */
+
 struct notify {
     struct notify *next;
     lists_port_t port;          /* send right, owned */
     lists_asker_t asker;
-    char *name;
+    char *name;                 /* printable: it goes to the console, and anybody may choose it */
+    lists_port_t reply;         /* while it is waited for: the receive right of its answer; else 0 */
+    int result;                 /* what it answered */
 };
 struct notify_list {
     struct notify *first;
@@ -56,24 +60,14 @@ struct notify_list {
 error_t notify_add(struct notify_list *list, lists_port_t port, lists_asker_t asker, const char *name, bool *known);
 /* Takes PORT's request out, for the caller to free with notify_free; NULL: none. */
 struct notify *notify_take(struct notify_list *list, lists_port_t port);
-/* Takes out who is to be told next: first those that are not essential, the last that asked before the others; then
-   ROOT_NAME, the root file system; then the essential ones that it needs, as its disk. NULL: nobody is left. */
+
+/* The order at the end.  First all whom somebody else than root asked for: */
+/* Takes them out; empty: there are none. */
+struct notify_list notify_take_users(struct notify_list *list);
+/* Then root's, one after the other, each of which is waited for as long as anybody. Takes out who is to be told next:
+   first those that are not essential, the last that asked before the others; then ROOT_NAME, the root file system; then
+   the essential ones that it needs, as its disk. NULL: nobody is left. */
 struct notify *notify_next(struct notify_list *list, const struct essential_list *essentials, const char *root_name);
 void notify_free(struct notify *notify);
-
-/* How long those who are told of the end are waited for.  Anybody may ask to be told, under any name: so only as many
-   as there are essential ones are given the whole time because of their name, and all others share a budget; when that
-   is spent they are told, but hardly waited for. */
-struct patience {
-    unsigned limit_ms;          /* for each */
-    unsigned budget_ms;         /* for all others together, what is left of it */
-    unsigned whole;             /* how many more get `limit_ms` because of their name */
-};
-enum { PATIENCE_LEAST_MS = 20 };
-struct patience patience_create(const struct essential_list *essentials, unsigned limit_ms);
-/* How long N may take, in milliseconds. */
-unsigned patience_for(struct patience *patience, const struct notify *n, const struct essential_list *essentials);
-/* One of those that share the budget (as all do that do not answer, in the end) took MS. */
-void patience_spend(struct patience *patience, unsigned ms);
 
 #endif

@@ -4,70 +4,13 @@
 
 #include <mach/mach_host.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "fsys_U.h"
 #include "process_U.h"
 #include "startup.h"
-#include "startup_notify_U.h"
-
-/* How long each is waited for that is to write something out or to say how a process ended; `shutdown-limit=SECONDS`
-   among the words that the kernel was booted with says otherwise for the first. */
-enum { LIMIT_MS = 60000 };
-
-static unsigned limit_ms(void)
-{
-    static const char word[] = "shutdown-limit=";
-    for (char **arg = startup_argv; *arg; arg++)
-        if (!strncmp(*arg, word, sizeof word - 1)) {
-            long seconds = strtol(*arg + sizeof word - 1, NULL, 10);
-            if (seconds > 0 && seconds <= 3600)
-                return (unsigned)seconds * 1000;
-        }
-    return LIMIT_MS;
-}
-
-/* Says how it went, and gives the time it took since START. */
-static unsigned notify_result(error_t err, unsigned limit, const struct timespec *start)
-{
-    struct timespec end;
-    if (err == MACH_RCV_TIMED_OUT || err == MACH_SEND_TIMED_OUT)
-        say("(no reply in %u s)\n", (limit + 999) / 1000);
-    else if (err)
-        say("%s\n", strerror(err));
-    else
-        say("done\n");
-    clock_gettime(CLOCK_REALTIME, &end);
-    long ms = (end.tv_sec - start->tv_sec) * 1000 + (end.tv_nsec - start->tv_nsec) / 1000000;
-    return ms < 0 ? 0 : ms > (long)limit ? limit : (unsigned)ms;
-}
-
-static void notify_all(void)
-{
-    pthread_mutex_lock(&startup_lock);
-    struct patience patience = patience_create(&startup_state.essentials, limit_ms());
-    pthread_mutex_unlock(&startup_lock);
-    for (;;) {
-        struct timespec start;
-        pthread_mutex_lock(&startup_lock);
-        const struct essential *fs = essential_find(&startup_state.essentials, startup_fs_task);
-        struct notify *n = notify_next(&startup_state.notifies, &startup_state.essentials, fs ? fs->name : "");
-        unsigned limit = n ? patience_for(&patience, n, &startup_state.essentials) : 0;
-        pthread_mutex_unlock(&startup_lock);
-        if (!n)
-            return;
-        say("startup: notifying %s of shutdown...", n->name);
-        clock_gettime(CLOCK_REALTIME, &start);
-        error_t err = brief_startup_dosync(n->port, limit);
-        patience_spend(&patience, notify_result(err, limit, &start));
-        mach_port_deallocate(mach_task_self(), n->port);
-        notify_free(n);
-    }
-}
 
 /* Should the process PID be left alone? */
 static bool is_spared(mach_port_t proc, pid_t pid, mach_port_t task)

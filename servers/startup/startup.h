@@ -98,6 +98,11 @@ bool launch_something(void);
 /* Says how number 1 ended, and waits for it. */
 void init_reap(void);
 
+/* notify.c */
+/* Tells everybody who asked that the system goes down, and waits for them, within limits.  With startup_state.going_down
+   set. */
+void notify_all(void);
+
 /* shutdown.c */
 void shut_down(int howto);
 /* A task that the system cannot do without has died; PID: its process, whose end proc is asked about; 0: not known.

@@ -113,32 +113,52 @@ UNIT_TEST(only_so_many_are_told_for_a_user)
         notify_free(notify_take(&list, list.first->port));
 }
 
-/* However many ask, and whatever they call themselves, the end comes. */
-UNIT_TEST(patience_ends)
+/* However many users ask, and whatever they call themselves, they are told together and before root's. */
+UNIT_TEST(users_are_told_first_and_together)
 {
+    struct notify_list list = {0};
     struct essential_list essentials = {0};
-    struct essential *e = NULL, *next;
-    struct notify fs = {.name = (char *)"ext2fs"}, stranger = {.name = (char *)"stranger"};
+    struct essential *e = NULL;
     bool known;
-    unsigned total = 0;
-    CHECK_EQ(essential_add(&essentials, 12, "rumpdisk", &e, &known), 0);
     CHECK_EQ(essential_add(&essentials, 13, "ext2fs", &e, &known), 0);
-    struct patience patience = patience_create(&essentials, 60000);
-    CHECK_EQ(patience_for(&patience, &stranger, &essentials), 60000);
-    patience_spend(&patience, 10);
-    CHECK_EQ(patience_for(&patience, &stranger, &essentials), 60000);
-    for (unsigned i = 0; i < 1000; i++) {
-        unsigned limit = patience_for(&patience, i % 2 ? &fs : &stranger, &essentials);
-        CHECK(limit >= PATIENCE_LEAST_MS && limit <= 60000);
-        patience_spend(&patience, limit);
-        total += limit;
+    CHECK_EQ(notify_add(&list, 1, 1000, "ext2fs", &known), 0);
+    CHECK_EQ(notify_add(&list, 2, ASKER_ROOT, "ext2fs", &known), 0);
+    CHECK_EQ(notify_add(&list, 3, ASKER_UNKNOWN, "ext2fs", &known), 0);
+    CHECK_EQ(notify_add(&list, 4, ASKER_ROOT, "mount", &known), 0);
+    CHECK_EQ(notify_add(&list, 5, 1001, "a", &known), 0);
+    struct notify_list users = notify_take_users(&list);
+    CHECK(length(&users) == 3 && length(&list) == 2);
+    static const unsigned order[] = {5, 3, 1};
+    for (unsigned i = 0; i < 3; i++) {
+        struct notify *n = users.first;
+        CHECK_EQ(n->port, order[i]);
+        users.first = n->next;
+        notify_free(n);
     }
-    CHECK(total <= 4 * 60000 + 1000 * PATIENCE_LEAST_MS);
-    for (e = essentials.first; e; e = next) {
-        next = e->next;
-        free(e->name);
-        free(e);
+    for (unsigned port = 4; port; port -= 2) {
+        struct notify *n = notify_next(&list, &essentials, "ext2fs");
+        CHECK(n && n->port == port);
+        notify_free(n);
     }
+    users = notify_take_users(&list);
+    CHECK(!users.first && !list.first);
+    free(e->name);
+    free(e);
+}
+
+/* Names go to the console: no second line, no escapes, no flood. */
+UNIT_TEST(names_are_shown_as_they_are)
+{
+    struct notify_list list = {0};
+    char flood[1000];
+    bool known;
+    memset(flood, 'x', sizeof flood - 1);
+    flood[sizeof flood - 1] = 0;
+    CHECK_EQ(notify_add(&list, 1, 1000, "a\npanic: \033[2J\177\233b", &known), 0);
+    CHECK_STR(list.first->name, "a?panic: ?[2J??b");
+    CHECK_EQ(notify_add(&list, 1, 1000, flood, &known), 0);
+    CHECK_EQ(strlen(list.first->name), NOTIFY_NAME);
+    notify_free(notify_take(&list, 1));
 }
 
 UNIT_TEST(whose_process_is_not_known)
