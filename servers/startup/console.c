@@ -84,6 +84,5 @@ void give_up(error_t err, const char *format, ...)
     complain_list("boot failed: ", err, format, ap);
     va_end(ap);
     shut_down(RB_HALT);
-    for (;;)
-        task_suspend(mach_task_self());
+    thread_rest();
 }

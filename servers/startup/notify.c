@@ -3,7 +3,7 @@
 
    Those of root, as file systems and disk drivers, are told one after the other, because each may need the next to
    write out, and each has a limit of its own.  Anybody else may ask too, as often as his quota allows: they are all
-   told at once, first, and wait together no longer than USERS_LIMIT_MS, however many there are. */
+   told at once, first, and waited for together no longer than USERS_LIMIT_MS, however many there are. */
 
 #include <mach/mig_errors.h>
 #include <mach/notify.h>
@@ -15,8 +15,8 @@
 #include "startup_notify_U.h"
 
 /* How long each of root's is waited for; `shutdown-limit=SECONDS` among the words that the kernel was booted with says
-   otherwise.  And how long all others together, if that is not longer. */
-enum { LIMIT_MS = 60000, USERS_LIMIT_MS = 5000 };
+   otherwise.  If that is not less: how long each of root's after a death, and all others together. */
+enum { LIMIT_MS = 60000, CRASH_LIMIT_MS = 10000, USERS_LIMIT_MS = 5000 };
 
 static unsigned limit_ms(void)
 {
@@ -153,6 +153,18 @@ static struct notify *next_take(void)
     return n;
 }
 
+static void notify_root(unsigned limit)
+{
+    for (struct notify *n; (n = next_take());) {
+        mach_port_type_t type = 0;
+        if (mach_port_type(mach_task_self(), n->port, &type) == 0 && !(type & MACH_PORT_TYPE_DEAD_NAME)) {
+            say("startup: notifying %s of shutdown...", n->name);
+            result_say(brief_startup_dosync(n->port, limit), limit);
+        }
+        forget(n);
+    }
+}
+
 void notify_all(void)
 {
     unsigned limit = limit_ms();
@@ -161,9 +173,11 @@ void notify_all(void)
     pthread_mutex_unlock(&startup_lock);
     if (users.first)
         notify_users(&users, limit < USERS_LIMIT_MS ? limit : USERS_LIMIT_MS);
-    for (struct notify *n; (n = next_take());) {
-        say("startup: notifying %s of shutdown...", n->name);
-        result_say(brief_startup_dosync(n->port, limit), limit);
-        forget(n);
-    }
+    notify_root(limit);
+}
+
+void notify_crash(void)
+{
+    unsigned limit = limit_ms();
+    notify_root(limit < CRASH_LIMIT_MS ? limit : CRASH_LIMIT_MS);
 }

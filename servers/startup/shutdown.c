@@ -87,6 +87,12 @@ static void cause_describe(pid_t pid, char *text, size_t size)
         snprintf(text, size, " (exit status %d)", WEXITSTATUS(status));
 }
 
+void thread_rest(void)
+{
+    for (;;)
+        thread_suspend(mach_thread_self());
+}
+
 void crash(const char *name, pid_t pid)
 {
     pthread_mutex_lock(&startup_lock);
@@ -97,8 +103,8 @@ void crash(const char *name, pid_t pid)
         char cause[80];
         cause_describe(pid, cause, sizeof cause);
         say("\npanic: startup: %s died%s: the system cannot go on\n", name, cause);
+        notify_crash();
         host_reboot(startup_host_priv, RB_HALT);
     }
-    for (;;)
-        task_suspend(mach_task_self());
+    thread_rest();
 }

@@ -102,11 +102,15 @@ void init_reap(void);
 /* Tells everybody who asked that the system goes down, and waits for them, within limits.  With startup_state.going_down
    set. */
 void notify_all(void);
+/* After the death of one that the others need: those of root alone, as far as they live, with a short limit each. */
+void notify_crash(void);
 
 /* shutdown.c */
 void shut_down(int howto);
+/* The calling thread has nothing more to do, for ever. */
+void thread_rest(void) __attribute__((noreturn));
 /* A task that the system cannot do without has died; PID: its process, whose end proc is asked about; 0: not known.
-   Does not return. */
+   Says so, has what has not been written yet written by those that can, and stops the system.  Does not return. */
 void crash(const char *name, pid_t pid) __attribute__((noreturn));
 
 #endif

@@ -4,8 +4,8 @@
 import os
 import re
 
-from image import Image
-from machine import Machine
+from image import Image, tool
+from machine import Failure, Machine
 from session import clean, image_with
 
 LIMIT = 120
@@ -16,14 +16,25 @@ def boot(folder, image, *options):
     return Machine(os.path.join(folder, "serial.log"), *options, disk=image.path)
 
 
-def death(command, name, line):
-    """Ends NAME by COMMAND and waits for LINE and for the end."""
+def death(command, name, line, saved):
+    """Ends NAME by COMMAND, just after a file was written, and waits for LINE and for the end.  SAVED: the file system lives and has a disk, so the file is
+    there and nothing needs repair; else e2fsck can repair it."""
     def check(folder):
-        with boot(folder, image_with(folder, "wreck")) as machine:
+        image = image_with(folder, "wreck")
+        with boot(folder, image) as machine:
             machine.prompt()
+            machine.run("echo what nobody has synced > /home/late")
             machine.send(command + " " + NUMBER.format(name))
             machine.expect(rf"panic: {line}: the system cannot go on", LIMIT)
+            if saved:
+                machine.expect(r"notifying ext2fs of shutdown", LIMIT)
             machine.ended(LIMIT)
+        if saved:
+            clean(image, "a death")
+            if image.get("/home/late") != b"what nobody has synced\n":
+                raise Failure("what was written before the death is not on the disk")
+        elif tool("e2fsck", "-fy", image.filesystem, check=False)[0] & ~1:
+            machine.fail("e2fsck cannot repair the file system")
     return check
 
 
@@ -90,9 +101,9 @@ def gone(machine):
 
 SEGV = r"signal 11, Segmentation fault"
 # By a fault of its own.  proc, the root file system and what is below it have nobody to tell their last words to.
-FAULTS = [("startup", "proc: startup died"), ("proc", "startup: proc died")] + [
-    (name, rf"startup: {name} died \(signal 9, Killed\)") for name in ("pci-arbiter", "rumpdisk", "ext2fs")] + [
-    (name, rf"startup: {name} died \({SEGV}\)") for name in ("exec", "auth")]
-CASES = [(f"fault_in_{name}", death("/wreck", name, line)) for name, line in FAULTS] + [
-    ("killed", death("kill -9", "exec", r"startup: exec died \(signal 9, Killed\)")),
+FAULTS = [("startup", "proc: startup died", False), ("proc", "startup: proc died", True)] + [
+    (name, rf"startup: {name} died \(signal 9, Killed\)", name == "pci-arbiter") for name in ("pci-arbiter", "rumpdisk", "ext2fs")] + [
+    (name, rf"startup: {name} died \({SEGV}\)", True) for name in ("exec", "auth")]
+CASES = [(f"fault_in_{name}", death("/wreck", name, line, saved)) for name, line, saved in FAULTS] + [
+    ("killed", death("kill -9", "auth", r"startup: auth died \(signal 9, Killed\)", True)),
     ("no_shell", no_shell), ("no_sh_but_dash", no_sh_but_dash), ("silent_root_at_the_end", silent_root), ("silent_users_at_the_end", silent_users)]
