@@ -243,6 +243,14 @@ static error_t same_open_name(struct trivfs_protid *protid, mach_port_t *name)
     return *name == MACH_PORT_NULL ? ENOMEM : 0;
 }
 
+/* Whether NAME leads nowhere else: "", ".", or one of them with slashes, which is how the C library asks for a directory. */
+static bool name_is_here(const char *name)
+{
+    while (*name == '/' || (*name == '.' && (name[1] == '/' || name[1] == '\0')))
+        name++;
+    return *name == '\0';
+}
+
 kern_return_t S_dir_lookup(trivfs_protid_t protid, const_string_t name, int flags, mode_t mode, retry_type *retry,
                            string_t retry_name, mach_port_t *result, mach_msg_type_name_t *result_type)
 {
@@ -252,7 +260,7 @@ kern_return_t S_dir_lookup(trivfs_protid_t protid, const_string_t name, int flag
     struct trivfs_control *control = protid->peropen->control;
     if (control->ops->lookup != NULL)
         return tree_lookup(protid, name, flags, retry, retry_name, result, result_type);
-    if (control->ops->magic != NULL && name[0] != '\0' && strcmp(name, ".") != 0) {
+    if (control->ops->magic != NULL && !name_is_here(name)) {
         *retry = FS_RETRY_MAGICAL;
         *result = MACH_PORT_NULL;
         *result_type = MACH_MSG_TYPE_COPY_SEND;
