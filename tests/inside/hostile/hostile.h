@@ -105,6 +105,10 @@ extern struct pool pool;
 error_t pool_fill(void);
 /* A new port of ours: the last one's receive right may have been given away. */
 void pool_own_renew(void);
+/* Notes the names of this process, which it lives by: descriptors, proc, auth, the C library's own ports. */
+void vital_note(void);
+/* Whether NAME was there then and is not of the pool. */
+bool right_is_vital(mach_port_t name);
 /* More references to a send right, and all of them back with one more. */
 enum { HOARD = 1000 };
 void right_hoard(mach_port_t name);

@@ -14,6 +14,8 @@
 #include <getopt.h>
 #include <hurd.h>
 #include <hurd/process.h>
+#include <mach/mach_port.h>
+#include <mach/mig_support.h>
 #include <mach/thread_switch.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -49,6 +51,7 @@ struct wishes {
 /* What the child of a batch tells its parent. */
 struct progress {
     volatile uint64_t number, outcomes[OUTCOMES];
+    volatile mach_port_t reply_port;    /* the C library's, in the child */
 };
 static struct progress *progress;
 static volatile sig_atomic_t late;
@@ -207,10 +210,12 @@ static void child_main(const struct interface *interface, enum kind kind, const 
     if (kind == KILL)
         renew_every = renew_every > KILL_BURST ? renew_every / KILL_BURST : 1;
     session_begin();
+    vital_note();
     for (uint64_t number = from; kind == KILL ? sent_count() < wishes->count : number < end; number++) {
         if (number == from || number % renew_every == 0)
             victims_renew(interface, wishes);
         progress->number = number;
+        progress->reply_port = mig_get_reply_port();
         if (kind == KILL)
             one_killed(interface, wishes, number);
         else
@@ -231,7 +236,20 @@ static void on_alarm(int signo)
     late = 1;
 }
 
-/* Waits for PID; false if it had to be killed because no message was sent for STUCK_SECONDS. */
+/* Whether a message of PID's took the right away by which the C library hears its answers: then it waits for nobody. */
+static bool sender_was_hit(pid_t pid)
+{
+    task_t task;
+    mach_port_type_t type;
+    if (proc_pid2task(getproc(), pid, &task) != 0)
+        return false;
+    kern_return_t err = mach_port_type(task, progress->reply_port, &type);
+    mach_port_deallocate(mach_task_self(), task);
+    return err == KERN_INVALID_NAME || (err == 0 && !(type & MACH_PORT_TYPE_RECEIVE));
+}
+
+/* Waits for PID; false if it had to be killed because no message was sent for STUCK_SECONDS, and it was waiting for
+   somebody. */
 static bool child_wait(pid_t pid, int *status)
 {
     uint64_t seen = sent_count();
@@ -241,9 +259,10 @@ static bool child_wait(pid_t pid, int *status)
         if (!late)
             continue;
         if (sent_count() == seen) {
+            bool hit = sender_was_hit(pid);
             kill(pid, SIGKILL);
             waitpid(pid, status, 0);
-            return false;
+            return hit;
         }
         seen = sent_count();
         late = 0;

@@ -231,11 +231,26 @@ static void right_spoil(struct message *m)
     }
 }
 
+/* A number that has become a right must not be one that the sender lives by (right_is_vital): that would hit nobody
+   else. */
+static void vital_spare(struct message *m)
+{
+    for (unsigned int i = 0; i < m->slot_count; i++) {
+        mach_msg_type_t *type = slot_type(m, &m->slots[i]);
+        uint64_t *names = (void *) (m->bytes + m->slots[i].data_at);
+        if (!type_is_right(type->msgt_name) || !m->slots[i].inlined)
+            continue;
+        for (size_t j = 0; j < m->slots[i].size / sizeof *names; j++)
+            if (right_is_vital((mach_port_t) names[j]))
+                names[j] = pool.name_only;
+    }
+}
+
 void message_spoil(struct message *m, enum kind kind)
 {
     switch (kind) {
     case SIZE: size_spoil(m); break;
-    case TYPE: type_spoil(m); break;
+    case TYPE: type_spoil(m); vital_spare(m); break;
     case COUNT: count_spoil(m); break;
     case HUGE: huge_spoil(m); break;
     case RIGHT: right_spoil(m); break;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <hurd.h>
 #include <mach/mach_port.h>
+#include <mach/mig_support.h>
 
 struct pool pool;
 static uint64_t state;
@@ -104,6 +105,38 @@ void pool_tasks_end(void)
             right_unhoard(pool.tasks[i]);
             pool.tasks[i] = MACH_PORT_NULL;
         }
+}
+
+static bool vital[4096];    /* by name; the kernel gives out small ones */
+
+void vital_note(void)
+{
+    mach_port_t *names;
+    mach_port_type_t *types;
+    mach_msg_type_number_t count, type_count;
+    if (mach_port_names(mach_task_self(), &names, &count, &types, &type_count) != 0)
+        return;
+    for (mach_msg_type_number_t i = 0; i < count; i++)
+        if (names[i] < sizeof vital)
+            vital[names[i]] = true;
+    vital[mig_get_reply_port() % sizeof vital] = true;
+    vm_deallocate(mach_task_self(), (vm_address_t) names, count * sizeof *names);
+    vm_deallocate(mach_task_self(), (vm_address_t) types, type_count * sizeof *types);
+}
+
+static bool among(mach_port_t name, const mach_port_t *names, unsigned int count)
+{
+    for (unsigned int i = 0; i < count; i++)
+        if (names[i] == name)
+            return true;
+    return false;
+}
+
+bool right_is_vital(mach_port_t name)
+{
+    return name < sizeof vital && vital[name] && name != pool.own && name != pool.dead && name != pool.set &&
+           !among(name, pool.tasks, TASKS) && !among(name, pool.victims, pool.victim_count) &&
+           !among(name, pool.found, FOUND);
 }
 
 mach_port_t name_choose(void)
