@@ -98,7 +98,7 @@ kern_return_t S_io_read(trivfs_protid_t protid, data_t *data, mach_msg_type_numb
     const struct trivfs_ops *ops = protid->peropen->control->ops;
     struct trivfs_buffer buffer = {.data = *data, .capacity = *count};
     loff_t begin = offset;
-    error_t err = position_begin(protid, &begin);
+    error_t err = ops->read == NULL && ops->readdir != NULL ? EISDIR : position_begin(protid, &begin);
     if (err == 0 && amount != 0 && ops->read != NULL)
         err = ops->read(protid, begin, amount, &buffer);
     if (err == 0 && buffer.length > amount)

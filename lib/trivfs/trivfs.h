@@ -96,7 +96,7 @@ struct trivfs_ops {
     void (*stat)(struct trivfs_protid *protid, struct stat *st);
     /* At most AMOUNT bytes from OFFSET (0 when not seekable). 0 bytes: end of file. May block; EWOULDBLOCK with
        O_NONBLOCK; MIG_NO_REPLY when it has kept the request (ports_rpc_defer). The caller has checked O_READ. NULL: end
-       of file at once. */
+       of file at once, or EISDIR where there is `readdir`. */
     error_t (*read)(struct trivfs_protid *protid, off_t offset, size_t amount, struct trivfs_buffer *buffer);
     /* *AMOUNT: how much of DATA was taken. The caller has checked O_WRITE.  NULL: EBADF. */
     error_t (*write)(struct trivfs_protid *protid, off_t offset, const void *data, size_t length, size_t *amount);

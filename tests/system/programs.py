@@ -99,6 +99,8 @@ def secure(machine):
 
 def own_names(machine):
     wanted(machine, "echo foo | cat /dev/fd/0", "foo")
+    wanted(machine, "ls -A /dev/fd /dev/fd/ && echo empty", "empty")
+    wanted(machine, "cat /dev/fd/ < /etc/motd 2>&1", "Is a directory", 1)
     wanted(machine, "echo foo > /dev/tty", "foo")
     wanted(machine, "echo foo > /dev/stdout", "foo")
 
