@@ -6,10 +6,12 @@
 #include "auth.h"
 
 #include <dance/dance.h>
+#include <error.h>
 #include <hurd.h>
 #include <hurd/process.h>
 #include <hurd/startup.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct ports_bucket *auth_bucket;
@@ -78,7 +80,7 @@ int main(int argc, char **argv)
     /* 2. The bootstrap port is startup's. */
     err = task_get_bootstrap_port(mach_task_self(), &startup);
     if (err || startup == MACH_PORT_NULL)
-        return fail("bootstrap port", err ? err : EDESTADDRREQ);
+        error(EXIT_FAILURE, err, "must be started by startup: no bootstrap port");
     task_set_bootstrap_port(mach_task_self(), MACH_PORT_NULL);
     dance_step(2, "bootstrap port: startup");
     /* From here on others may use handles: startup does before it answers. */

@@ -9,8 +9,10 @@
 #include "exec_S.h"
 
 #include <dance/dance.h>
+#include <error.h>
 #include <hurd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <trivfs/trivfs.h>
 
@@ -56,7 +58,7 @@ int main(int argc, char **argv)
     /* 1. The bootstrap port; the port to proc is still null. */
     err = task_get_bootstrap_port(mach_task_self(), &bootstrap);
     if (err || bootstrap == MACH_PORT_NULL)
-        return fail("bootstrap port", err ? err : EDESTADDRREQ);
+        error(EXIT_FAILURE, err, "must be started by the root file system: no bootstrap port");
     dance_start_if_asked("exec", argv);
     dance_step(1, "bootstrap port got; getproc gives %s",
                _hurd_ports && getproc() != MACH_PORT_NULL ? "a port" : "null");

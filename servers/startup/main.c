@@ -3,6 +3,7 @@
    ends the system.  The steps are those of docs/bootstrap.md. */
 
 #include <dance/dance.h>
+#include <error.h>
 #include <hurd.h>
 #include <hurd/fsys.h>
 #include <hurd/paths.h>
@@ -53,11 +54,12 @@ static void steps_start(void)
 static void meet_file_system(void)
 {
     error_t err = task_get_bootstrap_port(mach_task_self(), &startup_fs_control);
+    /* By hand: whoever did it has a standard error, while there is no console yet. */
     if (err || startup_fs_control == MACH_PORT_NULL)
-        exit(EXIT_FAILURE);  /* not even a console: somebody ran us by hand */
+        error(EXIT_FAILURE, err, "must be started by the root file system: no bootstrap port");
     err = fsys_getpriv(startup_fs_control, &startup_host_priv, &startup_device_master, &startup_fs_task);
     if (err)
-        exit(EXIT_FAILURE);
+        error(EXIT_FAILURE, err, "must be started by the root file system: fsys_getpriv");
     task_set_bootstrap_port(mach_task_self(), MACH_PORT_NULL);
     console_open(startup_device_master);
     steps_start();

@@ -105,6 +105,14 @@ def own_names(machine):
     wanted(machine, "echo foo > /dev/stdout", "foo")
 
 
+def by_hand(machine):
+    """Programs of /hurd that somebody runs at the prompt end with a line of theirs."""
+    for name in ("startup", "exec", "auth", "proc", "exec.static", "proc.static"):
+        wanted(machine, f"/hurd/{name} 2>&1", f"/hurd/{name}: must be started by", 1)
+    for name in ("fifo", "ifsock", "pflocal", "null", "random", "mtab", "ext2fs.static /dev/null"):
+        wanted(machine, f"/hurd/{name} 2>&1", "must be started as a translator", 1)
+
+
 def tools(machine):
     wanted(machine, "settrans -a -c /tmp/z /hurd/null --zero && head -c 4 /tmp/z | od -An -x", "0000 0000")
     wanted(machine, "settrans -a -g /tmp/z && wc -c < /tmp/z", "0")
@@ -143,4 +151,5 @@ def boot_and(check, folder):
 
 CASES = [(name, functools.partial(boot_and, check)) for name, check in (
     ("auth", inside("authtest")), ("exec", inside("exectest")), ("proc", inside("proctest")), ("startup", inside("startuptest")), ("no_leak", no_leak),
-    ("scripts", scripts), ("set_id", set_id), ("secure", secure), ("own_names", own_names), ("tools", tools), ("rpctrace", rpctrace))]
+    ("scripts", scripts), ("set_id", set_id), ("secure", secure), ("own_names", own_names), ("by_hand", by_hand),
+    ("tools", tools), ("rpctrace", rpctrace))]
