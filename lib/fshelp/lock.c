@@ -210,7 +210,7 @@ static void melt(struct fshelp_lockbox *box, struct fshelp_lock *lock)
 }
 
 /* Waits until nothing keeps WANTED from being held, with WANTED in the list as a waiter.  graph_lock is held, but not
-   during the wait. */
+   during the wait.  EINTR also when who asked for it has died meanwhile: nothing is given to the dead. */
 static error_t wait_for(struct fshelp_lockbox *box, pthread_mutex_t *node_lock, struct fshelp_lock *wanted, bool block)
 {
     error_t err = 0;
@@ -235,7 +235,7 @@ static error_t wait_for(struct fshelp_lockbox *box, pthread_mutex_t *node_lock, 
     waiter_leave(wanted);
     unlink_lock(box, wanted);
     wanted->waiting = false;
-    return err;
+    return !err && ports_self_abandoned() ? EINTR : err;
 }
 
 /* Gives WANTED's range to its owner, or takes it away (UNLOCK). */

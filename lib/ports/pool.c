@@ -58,7 +58,7 @@ enum ports_pool_next ports_pool_review(struct ports_pool *pool, bool first)
 unsigned int ports_pool_tick(struct ports_pool *pool, unsigned int ms)
 {
     pool->idle_age += ms;
-    if (pool->idle_age < pool->idle_ms)
+    if (pool->idle_age < pool->idle_ms / 2)
         return 0;
     unsigned int surplus = pool->idle_low > POOL_SPARES ? pool->idle_low - POOL_SPARES : 0;
     pool->idle_age = 0;

@@ -30,7 +30,7 @@ struct ports_pool {
     unsigned int waiting; /* those that wait for a message, or are about to */
     unsigned int low;     /* least `waiting` in this round */
     unsigned long rounds; /* messages taken so far */
-    unsigned int idle_ms; /* so long surplus threads are kept */
+    unsigned int idle_ms; /* so long surplus threads are kept at most, and half as long at least */
     unsigned int idle_low, idle_age; /* least `waiting` since so many ms */
     unsigned int retire;  /* threads that are to end at their next message */
     bool starved;         /* a thread that was wanted could not be made */
@@ -77,7 +77,7 @@ static inline bool ports_pool_surplus(const struct ports_pool *pool)
 }
 
 /* MS milliseconds more have passed.  How many threads are to be woken, by a message each, because as many have had
-   nothing to do for `idle_ms`. */
+   nothing to do for a half of `idle_ms`. */
 unsigned int ports_pool_tick(struct ports_pool *pool, unsigned int ms);
 
 /* True if no message is being handled. */

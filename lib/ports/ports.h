@@ -140,7 +140,7 @@ unsigned int ports_bucket_count(struct ports_bucket *bucket);
 
 /* How ports_bucket_serve works; zeroes are sensible.  */
 struct ports_serve_options {
-    unsigned int idle_ms;     /* a surplus thread ends when it had nothing to do that long; 0: 60 s */
+    unsigned int idle_ms;     /* a surplus thread ends when it had nothing to do that long, or half of it; 0: 60 s */
     unsigned int exit_ms;     /* the loop returns when no message came that long and no RPC runs; 0: never */
     unsigned int request_max; /* bytes of the largest request; 0: 64 KiB, more than any routine of the Hurd's or Mach's
                                  interfaces can have inline.  The kernel throws a longer message away (its sender hears
@@ -274,6 +274,11 @@ void *ports_self_object(struct ports_class *class);
 /* True in a thread that handles an RPC which was interrupted (interrupt_operation), whose client died, or that
    ports_object_interrupt hit: it should give up with EINTR.  Blocking waits in handlers use ports_cond_wait. */
 bool ports_self_interrupted(void);
+
+/* True in a thread whose client does not wait for the answer any more, seen at once (the library itself notices within a
+   second or so).  For those who are about to take, after a wait, what somebody else could have: a lock, a line that was
+   typed.  A call of the kernel. */
+bool ports_self_abandoned(void);
 
 /* pthread_cond_wait for handlers: 0, or EINTR as soon as the RPC is interrupted (also while waiting: built on
    pthread_hurd_cond_wait_np and hurd_thread_cancel).  The mutex is held on return either way.  */

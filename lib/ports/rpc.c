@@ -143,6 +143,13 @@ bool ports_self_interrupted(void)
     return ports_current != NULL && atomic_load(&ports_current->interrupted);
 }
 
+bool ports_self_abandoned(void)
+{
+    mach_port_t reply = ports_current != NULL ? ports_current->reply : MACH_PORT_NULL;
+    return reply == MACH_PORT_DEAD ||
+           (reply != MACH_PORT_NULL && (ports_name_type(reply) & MACH_PORT_TYPE_DEAD_NAME) != 0);
+}
+
 static error_t rpc_wait(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
 {
     struct ports_rpc *rpc = ports_current;

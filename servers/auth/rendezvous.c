@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* rendezvous: who waits for whom.
 
-   Lock order: waiting_lock, then what lib/ports takes.  No answer is sent with it held. */
+   Lock order: waiting_lock, then what lib/ports takes.  No answer is sent with it held, and no more than a few calls of
+   the kernel are made: each message that comes while it is held costs a thread, since lib/ports makes one whenever all
+   others are busy.  (A sweep of thousands that was preempted once left 740 threads behind, on GNU Mach.) */
 
 #include "auth.h"
 
 #include <hurd/auth_reply.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "table.h"
@@ -14,6 +17,7 @@
 struct waiter {
     struct table_entry entry;      /* entry.name: the rendezvous port, a send right that is ours; first member */
     TAILQ_ENTRY(waiter) link;      /* in handle->waiters, then in the list of those who are to be answered */
+    TAILQ_ENTRY(waiter) of_all;    /* in everyone, while in the table */
     struct auth_handle *handle;    /* that the request was sent to; referenced, and counts us */
     struct auth_reply reply;       /* ours */
     bool is_server;
@@ -24,8 +28,8 @@ struct waiter {
 
 static pthread_mutex_t waiting_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct table waiting;       /* waiting_lock */
-enum { SWEEP_MIN = 16 };
-static size_t sweep_at = SWEEP_MIN; /* entries; waiting_lock */
+static struct waiter_list everyone = TAILQ_HEAD_INITIALIZER(everyone); /* in the table, the oldest first; waiting_lock */
+static struct waiter *hand;        /* who of them is looked at next; NULL: the oldest; waiting_lock */
 
 static void right_drop(mach_port_t port)
 {
@@ -86,19 +90,16 @@ static bool waiter_is_gone(const struct waiter *waiter)
     return type == 0 || (type & MACH_PORT_TYPE_DEAD_NAME) != 0;
 }
 
-/* WAITER, just taken out of the table, waits no more; lock held. */
-static void waiter_left(struct waiter *waiter)
-{
-    waiter->handle->waiting--;
-    TAILQ_REMOVE(&waiter->handle->waiters, waiter, link);
-    ports_object_cancel_dead(waiter->handle, waiter->entry.name);
-}
-
 /* Takes WAITER out of the table; lock held. */
 static struct waiter *waiting_take(struct waiter *waiter)
 {
     table_remove(&waiting, &waiter->entry);
-    waiter_left(waiter);
+    if (hand == waiter)
+        hand = TAILQ_NEXT(waiter, of_all);
+    TAILQ_REMOVE(&everyone, waiter, of_all);
+    waiter->handle->waiting--;
+    TAILQ_REMOVE(&waiter->handle->waiters, waiter, link);
+    ports_object_cancel_dead(waiter->handle, waiter->entry.name);
     return waiter;
 }
 
@@ -109,19 +110,6 @@ static void waiting_end(struct waiter *waiter, error_t end, struct waiter_list *
     TAILQ_INSERT_TAIL(list, waiter, link);
 }
 
-/* Takes all out of the table, into LIST, whom TEST, which sets their `end`, is true for, and notes when to look for
-   such again; lock held. */
-static void waiting_end_all(bool (*test)(struct table_entry *, void *), void *arg, struct waiter_list *list)
-{
-    for (struct table_entry *entry = table_take(&waiting, test, arg), *next; entry != NULL; entry = next) {
-        struct waiter *waiter = (struct waiter *) entry;
-        next = entry->next;
-        waiter_left(waiter);
-        TAILQ_INSERT_TAIL(list, waiter, link);
-    }
-    sweep_at = waiting.count > SWEEP_MIN / 2 ? 2 * waiting.count : SWEEP_MIN;
-}
-
 /* ---- waits that nobody ends ------------------------------------------------------------- */
 
 /* The caretaker: a thread that looks once in a tick at those who wait, and sleeps while there are none. */
@@ -130,33 +118,69 @@ static bool caretaker_made;             /* waiting_lock */
 static atomic_uint caretaker_awake;     /* 0: sleeps until this is 1; waiting_lock to change */
 static unsigned int caretaker_ticks;    /* waiting_lock */
 
-static bool entry_is_gone(struct table_entry *entry, void *arg)
+/* Ends the wait of the oldest if it has lasted for a minute; false: it has not. */
+static bool end_overdue(struct auth_handle *any, struct waiter_list *list)
 {
-    struct waiter *waiter = (struct waiter *) entry;
-    (void) arg;
-    waiter->end = EINTR;
-    return waiter_is_gone(waiter);
+    struct waiter *oldest = TAILQ_FIRST(&everyone);
+    (void) any;
+    if (oldest == NULL || caretaker_ticks - oldest->since < AUTH_TICKS_MAX)
+        return false;
+    waiting_end(oldest, ETIMEDOUT, list);
+    return true;
 }
 
-static bool entry_is_over(struct table_entry *entry, void *arg)
+/* Looks at the next one, going round and round, and ends his wait if he does not wait any more. */
+static bool end_gone(struct auth_handle *any, struct waiter_list *list)
 {
-    struct waiter *waiter = (struct waiter *) entry;
-    if (entry_is_gone(entry, arg))
-        return true;
-    waiter->end = ETIMEDOUT;
-    return caretaker_ticks - waiter->since >= AUTH_TICKS_MAX;
+    struct waiter *waiter = hand != NULL ? hand : TAILQ_FIRST(&everyone);
+    (void) any;
+    if (waiter == NULL)
+        return false;
+    hand = TAILQ_NEXT(waiter, of_all);
+    if (waiter_is_gone(waiter))
+        waiting_end(waiter, EINTR, list);
+    return true;
+}
+
+/* Ends the wait of the oldest at HANDLE. */
+static bool end_interrupted(struct auth_handle *handle, struct waiter_list *list)
+{
+    struct waiter *oldest = TAILQ_FIRST(&handle->waiters);
+    if (oldest == NULL)
+        return false;
+    waiting_end(oldest, EINTR, list);
+    return true;
+}
+
+/* Does END, with the lock, COUNT times or until it gives false, and answers whom it puts into the list; a few at a
+   time, and others have their turn in between. */
+static void end_many(size_t count, bool (*end)(struct auth_handle *, struct waiter_list *), struct auth_handle *handle)
+{
+    enum { AT_A_TIME = 16 };
+    for (bool more = true; more && count > 0;) {
+        struct waiter_list list = TAILQ_HEAD_INITIALIZER(list);
+        pthread_mutex_lock(&waiting_lock);
+        for (unsigned int i = 0; i < AT_A_TIME && more && count > 0; i++, count--)
+            more = end(handle, &list);
+        pthread_mutex_unlock(&waiting_lock);
+        waiters_fail(&list);
+        if (more && count > 0)
+            sched_yield();
+    }
 }
 
 void auth_rendezvous_tick(void)
 {
-    struct waiter_list list = TAILQ_HEAD_INITIALIZER(list);
     pthread_mutex_lock(&waiting_lock);
+    size_t count = waiting.count;
     caretaker_ticks++;
-    waiting_end_all(entry_is_over, NULL, &list);
+    pthread_mutex_unlock(&waiting_lock);
+    end_many(count, end_overdue, NULL);
+    end_many(count, end_gone, NULL);
+    pthread_mutex_lock(&waiting_lock);
     if (waiting.count == 0)
         atomic_store(&caretaker_awake, 0);
     pthread_mutex_unlock(&waiting_lock);
-    waiters_fail(&list);
 }
 
 static void *caretaker_main(void *arg)
@@ -177,13 +201,15 @@ static void caretaker_wake(void)
         ports_tick_wake(&caretaker_awake);
 }
 
-/* Takes all who do not wait any more out of the table, into LIST, when it has grown to twice what the last time left:
-   the caretaker comes late when thousands come and go in a tick.  Lock held.  */
+/* Looks at two of those who wait: the caretaker comes late when thousands come and go in a tick, and so there are
+   never many more of those who have gone than of the others.  Lock held.  */
 static void waiting_sweep(struct waiter_list *list)
 {
-    if (waiting.count < sweep_at)
-        return;
-    waiting_end_all(entry_is_gone, NULL, list);
+    enum { SWEEP_MIN = 16 };
+    if (waiting.count >= SWEEP_MIN) {
+        end_gone(NULL, list);
+        end_gone(NULL, list);
+    }
 }
 
 /* ---- meeting ------------------------------------------------------------------------------ */
@@ -231,6 +257,7 @@ static error_t waiting_enter(const struct waiter *wanted, struct waiter_list *li
     ports_object_ref(handle);
     handle->waiting++;
     TAILQ_INSERT_TAIL(&handle->waiters, waiter, link);
+    TAILQ_INSERT_TAIL(&everyone, waiter, of_all);
     if (!caretaker_awake)
         caretaker_wake();
     return 0;
@@ -312,12 +339,10 @@ kern_return_t auth_rendezvous_server(struct auth_handle *handle, struct auth_rep
 
 void auth_rendezvous_interrupt(struct auth_handle *handle)
 {
-    struct waiter_list list = TAILQ_HEAD_INITIALIZER(list);
     pthread_mutex_lock(&waiting_lock);
-    while (!TAILQ_EMPTY(&handle->waiters))
-        waiting_end(TAILQ_FIRST(&handle->waiters), EINTR, &list);
+    size_t count = handle->waiting;     /* who comes from here on is not meant */
     pthread_mutex_unlock(&waiting_lock);
-    waiters_fail(&list);
+    end_many(count, end_interrupted, handle);
 }
 
 void auth_rendezvous_dead(struct auth_handle *handle, mach_port_t rendezvous)

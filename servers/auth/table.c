@@ -61,21 +61,3 @@ void table_remove(struct table *table, struct table_entry *entry)
     *link = entry->next;
     table->count--;
 }
-
-struct table_entry *table_take(struct table *table, bool (*test)(struct table_entry *, void *), void *arg)
-{
-    struct table_entry *taken = NULL, *entry;
-
-    for (size_t i = 0; i < table->size; i++)
-        for (struct table_entry **link = &table->slots[i]; (entry = *link) != NULL;) {
-            if (!test(entry, arg)) {
-                link = &entry->next;
-                continue;
-            }
-            *link = entry->next;
-            entry->next = taken;
-            taken = entry;
-            table->count--;
-        }
-    return taken;
-}

@@ -28,7 +28,5 @@ struct table_entry *table_find(const struct table *table, uint32_t name);
 error_t table_add(struct table *table, struct table_entry *entry);
 /* Takes out ENTRY, which is in the table. */
 void table_remove(struct table *table, struct table_entry *entry);
-/* Takes out and gives all entries that TEST(entry, ARG) is true for, linked by `next`. */
-struct table_entry *table_take(struct table *table, bool (*test)(struct table_entry *, void *), void *arg);
 
 #endif

@@ -280,9 +280,11 @@ error_t sock_accept(struct sock *sock, bool nonblock, struct sock **connection, 
             err = EINVAL;
         else if (nonblock)
             err = EWOULDBLOCK;
-        else if (ports_cond_wait(&sock->acceptable, &sock_lock))
+        else if (ports_cond_wait(&sock->acceptable, &sock_lock) || ports_self_abandoned())
             err = EINTR;
     }
+    if (err == EINTR && sock->pending)
+        pthread_cond_signal(&sock->acceptable);     /* for somebody else */
     if (!err) {
         *connection = sock->pending;
         sock->pending = (*connection)->pending_next;

@@ -202,6 +202,8 @@ static error_t wait_readable(struct terminal *terminal, struct caller caller, si
         } else {
             err = wait_raw(terminal, &patience, size);
         }
+        if ((!err || err == ETIMEDOUT) && ports_self_abandoned())
+            err = EINTR;    /* what was typed is for the living */
     }
     return err == ETIMEDOUT ? 0 : err;
 }

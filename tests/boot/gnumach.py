@@ -11,7 +11,6 @@ TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[1:1] = [os.path.join(TESTS, "boot"), os.path.join(TESTS, "system")]
 # Chain 2 needs our kernel; the documents know no kernel; GNU Mach does not end a program that fills memory.
 OUR_OWN = ("chain2-static", "chain2-ldso", "documented", "hogs_are_ended")
-NOT_YET = ("programs-auth",)    # once in two runs auth kept 2,261 names for 90 s after authtest on GNU Mach: not explained
 
 
 def on_gnumach(function):
@@ -22,11 +21,11 @@ def on_gnumach(function):
 
 
 def cases():
-    for name in ("dance", "shell", "programs", "terminals", "hostile", "memory", "oracle"):
+    for name in ("dance", "shell", "programs", "terminals", "hostile", "memory", "oracle", "files"):
         module = importlib.import_module(name)
         of_module = getattr(module, "CASES", None) or [(name[5:], test) for name, test in vars(module).items() if name.startswith("test_")]
         for case, function in of_module:
-            if case not in OUR_OWN and f"{name}-{case}" not in NOT_YET:
+            if case not in OUR_OWN:
                 yield f"{name}-{case}", on_gnumach(function)
 
 

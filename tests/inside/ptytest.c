@@ -364,6 +364,29 @@ static int work_input_signal(void)
     return 0;
 }
 
+/* What is typed after a reader was killed is for the next one. */
+static void test_killed_reader(void)
+{
+    char got[16];
+    int n = -1;
+    if (!pair_open())
+        return;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(read(slave, got, sizeof got) > 0);
+    usleep(200000);
+    CHECK(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
+    put(master, "next\n");
+    CHECK(fcntl(slave, F_SETFL, O_NONBLOCK) == 0);
+    for (int i = 0; i < 100 && n < 0; i++) {
+        usleep(10000);
+        n = read(slave, got, sizeof got);
+    }
+    CHECK(n == 5);
+    pair_close();
+}
+
 static void test_jobs(void)
 {
     if (!pair_open())
@@ -576,9 +599,9 @@ int main(void)
     static const struct {
         const char *name;
         void (*function)(void);
-    } tests[] = {{"pair", test_pair},   {"line", test_line},       {"raw", test_raw},       {"much", test_much},
-                 {"jobs", test_jobs},   {"hang_up", test_hang_up}, {"packet", test_packet}, {"remote", test_remote},
-                 {"shell", test_shell}, {"strange", test_strange}};
+    } tests[] = {{"pair", test_pair}, {"line", test_line}, {"raw", test_raw}, {"much", test_much},
+                 {"killed_reader", test_killed_reader}, {"jobs", test_jobs}, {"hang_up", test_hang_up},
+                 {"packet", test_packet}, {"remote", test_remote}, {"shell", test_shell}, {"strange", test_strange}};
     signal(SIGTTOU, SIG_DFL);
     signal(SIGLOST, SIG_IGN);   /* what the C library raises for a port that was revoked */
     for (size_t i = 0; i < sizeof tests / sizeof tests[0]; i++) {

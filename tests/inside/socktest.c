@@ -108,6 +108,27 @@ static void test_records(int type)
     close(fd[1]);
 }
 
+/* A connection to LISTENER, which is NAME, that is made after one who waited for it was killed is for the next one. */
+static void killed_acceptor(int listener, const char *name)
+{
+    int server = -1;
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(accept(listener, NULL, NULL) >= 0);
+    usleep(200000);
+    CHECK(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
+    int client = connected(SOCK_STREAM, name, 0);
+    CHECK(client >= 0 && fcntl(listener, F_SETFL, O_NONBLOCK) == 0);
+    for (int i = 0; i < 100 && server < 0; i++) {
+        usleep(10000);
+        server = accept(listener, NULL, NULL);
+    }
+    CHECK(server >= 0 && write(server, "x", 1) == 1 && fcntl(listener, F_SETFL, 0) == 0);
+    close(client);
+    close(server);
+}
+
 static void test_names(void)
 {
     struct sockaddr_un address = named("/tmp/sock");
@@ -122,6 +143,7 @@ static void test_names(void)
     CHECK(bind(second, (struct sockaddr *)&address, SUN_LEN(&address)) == -1 && errno == EADDRINUSE);
     CHECK(accept(second, NULL, NULL) == -1 && errno == EINVAL);
     CHECK(listen(listener, 2) == 0);
+    killed_acceptor(listener, "/tmp/sock");
     CHECK(connected(SOCK_SEQPACKET, "/tmp/sock", 0) == -1 && errno == EPROTOTYPE);
     int one = connected(SOCK_STREAM, "/tmp/sock", 0), two = connected(SOCK_STREAM, "/tmp/sock", 0);
     CHECK(one >= 0 && two >= 0);

@@ -87,12 +87,6 @@ UNIT_TEST(long_lists)
     CHECK_EQ(ids_check(given, 1, &other_uid), 0);
 }
 
-static bool is_odd(struct table_entry *entry, void *arg)
-{
-    (void) arg;
-    return entry->name & 1;
-}
-
 UNIT_TEST(table_grows_and_forgets)
 {
     enum { COUNT = 5000 };
@@ -105,11 +99,9 @@ UNIT_TEST(table_grows_and_forgets)
     }
     for (uint32_t i = 0; i < COUNT; i++)
         CHECK(table_find(&table, i * 3 + 1) == &entries[i] && table_find(&table, i * 3 + 2) == NULL);
-    unsigned int taken = 0;
-    for (struct table_entry *e = table_take(&table, is_odd, NULL); e != NULL; e = e->next)
-        taken++;
-    CHECK_EQ(taken, COUNT / 2);
-    CHECK_EQ(table.count, COUNT - COUNT / 2);
+    for (uint32_t i = 0; i < COUNT; i += 2)
+        table_remove(&table, &entries[i]);
+    CHECK_EQ(table.count, COUNT / 2);
     for (uint32_t i = 1; i < COUNT; i += 2) {
         CHECK(table_find(&table, i * 3 + 1) == &entries[i]);
         table_remove(&table, &entries[i]);

@@ -22,6 +22,12 @@ error_t ports_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
     return 0;
 }
 
+static bool abandoned;      /* nobody waits for the answer */
+bool ports_self_abandoned(void)
+{
+    return abandoned;
+}
+
 static struct fshelp_user *user(uid_t uid, gid_t gid)
 {
     return fshelp_user_create(&uid, 1, &gid, 1);
@@ -254,6 +260,25 @@ UNIT_TEST(deadlock_by_a_lock_that_is_given)
     CHECK(fshelp_lock_holds(&files[1], &owners[1]) && !fshelp_lock_holds(&files[0], &owners[1]));
     fshelp_lockbox_destroy(&files[0]);
     fshelp_lockbox_destroy(&files[1]);
+}
+
+static void owner_0_gives_up(void)
+{
+    fshelp_lock_drop(&files[0], &owners[0]);
+}
+
+/* Who has died while he waited gets nothing, not even for a moment. */
+UNIT_TEST(the_dead_get_no_locks)
+{
+    fshelp_lockbox_init(&files[0]);
+    CHECK_EQ(lock_file(0, 0, F_WRLCK), 0);
+    meanwhile = owner_0_gives_up;
+    abandoned = true;
+    CHECK_EQ(lock_file(1, 0, F_WRLCK), EINTR);
+    abandoned = false;
+    CHECK(!fshelp_lock_holds(&files[0], &owners[1]));
+    CHECK_EQ(lock_file(2, 0, F_WRLCK), 0);
+    fshelp_lockbox_destroy(&files[0]);
 }
 
 /* Many who wait for many: each is followed once. */

@@ -145,12 +145,12 @@ UNIT_TEST(pool_shrinks_by_idling)
     CHECK(!ports_pool_quiet(&pool));
     CHECK_EQ(ports_pool_give(&pool, false), POOL_WAIT);
     CHECK(ports_pool_surplus(&pool));
-    CHECK_EQ(ports_pool_tick(&pool, 500), 0);
-    CHECK_EQ(ports_pool_tick(&pool, 500), 0);       /* all were busy in this time */
-    CHECK_EQ(ports_pool_tick(&pool, 500), 0);
+    CHECK_EQ(ports_pool_tick(&pool, 250), 0);
+    CHECK_EQ(ports_pool_tick(&pool, 250), 0);       /* all were busy in this time */
+    CHECK_EQ(ports_pool_tick(&pool, 250), 0);
     ports_pool_take(&pool);                         /* one message in a while needs one of them */
     CHECK_EQ(ports_pool_give(&pool, true), POOL_WAIT);
-    unsigned int surplus = ports_pool_tick(&pool, 500);
+    unsigned int surplus = ports_pool_tick(&pool, 250);     /* a second after the last of them became idle */
     CHECK_EQ(surplus, 20 - POOL_SPARES);
     ports_pool_take(&pool);
     CHECK_EQ(ports_pool_give(&pool, true), POOL_WAIT);  /* the first one stays, whoever asks */
