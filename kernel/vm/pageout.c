@@ -138,21 +138,23 @@ static bool task_spared(const struct task *task)
            space_reverse(task->space, realhost.priv) != NULL;
 }
 
-static struct task *task_largest(uint64_t *pages)
+/* The one with the most memory that is not spared. */
+static struct task *task_largest(void)
 {
     struct task *largest = NULL;
-    *pages = 0;
+    uint64_t most = 0;
     list_for_each(link, &all_tasks) {
         struct task *task = list_entry(link, struct task, all_link);
         uint64_t memory = task_spared(task) ? 0 : task_memory(task);
-        if (memory > *pages) {
+        if (memory > most) {
             largest = task;
-            *pages = memory;
+            most = memory;
         }
     }
     return largest;
 }
 
+/* One that waits for memory: of TASK, or, with NULL, of any that is not essential. */
 static struct thread *waiting_thread(const struct task *task)
 {
     list_for_each(link, &memory_queue.threads) {
@@ -164,20 +166,20 @@ static struct thread *waiting_thread(const struct task *task)
 }
 
 /* Nothing can be freed: the largest task has to do without.  The first time its fault fails, if it waits for one; then
-   it is ended. If all are spared, any fault fails. */
+   it is ended.  If all are spared, any fault fails. */
 static void shortage_relieve(void)
 {
-    uint64_t pages;
-    struct task *task = task_largest(&pages);
-    struct thread *thread = task && task->denied ? NULL : waiting_thread(task);
+    struct task *largest = task_largest();
+    struct thread *thread = largest && largest->denied ? NULL : waiting_thread(largest);
+    struct task *task = thread ? thread->task : largest;
+    if (task == NULL)
+        return;
+    kprintf("memory is full: %s, which has %lu KiB, %s\n", task->name[0] ? task->name : "a task",
+            task_memory(task) * (PAGE_SIZE / 1024), thread ? "gets no more" : "is ended");
     if (thread) {
-        thread->task->denied = true;
-        kprintf("memory is full: %s, which has %lu KiB, gets no more\n",
-                thread->task->name[0] ? thread->task->name : "a task", task_memory(thread->task) * (PAGE_SIZE / 1024));
+        task->denied = true;
         thread_wake(thread, WAIT_TIMED_OUT);
-    } else if (task) {
-        kprintf("memory is full: %s, which has %lu KiB, is ended\n", task->name[0] ? task->name : "a task",
-                pages * (PAGE_SIZE / 1024));
+    } else {
         task_kill(task);
     }
 }
@@ -252,7 +254,7 @@ static size_t reclaim_some(void)
     return taken;
 }
 
-/* Almost all that could be paged is anonymous memory, which goes nowhere. */
+/* Almost all that could be paged is anonymous memory, which goes nowhere.  Looks at every page. */
 static bool mostly_stuck(void)
 {
     struct list *queues[] = {&page_active_queue, &page_inactive_queue};
@@ -265,6 +267,16 @@ static bool mostly_stuck(void)
             stuck += object && object->internal;
         }
     return stuck > (page_counts.active + page_counts.inactive) / 8 * 7;
+}
+
+/* Whether memory was short for THRASH_MS since *SHORT_SINCE and hardly anything can move.  It is looked at once in that
+   time: much reading and writing of files keeps memory short for long, and harmlessly. */
+static bool thrashes(uint64_t *short_since)
+{
+    if (!has_waited || clock_ticks - *short_since <= THRASH_MS * HZ / 1000)
+        return false;
+    *short_since = clock_ticks;
+    return mostly_stuck();
 }
 
 static void pageout_loop(void *argument)
@@ -289,8 +301,7 @@ static void pageout_loop(void *argument)
             moved = clock_ticks;
         laundry = object_laundry_count;
         turn = taken ? TURN_MS : min(turn * 2, (uint32_t)TURN_MAX_MS);
-        bool thrashes = has_waited && clock_ticks - short_since > THRASH_MS * HZ / 1000 && mostly_stuck();
-        if (thrashes || clock_ticks - moved > STALL_MS * HZ / 1000) {
+        if (thrashes(&short_since) || clock_ticks - moved > STALL_MS * HZ / 1000) {
             shortage_relieve();
             moved = short_since = clock_ticks;
         }
