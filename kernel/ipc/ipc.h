@@ -134,6 +134,7 @@ struct ipc_entry {
 #define ENTRY_CARRIES 0x3fe00000u
 #define ENTRY_CARRY 0x200000u
 #define CARRY_UREFS 0x8000u
+#define ENTRY_COUNT (ENTRY_UREFS | ENTRY_CARRIES) /* all that counts user references */
 
 #define LEAF_ENTRIES 128
 #define DENSE_NAMES (1u << 24) /* names below are in leaves, others in a hash table */
@@ -328,13 +329,12 @@ static inline uint32_t entry_urefs(const struct ipc_entry *entry)
 static inline void entry_urefs_set(struct ipc_entry *entry, uint32_t urefs)
 {
     uint32_t carries = urefs <= ENTRY_UREFS ? 0 : (urefs - SEND_UREFS_MAX + CARRY_UREFS - 1) / CARRY_UREFS;
-    entry->bits = (entry->bits & ~(ENTRY_UREFS | ENTRY_CARRIES)) | carries * ENTRY_CARRY |
-                  (urefs - carries * CARRY_UREFS);
+    entry->bits = (entry->bits & ~ENTRY_COUNT) | carries * ENTRY_CARRY | (urefs - carries * CARRY_UREFS);
 }
 /* More than one? */
 static inline bool entry_has_more(const struct ipc_entry *entry)
 {
-    return (entry->bits & (ENTRY_UREFS | ENTRY_CARRIES)) > 1;
+    return (entry->bits & ENTRY_COUNT) > 1;
 }
 /* One more send right under ENTRY's name. */
 static inline void entry_uref_add(struct ipc_entry *entry)

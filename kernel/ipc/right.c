@@ -61,7 +61,7 @@ void right_die(struct ipc_space *space, struct ipc_entry *entry)
     } else {
         port->sorights--;
     }
-    entry->bits = (entry->bits & (ENTRY_UREFS | ENTRY_CARRIES)) | MACH_PORT_TYPE_DEAD_NAME;
+    entry->bits = (entry->bits & ENTRY_COUNT) | MACH_PORT_TYPE_DEAD_NAME;
     entry->port = NULL;
     port_deref(port);
 }
@@ -379,7 +379,7 @@ static kern_return_t delta_receive(struct ipc_space *space, struct ipc_entry *en
         accepted_forget(space, entry);
     if (entry->request == NULL) {
         port->srights--;
-        entry->bits = (entry->bits & (ENTRY_UREFS | ENTRY_CARRIES)) | MACH_PORT_TYPE_DEAD_NAME;
+        entry->bits = (entry->bits & ENTRY_COUNT) | MACH_PORT_TYPE_DEAD_NAME;
         entry->port = NULL;
     } else {
         port->refs++;
