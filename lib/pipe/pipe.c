@@ -86,7 +86,7 @@ void pipe_close(struct pipe *pipe, bool reader, bool writer)
     readers_serve(pipe, &done);
     pipe_changed(pipe);
     pthread_mutex_unlock(&pipe->lock);
-    readers_release(done);
+    pipe_release(done);
 }
 
 void pipe_set_ends(struct pipe *pipe, bool reader, bool writer, struct reader **done)
@@ -99,11 +99,6 @@ void pipe_set_ends(struct pipe *pipe, bool reader, bool writer, struct reader **
     readers_serve(pipe, done);
     pipe_changed(pipe);
     pthread_mutex_unlock(&pipe->lock);
-}
-
-void pipe_release(struct reader *done)
-{
-    readers_release(done);
 }
 
 static error_t pipe_wait(struct pipe *pipe, bool nonblock)
@@ -179,7 +174,7 @@ error_t pipe_send(struct pipe *pipe, const char *data, size_t length, struct ext
             break;
     }
     pthread_mutex_unlock(&pipe->lock);
-    readers_release(done);
+    pipe_release(done);
     return *sent ? 0 : err;
 }
 

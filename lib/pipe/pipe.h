@@ -39,8 +39,9 @@ void pipe_deref(struct pipe *pipe);
    Without locks: it may be the end of who waited. */
 void pipe_close(struct pipe *pipe, bool reader, bool writer);
 /* Of a fifo, whose ends come back: which are there now.  What was written stays until neither is.  Whose wait that has
-   ended is added to *DONE, which is null at first: pipe_release gives them up, without locks, as that may close them. */
+   ended is added to *DONE, which is null at first. */
 void pipe_set_ends(struct pipe *pipe, bool reader, bool writer, struct reader **done);
+/* Gives up those in the list DONE, whose waits have ended.  Without locks: it may close what they read from. */
 void pipe_release(struct reader *done);
 
 /* Sends LENGTH bytes with EXTRAS (owned by the queue on success; NULL: none).  *SENT: how many were taken; unless

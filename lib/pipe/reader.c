@@ -175,7 +175,7 @@ void readers_serve(struct pipe *pipe, struct reader **done)
         reader_give(pipe, NULL, 0, done);
 }
 
-void readers_release(struct reader *done)
+void pipe_release(struct reader *done)
 {
     while (done) {
         struct reader *next = done->next;

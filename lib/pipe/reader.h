@@ -11,15 +11,12 @@
 error_t reader_leave(struct pipe *pipe, size_t amount);
 
 /* Gives the first reader of PIPE up to LENGTH bytes of DATA, which come before nothing else that is to be read; how
-   many it took, 0 if there is no reader. Whom it answered is added to *DONE, for readers_release.  Pipe lock held;
+   many it took, 0 if there is no reader. Whom it answered is added to *DONE, for pipe_release.  Pipe lock held;
    never blocks. */
 size_t reader_give(struct pipe *pipe, const char *data, size_t length, struct reader **done);
 
 /* Answers the readers of PIPE from its queue while there is something in it, or with nothing at the end of the stream.
    The same. */
 void readers_serve(struct pipe *pipe, struct reader **done);
-
-/* Releases those in the list DONE.  Without locks: it may be the end of what they read from. */
-void readers_release(struct reader *done);
 
 #endif /* PIPE_READER_H */

@@ -120,7 +120,7 @@ static size_t virtio_issue(struct block_queue *queue, unsigned int slot, struct 
     piece_set(&table[0], place, sizeof(struct virtio_header), false, base + 1);
     if (left > 0)
         left = pieces_fill(virtio, table, base, &request->memory, request->finished, left, log,
-                                  request->kind == BLOCK_READ, &pieces);
+                           request->kind == BLOCK_READ, &pieces);
     table[pieces + 1] = (struct virtio_descriptor){
         .address = place + offsetof(struct virtio_slot, status), .length = 1, .flags = VIRTIO_WRITE};
     slot_announce(virtio, slot, base, pieces + 2);
