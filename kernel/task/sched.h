@@ -3,14 +3,15 @@
 
    The kernel runs with interrupts off and under one lock, the kernel lock (arch/x86_64/cpu.h): a processor holds it
    from its entry until it returns to user mode or idles. So nothing in the kernel is preempted; what a function finds
-   stays true until it calls something that may block (thread_block, thread_sleep, pageout_wait, kernel copies from and to user
-   memory), and long work is cut into pieces by sched_pause.  To split the lock later, these are the places to look at.
+   stays true until it calls something that may block (thread_block, thread_sleep, pageout_wait, kernel copies from and
+   to user memory), and long work is cut into pieces by sched_pause.  To split the lock later, these are the places to
+   look at.
 
    All processors take threads from one run queue.  What is put there goes to them when the one that put it there leaves
    the kernel (sched_spread): often that one takes it itself before.
 
    A thread waits on at most one wait queue at a time, by wait_link, and on a timer.  Whoever ends the wait says how by
-   the result; that takes it off the queue.  */
+   the result; that takes it off the queue. */
 
 #ifndef TASK_SCHED_H
 #define TASK_SCHED_H

@@ -85,8 +85,9 @@ static inline struct map_entry *map_next(const struct vm_map *map, const struct 
    at its low end are an alignment, ones at its high end a limit (glibc's MAP_32BIT), others nobody can have.
    KERN_NO_SPACE. */
 kern_return_t map_find_space(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask);
-/* Maps OBJECT (whose reference moves on success; NULL: zeros) at *ADDRESS, which must not have bits of MASK, or anywhere
-   as map_find_space says.  Addresses and sizes are whole pages.  KERN_NO_SPACE, KERN_INVALID_ADDRESS, KERN_RESOURCE_SHORTAGE. */
+/* Maps OBJECT (whose reference moves on success; NULL: zeros) at *ADDRESS, which must not have bits of MASK, or
+   anywhere as map_find_space says.  Addresses and sizes are whole pages.  KERN_NO_SPACE, KERN_INVALID_ADDRESS,
+   KERN_RESOURCE_SHORTAGE. */
 kern_return_t map_enter(struct vm_map *map, uint64_t *address, uint64_t size, uint64_t mask, bool anywhere,
                         struct vm_object *object, uint64_t offset, bool needs_copy, bool shared, vm_prot_t protection,
                         vm_prot_t max_protection, vm_inherit_t inheritance);

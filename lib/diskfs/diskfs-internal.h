@@ -221,7 +221,8 @@ error_t diskfs_translator_root(struct diskfs_node *node, struct diskfs_node *dir
    malloc'd memory of our own with a NUL behind: called before any lock is taken.  E2BIG beyond 64 KiB, EFAULT,
    ENOMEM. */
 error_t diskfs_copy_in(const char *data, size_t length, char **copy);
-/* Lets go of the active translator of NODE (unlocked, a reference held) if it has no name: nobody finds it there. dirs.c */
+/* Lets go of the active translator of NODE (unlocked, a reference held) if it has no name: nobody finds it there.
+   dirs.c */
 void diskfs_translator_let_go(struct diskfs_node *node);
 /* Takes or drops the library's reference to NODE (locked; the caller has one too) as its translator and notices
    demand. */

@@ -192,7 +192,8 @@ static int line_compare(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Notes what is dirty now, in the order of the disk; how many lines.  They cannot go away: each has a reference more.  */
+/* Notes what is dirty now, in the order of the disk; how many lines.  They cannot go away: each has a reference
+   more. */
 static unsigned int batch_begin(struct ext2_cache *c)
 {
     unsigned int n = 0;

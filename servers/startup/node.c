@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* node.c: startup as the translator of /servers/startup.
 
-   Whoever opens that node gets a port of startup's, which remembers the user; the file calls that ls and stat make on it are answered from the
-   node underneath. */
+   Whoever opens that node gets a port of startup's, which remembers the user; the file calls that ls and stat make on
+   it are answered from the node underneath. */
 
 #include <dance/dance.h>
 #include <fcntl.h>

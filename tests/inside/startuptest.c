@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* startuptest: who may ask startup how often to be told of the end: root as often as he likes, a user and those who come
-   by startup's message port so often that nobody fills its memory (servers/startup/lists.h).  As root.  Prints a line
-   for each check that fails, and last `N passed, N failed`. */
+/* startuptest: who may ask startup how often to be told of the end: root as often as he likes, a user and those who
+   come by startup's message port so often that nobody fills its memory (servers/startup/lists.h).  As root.  Prints a
+   line for each check that fails, and last `N passed, N failed`. */
 
 #include <errno.h>
 #include <hurd.h>

@@ -384,12 +384,13 @@ static void pager_answer_spoil(mach_port_t control, mach_msg_id_t id, const uint
                                uint64_t number)
 {
     message_begin(&message_out, control, MACH_MSG_TYPE_COPY_SEND, MACH_PORT_NULL, 0, id);
-    for (unsigned int i = 0; i < count; i++)
+    for (unsigned int i = 0; i < count; i++) {
+        unsigned int name = words[i] & 0x8000 ? MACH_MSG_TYPE_BOOLEAN : MACH_MSG_TYPE_INTEGER_32;
         if (words[i] > 0xffff)
             message_add_inline(&message_out, MACH_MSG_TYPE_INTEGER_64, 64, 1, &(uint64_t){words[i] & 0xffff});
         else
-            message_add_inline(&message_out, words[i] & 0x8000 ? MACH_MSG_TYPE_BOOLEAN : MACH_MSG_TYPE_INTEGER_32, 32, 1,
-                               &(int){(int)(words[i] & 0x7fff)});
+            message_add_inline(&message_out, name, 32, 1, &(int){(int)(words[i] & 0x7fff)});
+    }
     message_add_inline(&message_out, MACH_MSG_TYPE_INTEGER_64, 64, 1, &number);
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
 }

@@ -36,8 +36,8 @@ int trap_call(int number, long a, long b, long c, long d, long e, long f);
 #define TRAP_1(NUMBER, A) TRAP_3(NUMBER, A, 0, 0)
 
 int64_t time_microseconds(time_value64_t time);
-/* Whether WHEN, which the kernel noted between BEFORE and AFTER (host_get_time64), says so.  Five seconds to either side
-   are allowed: the time it notes is that of the last tick, which may have come late. */
+/* Whether WHEN, which the kernel noted between BEFORE and AFTER (host_get_time64), says so.  Five seconds to either
+   side are allowed: the time it notes is that of the last tick, which may have come late. */
 bool time_is_between(time_value64_t when, time_value64_t before, time_value64_t after);
 
 /* ---- tasks ------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Where a processor other than the first begins: in real mode, at a page below 1 MiB that this code was copied to (smp.c).  It goes to long
-   mode at once, with page tables that have that page at its physical address too, takes its struct cpu out of the mailbox and
-   calls cpu_start_here.  An empty mailbox means that nobody waits for it any more. */
+/* Where a processor other than the first begins: in real mode, at a page below 1 MiB that this code was copied to
+   (smp.c).  It goes to long mode at once, with page tables that have that page at its physical address too, takes its
+   struct cpu out of the mailbox and calls cpu_start_here.  An empty mailbox means that nobody waits for it any more. */
 
 #include "layout.h"
 
@@ -22,7 +22,7 @@ ap_start:
     mov %eax, ap_target - ap_start
     lgdtl ap_gdt_pointer - ap_start
 
-    /* As boot.S: address extension; tables; long mode, syscall, no-execute; paging, write protection, protected mode. */
+    /* As boot.S: address extension; tables; long mode, syscall, no-execute; paging, write protection, protection. */
     mov $(1 << 5), %eax
     mov %eax, %cr4
     mov ap_tables - ap_start, %eax

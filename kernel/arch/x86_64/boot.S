@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The first instructions: GRUB enters start_32 in 32-bit protected mode without paging (Multiboot 1, section 3.2; Multiboot 2,
-   section 3.3).  They build page tables for the first 4 GiB, at 0, in the direct map and at the image's place, enter long
-   mode and call kernel_main(magic, information).  Other processors come in by ap_start (ap.S).  */
+/* The first instructions: GRUB enters start_32 in 32-bit protected mode without paging (Multiboot 1, section 3.2;
+   Multiboot 2, section 3.3).  They build page tables for the first 4 GiB, at 0, in the direct map and at the image's
+   place, enter long mode and call kernel_main(magic, information).  Other processors come in by ap_start (ap.S). */
 
 #include "layout.h"
 

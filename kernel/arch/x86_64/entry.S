@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* In and out of the kernel.  Every way in builds a struct trap_frame (cpu.h) and has interrupts off; they stay off while the kernel
-   runs (task/sched.h says where it looks for pending ones).  From user mode the kernel lock is taken here, and given back at return_to_user.  */
+/* In and out of the kernel.  Every way in builds a struct trap_frame (cpu.h) and has interrupts off; they stay off
+   while the kernel runs (task/sched.h says where it looks for pending ones).  From user mode the kernel lock is taken
+   here, and given back at return_to_user. */
 
 #include "layout.h"
 
@@ -50,8 +51,8 @@
     jne \wait
     .endm
 
-/* syscall: number in rax (negative), arguments rdi rsi rdx r10 r8 r9 and on the stack; rcx is the user's rip, r11 its flags.  The frame's
-   selectors are there since the thread was made; its rcx, r11 and error code are not needed. */
+/* syscall: number in rax (negative), arguments rdi rsi rdx r10 r8 r9 and on the stack; rcx is the user's rip, r11 its
+   flags.  The frame's selectors are there since the thread was made; its rcx, r11 and error code are not needed. */
     .globl entry_syscall
     .balign 64
 entry_syscall:
@@ -83,7 +84,8 @@ entry_syscall:
     jne 7f
     call trap_mach_msg
 
-/* To user mode after a system call whose result is in eax, by the frame at rbp.  If somebody has changed the frame, there is an AST. */
+/* To user mode after a system call whose result is in eax, by the frame at rbp.  If somebody has changed the frame,
+   there is an AST. */
     .globl syscall_return
 syscall_return:
     mov %eax, %eax
@@ -158,7 +160,8 @@ return_to_user:
     mov FRAME_R8(%rbp), %r8
     jmp 8b
 
-/* Where a thread goes on that waited in the short way of mach_msg (ipc/fast.c), with nothing on its stack but the frame. */
+/* Where a thread goes on that waited in the short way of mach_msg (ipc/fast.c), with nothing on its stack but the
+   frame. */
     .globl msg_wait_over
 msg_wait_over:
     mov %rsp, %rbp
@@ -177,11 +180,12 @@ thread_start_kernel:
     call *%rax
     ud2
 
-/* Traps and interrupts: 256 entries of 16 bytes. */
+/* Traps and interrupts: 256 entries of 16 bytes.  Some traps come with an error code; others get 0 for one. */
     .macro vector number
     .balign 16
-    .if (\number == 8) || (\number >= 10 && \number <= 14) || (\number == 17) || (\number == 21) || (\number == 29) || (\number == 30)
-    .else
+    .set has_code, (\number == 8) || (\number >= 10 && \number <= 14) || (\number == 17) || (\number == 21)
+    .set has_code, has_code || (\number == 29) || (\number == 30)
+    .if !has_code
     push $0
     .endif
     push $\number
@@ -249,7 +253,8 @@ entry_flush:
     swapgs
 2:  iretq
 
-/* A non-maskable interrupt is how one processor stops the others for good; any other is a trap, which the kernel does not survive. */
+/* A non-maskable interrupt is how one processor stops the others for good; any other is a trap, which the kernel does
+   not survive. */
     .globl entry_nmi
     .balign 16
 entry_nmi:
@@ -262,15 +267,16 @@ entry_nmi:
     push $2
     jmp entry_common
 
-/* Debug exceptions, which have a stack of their own.  An instruction that loads the stack segment puts off what it hits until the one
-   behind it has been done; if that is a system call or a trap, the exception comes when nothing of the way in has been: the stack may be
-   the user's, and so is the gs base (Intel SDM volume 3, 6.8.3). */
+/* Debug exceptions, which have a stack of their own.  An instruction that loads the stack segment puts off what it hits
+   until the one behind it has been done; if that is a system call or a trap, the exception comes when nothing of the
+   way in has been: the stack may be the user's, and so is the gs base (Intel SDM volume 3, 6.8.3). */
     .globl entry_debug
     .balign 16
 entry_debug:
     testb $3, 8(%rsp)
     jz 1f
-    swapgs                          /* from user mode: its frame goes to the thread's stack, as what handles it may wait */
+    /* From user mode: its frame goes to the thread's stack, as what handles it may wait. */
+    swapgs
     push %rax
     push %rcx
     mov %gs:CPU_KERNEL_RSP, %rax

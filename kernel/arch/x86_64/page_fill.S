@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Clearing and copying pages 32 bytes at a time, on processors with AVX (page_fill.h chooses).
 
-   The kernel otherwise leaves vector registers to the users: what is used here is put back as it was, within the function.  Interrupts are
-   off, and nothing here faults.  A register's upper half, once written, counts as in use until VZEROUPPER, and makes the user's SSE
-   instructions and XSAVE slower: where nobody used the upper halves before, they are left so (Intel SDM volume 1, chapter 13.6). */
+   The kernel otherwise leaves vector registers to the users: what is used here is put back as it was, within the
+   function.  Interrupts are off, and nothing here faults.  A register's upper half, once written, counts as in use
+   until VZEROUPPER, and makes the user's SSE instructions and XSAVE slower: where nobody used the upper halves before,
+   they are left so (Intel SDM volume 1, chapter 13.6). */
 
 #define AVX_IN_USE 4
 
