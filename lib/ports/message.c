@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Releasing what a message carries.  Lengths are computed in 64 bits: a client may send a gigabyte out of line. */
 
+#include "items.h"
 #include "ports-internal.h"
 
 /* Releases one right as its TYPE says: held by us (moved), or about to be made by the kernel when the message is sent.
@@ -82,34 +83,31 @@ static error_t memory_own(void **data, uint64_t bytes)
     return err;
 }
 
-/* For routines that may do less than they were asked: gives up what is behind the first PARTIAL_MAX bytes of DATA: a
-   writer that waits keeps them. */
-static void memory_shorten(mach_msg_type_t *type, void *data, uint64_t *bytes)
+/* For routines that may do less than they were asked: gives up what is behind the first PARTIAL_MAX bytes of ITEM's
+   memory: a writer that waits keeps them. */
+static void memory_shorten(struct message_item *item)
 {
-    vm_address_t end = (vm_address_t)data + *bytes, gone = round_page((vm_address_t)data + PARTIAL_MAX);
+    vm_address_t data = (vm_address_t)*item->pointer, end = data + item->bytes, gone = round_page(data + PARTIAL_MAX);
     if (gone < end)
         vm_deallocate(mach_task_self(), gone, end - gone);
-    type->msgt_number = PARTIAL_MAX;
-    *bytes = PARTIAL_MAX;
+    item->type->msgt_number = PARTIAL_MAX;
+    item->bytes = PARTIAL_MAX;
 }
 
 error_t message_own_memory(mach_msg_header_t *message)
 {
-    char *at = (char *)(message + 1), *end = (char *)message + message->msgh_size;
+    struct message_item item = message_items(message);
     if (ids_have(&skipped, message->msgh_id))
         return 0;
-    while (at + sizeof(mach_msg_type_t) <= end) {
-        mach_msg_type_t *type = (void *)at;
-        uint64_t bytes = ((uint64_t)type->msgt_number * type->msgt_size + 7) / 8;
-        at += sizeof *type;
-        if (!type->msgt_inline && bytes != 0 && !MACH_MSG_TYPE_PORT_ANY(type->msgt_name)) {
-            if (bytes > PARTIAL_MAX && type->msgt_size == 8 && ids_have(&partial, message->msgh_id))
-                memory_shorten(type, *(void **)at, &bytes);
-            error_t err = bytes > OWN_MAX ? E2BIG : memory_own((void **)at, bytes);
-            if (err)
-                return err;
-        }
-        at += type->msgt_inline ? (bytes + 7) & ~7ULL : sizeof(void *);
+    while (message_item_next(&item)) {
+        const mach_msg_type_t *type = item.type;
+        if (type->msgt_inline || item.bytes == 0 || MACH_MSG_TYPE_PORT_ANY(type->msgt_name))
+            continue;
+        if (item.bytes > PARTIAL_MAX && type->msgt_size == 8 && ids_have(&partial, message->msgh_id))
+            memory_shorten(&item);
+        error_t err = item.bytes > OWN_MAX ? E2BIG : memory_own(item.pointer, item.bytes);
+        if (err)
+            return err;
     }
     return 0;
 }
@@ -121,17 +119,13 @@ void ports_message_destroy(mach_msg_header_t *message, bool with_remote)
     if (!(message->msgh_bits & MACH_MSGH_BITS_COMPLEX))
         return;
 
-    char *at = (char *)(message + 1), *end = (char *)message + message->msgh_size;
-    while (at + sizeof(mach_msg_type_t) <= end) {
-        mach_msg_type_t *type = (void *)at;
-        uint64_t bytes = ((uint64_t)type->msgt_number * type->msgt_size + 7) / 8;
-        at += sizeof *type; /* the long form has the same size */
+    struct message_item item = message_items(message);
+    while (message_item_next(&item)) {
         /* Null: the kernel had no room for it.  That many bytes from address 0 on would be the program itself. */
-        void *data = type->msgt_inline ? at : *(void **)at;
-        if (MACH_MSG_TYPE_PORT_ANY(type->msgt_name) && data != NULL)
-            rights_release(type, data);
-        if (!type->msgt_inline && bytes != 0 && data != NULL)
-            vm_deallocate(mach_task_self(), (vm_address_t)data, bytes);
-        at += type->msgt_inline ? (bytes + 7) & ~7ULL : sizeof data;
+        void *data = item.type->msgt_inline ? item.inlined : *item.pointer;
+        if (MACH_MSG_TYPE_PORT_ANY(item.type->msgt_name) && data != NULL)
+            rights_release(item.type, data);
+        if (!item.type->msgt_inline && item.bytes != 0 && data != NULL)
+            vm_deallocate(mach_task_self(), (vm_address_t)data, item.bytes);
     }
 }

@@ -10,6 +10,7 @@
    So a server shows proc this port instead; what could belong to an honest message of msg.defs is passed on as it came,
    with its reply port, and the rest destroyed.  */
 
+#include "items.h"
 #include "ports-internal.h"
 
 #include <hurd.h>
@@ -26,38 +27,28 @@ enum {
 static mach_port_t sieve_port; /* receive right; constant once there */
 
 /* Whether no argument out of line is larger than any honest one.  */
-static bool message_is_small(const mach_msg_header_t *message)
+static bool message_is_small(mach_msg_header_t *message)
 {
-    const char *at = (const char *)(message + 1), *end = (const char *)message + message->msgh_size;
+    struct message_item item = message_items(message);
     if (!(message->msgh_bits & MACH_MSGH_BITS_COMPLEX))
         return true;
-    while (at + sizeof(mach_msg_type_t) <= end) {
-        const mach_msg_type_t *type = (const void *)at;
-        uint64_t bytes = ((uint64_t)type->msgt_number * type->msgt_size + 7) / 8;
-        at += sizeof *type;
-        if (!type->msgt_inline && bytes > MEMORY_MAX)
+    while (message_item_next(&item))
+        if (!item.type->msgt_inline && item.bytes > MEMORY_MAX)
             return false;
-        at += type->msgt_inline ? (bytes + 7) & ~7ULL : sizeof(void *);
-    }
     return true;
 }
 
 /* Whether who asks, which is the first right in any message of msg.defs, is somebody.  Those without a right ask for
    what everybody may know.  */
-static bool message_is_somebodys(const mach_msg_header_t *message)
+static bool message_is_somebodys(mach_msg_header_t *message)
 {
-    const char *at = (const char *)(message + 1), *end = (const char *)message + message->msgh_size;
-    while (at + sizeof(mach_msg_type_t) <= end) {
-        const mach_msg_type_t *type = (const void *)at;
-        uint64_t bytes = ((uint64_t)type->msgt_number * type->msgt_size + 7) / 8;
-        at += sizeof *type;
-        if (MACH_MSG_TYPE_PORT_ANY(type->msgt_name)) {
-            const mach_port_name_inlined_t *name = (const void *)at;
-            return type->msgt_inline && type->msgt_number == 1 && at + sizeof *name <= end &&
-                   MACH_PORT_VALID(name->name);
+    struct message_item item = message_items(message);
+    while (message_item_next(&item))
+        if (MACH_MSG_TYPE_PORT_ANY(item.type->msgt_name)) {
+            const mach_port_name_inlined_t *name = (const void *)item.inlined;
+            return item.type->msgt_inline && item.type->msgt_number == 1 &&
+                   item.inlined + sizeof *name <= item.end && MACH_PORT_VALID(name->name);
         }
-        at += type->msgt_inline ? (bytes + 7) & ~7ULL : sizeof(void *);
-    }
     return true;
 }
 
