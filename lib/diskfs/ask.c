@@ -36,11 +36,7 @@ static error_t request_send(mach_port_t control, mach_port_t reply, mach_msg_id_
     request.head.msgh_id = id;
     for (unsigned int i = 0; i < count; i++)
         request.word[i] = (struct word) { int_type, words[i], 0 };
-    error_t err = mach_msg(&request.head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, (mach_msg_size_t) size, 0, MACH_PORT_NULL,
-                           0, MACH_PORT_NULL);
-    if (err == MACH_SEND_TIMED_OUT)
-        mach_msg_destroy(&request.head);    /* it has come back, with its rights */
-    return err;
+    return ports_message_send_now(&request.head);
 }
 
 void diskfs_child_unlinked(mach_port_t control)

@@ -54,7 +54,7 @@ kern_return_t diskfs_S_dir_unlink(diskfs_protid_t cred, const_string_t name)
     error_t err = diskfs_entry_unlink(cred->po->node, name, cred->user, &victim);
     if (err)
         return err;
-    if (victim->held)
+    if (node_is_kept(victim))
         held_unlinked(victim);
     diskfs_node_deref(victim);
     return 0;
@@ -89,7 +89,7 @@ kern_return_t diskfs_S_dir_rename(diskfs_protid_t from, const_string_t oldname, 
     error_t err = diskfs_entry_rename(from->po->node, oldname, to->po->node, newname, excl, from->user, &replaced);
     if (err)
         return err;
-    if (replaced != NULL && replaced->held)
+    if (replaced != NULL && node_is_kept(replaced))
         held_unlinked(replaced);
     if (replaced != NULL)
         diskfs_node_deref(replaced);

@@ -224,8 +224,16 @@ error_t diskfs_copy_in(const char *data, size_t length, char **copy);
 /* Lets go of the active translator of NODE (unlocked, a reference held) if it has no name: nobody finds it there.
    dirs.c */
 void diskfs_translator_let_go(struct diskfs_node *node);
-/* Takes or drops the library's reference to NODE (locked; the caller has one too) as its translator and notices
-   demand. */
+/* References for those who know a node as a `void *`. */
+static inline void node_ref_hook(void *node) { diskfs_node_ref(node); }
+static inline void node_deref_hook(void *node) { diskfs_node_deref(node); }
+/* Whether NODE's active translator or who watches it keeps it in memory, which must end when it has no name: a glance
+   without its lock. */
+static inline bool node_is_kept(const struct diskfs_node *node)
+{
+    return __atomic_load_n(&node->held, __ATOMIC_RELAXED) || __atomic_load_n(&node->notify, __ATOMIC_RELAXED) != NULL;
+}
+/* Takes or drops the library's reference to NODE (locked; the caller has one too) as its translator demands. */
 void diskfs_node_hold(struct diskfs_node *node);
 /* Sees to it that the death of NODE's (locked) active translator is heard of, after that may have changed; part of
    diskfs_node_hold. watch.c */

@@ -80,7 +80,7 @@ struct diskfs_node {
     char *link;                    /* target of a symbolic link once read, NUL-terminated; node lock */
     uint64_t dir_generation;       /* directories: changes whenever entries change; node lock */
 
-    bool held;                     /* the library holds a reference because of transbox or notify; node lock */
+    bool held;                     /* the library holds a reference because of transbox; node lock */
     struct ports_object *identity; /* the port that io_identity gives while somebody has it; identity_lock
                                       (io-auth.c), a leaf */
 

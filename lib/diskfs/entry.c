@@ -293,7 +293,7 @@ error_t diskfs_entry_rmdir(struct diskfs_node *dir, const char *name, const stru
         diskfs_dir_changed(dir, name, length, 0, DIR_CHANGED_UNLINK);
     }
     pthread_mutex_unlock(&node->lock);
-    if (!err && node->held)
+    if (!err && node_is_kept(node))
         diskfs_notice_end(node);
 out:
     pthread_mutex_unlock(&dir->lock);

@@ -245,22 +245,12 @@ kern_return_t diskfs_S_file_lock_stat(diskfs_protid_t cred, int *mine, int *othe
     return 0;
 }
 
-static void node_hold(void *node)
-{
-    diskfs_node_ref(node);
-}
-
-static void node_release(void *node)
-{
-    diskfs_node_deref(node);
-}
-
 /* A record lock of the open PO, or of RENDEZVOUS if that is a port. */
 static error_t record_lock(struct diskfs_peropen *po, mach_port_t rendezvous, pid_t pid, int cmd, flock_t *lock)
 {
     struct diskfs_node *node = po->node;
     if (rendezvous != MACH_PORT_NULL) {
-        const struct fshelp_lock_site site = { &node->lockbox, &node->lock, node, node_hold, node_release };
+        const struct fshelp_lock_site site = { &node->lockbox, &node->lock, node, node_ref_hook, node_deref_hook };
         return fshelp_lock_record_port(diskfs_bucket, rendezvous, &site, pid, cmd, lock);
     }
     pthread_mutex_lock(&node->lock);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* dir_notice_changes, file_notice_changes.  The list of who wants to hear (fshelp) hangs on the node, under its lock,
-   and keeps the node in memory. */
+   each of whom keeps the node in memory. */
 
 #include "diskfs-internal.h"
 #include "mig-hooks.h"
@@ -16,32 +16,19 @@ void diskfs_notice_file(struct diskfs_node *node, file_changed_type_t change, lo
     fshelp_notify_file(&node->notify, NULL, change, start, end);
 }
 
-static void owner_ref(void *node)
-{
-    diskfs_node_ref(node);
-}
-
-static void owner_deref(void *node)
-{
-    diskfs_node_deref(node);
-}
-
-static void owner_refused(void *owner, struct fshelp_notify *watcher)
+static void owner_drop(void *owner, struct fshelp_notify *watcher)
 {
     struct diskfs_node *node = owner;
     pthread_mutex_lock(&node->lock);
     fshelp_notify_drop(&node->notify, watcher);
-    diskfs_node_hold(node);
     pthread_mutex_unlock(&node->lock);
 }
 
 void diskfs_notice_end(struct diskfs_node *node)
 {
     pthread_mutex_lock(&node->lock);
-    if (node->stat.st_nlink == 0 && atomic_load(&node->opens) == 0) {
+    if (node->stat.st_nlink == 0 && atomic_load(&node->opens) == 0)
         fshelp_notify_clear(&node->notify);
-        diskfs_node_hold(node);
-    }
     pthread_mutex_unlock(&node->lock);
 }
 
@@ -52,8 +39,8 @@ static error_t notice_request(struct diskfs_protid *cred, mach_port_t port, bool
         return EOPNOTSUPP;
     struct diskfs_node *node = cred->po->node;
     const struct fshelp_notify_home home = {
-        .bucket = diskfs_bucket, .owner = node, .owner_ref = owner_ref, .owner_deref = owner_deref,
-        .refused = owner_refused,
+        .bucket = diskfs_bucket, .owner = node, .owner_ref = node_ref_hook, .owner_deref = node_deref_hook,
+        .drop = owner_drop,
     };
     error_t err;
     pthread_mutex_lock(&node->lock);
@@ -61,7 +48,6 @@ static error_t notice_request(struct diskfs_protid *cred, mach_port_t port, bool
         err = S_ISDIR(node->stat.st_mode) ? fshelp_notify_add_dir(&node->notify, NULL, port, &home) : ENOTDIR;
     else
         err = S_ISDIR(node->stat.st_mode) ? EISDIR : fshelp_notify_add_file(&node->notify, NULL, port, &home);
-    diskfs_node_hold(node);
     pthread_mutex_unlock(&node->lock);
     return err;
 }

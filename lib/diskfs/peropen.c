@@ -94,7 +94,7 @@ void diskfs_peropen_deref(struct diskfs_peropen *po)
         fshelp_lock_drop(&po->node->lockbox, po);
         pthread_mutex_unlock(&po->node->lock);
     }
-    if (atomic_fetch_sub(&po->node->opens, 1) == 1 && po->node->stat.st_nlink == 0 && po->node->held) {
+    if (atomic_fetch_sub(&po->node->opens, 1) == 1 && po->node->stat.st_nlink == 0 && node_is_kept(po->node)) {
         diskfs_notice_end(po->node);
         diskfs_translator_let_go(po->node);     /* one that was set when the name had gone */
     }

@@ -20,7 +20,7 @@
 
 void diskfs_node_hold(struct diskfs_node *node)
 {
-    bool wanted = fshelp_translated(&node->transbox) || node->notify != NULL;
+    bool wanted = fshelp_translated(&node->transbox);
     diskfs_watch_update(node);
     if (wanted == node->held)
         return;

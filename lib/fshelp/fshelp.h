@@ -170,17 +170,18 @@ void fshelp_lock_drop(struct fshelp_lockbox *box, void *owner);
 
 /* Who wants to hear of a node's changes (file_notice_changes, dir_notice_changes): a list, NULL while it is empty,
    which the node's lock or another of its owner's protects.  One list may serve several nodes, which KEY tells apart.
-   Notices are sent without waiting: who does not take one is dropped, and so is who says of the first one that he does
-   not know such messages. */
+   Notices are sent without waiting: who does not take one is dropped, and so is who dies, and who says of the first one
+   that he does not know such messages. */
 struct fshelp_notify;
-/* Where a list is, for what a watcher answers later, when the list's lock is not held. */
+/* Where a list is, for who has to find it without holding its lock. */
 struct fshelp_notify_home {
     struct ports_bucket *bucket;        /* answers come in here */
     void *owner;
-    void (*owner_ref)(void *owner);     /* called with the list's lock held, as the next */
-    void (*owner_deref)(void *owner);
-    /* Takes the list's lock and calls fshelp_notify_drop(list, WATCHER).  A reference to OWNER is held. */
-    void (*refused)(void *owner, struct fshelp_notify *watcher);
+    void (*owner_ref)(void *owner);     /* each watcher has one; called with the list's lock held */
+    void (*owner_deref)(void *owner);   /* called with it and, if this may be the last, without */
+    /* WATCHER has died, or does not know notices: takes the list's lock and calls fshelp_notify_drop(list, WATCHER).  A
+       reference to OWNER is held. */
+    void (*drop)(void *owner, struct fshelp_notify *watcher);
 };
 /* PORT (a send right, consumed on success) hears of changes of KEY's file or directory from now on, of nothing having
    changed at once; if it does so already it hears that again.  EINVAL: a dead port or one of this server's own; ENOMEM;
@@ -196,7 +197,7 @@ void fshelp_notify_file(struct fshelp_notify **list, const void *key, file_chang
                         loff_t end);
 void fshelp_notify_dir(struct fshelp_notify **list, const void *key, dir_changed_type_t change, const char *name,
                        size_t length);
-/* Forgets all of them. */
+/* Forgets all of them.  The caller has a reference to the owner. */
 void fshelp_notify_clear(struct fshelp_notify **list);
 
 /* ---- where a file's bytes are ------------------------------------------------- */

@@ -6,9 +6,6 @@
    which holds the node.  It lives while it has places or a request uses it.  When the port dies all its locks go;
    requests that are under way notice when they are through.
 
-   (There is one notification a name: who makes a port the owner of locks and the control port of a translator of the
-   same server loses one of the two. Owners whose death was missed so are looked for when their number has doubled.)
-
    Locks: a node's lock, then owners_lock, a leaf but for the locks of lib/ports. */
 
 #include <fshelp/fshelp.h>
@@ -89,15 +86,6 @@ static const struct ports_class_ops owner_ops = {
 };
 static struct ports_class owner_class = PORTS_CLASS(owner_ops);
 
-static error_t owner_sweep_one(struct ports_object *object, void *arg)
-{
-    struct owner *owner = (struct owner *)object;
-    (void)arg;
-    if (owner->rendezvous != MACH_PORT_NULL && !(ports_name_type(owner->rendezvous) & MACH_PORT_TYPE_SEND))
-        owner_end(owner);
-    return 0;
-}
-
 /* A new owner, used once, for RENDEZVOUS; or one that somebody else made meanwhile. */
 static error_t owner_create(struct ports_bucket *bucket, mach_port_t rendezvous, struct owner **result)
 {
@@ -136,14 +124,12 @@ static error_t owner_create(struct ports_bucket *bucket, mach_port_t rendezvous,
 /* The owner that RENDEZVOUS is, used once more. */
 static error_t owner_get(struct ports_bucket *bucket, mach_port_t rendezvous, struct owner **result)
 {
-    enum { SWEEP_MIN = 16 };
     error_t err;
     if ((ports_name_type(rendezvous) & (MACH_PORT_TYPE_SEND | MACH_PORT_TYPE_RECEIVE)) != MACH_PORT_TYPE_SEND)
         return EINVAL;
     do {
         pthread_mutex_lock(&owners_lock);
         struct ports_link *link = ports_table_find(&owners, rendezvous);
-        size_t count = owners.count;
         if (link != NULL) {
             *result = PORTS_LINK_OWNER(link, struct owner, link);
             (*result)->uses++;
@@ -151,8 +137,6 @@ static error_t owner_get(struct ports_bucket *bucket, mach_port_t rendezvous, st
         pthread_mutex_unlock(&owners_lock);
         if (link != NULL)
             return 0;
-        if (count >= SWEEP_MIN && (count & (count - 1)) == 0)
-            ports_bucket_iterate(bucket, &owner_class, owner_sweep_one, NULL);
         err = owner_create(bucket, rendezvous, result);
     } while (err == EEXIST);
     return err;

@@ -3,20 +3,21 @@
 
    A notice is sent without waiting; who does not take it (dead, or its queue full) is dropped from the list: he missed
    one, and the tick numbers would not tell him if he got later ones.  The stubs of fs_notify are made with a message
-   option for that (nowait_notify.defs).
+   option for that (nowait_notify.defs), and leave nothing of what comes back (ports_msg_send).
 
    Anybody may name any port that he has a right to, also another server's, which never dies and takes every message.
    So the first notice, of nothing, asks for an answer.  Notices have none, and who knows them answers nothing or
    success; a server that does not know them says MIG_BAD_ID, as the kernel does for its own ports, and is dropped.
    Nobody waits for that: it arrives as a message at the watcher's own port, which is there until then.
 
-   Of those at a node where nothing changes nobody would ever hear that they have died: they are looked for whenever the
-   list has doubled.  A port of this server itself is refused, since the list would keep its object alive for ever.
+   Who dies is dropped when the kernel says so.  A port of this server itself is refused, since the list would keep its
+   object alive for ever.
 
-   Life of a watcher: it is an object of lib/ports, referenced by the list.  While its answer may come it has a receive
-   right, and a reference to the list's owner, which whoever takes `owner` away gives up.
+   Life of a watcher: it is an object of lib/ports, referenced by the list, and has a receive right until its answer is
+   there.  From the first notice on it has a reference to the list's owner, which whoever takes `owner` away gives up:
+   who drops it, or who is about to because of an answer or a death.
 
-   Lock: that of the list, its owner's. */
+   Lock: that of the list, its owner's.  lib/ports calls without it. */
 
 #include <fshelp/fshelp.h>
 #include <mach/notify.h>
@@ -33,13 +34,16 @@ struct fshelp_notify {
     mach_port_t port;               /* constant: send right */
     unsigned int tick;
     struct fshelp_notify_home home; /* constant, but for `owner`, which is not used */
-    _Atomic(void *) owner;          /* home's, until the answer is there */
+    _Atomic(void *) owner;          /* home's, until it is dropped */
+    atomic_bool answered;           /* the answer is there */
 };
 
 static mig_routine_t answer_routine(const mach_msg_header_t *message);
+static void watcher_dead(struct ports_object *object, mach_port_t name);
 static const ports_interface_t notify_interfaces[] = {answer_routine, NULL};
 static const struct ports_class_ops notify_ops = {
     .name = "watcher of changes", .size = sizeof(struct fshelp_notify), .interfaces = notify_interfaces,
+    .dead_name = watcher_dead,
 };
 static struct ports_class notify_class = PORTS_CLASS(notify_ops);
 
@@ -62,24 +66,47 @@ static error_t notice_send(struct fshelp_notify *notify, const struct notice *no
                                notice->start, notice->end);
 }
 
-/* NOTIFY's answer is there, or is not waited for any more.  The reference to the owner that goes with that is the
-   caller's; NULL: somebody else has it. */
-static void *answer_taken(struct fshelp_notify *notify)
+/* The reference to the owner, for who has none of his own: NULL if somebody else has taken it. */
+static void *owner_take(struct fshelp_notify *notify)
 {
     return atomic_exchange(&notify->owner, NULL);
+}
+
+/* Gives up NOTIFY, which is in no list. */
+static void notify_end(struct fshelp_notify *notify)
+{
+    ports_object_cancel_dead(notify, notify->port);     /* as long as the name means what it did */
+    void *owner = owner_take(notify);
+    if (owner != NULL)
+        notify->home.owner_deref(owner);
+    ports_object_destroy_right(notify);
+    ports_object_deref(notify);
 }
 
 /* Takes *LINK out of its list. */
 static void notify_drop(struct fshelp_notify **link)
 {
     struct fshelp_notify *notify = *link;
+    mach_port_t port = notify->port;
     *link = notify->next;
-    mach_port_deallocate(mach_task_self(), notify->port);
-    void *owner = answer_taken(notify);
-    if (owner != NULL)
-        notify->home.owner_deref(owner);
-    ports_object_destroy_right(notify);
-    ports_object_deref(notify);
+    notify_end(notify);
+    mach_port_deallocate(mach_task_self(), port);
+}
+
+/* NOTIFY's list is to have it no longer; whoever says so does not hold its lock. */
+static void notify_leave(struct fshelp_notify *notify)
+{
+    void *owner = owner_take(notify);
+    if (owner == NULL)
+        return;
+    notify->home.drop(owner, notify);
+    notify->home.owner_deref(owner);
+}
+
+static void watcher_dead(struct ports_object *object, mach_port_t name)
+{
+    (void)name;
+    notify_leave((struct fshelp_notify *)object);
 }
 
 void fshelp_notify_drop(struct fshelp_notify **list, struct fshelp_notify *watcher)
@@ -124,23 +151,6 @@ void fshelp_notify_clear(struct fshelp_notify **list)
         notify_drop(list);
 }
 
-/* Drops the dead ones if there are as many as a power of two. */
-static void notify_sweep(struct fshelp_notify **list)
-{
-    enum { SWEEP_MIN = 4 };
-    unsigned int count = 0;
-    for (const struct fshelp_notify *notify = *list; notify != NULL; notify = notify->next)
-        count++;
-    if (count < SWEEP_MIN || (count & (count - 1)) != 0)
-        return;
-    while (*list != NULL) {
-        if (ports_name_type((*list)->port) & MACH_PORT_TYPE_SEND)
-            list = &(*list)->next;
-        else
-            notify_drop(list);
-    }
-}
-
 /* The link to PORT as a watcher of KEY's; NULL: it is none. */
 static struct fshelp_notify **notify_find(struct fshelp_notify **list, const void *key, mach_port_t port)
 {
@@ -149,7 +159,7 @@ static struct fshelp_notify **notify_find(struct fshelp_notify **list, const voi
     return *list != NULL ? list : NULL;
 }
 
-/* A watcher that is in no list yet. */
+/* A watcher that is in no list yet, and whose PORT is still the caller's. */
 static error_t notify_create(const void *key, mach_port_t port, const struct fshelp_notify_home *home,
                              struct fshelp_notify **result)
 {
@@ -162,8 +172,24 @@ static error_t notify_create(const void *key, mach_port_t port, const struct fsh
     notify->home = *home;
     home->owner_ref(home->owner);
     atomic_store(&notify->owner, home->owner);
+    err = ports_object_notify_dead(notify, port);
+    if (err) {
+        notify_end(notify);
+        return err == ENOMEM ? err : EINVAL; /* it died */
+    }
     *result = notify;
     return 0;
+}
+
+/* *KNOWN's port asks again: hears FIRST again, and goes if it cannot. */
+static error_t notify_again(struct fshelp_notify **known, const struct notice *first)
+{
+    error_t err = notice_send(*known, first, MACH_PORT_NULL);
+    if (err)
+        notify_drop(known);
+    else
+        mach_port_deallocate(mach_task_self(), (*known)->port); /* the list has one already */
+    return err;
 }
 
 /* The protocol begins with a null notice, so that the other side knows that it hears. */
@@ -173,24 +199,17 @@ static error_t notify_add(struct fshelp_notify **list, const void *key, mach_por
     if ((ports_name_type(port) & (MACH_PORT_TYPE_SEND | MACH_PORT_TYPE_RECEIVE)) != MACH_PORT_TYPE_SEND)
         return EINVAL;
     struct fshelp_notify *notify, **known = notify_find(list, key, port);
-    error_t err = known != NULL ? notice_send(*known, first, MACH_PORT_NULL) : 0;
-    if (known != NULL && err)
-        notify_drop(known);
-    else if (known != NULL)
-        mach_port_deallocate(mach_task_self(), port);   /* the list has one already */
     if (known != NULL)
-        return err;
-    notify_sweep(list);
-    err = notify_create(key, port, home, &notify);
+        return notify_again(known, first);
+    error_t err = notify_create(key, port, home, &notify);
     if (err)
         return err;
     err = notice_send(notify, first, ports_object_receive_name(notify));
     if (err) {
-        home->owner_deref(answer_taken(notify));
-        ports_object_deref(notify);
+        notify_end(notify);
         return err;
     }
-    notify->next = *list;
+    notify->next = *list;   /* should it die now: who is told waits for the list's lock */
     *list = notify;
     return 0;
 }
@@ -223,12 +242,10 @@ static void answer_take(mach_msg_header_t *message, mach_msg_header_t *reply)
         answer || message->msgh_id == MACH_NOTIFY_SEND_ONCE ? MIG_NO_REPLY : MIG_BAD_ID;
     if (notify == NULL)
         return;
-    void *owner = answer_taken(notify);
-    if (owner != NULL) {
+    if (!atomic_exchange(&notify->answered, true)) {
         ports_object_destroy_right(notify);
         if (code == MIG_BAD_ID || code == EOPNOTSUPP)
-            notify->home.refused(owner, notify);
-        notify->home.owner_deref(owner);
+            notify_leave(notify);
     }
     ports_object_deref(notify);
 }

@@ -91,11 +91,7 @@ static error_t start_answer(mach_port_t reply, mach_msg_type_name_t reply_type, 
                                               .msgt_inline = TRUE};
         message.node.name = node;
     }
-    err = mach_msg(&message.head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, message.head.msgh_size, 0, MACH_PORT_NULL, 0,
-                   MACH_PORT_NULL);
-    if (err)
-        ports_message_destroy(&message.head, true);
-    return err;
+    return ports_message_send_now(&message.head);
 }
 
 kern_return_t S_fshelp_startup(struct fshelp_start *start, mach_port_t reply, mach_msg_type_name_t reply_type,

@@ -37,8 +37,8 @@ struct inband_reply {
     char data[IO_INBAND_MAX];
 };
 
-/* True if the message has been taken; otherwise its reply right is released here. */
-static bool reply_send(const struct machdev_request *request, struct code_reply *reply, size_t size, bool complex,
+/* What the message moves has gone in any case. */
+static void reply_send(const struct machdev_request *request, struct code_reply *reply, size_t size, bool complex,
                        io_return_t code)
 {
     reply->header = (mach_msg_header_t){
@@ -50,15 +50,7 @@ static bool reply_send(const struct machdev_request *request, struct code_reply 
     reply->code_type = code_type;
     reply->code = code;
     reply->pad = 0;
-    mach_msg_return_t err = mach_msg(&reply->header, MACH_SEND_MSG | MACH_SEND_TIMEOUT, size, 0, MACH_PORT_NULL, 0,
-                                     MACH_PORT_NULL);
-    if (err == MACH_MSG_SUCCESS)
-        return true;
-    if (err == MACH_SEND_TIMED_OUT) /* the message came back with all it holds */
-        ports_message_destroy(&reply->header, true);
-    else if (MACH_PORT_VALID(request->reply))
-        mach_port_deallocate(mach_task_self(), request->reply);
-    return err == MACH_SEND_TIMED_OUT;
+    (void)ports_message_send_now(&reply->header);
 }
 
 static void reply_code(const struct machdev_request *request, io_return_t code)
@@ -95,8 +87,8 @@ void machdev_read_done(const struct machdev_request *request, io_return_t code, 
                           .msgt_longform = TRUE, .msgt_deallocate = TRUE},
             .data = data,
         };
-        if (reply_send(request, &reply.code, sizeof reply, true, D_SUCCESS))
-            return;
+        reply_send(request, &reply.code, sizeof reply, true, D_SUCCESS);
+        return;
     }
     if (data)
         vm_deallocate(mach_task_self(), (vm_address_t)data, count);

@@ -125,8 +125,8 @@ static bool rpc_settle(struct ports_bucket *bucket, struct ports_rpc *rpc)
     }
     if (rpc->wait_prevp != NULL)
         patience_end(rpc);
-    if (rpc->watched)
-        notify_forget_reply(bucket, rpc);
+    if (rpc_is_watched(rpc))
+        death_forget_reply(rpc);
     bool interrupted = atomic_load_explicit(&rpc->interrupted, memory_order_relaxed);
     atomic_store_explicit(&rpc->interrupted, false, memory_order_relaxed);
     rpc->eventful = false;
@@ -253,7 +253,7 @@ static __attribute__((noinline)) bool dispatch_stray(struct ports_bucket *bucket
     reply_prepare(request, reply);
     reply->RetCode = MIG_SERVER_DIED; /* what a client hears whose message was still in the queue */
     if (request_is_notice(bucket, request)) {
-        notify_message(bucket, request);
+        death_message(request);
         reply->RetCode = MIG_NO_REPLY;
     }
     bucket_lock(bucket);

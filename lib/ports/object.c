@@ -96,10 +96,10 @@ error_t ports_object_adopt_right(void *object, mach_port_t receive)
 
 void ports_object_end(struct ports_object *o)
 {
+    if (__atomic_load_n(&o->waits, __ATOMIC_ACQUIRE) != NULL)
+        death_forget_object(o);
     bucket_lock(o->bucket);
     object_unlink(o);
-    if (o->watches != 0)
-        notify_forget_object(o);
     right_retire(o);
     bucket_unlock(o->bucket);
 

@@ -56,8 +56,7 @@ static void bucket_nudge(struct ports_bucket *bucket, unsigned int count)
         mach_msg_header_t message = {.msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MAKE_SEND_ONCE, 0),
                                      .msgh_size = sizeof message};
         message.msgh_remote_port = bucket->notify;
-        (void)mach_msg(&message, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, MACH_PORT_NULL, 0,
-                       MACH_PORT_NULL);
+        (void)ports_message_send_now(&message);
     }
 }
 
@@ -73,7 +72,7 @@ static bool bucket_tick(struct ports_bucket *bucket, unsigned int now)
         if (now - rpc->since < 2) /* it may have begun just before the last tick */
             continue;
         patience_end(rpc);
-        notify_watch_reply(bucket, rpc);
+        death_watch_reply(bucket, rpc);
     }
     bool more = bucket->waiters != NULL || bucket->watched != NULL;
     bucket_unlock(bucket);
@@ -150,10 +149,10 @@ void patience_starved(struct ports_bucket *bucket, struct ports_pool *pool)
 
 bool patience_enter(struct ports_bucket *bucket, struct ports_rpc *rpc)
 {
-    if (rpc->watched || rpc->wait_prevp != NULL)
+    if (rpc_is_watched(rpc) || rpc->wait_prevp != NULL)
         return false;
     if (!thread_runs) { /* no memory for the thread: watch it at once */
-        notify_watch_reply(bucket, rpc);
+        death_watch_reply(bucket, rpc);
         return false;
     }
     rpc->eventful = true;

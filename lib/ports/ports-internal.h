@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the files of lib/ports share.  Lock order: class lock, bucket lock.  */
+/* What the files of lib/ports share.  Lock order: class lock, bucket lock, deaths_lock
+   (death.c).  */
 
 #ifndef PORTS_INTERNAL_H
 #define PORTS_INTERNAL_H
@@ -33,7 +34,6 @@ struct ports_bucket {
     struct ports_lock lock;    /* all below */
     uint64_t next_serial;
     struct ports_table by_serial, by_name;
-    struct ports_table watches; /* struct ports_watch by name */
     struct ports_object *objects;
     struct ports_pool *watched; /* pools with more threads than they need, or starved, by next_watched */
     struct ports_rpc *rpcs;     /* of the threads that handle messages, one each, idle or not */
@@ -42,17 +42,6 @@ struct ports_bucket {
     unsigned int spare_count;
     uint64_t random;            /* what make-send counts of new rights begin with (right.c) */
     unsigned int forgeries;     /* no-senders messages that were none of the kernel's */
-};
-
-/* A name whose death somebody wants to hear of.  For each request that the kernel has taken and not given back comes
-   exactly one message, dead-name or port-deleted; those still on their way for an older life of the name are counted in
-   `stale`, so that they are not mistaken for the present one.  All fields: bucket lock. */
-struct ports_watch {
-    struct ports_link link;      /* key: name */
-    struct ports_object *object; /* to be told, counted in its `watches`; or NULL */
-    struct ports_rpc *rpc;       /* to be interrupted; or NULL */
-    unsigned int stale;
-    bool armed;                  /* the kernel has a request, or its message has not been seen yet */
 };
 
 /* The rpc that this thread handles, innermost first. */
@@ -102,16 +91,23 @@ void right_expect_no_senders(struct ports_object *object);
 
 /* ---- notify.c ---- */
 
-/* Handles a message on the bucket's notify port. */
-void notify_message(struct ports_bucket *bucket, mach_msg_header_t *message);
 /* Checks whether OBJECT has senders, and acts if not. Lock not held; a reference held.  MESSAGE: what came as
    no-senders notification, perhaps of the kernel's, perhaps of a client's; NULL: nothing. */
 void notify_check_senders(struct ports_object *object, const mach_msg_header_t *message);
-/* Drops what OBJECT, which is dying, still watches.  Bucket lock held. */
-void notify_forget_object(struct ports_object *object);
-/* Interrupts RPC when its reply port dies.  Bucket lock held. */
-void notify_watch_reply(struct ports_bucket *bucket, struct ports_rpc *rpc);
-void notify_forget_reply(struct ports_bucket *bucket, struct ports_rpc *rpc);
+
+/* ---- death.c ---- */
+
+/* Handles a message on a bucket's notify port.  No lock held. */
+void death_message(const mach_msg_header_t *message);
+/* Drops what OBJECT, which is dying, still waits for.  No lock held. */
+void death_forget_object(struct ports_object *object);
+/* Interrupts RPC when its reply port dies; not any more.  Bucket lock held. */
+void death_watch_reply(struct ports_bucket *bucket, struct ports_rpc *rpc);
+void death_forget_reply(struct ports_rpc *rpc);
+static inline bool rpc_is_watched(const struct ports_rpc *rpc)
+{
+    return __atomic_load_n(&rpc->wait, __ATOMIC_ACQUIRE) != NULL;
+}
 
 /* ---- thread.c ---- */
 

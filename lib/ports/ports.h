@@ -55,6 +55,7 @@
 struct ports_bucket;
 struct ports_class;
 struct ports_rpc;
+struct ports_wait;
 
 /* Gives the server stub for a message's id, NULL if the interface has no such
    id: the `X_server_routine` that MIG writes into each server header.  */
@@ -76,7 +77,7 @@ struct ports_object {
     bool secret;                 /* nobody but the kernel and we know mscount (right.c) */
     bool interrupt_late;         /* see interrupt_seqno */
     bool gone;                   /* the right was taken away: none is made any more */
-    unsigned int watches;        /* names whose death it is to be told of */
+    struct ports_wait *waits;    /* names whose death it is to be told of (death.c, as is the lock) */
     bool recheck;                /* look for senders again when the next message has been handled */
     struct ports_link by_serial; /* key: the payload of `receive` */
     struct ports_link by_name;   /* key: `receive` */
@@ -95,7 +96,7 @@ struct ports_rpc {
     void (*cancel)(struct ports_rpc *); /* constant; of a deferred one */
     bool eventful;                   /* anything but the common case below: interrupted, watched, waiting; bucket
                                         lock */
-    bool watched;                    /* `reply` is in the watches; bucket lock */
+    struct ports_wait *wait;         /* for the death of `reply`, or NULL; bucket lock to set, death.c's to clear */
     atomic_bool interrupted;         /* bucket lock to set */
     atomic_uint cancelling;          /* 1: somebody is about to wake the thread: it must not go on; bucket lock */
     unsigned int since;              /* tick of the first wait; bucket lock */
@@ -175,6 +176,21 @@ mach_msg_return_t ports_msg_trap(mach_msg_header_t *message, mach_msg_option_t o
    six of them, strings (1024) and fixed structures (below 1 KiB) counted. */
 enum { PORTS_REPLY_MAX = 16384 };
 
+/* mach_msg, but for a message that could not be sent: what it was to move has gone in any case, and so has what the
+   kernel gives back of a message that waited too long or was interrupted (a user reference to the destination, the
+   right to answer), which would stay for ever otherwise. MESSAGE has no rights then.  Stubs of MIG with a message option
+   or a time limit are made to call this (toolchain/mig --send ports_msg_send); who gets an error from one owns nothing
+   of what it was to move. */
+mach_msg_return_t ports_msg_send(mach_msg_header_t *message, mach_msg_option_t option, mach_msg_size_t send_size,
+                                 mach_msg_size_t receive_size, mach_port_t receive, mach_msg_timeout_t timeout,
+                                 mach_port_t notify);
+/* That for MESSAGE, msgh_size bytes, now or not at all: MACH_SEND_TIMED_OUT if its queue is full. */
+static inline mach_msg_return_t ports_message_send_now(mach_msg_header_t *message)
+{
+    return ports_msg_send(message, MACH_SEND_MSG | MACH_SEND_TIMEOUT, message->msgh_size, 0, MACH_PORT_NULL, 0,
+                          MACH_PORT_NULL);
+}
+
 /* Releases the rights and the out-of-line memory that MESSAGE carries, as received or as about to be sent, but not the
    right in msgh_remote_port unless WITH_REMOTE. */
 void ports_message_destroy(mach_msg_header_t *message, bool with_remote);
@@ -251,8 +267,11 @@ static inline void *ports_payload_lookup(unsigned long payload, struct ports_cla
     return object;
 }
 
-/* Asks the kernel to tell the class's dead_name callback when NAME dies; the callback comes at once if it has already.
-   Asking twice for the same name replaces the first request.  ports_object_cancel_dead takes it back.  */
+/* Asks that the class's dead_name callback be told, once, when NAME dies; it is told at once if it has already.  Any
+   number of objects may ask for the same name; to ask twice for one object is to ask once.  The object keeps a right of
+   its own under that name until it is told or has taken the request back (ports_object_cancel_dead, or its end): the
+   name might mean another port otherwise.  A callback that has begun is not held up by that.  ENOMEM; EINVAL, or the
+   kernel's error: there is no such name.  */
 error_t ports_object_notify_dead(void *object, mach_port_t name);
 void ports_object_cancel_dead(void *object, mach_port_t name);
 

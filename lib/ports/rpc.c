@@ -14,13 +14,13 @@
 __thread struct ports_rpc *ports_current;
 
 /* Takes RPC, a deferred one, out of all lists.  Bucket lock held. */
-static void deferred_leave(struct ports_bucket *bucket, struct ports_rpc *rpc)
+static void deferred_leave(struct ports_rpc *rpc)
 {
     rpc_unlink(rpc);
     if (rpc->wait_prevp != NULL)
         patience_end(rpc);
-    if (rpc->watched)
-        notify_forget_reply(bucket, rpc);
+    if (rpc_is_watched(rpc))
+        death_forget_reply(rpc);
 }
 
 error_t ports_rpc_defer(struct ports_rpc *later, void (*cancel)(struct ports_rpc *))
@@ -36,7 +36,8 @@ error_t ports_rpc_defer(struct ports_rpc *later, void (*cancel)(struct ports_rpc
     later->reply_type = now->reply_type;
     later->outer = NULL;
     later->cancel = cancel;
-    later->eventful = later->watched = false;
+    later->eventful = false;
+    later->wait = NULL;
     atomic_init(&later->interrupted, false);
     atomic_init(&later->cancelling, 0);
     later->wait_prevp = NULL;
@@ -62,7 +63,7 @@ bool ports_rpc_take(struct ports_rpc *later)
     bucket_lock(bucket);
     bool ours = !atomic_load_explicit(&later->interrupted, memory_order_relaxed);
     if (ours)
-        deferred_leave(bucket, later);
+        deferred_leave(later);
     bucket_unlock(bucket);
     return ours;
 }
@@ -74,7 +75,7 @@ void rpc_cancel(struct ports_bucket *bucket, struct ports_rpc *rpc)
     rpc->eventful = true;
     atomic_store(&rpc->interrupted, true);
     if (rpc->cancel != NULL) {
-        deferred_leave(bucket, rpc);
+        deferred_leave(rpc);
         bucket_unlock(bucket);
         rpc->cancel(rpc);
         bucket_lock(bucket);

@@ -80,10 +80,7 @@ static void worker_swap(struct ports_worker *worker)
 /* Sends the answer in `request` (after the swap) without receiving. */
 static void worker_send(struct ports_worker *worker)
 {
-    mach_msg_return_t err = mach_msg(worker->request, MACH_SEND_MSG | MACH_SEND_TIMEOUT, worker->request->msgh_size, 0,
-                                     MACH_PORT_NULL, 0, MACH_PORT_NULL);
-    if (err)
-        ports_message_destroy(worker->request, true);
+    (void)ports_message_send_now(worker->request);
 }
 
 /* True if an error of mach_msg concerns the message that was to be sent. */

@@ -69,9 +69,8 @@ static void refuse(mach_msg_header_t *request, kern_return_t code)
         .RetCode = code,
     };
     ports_message_destroy(request, false);
-    if (MACH_PORT_VALID(reply.Head.msgh_remote_port)
-        && mach_msg(&reply.Head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof reply, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL))
-        ports_message_destroy(&reply.Head, true);
+    if (MACH_PORT_VALID(reply.Head.msgh_remote_port))
+        (void)ports_message_send_now(&reply.Head);
 }
 
 /* As it came: the C library's thread answers to the same reply port.  Waits while its queue is full, as the sender

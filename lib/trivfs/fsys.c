@@ -83,8 +83,7 @@ static void goaway_answer(mach_port_t reply, mach_msg_type_name_t reply_type)
     };
     message.Head.msgh_remote_port = reply;
     if (MACH_PORT_VALID(reply))
-        mach_msg(&message.Head, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, MACH_PORT_NULL, 0,
-                 MACH_PORT_NULL);
+        (void)ports_message_send_now(&message.Head);
 }
 
 /* All that nobody has yet brought to where it belongs goes there, unless FLAGS say that it need not.  With NOWAIT the

@@ -65,16 +65,19 @@ void control_destroy(struct ports_object *object)
         mach_port_mod_refs(mach_task_self(), control->identity, MACH_PORT_RIGHT_RECEIVE, -1);
     if (control->fs_identity != MACH_PORT_NULL)
         mach_port_mod_refs(mach_task_self(), control->fs_identity, MACH_PORT_RIGHT_RECEIVE, -1);
-    fshelp_notify_clear(&control->notify);
     fshelp_lockbox_destroy(&control->locks);
     pthread_mutex_destroy(&control->lock);
 }
 
-/* Ends the program if nothing of CONTROL is left to anybody.  Its lock is held. */
+/* Ends the program, or forgets who wants to hear of changes, if nothing of CONTROL is left to anybody.  Its lock is
+   held, and a reference. */
 static void control_end_if_unused(struct trivfs_control *control)
 {
-    if (trivfs_ends_with_control && control->orphan && control->peropens == 0)
+    if (!control->orphan || control->peropens != 0)
+        return;
+    if (trivfs_ends_with_control)
         exit(0);
+    fshelp_notify_clear(&control->notify);
 }
 
 void control_no_senders(struct ports_object *object)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* file_notice_changes, dir_notice_changes.  Who wants to hear of the nodes of one control stands in one list (fshelp),
-   with the place of the node's identity to tell nodes apart. */
+   with the place of the node's identity to tell nodes apart; each of them keeps the control until it dies, or nobody
+   can use the nodes any more. */
 
 #include "trivfs-internal.h"
 
@@ -35,17 +36,7 @@ static error_t node_is_directory(struct trivfs_protid *protid, bool *directory)
     return err;
 }
 
-static void owner_ref(void *control)
-{
-    ports_object_ref(control);
-}
-
-static void owner_deref(void *control)
-{
-    ports_object_deref(control);
-}
-
-static void owner_refused(void *owner, struct fshelp_notify *watcher)
+static void owner_drop(void *owner, struct fshelp_notify *watcher)
 {
     struct trivfs_control *control = owner;
     pthread_mutex_lock(&control->lock);
@@ -66,8 +57,8 @@ static error_t notice_request(struct trivfs_protid *protid, mach_port_t port, bo
     if (directory != is_directory)
         return directory ? ENOTDIR : EISDIR;
     const struct fshelp_notify_home home = {
-        .bucket = control->bucket, .owner = control, .owner_ref = owner_ref, .owner_deref = owner_deref,
-        .refused = owner_refused,
+        .bucket = control->bucket, .owner = control, .owner_ref = ports_object_ref,
+        .owner_deref = ports_object_deref, .drop = owner_drop,
     };
     pthread_mutex_lock(&control->lock);
     err = (directory ? fshelp_notify_add_dir : fshelp_notify_add_file)(&control->notify, node_key(protid), port, &home);

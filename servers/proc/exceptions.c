@@ -82,10 +82,8 @@ kern_return_t S_exception_raise(mach_port_t port, mach_port_t reply, mach_msg_ty
         return KERN_INVALID_ARGUMENT;
     }
     error_t err = exception_forward(e->forward, reply, reply_type, thread, task, exception, code, subcode);
-    if (!err)
+    if (!err)   /* REPLY has gone in any case */
         err = thread_set_state(thread, e->flavor, e->state, e->count);
-    else if (MACH_PORT_VALID(reply))
-        mach_port_deallocate(mach_task_self(), reply);
     if (err)
         exceptions_kill(e->process, task);
     pthread_mutex_unlock(&proc_lock);

@@ -217,9 +217,8 @@ static void namespace_tell(struct process *p, struct process *maker)
         return;
     if (mach_port_mod_refs(mach_task_self(), maker->task, MACH_PORT_RIGHT_SEND, 1))
         goto no_parent;
-    if (!mach_notify_new_task(p->task_namespace, p->task, maker->task))
-        return;
-    mach_port_deallocate(mach_task_self(), maker->task);
+    (void)mach_notify_new_task(p->task_namespace, p->task, maker->task);    /* both have gone in any case */
+    return;
 no_parent:
     mach_port_deallocate(mach_task_self(), p->task);
 }

@@ -300,7 +300,7 @@ static void wake_up(struct signaller *signaller)
         .msgh_bits = MACH_MSGH_BITS(MACH_MSG_TYPE_MAKE_SEND, 0), .msgh_size = sizeof message,
         .msgh_remote_port = signaller->wake, .msgh_id = ID_WAKE,
     };
-    mach_msg(&message, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof message, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+    (void)ports_message_send_now(&message);
 }
 
 void signaller_post(struct signaller *signaller, pid_t pgrp, uint64_t signals)

@@ -7,9 +7,7 @@
 #include <fcntl.h>
 #include <hurd.h>
 #include <hurd/fs.h>
-#include <hurd/process.h>
 #include <mach/mig_support.h>
-#include <mach/task_info.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -122,33 +120,6 @@ static void of_file(void)
     CHECK(pwrite(fd, "x", 1, 0) == 1 && pwrite(fd, "y", 1, 0) == 1 && close(fd) == 0 && unlink("watched") == 0);
 }
 
-/* How many names the root file system has. */
-static unsigned int server_names(void)
-{
-    pid_t room[128], *pids = room;
-    mach_msg_type_number_t count = 128, names_count = 0, types_count;
-    CHECK(proc_getallpids(getproc(), &pids, &count) == 0);
-    for (unsigned int i = 0; i < count && names_count == 0; i++) {
-        char words[256], *at = words;
-        mach_msg_type_number_t length = sizeof words;
-        mach_port_name_array_t names;
-        mach_port_type_array_t types;
-        task_t task;
-        if (proc_getprocargs(getproc(), pids[i], &at, &length) != 0)
-            continue;
-        bool it = length > 0 && strstr(at, "ext2fs") != NULL;
-        if (at != words)
-            vm_deallocate(mach_task_self(), (vm_address_t)at, length);
-        if (!it || proc_pid2task(getproc(), pids[i], &task) != 0)
-            continue;
-        CHECK(mach_port_names(task, &names, &names_count, &types, &types_count) == 0);
-        vm_deallocate(mach_task_self(), (vm_address_t)names, names_count * sizeof *names);
-        vm_deallocate(mach_task_self(), (vm_address_t)types, types_count * sizeof *types);
-        mach_port_deallocate(mach_task_self(), task);
-    }
-    return names_count;
-}
-
 /* Ports of servers that know no notices are not kept, though they live. */
 static void of_strangers(void)
 {
@@ -156,14 +127,14 @@ static void of_strangers(void)
     mach_port_t strangers[STRANGERS];
     CHECK(mkdir("watched", 0755) == 0);
     file_t dir = file_name_lookup("watched", O_READ, 0);
-    unsigned int before = server_names(), now = 0;
+    unsigned int before = names_of("ext2fs"), now = 0;
     CHECK(before > 0);
     for (unsigned int i = 0; i < STRANGERS; i++) {
         strangers[i] = file_name_lookup("/dev/null", O_READ, 0);
         CHECK(dir_notice_changes(dir, strangers[i], MACH_MSG_TYPE_COPY_SEND) == 0);
         CHECK(dir_notice_changes(dir, strangers[i], MACH_MSG_TYPE_COPY_SEND) == 0);
     }
-    for (unsigned int i = 0; i < TRIES && (now = server_names()) > before + SLACK; i++)
+    for (unsigned int i = 0; i < TRIES && (now = names_of("ext2fs")) > before + SLACK; i++)
         usleep(50000);
     if (now > before + SLACK)
         printf("names of the file system: %u, then %u\n", before, now);

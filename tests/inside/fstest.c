@@ -86,6 +86,7 @@ int main(int argc, char **argv)
     locks_tests();
     hurd_tests();
     notices_tests();
+    deaths_tests();
     if (argc > 1)
         mount_tests(argv[1]);
     if (chdir("/") == 0)

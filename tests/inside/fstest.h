@@ -26,6 +26,10 @@ void put(const char *name, const char *text, mode_t mode);
 /* True if the file NAME holds TEXT. */
 bool holds(const char *name, const char *text);
 bool exists(const char *name);
+/* The first process with WORD in its arguments, as proc knows them; 0: there is none. */
+pid_t process_with(const char *word);
+/* How many names its task has; 0: there is none. */
+unsigned int names_of(const char *word);
 /* Runs a command by /bin/sh; its exit status. */
 int shell(const char *command);
 
@@ -33,6 +37,7 @@ void posix_tests(void);        /* fstest-posix.c: names, modes, deleted files, h
 void locks_tests(void);        /* fstest-locks.c: record locks and flock */
 void hurd_tests(void);         /* fstest-hurd.c: translators, how they go, storage, hostile writers */
 void notices_tests(void);      /* fstest-notices.c: who hears of changes */
+void deaths_tests(void);       /* fstest-deaths.c: what is left of ports that have died */
 void mount_tests(const char *image); /* fstest-mount.c: options of a file system in the file IMAGE */
 
 #endif /* FSTEST_H */

@@ -18,6 +18,7 @@ static struct { int refs; bool dead, full; unsigned int heard; natural_t tick; m
 static struct ports_object *asked;      /* the last object made */
 static unsigned int objects, rights;
 static int owner_refs;
+static bool unwatchable;                /* no memory to hear of deaths */
 static struct fshelp_notify *list;
 
 mach_port_t mach_task_self_, __mach_task_self_;
@@ -93,16 +94,45 @@ kern_return_t nowait_file_changed(mach_port_t to, mach_port_t reply, mach_msg_ty
     return heard(to, reply, tick);
 }
 
+/* Who is told of a port's death; one for each port is enough here. */
+static struct ports_object *mourners[NAMES];
+error_t ports_object_notify_dead(void *object, mach_port_t name)
+{
+    if (unwatchable)
+        return ENOMEM;
+    CHECK(ports[name].refs > 0);
+    mourners[name] = object;
+    return 0;
+}
+
+void ports_object_cancel_dead(void *object, mach_port_t name)
+{
+    if (mourners[name] == object)
+        mourners[name] = NULL;
+}
+
+static void die(mach_port_t name)
+{
+    struct ports_object *object = mourners[name];
+    ports[name].dead = true;
+    mourners[name] = NULL;
+    if (object == NULL)
+        return;
+    ports_object_ref(object);   /* the library's */
+    object->class->ops->dead_name(object, name);
+    ports_object_deref(object);
+}
+
 static void owner_ref(void *owner) { (void)owner; owner_refs++; }
 static void owner_deref(void *owner) { (void)owner; owner_refs--; }
-static void refused(void *owner, struct fshelp_notify *watcher)
+static void drop(void *owner, struct fshelp_notify *watcher)
 {
     (void)owner;
     CHECK(owner_refs > 0);
     fshelp_notify_drop(&list, watcher);
 }
 static const struct fshelp_notify_home home = {
-    .owner = &list, .owner_ref = owner_ref, .owner_deref = owner_deref, .refused = refused,
+    .owner = &list, .owner_ref = owner_ref, .owner_deref = owner_deref, .drop = drop,
 };
 
 /* PORT asks to hear of KEY's file. */
@@ -133,7 +163,7 @@ static void nothing_is_left(void)
     fshelp_notify_clear(&list);
     CHECK(list == NULL && objects == 0 && rights == 0 && owner_refs == 0);
     for (unsigned int i = 0; i < NAMES; i++)
-        CHECK_EQ(ports[i].refs, 0);
+        CHECK(ports[i].refs == 0 && mourners[i] == NULL);
     memset(ports, 0, sizeof ports);
 }
 
@@ -159,7 +189,7 @@ UNIT_TEST(who_answers_anything_else_stays)
     for (unsigned int i = 0; i < sizeof answers / sizeof answers[0]; i++) {
         CHECK_EQ(ask(5 + i, NULL), 0);
         CHECK_EQ(deliver(asked, answers[i].id, answers[i].code, answers[i].complex), answers[i].taken);
-        CHECK(ports[5 + i].refs == 1 && owner_refs == 0 && rights == 0);
+        CHECK(ports[5 + i].refs == 1 && owner_refs == (int)i + 1 && rights == 0);
         deliver(asked, 20601, MIG_BAD_ID, false);   /* cannot be: only one answer counts */
         CHECK_EQ(ports[5 + i].refs, 1);
     }
@@ -206,12 +236,52 @@ UNIT_TEST(who_cannot_be_told)
     CHECK_EQ(ask(5, NULL), MACH_SEND_TIMED_OUT);
     CHECK_EQ(ask(6, NULL), EINVAL);
     nothing_is_left();
-    /* the dead are looked for when there are many */
+    unwatchable = true;
+    CHECK_EQ(ask(7, NULL), ENOMEM);
+    unwatchable = false;
+    nothing_is_left();
+}
+
+UNIT_TEST(who_dies_is_dropped)
+{
     for (unsigned int i = 0; i < 4; i++)
         CHECK_EQ(ask(5 + i, NULL), 0);
-    ports[5].dead = ports[6].dead = true;
-    CHECK_EQ(ask(9, NULL), 0);
-    CHECK(ports[5].refs == 0 && ports[6].refs == 0 && ports[7].refs == 1);
+    die(6);                                             /* before it has answered */
+    CHECK(ports[6].refs == 0 && owner_refs == 3 && rights == 3 && objects == 3);
+    deliver(asked, 20601, 0, false);
+    die(8);                                             /* afterwards */
+    CHECK(ports[8].refs == 0 && owner_refs == 2 && objects == 2);
+    die(5);
+    die(7);
+    CHECK(list == NULL && owner_refs == 0 && rights == 0 && objects == 0);
+    nothing_is_left();
+}
+
+/* Somebody else drops it between the message of its death and what that does. */
+UNIT_TEST(dropped_before_the_death_is_told)
+{
+    CHECK_EQ(ask(5, NULL), 0);
+    struct ports_object *told = mourners[5];
+    ports_object_ref(told);
+    fshelp_notify_clear(&list);
+    CHECK(ports[5].refs == 0 && owner_refs == 0);
+    told->class->ops->dead_name(told, 5);
+    CHECK(ports[5].refs == 0 && owner_refs == 0);
+    ports_object_deref(told);
+    nothing_is_left();
+}
+
+/* What an answer has taken away, a death does not. */
+UNIT_TEST(refused_and_dead)
+{
+    CHECK_EQ(ask(5, NULL), 0);
+    struct ports_object *told = mourners[5];
+    ports_object_ref(told);
+    CHECK_EQ(deliver(told, 20600, MIG_BAD_ID, false), MIG_NO_REPLY);
+    CHECK(list == NULL && ports[5].refs == 0 && owner_refs == 0);
+    told->class->ops->dead_name(told, 5);
+    CHECK(ports[5].refs == 0 && owner_refs == 0);
+    ports_object_deref(told);
     nothing_is_left();
 }
 
