@@ -197,7 +197,7 @@ static void of_translators_task(void)
     pid_t pid = process_with("fstest/sunk");
     CHECK(fd >= 0 && pid > 0 && proc_pid2task(getproc(), pid, &task) == 0);
     file_t file = getdport(other);
-    (void)file_notice_changes(file, task, MACH_MSG_TYPE_COPY_SEND);     /* a task does not know notices, and is dropped */
+    (void)file_notice_changes(file, task, MACH_MSG_TYPE_COPY_SEND); /* a task does not know notices, and is dropped */
     CHECK(file_notice_changes(file, MACH_PORT_DEAD, MACH_MSG_TYPE_COPY_SEND) != 0);
     CHECK(pwrite(other, "x", 1, 0) == 1);
     CHECK(task_terminate(task) == 0 && close(fd) == 0);
