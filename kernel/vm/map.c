@@ -564,6 +564,40 @@ kern_return_t vm_map_wire(struct vm_map *map, uint64_t start, uint64_t end, vm_p
     return KERN_SUCCESS;
 }
 
+/* As the faults of range_wire would, but all at once. */
+static bool pages_enter(struct vm_map *map, uint64_t at, struct page *pages, size_t count, vm_prot_t protection)
+{
+    enum { PART = 16 }; /* aligned, so each part is of one last table */
+    struct page *some[PART];
+    for (size_t i = 0, n; i < count; i += n) {
+        n = min(count - i, PART - (at >> PAGE_SHIFT) % PART);
+        for (size_t j = 0; j < n; j++)
+            some[j] = pages + i + j;
+        if (!pmap_enter(map->pmap, at, page_physical(pages + i), pages + i, protection, false))
+            return false;
+        pmap_enter_more(map->pmap, at, some, (unsigned int)n, protection);
+        at += n * PAGE_SIZE;
+    }
+    return true;
+}
+
+kern_return_t map_wire_row(struct vm_map *map, uint64_t start, struct page *pages, size_t count)
+{
+    uint64_t end = start + count * PAGE_SIZE;
+    struct map_entry *entry = map_lookup(map, start);
+    if (entry == NULL || entry->start != start || entry->end != end || entry->wired || entry->needs_copy ||
+        !pages_enter(map, start, pages, count, entry->protection))
+        return vm_map_wire(map, start, end, VM_PROT_READ | VM_PROT_WRITE);
+    entry->object->writable = true;
+    entry->wired = true;
+    map->wired_bytes += end - start;
+    for (size_t i = 0; i < count; i++) {
+        pages[i].dirty = true;
+        page_wire(pages + i);
+    }
+    return KERN_SUCCESS;
+}
+
 /* ---- inheritance ------------------------------------------------------------------------------------------ */
 
 bool entry_share_prepare(struct map_entry *entry)

@@ -354,7 +354,6 @@ kern_return_t rpc_vm_allocate_contiguous(host_t host, vm_map_t map, vm_address_t
     struct vm_object *object = object_create(bytes);
     for (uint64_t i = 0; i < bytes >> PAGE_SHIFT; i++) {
         page_zero(pages + i);
-        pages[i].dirty = true;
         if (object)
             page_insert(pages + i, object, i * PAGE_SIZE);
         else
@@ -364,7 +363,7 @@ kern_return_t rpc_vm_allocate_contiguous(host_t host, vm_map_t map, vm_address_t
                                           VM_PROT_ALL, VM_INHERIT_DEFAULT)
                               : KERN_RESOURCE_SHORTAGE;
     if (kr == KERN_SUCCESS) {
-        kr = vm_map_wire(map, at, at + bytes, VM_PROT_READ | VM_PROT_WRITE);
+        kr = map_wire_row(map, at, pages, bytes >> PAGE_SHIFT);
         if (kr)
             vm_map_remove(map, at, at + bytes);
     } else if (object) {

@@ -514,16 +514,22 @@ static uint64_t tables_skip(const struct pmap *pmap, uint64_t address, uint64_t 
 
 uint64_t pmap_next(struct pmap *pmap, uint64_t address, uint64_t end)
 {
-    while ((address = tables_skip(pmap, address, end)) < end) {
+    while (address < end) {
         const uint64_t *pte = pte_lookup(pmap, address);
+        if (pte == NULL) {
+            address = tables_skip(pmap, address, end);
+            continue;
+        }
+        if (*pte & PTE_PRESENT)
+            return address;
         unsigned int i = index_of(address, 0);
         uint64_t left = min((uint64_t)TABLE_ENTRIES - i, (end - address + PAGE_SIZE - 1) >> PAGE_SHIFT);
         unsigned int next = present_next(pte - i, i, i + (unsigned int)left - 1);
         address += (next - i) * PAGE_SIZE;
         if (next < i + left)
-            break;
+            return address;
     }
-    return min(address, end);
+    return end;
 }
 
 /* ---- copying ------------------------------------------------------------------------- */
