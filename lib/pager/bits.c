@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* bits: see bits.h.  Leaves are found by a binary search, as a rule by a look at the last one.  */
+/* bits: see bits.h.  Leaves are found by a look at the last one; where it is if the file is used without gaps; or by a
+   binary search.  */
 
 #include "bits.h"
 
@@ -13,6 +14,9 @@ static uint32_t leaf_place(struct bits *b, uint64_t index)
     if (hint <= b->count && (hint == b->count || b->leaves[hint]->index >= index)
         && (hint == 0 || b->leaves[hint - 1]->index < index))
         return hint;
+    uint64_t gapless = b->count ? index - b->leaves[0]->index : UINT64_MAX;
+    if (gapless < b->count && b->leaves[gapless]->index == index)
+        return b->hint = (uint32_t)gapless;
     uint32_t low = 0, high = b->count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
@@ -154,6 +158,8 @@ bool bits_test_elsewhere(struct bits *b, uint64_t i)
 
 uint64_t bits_next(struct bits *b, uint64_t start, uint64_t end)
 {
+    if (b->count == 0 || start >= end)
+        return end;
     for (uint32_t at = leaf_place(b, start / BITS_LEAF); at < b->count; at++) {
         struct bits_leaf *leaf = b->leaves[at];
         uint64_t first = leaf->index * BITS_LEAF;

@@ -132,6 +132,19 @@ static bool page_may_come(struct pager *p, uint64_t page, bool evicted)
     return (evicted || !bits_test(&p->present, page)) && !bits_test(&p->hot, page) && !bits_test(&p->syncing, page);
 }
 
+/* The end of those pages from FIRST on, before LIMIT, of which each may come; FIRST: there are none.  Lock held.  */
+static uint64_t come_end(struct pager *p, uint64_t first, uint64_t limit, bool evicted)
+{
+    if (limit <= first)
+        return first;
+    if (limit - first == 1)
+        return page_may_come(p, first, evicted) ? limit : first;
+    if (!evicted)
+        limit = bits_next(&p->present, first, limit);
+    limit = bits_next(&p->hot, first, limit);
+    return bits_next(&p->syncing, first, limit);
+}
+
 /* What to fetch for PAGE.  Lock held.  */
 static void fetch_plan(struct pager *p, uint64_t offset, bool write, struct pager_fetch *f)
 {
@@ -142,13 +155,11 @@ static void fetch_plan(struct pager *p, uint64_t offset, bool write, struct page
         uint64_t first = p->own_start / vm_page_size, limit = (p->own_end + vm_page_size - 1) / vm_page_size;
         while (start > first && end - start < most && page_may_come(p, start - 1, evicted))
             start--;
-        while (end < limit && end - start < most && page_may_come(p, end, evicted))
-            end++;
+        end = come_end(p, end, limit < start + most ? limit : start + most, evicted);
     } else if (!write && own && !p->own_in_order) {  /* somewhere in the file: what is wanted, no more */
         uint64_t limit = (p->own_end + vm_page_size - 1) / vm_page_size;
         p->ahead = 0;
-        while (end < limit && end - start < most && page_may_come(p, end, evicted))
-            end++;
+        end = come_end(p, end, limit < start + most ? limit : start + most, evicted);
     } else if (!write) {
         /* Our own copies may touch the pages of a row in any order, so there the rows count.  */
         bool in_order = own || offset == p->next_fetch;
@@ -161,8 +172,7 @@ static void fetch_plan(struct pager *p, uint64_t offset, bool write, struct page
         while (start > first && end - start < most && page_may_come(p, start - 1, evicted))
             start--;
         uint64_t limit = in_order ? start + p->ahead / vm_page_size : (page / cluster + 1) * cluster;
-        while (end < limit && end - start < most && page_may_come(p, end, evicted))
-            end++;
+        end = come_end(p, end, limit < start + most ? limit : start + most, evicted);
     }
     *f = (struct pager_fetch){ start * vm_page_size, end * vm_page_size, page * vm_page_size, write, NULL };
 }
@@ -277,11 +287,10 @@ static bool next_take(struct pager *p, uint64_t page, bool write, struct pager_f
 /* The pages from START on that may be fetched for later, into *F; they are then expected.  */
 static bool next_plan(struct pager *p, uint64_t start, struct pager_fetch *f)
 {
-    uint64_t first = start / vm_page_size, end = first;
+    uint64_t first = start / vm_page_size, end;
     pthread_mutex_lock(&p->lock);
     pager_next_drop(p, 0, UINT64_MAX);
-    while (end - first < AHEAD_MAX / vm_page_size && page_may_come(p, end, false))
-        end++;
+    end = come_end(p, first, first + AHEAD_MAX / vm_page_size, false);
     bool any = end > first && ports_memory_state(0) == MEMORY_ENOUGH && p->control != MACH_PORT_NULL && !p->uncached;
     if (any && atomic_fetch_add(&next_count, 1) >= NEXT_MAX) {
         atomic_fetch_sub(&next_count, 1);
@@ -321,9 +330,9 @@ static void next_fetch(struct pager *p, uint64_t start)
 /* Whether the kernel has none of the pages of F and none may be on its way.  Lock held.  */
 static bool pages_may_come(struct pager *p, const struct pager_fetch *f)
 {
-    for (uint64_t page = f->start / vm_page_size; page < f->end / vm_page_size; page++)
-        if (!page_may_come(p, page, false))
-            return false;
+    uint64_t end = f->end / vm_page_size;
+    if (come_end(p, f->start / vm_page_size, end, false) < end)
+        return false;
     return p->control != MACH_PORT_NULL && !p->uncached;
 }
 
