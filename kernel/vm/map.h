@@ -100,8 +100,8 @@ kern_return_t vm_map_protect(struct vm_map *map, uint64_t start, uint64_t end, v
 kern_return_t vm_map_inherit(struct vm_map *map, uint64_t start, uint64_t end, vm_inherit_t inheritance);
 /* Brings in and keeps in what is in the range, for ACCESS; VM_PROT_NONE unwires. */
 kern_return_t vm_map_wire(struct vm_map *map, uint64_t start, uint64_t end, vm_prot_t access);
-/* The same for a new entry that begins at START: PAGES, COUNT of them side by side, are all that its object, which nobody
-   else knows yet, has. */
+/* The same for a new entry that begins at START: PAGES, COUNT of them side by side, are all that its object has, which
+   nobody else knows yet. */
 kern_return_t map_wire_row(struct vm_map *map, uint64_t start, struct page *pages, size_t count);
 /* The managed page that ADDRESS of MAP is mapped to now, by its tables; NULL: none. */
 struct page *page_mapped(struct vm_map *map, uint64_t address);

@@ -51,7 +51,7 @@ static void forget(struct notify *n)
 
 /* ---- users: all at once ------------------------------------------------------------------------------------ */
 
-enum { DOSYNC = 29500 };  /* startup_dosync (startup_notify.defs), whose stub waits for the answer; it has no arguments */
+enum { DOSYNC = 29500 };  /* startup_dosync (startup_notify.defs), whose stub waits for the answer; no arguments */
 
 /* Sends N startup_dosync, to be answered to the port set REPLIES.  A port whose queue is full is not waited for. */
 static error_t dosync_send(struct notify *n, mach_port_t replies)

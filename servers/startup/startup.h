@@ -99,7 +99,7 @@ bool launch_something(void);
 void init_reap(void);
 
 /* notify.c */
-/* Tells everybody who asked that the system goes down, and waits for them, within limits.  With startup_state.going_down
+/* Tells everybody who asked that the system goes down, and waits for them, within limits.  startup_state.going_down is
    set. */
 void notify_all(void);
 /* After the death of one that the others need: those of root alone, as far as they live, with a short limit each. */

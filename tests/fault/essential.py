@@ -23,7 +23,7 @@ def death(command, name, line, saved):
         image = image_with(folder, "wreck")
         with boot(folder, image) as machine:
             machine.prompt()
-            machine.run("echo what nobody has synced > /home/late")
+            machine.run("echo what nobody has synced > /late")
             machine.send(command + " " + NUMBER.format(name))
             machine.expect(rf"panic: {line}: the system cannot go on", LIMIT)
             if saved:
@@ -31,7 +31,7 @@ def death(command, name, line, saved):
             machine.ended(LIMIT)
         if saved:
             clean(image, "a death")
-            if image.get("/home/late") != b"what nobody has synced\n":
+            if image.get("/late") != b"what nobody has synced\n":
                 raise Failure("what was written before the death is not on the disk")
         elif tool("e2fsck", "-fy", image.filesystem, check=False)[0] & ~1:
             machine.fail("e2fsck cannot repair the file system")
