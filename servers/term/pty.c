@@ -129,7 +129,7 @@ static error_t wait_changed(struct pty *pty, bool nonblock)
     pty->waiting++;
     err = ports_cond_wait(&pty->changed, &pty->terminal->lock);
     pty->waiting--;
-    return err;
+    return !err && ports_self_abandoned() ? EINTR : err;    /* the dead take nothing */
 }
 
 static size_t take_output(struct pty *pty, uint8_t *data, size_t size)

@@ -364,26 +364,33 @@ static int work_input_signal(void)
     return 0;
 }
 
-/* What is typed after a reader was killed is for the next one. */
-static void test_killed_reader(void)
+/* What comes at FD after a reader was killed is for the next one: LENGTH bytes when TEXT is written to OTHER. */
+static void killed_reader_takes_nothing(int fd, int other, const char *text, int length)
 {
     char got[16];
     int n = -1;
-    if (!pair_open())
-        return;
     fflush(stdout);
     pid_t child = fork();
     if (child == 0)
-        _exit(read(slave, got, sizeof got) > 0);
+        _exit(read(fd, got, sizeof got) > 0);
     usleep(200000);
     CHECK(kill(child, SIGKILL) == 0 && waitpid(child, NULL, 0) == child);
-    put(master, "next\n");
-    CHECK(fcntl(slave, F_SETFL, O_NONBLOCK) == 0);
+    put(other, text);
+    CHECK(fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
     for (int i = 0; i < 100 && n < 0; i++) {
         usleep(10000);
-        n = read(slave, got, sizeof got);
+        n = read(fd, got, sizeof got);
     }
-    CHECK(n == 5);
+    CHECK(n == length);
+}
+
+static void test_killed_reader(void)
+{
+    if (!pair_open())
+        return;
+    change(0, ECHO);
+    killed_reader_takes_nothing(slave, master, "next\n", 5);
+    killed_reader_takes_nothing(master, slave, "next\n", 6);
     pair_close();
 }
 
