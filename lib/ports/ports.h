@@ -178,9 +178,9 @@ enum { PORTS_REPLY_MAX = 16384 };
 
 /* mach_msg, but for a message that could not be sent: what it was to move has gone in any case, and so has what the
    kernel gives back of a message that waited too long or was interrupted (a user reference to the destination, the
-   right to answer), which would stay for ever otherwise. MESSAGE has no rights then.  Stubs of MIG with a message option
-   or a time limit are made to call this (toolchain/mig --send ports_msg_send); who gets an error from one owns nothing
-   of what it was to move. */
+   right to answer), which would stay for ever otherwise. MESSAGE has no rights then.  Stubs of MIG with a message
+   option or a time limit are made to call this (toolchain/mig --send ports_msg_send); who gets an error from one owns
+   nothing of what it was to move. */
 mach_msg_return_t ports_msg_send(mach_msg_header_t *message, mach_msg_option_t option, mach_msg_size_t send_size,
                                  mach_msg_size_t receive_size, mach_port_t receive, mach_msg_timeout_t timeout,
                                  mach_port_t notify);
@@ -294,9 +294,9 @@ void *ports_self_object(struct ports_class *class);
    ports_object_interrupt hit: it should give up with EINTR.  Blocking waits in handlers use ports_cond_wait. */
 bool ports_self_interrupted(void);
 
-/* True in a thread whose client does not wait for the answer any more, seen at once (the library itself notices within a
-   second or so).  For those who are about to take, after a wait, what somebody else could have: a lock, a line that was
-   typed.  A call of the kernel. */
+/* True in a thread whose client does not wait for the answer any more, seen at once (the library itself notices within
+   a second or so).  For those who are about to take, after a wait, what somebody else could have: a lock, a line that
+   was typed.  A call of the kernel. */
 bool ports_self_abandoned(void);
 
 /* pthread_cond_wait for handlers: 0, or EINTR as soon as the RPC is interrupted (also while waiting: built on

@@ -28,7 +28,7 @@ struct waiter {
 
 static pthread_mutex_t waiting_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct table waiting;       /* waiting_lock */
-static struct waiter_list everyone = TAILQ_HEAD_INITIALIZER(everyone); /* in the table, the oldest first; waiting_lock */
+static struct waiter_list everyone = TAILQ_HEAD_INITIALIZER(everyone); /* the oldest first; waiting_lock */
 static struct waiter *hand;        /* who of them is looked at next; NULL: the oldest; waiting_lock */
 
 static void right_drop(mach_port_t port)
