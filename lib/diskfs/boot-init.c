@@ -201,9 +201,9 @@ static void init_default_ports(mach_port_t proc, mach_port_t auth)
     vm_deallocate(mach_task_self(), memory, INIT_PORT_MAX * sizeof(mach_port_t));
 }
 
-/* "It calls startup_essential_task on the startup port to tell startup that it is ready." That is the node which startup
-   has attached, for there it knows us as root, and whom root asks for it tells last and gives time; or else, if there is
-   none, the message port of its process. */
+/* "It calls startup_essential_task on the startup port to tell startup that it is ready." That is the node which
+   startup has attached, for there it knows us as root, and whom root asks for it tells last and gives time; or else, if
+   there is none, the message port of its process. */
 static void tell_startup(mach_port_t proc)
 {
     mach_port_t startup = file_name_lookup(_SERVERS_STARTUP, 0, 0);
