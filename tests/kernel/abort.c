@@ -45,14 +45,6 @@ static void call_abort(struct helper *helper)
     OBSERVE(call.result);
 }
 
-static mach_port_t full_port_create(void)
-{
-    mach_port_t port = port_create_with_send();
-    CHECK(mach_port_set_qlimit(SELF, port, 1) == KERN_SUCCESS);
-    CHECK(send_empty(port, 1) == MACH_MSG_SUCCESS);
-    return port;
-}
-
 /* The header as it lies in the buffer, names told by what they stand for. */
 static void header_observe(mach_port_t port, mach_port_t reply)
 {
@@ -164,7 +156,7 @@ CASE(receive_when_the_message_has_come_and_stopped) { receive_raced(true); }
 
 static void send_plain(mach_msg_option_t option)
 {
-    mach_port_t port = full_port_create(), reply = port_create();
+    mach_port_t port = port_create_full(), reply = port_create();
     struct helper helper = {0};
     message_begin(&call.message, port, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, 100);
     message_add_integers(&call.message, (int[]){1, 2, 3}, 3);
@@ -198,7 +190,7 @@ CASE(send_with_interrupt_and_timeout) { send_plain(MACH_SEND_INTERRUPT | MACH_SE
 /* The send half of a call is interrupted: nothing is received. */
 CASE(call_in_its_send)
 {
-    mach_port_t port = full_port_create(), reply = port_create();
+    mach_port_t port = port_create_full(), reply = port_create();
     struct helper helper = {0};
     message_begin(&call.message, port, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, 100);
     call_start(&helper, MACH_SEND_MSG | MACH_RCV_MSG | MACH_SEND_INTERRUPT | MACH_RCV_INTERRUPT, reply);
@@ -274,7 +266,7 @@ CASE(call_that_is_being_served)
 
 CASE(send_gives_rights_back)
 {
-    mach_port_t port = full_port_create(), moved = port_create(), send = port_create_with_send(),
+    mach_port_t port = port_create_full(), moved = port_create(), send = port_create_with_send(),
                 once_of = port_create();
     struct helper helper = {0};
     mach_port_t once = sonce_create(once_of);
@@ -309,7 +301,7 @@ CASE(send_gives_rights_back)
 
 CASE(send_gives_memory_back)
 {
-    mach_port_t port = full_port_create();
+    mach_port_t port = port_create_full();
     struct helper helper = {0};
     char *given = pages_allocate(3), *lent = pages_allocate(2), small[64] = "small";
     memset(given, 'g', 3 * vm_page_size);
@@ -346,7 +338,7 @@ CASE(send_gives_memory_back)
 /* The names that come back find no room: rights that were lost with their last reference. */
 CASE(send_whose_right_died_meanwhile)
 {
-    mach_port_t port = full_port_create(), send = port_create_with_send();
+    mach_port_t port = port_create_full(), send = port_create_with_send();
     struct helper helper = {0};
     message_begin(&call.message, port, MACH_MSG_TYPE_COPY_SEND, 0, 0, 100);
     message_add_ports(&call.message, &send, 1, MACH_MSG_TYPE_COPY_SEND);
@@ -387,7 +379,7 @@ CASE(call_stopped_and_sent_elsewhere)
 
 CASE(send_stopped)
 {
-    mach_port_t port = full_port_create();
+    mach_port_t port = port_create_full();
     struct helper helper = {0};
     message_begin(&call.message, port, MACH_MSG_TYPE_COPY_SEND, 0, 0, 100);
     call_start(&helper, MACH_SEND_MSG, MACH_PORT_NULL);

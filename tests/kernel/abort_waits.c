@@ -11,15 +11,22 @@
 
 enum { PENDING = -999, LONG_MS = 10000000 };
 
+/* Maps a page of OBJECT, a new one, and starts TOUCHER, which waits for it: the pager has been asked. */
+static char *touch_block(struct toucher *toucher, struct object *object)
+{
+    char *at = object_map(object, 0, PAGE, false, MEMORY_OBJECT_COPY_DELAY);
+    touch_start(toucher, at, false, 0);
+    object_request_expect(object, 0);
+    CHECK(thread_waits(toucher->helper.thread));
+    return at;
+}
+
 /* Waiting for a page that a pager has been asked for: the access is made again, and the pager is not asked twice. */
 CASE(page_fault_at_a_pager)
 {
     struct object object;
     struct toucher toucher;
-    char *at = object_map(&object, 0, PAGE, false, MEMORY_OBJECT_COPY_DELAY);
-    touch_start(&toucher, at, false, 0);
-    object_request_expect(&object, 0);
-    CHECK(thread_waits(toucher.helper.thread));
+    char *at = touch_block(&toucher, &object);
     for (int i = 0; i < 3; i++)
         EXPECT(thread_abort(toucher.helper.thread), KERN_SUCCESS);
     EXPECT(object_receive(&object, SHORT_WAIT, NULL).id, 0);
@@ -56,10 +63,7 @@ CASE(page_fault_stopped_and_sent_elsewhere)
 {
     struct object object;
     struct toucher toucher;
-    char *at = object_map(&object, 0, PAGE, false, MEMORY_OBJECT_COPY_DELAY);
-    touch_start(&toucher, at, false, 0);
-    object_request_expect(&object, 0);
-    CHECK(thread_waits(toucher.helper.thread));
+    char *at = touch_block(&toucher, &object);
     struct i386_thread_state before = detour_through_count(toucher.helper.thread);
     EXPECT(registers_set(toucher.helper.thread, &before), KERN_SUCCESS);
     EXPECT(thread_resume(toucher.helper.thread), KERN_SUCCESS);

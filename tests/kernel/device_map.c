@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Mapping devices (Mach manual, "Device Map"; device "time", Mach manual "Host Time"; device "mem"). */
 
-#include <device/device.h>
 #include <mach/time_value.h>
 
-#include "frame.h"
-
-static mach_port_t opened(const char *name)
-{
-    mach_port_t device = MACH_PORT_NULL;
-    EXPECT(device_open(device_master, D_READ | D_WRITE, (char *)name, &device), D_SUCCESS);
-    return device;
-}
+#include "devices.h"
 
 static void map_observe(mach_port_t device, vm_prot_t protection, vm_offset_t offset, vm_size_t size)
 {
@@ -25,7 +17,7 @@ static void map_observe(mach_port_t device, vm_prot_t protection, vm_offset_t of
 /* The page of the device "time"; NULL: not to be had. */
 static volatile struct mapped_time_value *time_mapped(void)
 {
-    mach_port_t time = opened("time"), pager = MACH_PORT_NULL;
+    mach_port_t time = device_opened("time"), pager = MACH_PORT_NULL;
     vm_address_t address = 0;
     if (!EXPECT(device_map(time, VM_PROT_READ, 0, sizeof(struct mapped_time_value), &pager, 0), D_SUCCESS))
         return NULL;
@@ -105,7 +97,7 @@ CASE(time_adjustment_is_what_is_left)
 
 CASE_DIFFERS(time_map_errors)
 {
-    mach_port_t time = opened("time");
+    mach_port_t time = device_opened("time");
     map_observe(time, VM_PROT_READ | VM_PROT_WRITE, 0, vm_page_size);
     map_observe(time, VM_PROT_READ, vm_page_size, vm_page_size);
     map_observe(time, VM_PROT_READ, 0, 4 * vm_page_size);
@@ -117,7 +109,7 @@ CASE_DIFFERS(time_map_errors)
 
 CASE_OURS(time_page_cannot_be_written)
 {
-    mach_port_t time = opened("time"), pager = MACH_PORT_NULL;
+    mach_port_t time = device_opened("time"), pager = MACH_PORT_NULL;
     vm_address_t address = 0;
     REQUIRE(device_map(time, VM_PROT_READ, 0, vm_page_size, &pager, 0), D_SUCCESS);
     kern_return_t kr = vm_map(mach_task_self(), &address, vm_page_size, 0, TRUE, pager, 0, FALSE,
@@ -135,7 +127,7 @@ CASE_OURS(time_page_cannot_be_written)
 
 CASE(mem_shows_the_first_megabyte)
 {
-    mach_port_t mem = opened("mem"), pager = MACH_PORT_NULL;
+    mach_port_t mem = device_opened("mem"), pager = MACH_PORT_NULL;
     vm_address_t address = 0;
     REQUIRE(device_map(mem, VM_PROT_READ, 0xf0000, 0x10000, &pager, 0), D_SUCCESS);
     kern_return_t kr = vm_map(mach_task_self(), &address, 0x10000, 0, TRUE, pager, 0, FALSE, VM_PROT_READ, VM_PROT_READ,
@@ -152,7 +144,7 @@ CASE(mem_shows_the_first_megabyte)
 
 CASE_DIFFERS(mem_is_not_memory)
 {
-    mach_port_t mem = opened("mem"), pager = MACH_PORT_NULL;
+    mach_port_t mem = device_opened("mem"), pager = MACH_PORT_NULL;
     /* Memory that the kernel gives to programs; the window of PCI devices. */
     vm_address_t address = 0;
     kern_return_t kr = device_map(mem, VM_PROT_READ, 0x8000000, vm_page_size, &pager, 0);
@@ -171,7 +163,7 @@ CASE_DIFFERS(mem_is_not_memory)
 /* Addresses that no processor has: a mapping of them could only fault. */
 CASE_OURS(mem_ends_with_the_address_space)
 {
-    mach_port_t mem = opened("mem"), pager = MACH_PORT_NULL;
+    mach_port_t mem = device_opened("mem"), pager = MACH_PORT_NULL;
     EXPECT(device_map(mem, VM_PROT_READ, 1ul << 60, vm_page_size, &pager, 0), D_INVALID_OPERATION);
     EXPECT(device_map(mem, VM_PROT_READ, 0x1000000000000000, ~0ul, &pager, 0), D_INVALID_OPERATION);
     EXPECT(device_map(mem, VM_PROT_READ, 0xfe000000, ~0ul - vm_page_size, &pager, 0), D_INVALID_OPERATION);
@@ -183,7 +175,7 @@ CASE(map_of_devices_without_memory)
 {
     static const char *const names[] = {"console", "irq", "kmsg"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        mach_port_t device = opened(names[i]);
+        mach_port_t device = device_opened(names[i]);
         map_observe(device, VM_PROT_READ, 0, vm_page_size);
         mach_port_deallocate(mach_task_self(), device);
     }

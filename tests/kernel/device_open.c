@@ -2,17 +2,8 @@
 /* Opening and closing devices (Mach manual, "Device Open", "Device Close"): names, ports that are none, what a device
    cannot. */
 
-#include <device/device.h>
 
-#include "frame.h"
-
-/* The device NAME, or MACH_PORT_NULL. */
-static mach_port_t opened(const char *name)
-{
-    mach_port_t device = MACH_PORT_NULL;
-    EXPECT(device_open(device_master, D_READ | D_WRITE, (char *)name, &device), D_SUCCESS);
-    return device;
-}
+#include "devices.h"
 
 static kern_return_t open_status(mach_port_t master, const char *name)
 {
@@ -21,15 +12,6 @@ static kern_return_t open_status(mach_port_t master, const char *name)
     if (kr == D_SUCCESS)
         mach_port_deallocate(mach_task_self(), device);
     return kr;
-}
-
-/* What an inband write takes is a whole buffer, by its type. */
-static kern_return_t write_inband(mach_port_t device, dev_mode_t mode, const char *text, unsigned int count,
-                                  int *written)
-{
-    io_buf_ptr_inband_t data = {0};
-    memcpy(data, text, count);
-    return device_write_inband(device, mode, 0, data, count, written);
 }
 
 CASE(open_of_known_names)
@@ -79,7 +61,7 @@ CASE(open_on_the_host_port)
 
 CASE(open_on_task_and_device)
 {
-    mach_port_t device = opened("time");
+    mach_port_t device = device_opened("time");
     OBSERVE(open_status(mach_task_self(), "console"));
     OBSERVE(open_status(device, "console"));
     mach_port_deallocate(mach_task_self(), device);
@@ -95,7 +77,7 @@ CASE(open_on_a_dead_port)
 
 CASE(open_again_gives_the_same_port)
 {
-    mach_port_t first = opened("time"), second = opened("time");
+    mach_port_t first = device_opened("time"), second = device_opened("time");
     CHECK(first == second);
     EXPECT(port_refs(first, MACH_PORT_RIGHT_SEND), 2);
     mach_port_deallocate(mach_task_self(), first);
@@ -145,7 +127,7 @@ CASE(open_new_opens)
 
 CASE(close_and_use)
 {
-    mach_port_t device = opened("time"), pager = MACH_PORT_NULL;
+    mach_port_t device = device_opened("time"), pager = MACH_PORT_NULL;
     OBSERVE(device_close(device));
     OBSERVE(device_close(device));
     OBSERVE(device_map(device, VM_PROT_READ, 0, vm_page_size, &pager, 0));
@@ -166,7 +148,7 @@ CASE(close_of_no_device)
 
 CASE_OURS(reads_that_a_device_does_not_know)
 {
-    mach_port_t time = opened("time"), irq = opened("irq");
+    mach_port_t time = device_opened("time"), irq = device_opened("irq");
     io_buf_ptr_t data = 0;
     io_buf_ptr_inband_t inband;
     mach_msg_type_number_t count = 0;
@@ -180,12 +162,12 @@ CASE_OURS(reads_that_a_device_does_not_know)
 
 CASE_OURS(writes_that_a_device_does_not_know)
 {
-    mach_port_t time = opened("time"), irq = opened("irq");
+    mach_port_t time = device_opened("time"), irq = device_opened("irq");
     char byte = 0;
     int written = 77;
-    OBSERVE(write_inband(time, 0, &byte, 1, &written));
+    OBSERVE(device_write_text(time, 0, &byte, 1, &written));
     OBSERVE(device_write(time, 0, 0, &byte, 1, &written));
-    OBSERVE(write_inband(irq, 0, &byte, 1, &written));
+    OBSERVE(device_write_text(irq, 0, &byte, 1, &written));
     mach_port_deallocate(mach_task_self(), time);
     mach_port_deallocate(mach_task_self(), irq);
 }
@@ -199,7 +181,7 @@ CASE(requests_to_ports_that_are_no_devices)
     int written = 0, status[2];
     OBSERVE(device_read(mach_task_self(), 0, 0, 16, &data, &count));
     OBSERVE(device_read_inband(host_priv, 0, 0, 16, inband, &count));
-    OBSERVE(write_inband(device_master, 0, "x", 1, &written));
+    OBSERVE(device_write_text(device_master, 0, "x", 1, &written));
     OBSERVE(device_map(mach_task_self(), VM_PROT_READ, 0, vm_page_size, &pager, 0));
     count = 2;
     OBSERVE(device_get_status(device_master, DEV_GET_SIZE, status, &count));
@@ -210,7 +192,7 @@ CASE(requests_to_ports_that_are_no_devices)
 
 CASE(set_filter_on_a_device_without)
 {
-    mach_port_t time = opened("time"), port = port_create_with_send();
+    mach_port_t time = device_opened("time"), port = port_create_with_send();
     filter_t filter[4] = {0};
     OBSERVE(device_set_filter(time, port, MACH_MSG_TYPE_COPY_SEND, 0, filter, 4));
     mach_port_deallocate(mach_task_self(), time);

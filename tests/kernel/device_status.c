@@ -2,17 +2,9 @@
 /* Status of devices (Mach manual, "Device Status"; device/tty_status.h), and the console's and the log's reading and
    writing. */
 
-#include <device/device.h>
 #include <device/tty_status.h>
 
-#include "frame.h"
-
-static mach_port_t opened(const char *name)
-{
-    mach_port_t device = MACH_PORT_NULL;
-    EXPECT(device_open(device_master, D_READ | D_WRITE, (char *)name, &device), D_SUCCESS);
-    return device;
-}
+#include "devices.h"
 
 /* device_get_status of FLAVOR with room for COUNT words: the code, and how many came. */
 static void status_observe(mach_port_t device, dev_flavor_t flavor, mach_msg_type_number_t count)
@@ -24,18 +16,9 @@ static void status_observe(mach_port_t device, dev_flavor_t flavor, mach_msg_typ
         observe("count", count);
 }
 
-/* What an inband write takes is a whole buffer, by its type. */
-static kern_return_t write_inband(mach_port_t device, dev_mode_t mode, const char *text, unsigned int count,
-                                  int *written)
-{
-    io_buf_ptr_inband_t data = {0};
-    memcpy(data, text, count);
-    return device_write_inband(device, mode, 0, data, count, written);
-}
-
 CASE(console_tty_status)
 {
-    mach_port_t console = opened("console");
+    mach_port_t console = device_opened("console");
     struct tty_status status = {0};
     mach_msg_type_number_t count = TTY_STATUS_COUNT;
     EXPECT(device_get_status(console, TTY_STATUS, (int *)&status, &count), D_SUCCESS);
@@ -49,7 +32,7 @@ CASE(console_tty_status)
 
 CASE(console_tty_status_set_as_it_is)
 {
-    mach_port_t console = opened("console");
+    mach_port_t console = device_opened("console");
     struct tty_status status = {0}, again = {0};
     mach_msg_type_number_t count = TTY_STATUS_COUNT;
     EXPECT(device_get_status(console, TTY_STATUS, (int *)&status, &count), D_SUCCESS);
@@ -61,7 +44,7 @@ CASE(console_tty_status_set_as_it_is)
 
 CASE(console_status_counts)
 {
-    mach_port_t console = opened("console");
+    mach_port_t console = device_opened("console");
     status_observe(console, TTY_STATUS, TTY_STATUS_COUNT - 1);
     status_observe(console, TTY_STATUS, 0);
     status_observe(console, TTY_STATUS, DEV_STATUS_MAX);
@@ -70,7 +53,7 @@ CASE(console_status_counts)
 
 CASE(console_status_flavors)
 {
-    mach_port_t console = opened("console");
+    mach_port_t console = device_opened("console");
     status_observe(console, DEV_GET_SIZE, 2);
     status_observe(console, DEV_GET_RECORDS, 2);
     status_observe(console, 0x7fffffff, 8);
@@ -80,7 +63,7 @@ CASE(console_status_flavors)
 
 CASE(console_set_status_errors)
 {
-    mach_port_t console = opened("console");
+    mach_port_t console = device_opened("console");
     int words[8] = {0};
     OBSERVE(device_set_status(console, TTY_STATUS, words, TTY_STATUS_COUNT - 1));
     OBSERVE(device_set_status(console, 0x7fffffff, words, 2));
@@ -89,7 +72,7 @@ CASE(console_set_status_errors)
 
 CASE(console_set_status_speed_out_of_range)
 {
-    mach_port_t console = opened("console");
+    mach_port_t console = device_opened("console");
     struct tty_status status = {.tt_ispeed = 1000, .tt_ospeed = B9600};
     OBSERVE(device_set_status(console, TTY_STATUS, (int *)&status, TTY_STATUS_COUNT));
     status = (struct tty_status){.tt_ispeed = B9600, .tt_ospeed = -1};
@@ -101,7 +84,7 @@ CASE_DIFFERS(status_of_time_mem_irq_kmsg)
 {
     static const char *const names[] = {"time", "mem", "irq", "kmsg"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        mach_port_t device = opened(names[i]);
+        mach_port_t device = device_opened(names[i]);
         int words[4] = {0};
         status_observe(device, DEV_GET_SIZE, 2);
         status_observe(device, DEV_GET_RECORDS, 2);
@@ -113,27 +96,27 @@ CASE_DIFFERS(status_of_time_mem_irq_kmsg)
 
 CASE(console_write_inband)
 {
-    mach_port_t console = opened("console");
+    mach_port_t console = device_opened("console");
     int written = -1;
-    EXPECT(write_inband(console, 0, "\n", 1, &written), D_SUCCESS);
+    EXPECT(device_write_text(console, 0, "\n", 1, &written), D_SUCCESS);
     EXPECT(written, 1);
-    EXPECT(write_inband(console, D_NOWAIT, "# by device_write_inband\n", 25, &written), D_SUCCESS);
+    EXPECT(device_write_text(console, D_NOWAIT, "# by device_write_inband\n", 25, &written), D_SUCCESS);
     EXPECT(written, 25);
     mach_port_deallocate(mach_task_self(), console);
 }
 
 CASE(console_write_nothing)
 {
-    mach_port_t console = opened("console");
+    mach_port_t console = device_opened("console");
     int written = -1;
-    OBSERVE(write_inband(console, 0, "", 0, &written));
+    OBSERVE(device_write_text(console, 0, "", 0, &written));
     OBSERVE(written);
     mach_port_deallocate(mach_task_self(), console);
 }
 
 CASE(console_write_out_of_line)
 {
-    mach_port_t console = opened("console");
+    mach_port_t console = device_opened("console");
     int written = -1;
     EXPECT(device_write(console, 0, 0, (char *)"\n# by device_write\n", 19, &written), D_SUCCESS);
     EXPECT(written, 19);
@@ -142,7 +125,7 @@ CASE(console_write_out_of_line)
 
 CASE_OURS(console_read_without_waiting)
 {
-    mach_port_t console = opened("console");
+    mach_port_t console = device_opened("console");
     io_buf_ptr_t data = 0;
     io_buf_ptr_inband_t inband;
     mach_msg_type_number_t count = sizeof inband;
@@ -154,7 +137,7 @@ CASE_OURS(console_read_without_waiting)
 
 CASE_OURS(console_read_sizes)
 {
-    mach_port_t console = opened("console");
+    mach_port_t console = device_opened("console");
     io_buf_ptr_inband_t inband;
     mach_msg_type_number_t count = sizeof inband;
     OBSERVE(device_read_inband(console, D_NOWAIT, 0, 0, inband, &count));
@@ -173,7 +156,7 @@ static void read_console(void *argument)
 
 CASE_OURS(console_reader_is_killed)
 {
-    mach_port_t console = opened("console");
+    mach_port_t console = device_opened("console");
     struct helper helper = {0};
     io_buf_ptr_inband_t inband;
     mach_msg_type_number_t count = sizeof inband;
@@ -220,6 +203,6 @@ CASE_DIFFERS(kmsg_is_not_written)
     mach_port_t kmsg = MACH_PORT_NULL;
     int written = -1;
     REQUIRE(device_open(device_master, D_READ, (char *)"kmsg", &kmsg), D_SUCCESS);
-    OBSERVE(write_inband(kmsg, 0, "x", 1, &written));
+    OBSERVE(device_write_text(kmsg, 0, "x", 1, &written));
     mach_port_deallocate(mach_task_self(), kmsg);
 }

@@ -188,9 +188,7 @@ CASE(message_layout)
 CASE(registers_at_the_fault)
 {
     struct bare bare;
-    mach_port_t port = port_create_with_send();
-    bare_create(&bare, mach_task_self(), stub_read, 0x30);
-    thread_set_special_port(bare.thread, THREAD_EXCEPTION_PORT, port);
+    mach_port_t port = bare_create_heard(&bare, mach_task_self(), stub_read, 0x30);
     thread_resume(bare.thread);
     struct raised raised = raised_receive(port);
     struct i386_thread_state state = registers_get(bare.thread);
@@ -205,9 +203,7 @@ CASE(registers_at_the_fault)
 CASE(breakpoint_leaves_rip_behind)
 {
     struct bare bare;
-    mach_port_t port = port_create_with_send();
-    bare_create(&bare, mach_task_self(), stub_breakpoint, 0);
-    thread_set_special_port(bare.thread, THREAD_EXCEPTION_PORT, port);
+    mach_port_t port = bare_create_heard(&bare, mach_task_self(), stub_breakpoint, 0);
     thread_resume(bare.thread);
     struct raised raised = raised_receive(port);
     OBSERVE(registers_get(bare.thread).rip - (uint64_t)stub_breakpoint);
@@ -225,10 +221,8 @@ CASE(answered_with_success)
 {
     static volatile long counter;
     struct bare bare;
-    mach_port_t port = port_create_with_send();
     counter = 0;
-    bare_create(&bare, mach_task_self(), stub_undefined_then_count, (long)&counter);
-    thread_set_special_port(bare.thread, THREAD_EXCEPTION_PORT, port);
+    mach_port_t port = bare_create_heard(&bare, mach_task_self(), stub_undefined_then_count, (long)&counter);
     thread_resume(bare.thread);
     struct raised raised = raised_receive(port);
     struct i386_thread_state state = registers_get(bare.thread);
@@ -243,9 +237,7 @@ CASE(answered_with_success)
 CASE(answered_with_success_without_change)
 {
     struct bare bare;
-    mach_port_t port = port_create_with_send();
-    bare_create(&bare, mach_task_self(), stub_undefined, 0);
-    thread_set_special_port(bare.thread, THREAD_EXCEPTION_PORT, port);
+    mach_port_t port = bare_create_heard(&bare, mach_task_self(), stub_undefined, 0);
     thread_resume(bare.thread);
     for (int i = 0; i < 5; i++) {
         struct raised raised = raised_receive(port);
@@ -459,10 +451,8 @@ CASE(aborted_while_it_waits)
 {
     static volatile long counter;
     struct bare bare;
-    mach_port_t port = port_create_with_send();
     counter = 0;
-    bare_create(&bare, mach_task_self(), stub_undefined, 0);
-    thread_set_special_port(bare.thread, THREAD_EXCEPTION_PORT, port);
+    mach_port_t port = bare_create_heard(&bare, mach_task_self(), stub_undefined, 0);
     thread_resume(bare.thread);
     struct raised raised = raised_receive(port);
     EXPECT(thread_suspend(bare.thread), KERN_SUCCESS);

@@ -212,11 +212,9 @@ CASE(answered_twice)
 CASE(full_port)
 {
     struct bare bare;
-    mach_port_t port = port_create_with_send();
+    mach_port_t port = bare_create_heard(&bare, SELF, stub_es_undefined, 0);
     EXPECT(mach_port_set_qlimit(SELF, port, 1), KERN_SUCCESS);
     EXPECT(send_empty(port, 5), MACH_MSG_SUCCESS);
-    bare_create(&bare, SELF, stub_es_undefined, 0);
-    thread_set_special_port(bare.thread, THREAD_EXCEPTION_PORT, port);
     thread_resume(bare.thread);
     CHECK(thread_waits(bare.thread));
     EXPECT(receive_within(port, 0), MACH_MSG_SUCCESS);
@@ -494,13 +492,11 @@ CASE(debug_stop_at_an_instruction)
 {
     static volatile long words[2];
     struct bare bare;
-    mach_port_t port = port_create_with_send();
     struct i386_debug_state debug = {.dr = {(unsigned int)(uint64_t)(stub_es_walk + 2), 0, 0, 0, 0, 0, 0, 0x401}},
                             back = {0};
     mach_msg_type_number_t count = i386_DEBUG_STATE_COUNT;
     words[0] = 0;
-    bare_create(&bare, SELF, stub_es_walk, (long)words);
-    thread_set_special_port(bare.thread, THREAD_EXCEPTION_PORT, port);
+    mach_port_t port = bare_create_heard(&bare, SELF, stub_es_walk, (long)words);
     kern_return_t kr = thread_set_state(bare.thread, i386_DEBUG_STATE, (thread_state_t)&debug, count);
     OBSERVE(kr);
     thread_resume(bare.thread);

@@ -96,6 +96,8 @@ extern bool on_quadrille;         /* our kernel, not GNU Mach */
 mach_port_t port_create(void);
 /* A new port with a send right beside the receive right. */
 mach_port_t port_create_with_send(void);
+/* A port with a send right, one message (of id 1) in its queue and room for no more. */
+mach_port_t port_create_full(void);
 /* A dead name: of a port that had a send right and lost its receive right. */
 mach_port_t port_create_dead(void);
 /* Takes the receive right, all send rights or the dead name away; the name is free then if it had no send-once

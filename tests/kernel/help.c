@@ -25,6 +25,14 @@ mach_port_t port_create_with_send(void)
     return name;
 }
 
+mach_port_t port_create_full(void)
+{
+    mach_port_t name = port_create_with_send();
+    if (mach_port_set_qlimit(mach_task_self(), name, 1) || send_empty(name, 1))
+        __builtin_trap();
+    return name;
+}
+
 mach_port_t port_create_dead(void)
 {
     mach_port_t name = port_create_with_send();

@@ -6,22 +6,9 @@
 
 #include <mach/machine/mach_i386.h>
 
-static mach_port_t thread_new(void)
-{
-    mach_port_t thread = MACH_PORT_NULL;
-    CHECK(thread_create(mach_task_self(), &thread) == KERN_SUCCESS);
-    return thread;
-}
-
-static void thread_end(mach_port_t thread)
-{
-    thread_terminate(thread);
-    mach_port_deallocate(mach_task_self(), thread);
-}
-
 CASE(descriptors_set)
 {
-    mach_port_t thread = thread_new(), host = (mach_host_self)();
+    mach_port_t thread = thread_empty(), host = (mach_host_self)();
     descriptor_t good = {0x0000ffff, 0x00cff200}, gate = {0x00080000, 0x0000ee00}, kernel = {0x0000ffff, 0x00cf9200};
     int selector = -1;
     OBSERVE(i386_set_gdt(thread, &selector, good));
@@ -49,7 +36,7 @@ CASE(descriptors_set)
 
 CASE(local_descriptors)
 {
-    mach_port_t thread = thread_new(), host = (mach_host_self)();
+    mach_port_t thread = thread_empty(), host = (mach_host_self)();
     static descriptor_t room[16];
     descriptor_t list[4] = {{0x0000ffff, 0x00cff200}}, *back = NULL;
     mach_msg_type_number_t count = 0;
@@ -85,7 +72,7 @@ CASE_DIFFERS(descriptors_of_other_kinds)
                                          {0x0000ffff, 0x00cff300}, {0, 0},
                                          {0x0000ffff, 0x00cf7200}, {0x0000ffff, 0x00cf9200}};
     for (unsigned int i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        mach_port_t thread = thread_new();
+        mach_port_t thread = thread_empty();
         descriptor_t list[1] = {kinds[i]};
         int selector = -1;
         observe_as(i386_set_ldt(thread, 0x3f, list, 1), "local %u", i);
@@ -96,7 +83,7 @@ CASE_DIFFERS(descriptors_of_other_kinds)
 
 CASE(descriptors_run_out)
 {
-    mach_port_t thread = thread_new();
+    mach_port_t thread = thread_empty();
     descriptor_t data = {0x0000ffff, 0x00cff200}, none = {0, 0};
     for (int i = 0; i < 3; i++) {
         int selector = -1;
@@ -162,7 +149,7 @@ CASE_OURS(local_descriptors_out_of_line)
 {
     enum { MANY = 1000 };
     static descriptor_t many[MANY];
-    mach_port_t thread = thread_new();
+    mach_port_t thread = thread_empty();
     EXPECT(i386_set_ldt(thread, 7, many, MANY), KERN_INVALID_ARGUMENT);
     EXPECT(i386_set_ldt(thread, 7, many, 200), KERN_SUCCESS);
     thread_end(thread);
@@ -212,9 +199,7 @@ STUB(stub_in_80_word, "mov $0x80, %edx\n in %dx, %ax\n ud2");
 static void io_observe(mach_port_t task, const void *code, volatile int *done)
 {
     struct bare bare;
-    mach_port_t port = port_create_with_send();
-    bare_create(&bare, task, code, (long)done);
-    thread_set_special_port(bare.thread, THREAD_EXCEPTION_PORT, port);
+    mach_port_t port = bare_create_heard(&bare, task, code, (long)done);
     thread_resume(bare.thread);
     struct raised raised = raised_receive(port);
     OBSERVE(raised.exception);

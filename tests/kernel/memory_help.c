@@ -18,21 +18,20 @@ void pages_drop(const void *at, unsigned int count)
     vm_deallocate(mach_task_self(), (vm_address_t)at, count * PAGE);
 }
 
+kern_return_t region_at(mach_port_t task, const void *at, struct region *region)
+{
+    *region = (struct region){.start = (vm_address_t)at};
+    kern_return_t kr = vm_region(task, &region->start, &region->size, &region->protection, &region->max_protection,
+                                 &region->inheritance, &region->shared, &region->name, &region->offset);
+    if (kr == KERN_SUCCESS && region->name)
+        mach_port_deallocate(mach_task_self(), region->name);
+    return kr;
+}
+
 bool mapped(const void *at)
 {
-    vm_address_t address = (vm_address_t)at;
-    vm_size_t size;
-    vm_prot_t protection, max_protection;
-    vm_inherit_t inheritance;
-    boolean_t shared;
-    mach_port_t name = MACH_PORT_NULL;
-    vm_offset_t offset;
-    if (vm_region(mach_task_self(), &address, &size, &protection, &max_protection, &inheritance, &shared, &name,
-                  &offset))
-        return false;
-    if (name)
-        mach_port_deallocate(mach_task_self(), name);
-    return address <= (vm_address_t)at;
+    struct region region;
+    return region_at(mach_task_self(), at, &region) == KERN_SUCCESS && region.start <= (vm_address_t)at;
 }
 
 /* ---- touching --------------------------------------------------------------------------------- */

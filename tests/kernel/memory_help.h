@@ -14,6 +14,18 @@
 /* COUNT pages of this task, zeros. */
 char *pages(unsigned int count);
 void pages_drop(const void *at, unsigned int count);
+/* What vm_region tells of the first region that ends behind AT in TASK; the right to its object's name is dropped, and
+   `name` tells it apart from others.  KERN_NO_SPACE: there is none. */
+struct region {
+    vm_address_t start;
+    vm_size_t size;
+    vm_prot_t protection, max_protection;
+    vm_inherit_t inheritance;
+    boolean_t shared;
+    mach_port_t name;
+    vm_offset_t offset;
+};
+kern_return_t region_at(mach_port_t task, const void *at, struct region *region);
 /* Is the byte at AT in a region?  (A thread that touched it would have its stack there by then.) */
 bool mapped(const void *at);
 

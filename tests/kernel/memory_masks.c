@@ -3,6 +3,7 @@
    "Mapping Memory Objects"); ones at the high end a limit, as glibc's MAP_32BIT asks for it. */
 
 #include "memory_help.h"
+#include "objects.h"
 #include "rights.h"
 
 #define ONES (~(vm_address_t)0)
@@ -16,24 +17,11 @@ static kern_return_t zeros_map(mach_port_t task, vm_address_t *at, vm_size_t siz
                   VM_INHERIT_COPY);
 }
 
-static mach_port_t empty_task(void)
-{
-    mach_port_t task = MACH_PORT_NULL;
-    EXPECT(task_create(mach_task_self(), FALSE, &task), KERN_SUCCESS);
-    return task;
-}
-
-static void task_drop(mach_port_t task)
-{
-    task_terminate(task);
-    mach_port_deallocate(mach_task_self(), task);
-}
-
 /* A page with MASK, twice, in a task that has one at each of 16 MiB, 1 GiB, 3 GiB and 5 GiB. */
 static void mask_observe(vm_address_t mask, vm_address_t wish)
 {
     static const vm_address_t taken[] = {16 << 20, GIB, 3 * GIB, 5 * GIB};
-    mach_port_t task = empty_task();
+    mach_port_t task = task_empty();
     for (unsigned int i = 0; i < sizeof taken / sizeof *taken; i++) {
         vm_address_t at = taken[i];
         EXPECT(vm_allocate(task, &at, PAGE, FALSE), KERN_SUCCESS);
@@ -42,11 +30,10 @@ static void mask_observe(vm_address_t mask, vm_address_t wish)
         vm_address_t at = wish;
         kern_return_t result = zeros_map(task, &at, PAGE, mask, TRUE);
         observe_as(result, "mask %lx from %lx", (unsigned long)mask, (unsigned long)wish);
-        if (result == KERN_SUCCESS) {
+        if (result == KERN_SUCCESS)
             observe_as((at & mask) == 0, "mask %lx from %lx: obeyed", (unsigned long)mask, (unsigned long)wish);
-        }
     }
-    task_drop(task);
+    task_end(task);
 }
 
 CASE(mask_aligns)
@@ -119,7 +106,7 @@ CASE(mask_with_bits_in_the_middle)
 /* No room below the limit: a full one, and sizes about it. */
 CASE(mask_without_room)
 {
-    mach_port_t task = empty_task();
+    mach_port_t task = task_empty();
     vm_address_t at = PAGE;
     EXPECT(vm_allocate(task, &at, (1 << 20) - PAGE, FALSE), KERN_SUCCESS);
     at = 0x10000;
@@ -136,19 +123,19 @@ CASE(mask_without_room)
     OBSERVE(at);
     at = 0x10000;
     OBSERVE(zeros_map(task, &at, 4 * GIB, BELOW_2G, TRUE));
-    task_drop(task);
+    task_end(task);
 }
 
 CASE(mask_and_a_fixed_place)
 {
     static const vm_address_t masks[] = {0, 0xfff, 0x1fff, 0xffff, 0x1fffff, 0x10000, BELOW_2G, ONES << 20, ONES};
     for (unsigned int i = 0; i < sizeof masks / sizeof *masks; i++) {
-        mach_port_t task = empty_task();
+        mach_port_t task = task_empty();
         for (vm_address_t place = 0x11000; place <= 5 * GIB; place *= 8) {
             vm_address_t at = place;
             observe_as(zeros_map(task, &at, PAGE, masks[i], FALSE), "mask %lx at %lx", (unsigned long)masks[i],
                        (unsigned long)place);
         }
-        task_drop(task);
+        task_end(task);
     }
 }

@@ -171,19 +171,10 @@ CASE_DIFFERS(map_around_the_end)
 
 static void region_rights_observe(const char *at)
 {
-    vm_address_t address = (vm_address_t)at;
-    vm_size_t size;
-    vm_prot_t protection = 0, max_protection = 0;
-    vm_inherit_t inheritance;
-    boolean_t shared;
-    mach_port_t name = MACH_PORT_NULL;
-    vm_offset_t offset;
-    EXPECT(vm_region(SELF, &address, &size, &protection, &max_protection, &inheritance, &shared, &name, &offset),
-           KERN_SUCCESS);
-    OBSERVE(protection);
-    OBSERVE(max_protection);
-    if (name)
-        mach_port_deallocate(SELF, name);
+    struct region region;
+    EXPECT(region_at(SELF, at, &region), KERN_SUCCESS);
+    OBSERVE(region.protection);
+    OBSERVE(region.max_protection);
 }
 
 /* The proxy's rights are the most that a mapping has. */

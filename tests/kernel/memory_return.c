@@ -423,22 +423,14 @@ CASE(region_names_the_object)
 {
     struct object object;
     char *at = object_map(&object, 5 * PAGE, 2 * PAGE, false, MEMORY_OBJECT_COPY_DELAY);
-    vm_address_t address = (vm_address_t)at;
-    vm_size_t size;
-    vm_prot_t protection, max_protection;
-    vm_inherit_t inheritance;
-    boolean_t shared;
-    mach_port_t name = MACH_PORT_NULL;
-    vm_offset_t offset;
-    EXPECT(vm_region(SELF, &address, &size, &protection, &max_protection, &inheritance, &shared, &name, &offset),
-           KERN_SUCCESS);
-    EXPECT(size, 2 * PAGE);
-    EXPECT(offset, 5 * PAGE);
-    OBSERVE(shared);
-    OBSERVE(protection);
-    OBSERVE(max_protection);
-    CHECK(name == object.name);
-    mach_port_deallocate(SELF, name);
+    struct region region;
+    EXPECT(region_at(SELF, at, &region), KERN_SUCCESS);
+    EXPECT(region.size, 2 * PAGE);
+    EXPECT(region.offset, 5 * PAGE);
+    OBSERVE(region.shared);
+    OBSERVE(region.protection);
+    OBSERVE(region.max_protection);
+    CHECK(region.name == object.name);
     pages_drop(at, 2);
     object_terminate_expect(&object);
 }

@@ -298,26 +298,18 @@ CASE(inherit_through_generations)
 /* What vm_region says of the first region at or above AT, as distances from BASE. */
 static void region_observe(mach_port_t task, const char *base, long distance)
 {
-    vm_address_t at = (vm_address_t)base + (vm_address_t)distance;
-    vm_size_t size = 0;
-    vm_prot_t protection = 0, max_protection = 0;
-    vm_inherit_t inheritance = 0;
-    boolean_t shared = 0;
-    mach_port_t name = MACH_PORT_NULL;
-    vm_offset_t offset = 0;
-    kern_return_t kr = vm_region(task, &at, &size, &protection, &max_protection, &inheritance, &shared, &name, &offset);
+    struct region region;
+    kern_return_t kr = region_at(task, base + distance, &region);
     OBSERVE(kr);
     if (kr)
         return;
-    observe("distance", (long)(at - (vm_address_t)base));
-    observe("size", (long)size);
-    OBSERVE(protection);
-    OBSERVE(max_protection);
-    OBSERVE(inheritance);
-    OBSERVE(shared);
-    observe("name", name != MACH_PORT_NULL);
-    if (name)
-        mach_port_deallocate(SELF, name);
+    observe("distance", (long)(region.start - (vm_address_t)base));
+    observe("size", (long)region.size);
+    OBSERVE(region.protection);
+    OBSERVE(region.max_protection);
+    OBSERVE(region.inheritance);
+    OBSERVE(region.shared);
+    observe("name", region.name != MACH_PORT_NULL);
 }
 
 CASE(region_of_a_task)

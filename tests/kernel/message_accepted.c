@@ -4,15 +4,6 @@
 #include "messages.h"
 #include "rights.h"
 
-/* A port with one message and room for no more, and a send right. */
-static mach_port_t full_port_create(void)
-{
-    mach_port_t port = port_create_with_send();
-    CHECK(mach_port_set_qlimit(mach_task_self(), port, 1) == KERN_SUCCESS);
-    CHECK(send_empty(port, 1) == MACH_MSG_SUCCESS);
-    return port;
-}
-
 /* Sends an empty message with ID to PORT as TYPE, to be queued whatever happens. */
 static mach_msg_return_t force(mach_port_t port, mach_msg_type_name_t type, mach_port_t notify, mach_msg_id_t id)
 {
@@ -35,7 +26,7 @@ CASE(send_notify_with_room)
 
 CASE(send_notify_without_room)
 {
-    mach_port_t port = full_port_create(), notify = port_create();
+    mach_port_t port = port_create_full(), notify = port_create();
     for (int round = 0; round < 2; round++) {
         EXPECT(force(port, MACH_MSG_TYPE_COPY_SEND, notify, 2), MACH_SEND_WILL_NOTIFY);
         OBSERVE(port_type(port) >> 16);
@@ -65,7 +56,7 @@ CASE(send_notify_without_room)
 
 CASE(send_notify_after_a_timeout)
 {
-    mach_port_t port = full_port_create(), notify = port_create();
+    mach_port_t port = port_create_full(), notify = port_create();
     message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, 0, 0, 2);
     EXPECT(mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_SEND_NOTIFY | MACH_SEND_TIMEOUT, 32, 0, 0, 50,
                          notify),
@@ -81,7 +72,7 @@ CASE(send_notify_wrong_names)
 {
     for (enum kind kind = KIND_SEND; kind < KIND_COUNT; kind++) {
         struct named named = named_create(kind);
-        mach_port_t port = full_port_create(), reply = port_create();
+        mach_port_t port = port_create_full(), reply = port_create();
         message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, reply, MACH_MSG_TYPE_MAKE_SEND_ONCE, 2);
         observe_as(mach_msg_trap(&message_out.header, MACH_SEND_MSG | MACH_SEND_NOTIFY | MACH_SEND_TIMEOUT, 32, 0, 0, 0,
                                  named.name),
@@ -97,7 +88,7 @@ CASE(send_notify_wrong_names)
         port_destroy(reply);
         named_destroy(&named);
     }
-    mach_port_t port = full_port_create();
+    mach_port_t port = port_create_full();
     OBSERVE(force(port, MACH_MSG_TYPE_COPY_SEND, MACH_PORT_NULL, 2));
     OBSERVE(force(port, MACH_MSG_TYPE_COPY_SEND, MACH_PORT_DEAD, 2));
     port_destroy(port);
@@ -105,7 +96,7 @@ CASE(send_notify_wrong_names)
 
 CASE(send_notify_the_right_goes)
 {
-    mach_port_t port = full_port_create(), notify = port_create();
+    mach_port_t port = port_create_full(), notify = port_create();
     EXPECT(force(port, MACH_MSG_TYPE_COPY_SEND, notify, 2), MACH_SEND_WILL_NOTIFY);
     EXPECT(mach_port_deallocate(mach_task_self(), port), KERN_SUCCESS);
     OBSERVE(port_type(port) >> 16);
@@ -119,7 +110,7 @@ CASE(send_notify_the_right_goes)
 
 CASE(send_notify_of_a_moved_right)
 {
-    mach_port_t port = full_port_create(), notify = port_create();
+    mach_port_t port = port_create_full(), notify = port_create();
     EXPECT(force(port, MACH_MSG_TYPE_MOVE_SEND, notify, 2), MACH_SEND_WILL_NOTIFY);
     OBSERVE(port_type(port) >> 16);
     OBSERVE(force(port, MACH_MSG_TYPE_MAKE_SEND, notify, 3));
@@ -136,7 +127,7 @@ CASE(send_notify_of_a_moved_right)
 
 CASE(send_notify_the_name_changes)
 {
-    mach_port_t port = full_port_create(), notify = port_create(), unused = name_fresh();
+    mach_port_t port = port_create_full(), notify = port_create(), unused = name_fresh();
     EXPECT(force(port, MACH_MSG_TYPE_COPY_SEND, notify, 2), MACH_SEND_WILL_NOTIFY);
     EXPECT(mach_port_rename(mach_task_self(), port, unused), KERN_SUCCESS);
     OBSERVE(port_type(unused) >> 16);
@@ -151,7 +142,7 @@ CASE(send_notify_the_name_changes)
 
 CASE(send_notify_the_port_dies)
 {
-    mach_port_t port = full_port_create(), notify = port_create();
+    mach_port_t port = port_create_full(), notify = port_create();
     EXPECT(force(port, MACH_MSG_TYPE_COPY_SEND, notify, 2), MACH_SEND_WILL_NOTIFY);
     EXPECT(mach_port_mod_refs(mach_task_self(), port, MACH_PORT_RIGHT_RECEIVE, -1), KERN_SUCCESS);
     OBSERVE(notification_next(notify));
@@ -181,7 +172,7 @@ CASE(send_notify_to_a_right_that_is_underway)
 
 CASE(send_notify_the_notify_port_dies)
 {
-    mach_port_t port = full_port_create(), notify = port_create();
+    mach_port_t port = port_create_full(), notify = port_create();
     EXPECT(force(port, MACH_MSG_TYPE_COPY_SEND, notify, 2), MACH_SEND_WILL_NOTIFY);
     port_destroy(notify);
     OBSERVE(port_type(port) >> 16);
@@ -207,7 +198,7 @@ CASE(send_notify_too_large_to_receive)
 
 CASE(send_notify_by_send_once)
 {
-    mach_port_t port = full_port_create(), notify = port_create();
+    mach_port_t port = port_create_full(), notify = port_create();
     EXPECT(force(port, MACH_MSG_TYPE_MAKE_SEND_ONCE, notify, 2), MACH_MSG_SUCCESS);
     port_destroy(port);
     OBSERVE(notification_next(notify));
@@ -216,7 +207,7 @@ CASE(send_notify_by_send_once)
 
 CASE(send_notify_through_a_set)
 {
-    mach_port_t port = full_port_create(), notify = port_create(), set = set_create();
+    mach_port_t port = port_create_full(), notify = port_create(), set = set_create();
     EXPECT(mach_port_move_member(mach_task_self(), port, set), KERN_SUCCESS);
     EXPECT(force(port, MACH_MSG_TYPE_COPY_SEND, notify, 2), MACH_SEND_WILL_NOTIFY);
     for (int i = 0; i < 2; i++) {
@@ -230,7 +221,7 @@ CASE(send_notify_through_a_set)
 
 CASE(send_notify_moves_with_the_receive_right)
 {
-    mach_port_t port = full_port_create(), notify = port_create();
+    mach_port_t port = port_create_full(), notify = port_create();
     EXPECT(force(port, MACH_MSG_TYPE_COPY_SEND, notify, 2), MACH_SEND_WILL_NOTIFY);
     EXPECT(receive_right_back(receive_right_hide(port)) == port, 1);
     OBSERVE(port_type(port) >> 16);
@@ -254,8 +245,7 @@ static mach_msg_return_t send_cancelling(mach_port_t name, mach_msg_type_name_t 
 CASE(send_cancel_of_a_send_right)
 {
     struct named named = named_create(KIND_SEND);
-    mach_port_t notify = port_create();
-    EXPECT(notification_request(named.name, MACH_NOTIFY_DEAD_NAME, 0, notify, NULL), KERN_SUCCESS);
+    mach_port_t notify = death_watch(named.name);
     EXPECT(send_cancelling(named.name, MACH_MSG_TYPE_MOVE_SEND, notify), MACH_MSG_SUCCESS);
     OBSERVE(port_type(named.name) >> 16);
     OBSERVE(notification_next(notify));
@@ -267,8 +257,7 @@ CASE(send_cancel_of_a_send_right)
 CASE(send_cancel_of_a_send_once_right)
 {
     struct named named = named_create(KIND_SEND_ONCE);
-    mach_port_t notify = port_create();
-    EXPECT(notification_request(named.name, MACH_NOTIFY_DEAD_NAME, 0, notify, NULL), KERN_SUCCESS);
+    mach_port_t notify = death_watch(named.name);
     EXPECT(send_cancelling(named.name, MACH_MSG_TYPE_MOVE_SEND_ONCE, notify), MACH_MSG_SUCCESS);
     OBSERVE(notification_next(notify));
     OBSERVE(port_status(notify).mps_sorights);
@@ -279,8 +268,7 @@ CASE(send_cancel_of_a_send_once_right)
 CASE(send_cancel_that_removes_nothing)
 {
     struct named named = named_create(KIND_SEND);
-    mach_port_t notify = port_create();
-    EXPECT(notification_request(named.name, MACH_NOTIFY_DEAD_NAME, 0, notify, NULL), KERN_SUCCESS);
+    mach_port_t notify = death_watch(named.name);
     EXPECT(send_cancelling(named.name, MACH_MSG_TYPE_COPY_SEND, notify), MACH_MSG_SUCCESS);
     OBSERVE(port_type(named.name) >> 16);
     mach_port_mod_refs(mach_task_self(), named.name, MACH_PORT_RIGHT_SEND, 1);

@@ -41,14 +41,6 @@ static void call_start(int index, struct helper *helper, mach_port_t port, mach_
     CHECK(helper_waits(helper));
 }
 
-static mach_port_t full_port_create(void)
-{
-    mach_port_t port = port_create_with_send();
-    CHECK(mach_port_set_qlimit(mach_task_self(), port, 1) == KERN_SUCCESS);
-    CHECK(send_empty(port, 1) == MACH_MSG_SUCCESS);
-    return port;
-}
-
 /* ---- timeouts ------------------------------------------------------------------------------------- */
 
 CASE(receive_times_out)
@@ -67,7 +59,7 @@ CASE(receive_times_out)
 
 CASE(send_times_out)
 {
-    mach_port_t port = full_port_create();
+    mach_port_t port = port_create_full();
     static const mach_msg_timeout_t times[] = {0, 1, 5, 10, 50};
     for (unsigned int i = 0; i < sizeof times / sizeof *times; i++) {
         message_begin(&message_out, port, MACH_MSG_TYPE_COPY_SEND, 0, 0, 1);
@@ -129,7 +121,7 @@ CASE(timed_out_receiver_is_forgotten)
 
 CASE(sender_waits_for_room)
 {
-    mach_port_t port = full_port_create();
+    mach_port_t port = port_create_full();
     struct helper helper = {0};
     call_start(0, &helper, port, MACH_SEND_MSG, 0);
     EXPECT(calls[0].ended, 0);
@@ -145,7 +137,7 @@ CASE(sender_waits_for_room)
 
 CASE(every_sender_gets_room)
 {
-    mach_port_t port = full_port_create();
+    mach_port_t port = port_create_full();
     struct helper helpers[4] = {0};
     for (int i = 0; i < 4; i++)
         call_start(i, &helpers[i], port, MACH_SEND_MSG, 0);
@@ -164,7 +156,7 @@ CASE(every_sender_gets_room)
 
 CASE(sender_waits_while_the_limit_rises)
 {
-    mach_port_t port = full_port_create();
+    mach_port_t port = port_create_full();
     struct helper helpers[3] = {0};
     for (int i = 0; i < 3; i++)
         call_start(i, &helpers[i], port, MACH_SEND_MSG, 0);
@@ -181,7 +173,7 @@ CASE(sender_waits_while_the_limit_rises)
 
 CASE(sender_waits_while_the_port_dies)
 {
-    mach_port_t port = full_port_create();
+    mach_port_t port = port_create_full();
     struct helper helper = {0};
     call_start(0, &helper, port, MACH_SEND_MSG, 0);
     EXPECT(mach_port_mod_refs(mach_task_self(), port, MACH_PORT_RIGHT_RECEIVE, -1), KERN_SUCCESS);
@@ -192,7 +184,7 @@ CASE(sender_waits_while_the_port_dies)
 
 CASE(sender_waits_while_the_right_goes)
 {
-    mach_port_t port = full_port_create();
+    mach_port_t port = port_create_full();
     struct helper helper = {0};
     call_start(0, &helper, port, MACH_SEND_MSG, 0);
     EXPECT(mach_port_deallocate(mach_task_self(), port), KERN_SUCCESS);
@@ -206,7 +198,7 @@ CASE(sender_waits_while_the_right_goes)
 
 CASE(sender_waits_while_the_receive_right_moves)
 {
-    mach_port_t port = full_port_create();
+    mach_port_t port = port_create_full();
     struct helper helper = {0};
     call_start(0, &helper, port, MACH_SEND_MSG, 0);
     mach_port_t keeper = receive_right_hide(port);
@@ -221,7 +213,7 @@ CASE(sender_waits_while_the_receive_right_moves)
 
 CASE(sender_waits_while_the_port_joins_a_set)
 {
-    mach_port_t port = full_port_create(), set = set_create();
+    mach_port_t port = port_create_full(), set = set_create();
     struct helper helper = {0};
     call_start(0, &helper, port, MACH_SEND_MSG, 0);
     EXPECT(mach_port_move_member(mach_task_self(), port, set), KERN_SUCCESS);
@@ -238,7 +230,7 @@ CASE(sender_waits_while_the_port_joins_a_set)
 
 CASE(sender_is_killed)
 {
-    mach_port_t port = full_port_create(), other = port_create();
+    mach_port_t port = port_create_full(), other = port_create();
     struct helper helper = {0};
     call_start(0, &helper, port, MACH_SEND_MSG, 0);
     helper_kill(&helper);
@@ -328,7 +320,7 @@ CASE(sender_is_aborted)
 {
     static const mach_msg_option_t options[] = {0, MACH_SEND_INTERRUPT, MACH_SEND_TIMEOUT};
     for (int i = 0; i < 3; i++) {
-        mach_port_t port = full_port_create();
+        mach_port_t port = port_create_full();
         struct helper helper = {0};
         call_start(0, &helper, port, MACH_SEND_MSG | options[i], 30000);
         EXPECT(thread_abort(helper.thread), KERN_SUCCESS);

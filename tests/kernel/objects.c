@@ -75,6 +75,19 @@ kern_return_t registers_set(mach_port_t thread, const struct i386_thread_state *
     return thread_set_state(thread, i386_THREAD_STATE, (thread_state_t)state, i386_THREAD_STATE_COUNT);
 }
 
+mach_port_t thread_empty(void)
+{
+    mach_port_t thread = MACH_PORT_NULL;
+    CHECK(thread_create(mach_task_self(), &thread) == KERN_SUCCESS);
+    return thread;
+}
+
+void thread_end(mach_port_t thread)
+{
+    thread_terminate(thread);
+    mach_port_deallocate(mach_task_self(), thread);
+}
+
 void bare_create(struct bare *bare, mach_port_t task, const void *code, long argument)
 {
     *bare = (struct bare){.task = task};
@@ -88,10 +101,17 @@ void bare_create(struct bare *bare, mach_port_t task, const void *code, long arg
     CHECK(registers_set(bare->thread, &state) == KERN_SUCCESS);
 }
 
+mach_port_t bare_create_heard(struct bare *bare, mach_port_t task, const void *code, long argument)
+{
+    mach_port_t port = port_create_with_send();
+    bare_create(bare, task, code, argument);
+    CHECK(thread_set_special_port(bare->thread, THREAD_EXCEPTION_PORT, port) == KERN_SUCCESS);
+    return port;
+}
+
 void bare_end(struct bare *bare)
 {
-    thread_terminate(bare->thread);
-    mach_port_deallocate(mach_task_self(), bare->thread);
+    thread_end(bare->thread);
     vm_deallocate(bare->task, bare->stack, BARE_STACK);
 }
 

@@ -51,6 +51,11 @@ struct task_basic_info task_basic(mach_port_t task);
 
 /* ---- threads ----------------------------------------------------------------------------- */
 
+/* A thread of this task with nothing in its registers; it does not run. */
+mach_port_t thread_empty(void);
+/* Ends THREAD and drops its name. */
+void thread_end(mach_port_t thread);
+
 /* A thread that runs CODE with ARGUMENT in rdi, without thread-local data: for instructions, not for C.  It does not
    run before thread_resume.  */
 struct bare {
@@ -59,6 +64,8 @@ struct bare {
 };
 enum { BARE_STACK = 16384 };
 void bare_create(struct bare *bare, mach_port_t task, const void *code, long argument);
+/* The same; its exceptions come to the port that is returned. */
+mach_port_t bare_create_heard(struct bare *bare, mach_port_t task, const void *code, long argument);
 /* Ends it and drops its name and stack. */
 void bare_end(struct bare *bare);
 /* Increments the long at its argument for ever. */

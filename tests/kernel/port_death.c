@@ -11,8 +11,7 @@ CASE(dead_name_of_every_right)
 {
     for (enum kind kind = KIND_SEND; kind <= KIND_SEND_ONCE; kind++) {
         struct named named = named_create(kind);
-        mach_port_t notify = port_create();
-        EXPECT(notification_request(named.name, MACH_NOTIFY_DEAD_NAME, 0, notify, NULL), KERN_SUCCESS);
+        mach_port_t notify = death_watch(named.name);
         observe_as(port_type(named.name) >> 16, "%s: asked", kind_names[kind]);
         if (kind == KIND_BOTH)
             mach_port_mod_refs(mach_task_self(), named.name, MACH_PORT_RIGHT_RECEIVE, -1);
@@ -28,8 +27,7 @@ CASE(dead_name_of_every_right)
 
 CASE(dead_name_of_a_receive_right_alone)
 {
-    mach_port_t port = port_create(), notify = port_create();
-    EXPECT(notification_request(port, MACH_NOTIFY_DEAD_NAME, 0, notify, NULL), KERN_SUCCESS);
+    mach_port_t port = port_create(), notify = death_watch(port);
     EXPECT(mach_port_mod_refs(mach_task_self(), port, MACH_PORT_RIGHT_RECEIVE, -1), KERN_SUCCESS);
     notifications_observe(notify, port);
     EXPECT(port_type(port), 0);
@@ -112,8 +110,7 @@ CASE(port_deleted_when_a_name_goes)
 {
     for (enum kind kind = KIND_RECEIVE; kind <= KIND_SEND_ONCE; kind++) {
         struct named named = named_create(kind);
-        mach_port_t notify = port_create();
-        EXPECT(notification_request(named.name, MACH_NOTIFY_DEAD_NAME, 0, notify, NULL), KERN_SUCCESS);
+        mach_port_t notify = death_watch(named.name);
         EXPECT(mach_port_destroy(mach_task_self(), named.name), KERN_SUCCESS);
         notifications_observe(notify, named.name);
         named_destroy(&named);
@@ -142,8 +139,7 @@ CASE(port_deleted_when_a_right_is_sent)
                                                  MACH_MSG_TYPE_MOVE_SEND_ONCE};
     for (int i = 0; i < 3; i++) {
         struct named named = named_create(kinds[i]);
-        mach_port_t notify = port_create(), carrier = port_create();
-        EXPECT(notification_request(named.name, MACH_NOTIFY_DEAD_NAME, 0, notify, NULL), KERN_SUCCESS);
+        mach_port_t notify = death_watch(named.name), carrier = port_create();
         message_begin(&message_out, carrier, MACH_MSG_TYPE_MAKE_SEND, 0, 0, 1);
         message_add_ports(&message_out, &named.name, 1, types[i]);
         EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
@@ -158,8 +154,7 @@ CASE(port_deleted_when_a_right_is_sent)
 CASE(port_deleted_when_a_send_once_right_is_used)
 {
     struct named named = named_create(KIND_SEND_ONCE);
-    mach_port_t notify = port_create();
-    EXPECT(notification_request(named.name, MACH_NOTIFY_DEAD_NAME, 0, notify, NULL), KERN_SUCCESS);
+    mach_port_t notify = death_watch(named.name);
     message_begin(&message_out, named.name, MACH_MSG_TYPE_MOVE_SEND_ONCE, 0, 0, 1);
     EXPECT(message_send(&message_out), MACH_MSG_SUCCESS);
     notifications_observe(notify, named.name);
@@ -169,8 +164,7 @@ CASE(port_deleted_when_a_send_once_right_is_used)
 
 CASE(request_on_a_receive_right_that_is_sent_away)
 {
-    mach_port_t port = port_create_with_send(), notify = port_create();
-    EXPECT(notification_request(port, MACH_NOTIFY_DEAD_NAME, 0, notify, NULL), KERN_SUCCESS);
+    mach_port_t port = port_create_with_send(), notify = death_watch(port);
     mach_port_t keeper = receive_right_hide(port);
     /* The send right stays under the name, and so does the request. */
     notifications_observe(notify, port);

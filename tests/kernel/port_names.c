@@ -439,8 +439,7 @@ CASE(rename_with_a_request)
 {
     mach_port_t unused = name_fresh();
     struct named named = named_create(KIND_SEND);
-    mach_port_t notify = port_create();
-    EXPECT(notification_request(named.name, MACH_NOTIFY_DEAD_NAME, 0, notify, NULL), KERN_SUCCESS);
+    mach_port_t notify = death_watch(named.name);
     EXPECT(mach_port_rename(mach_task_self(), named.name, unused), KERN_SUCCESS);
     OBSERVE(port_type(unused) >> 16);
     port_destroy(named.keeper);

@@ -130,6 +130,13 @@ kern_return_t notification_request(mach_port_t name, mach_msg_id_t id, mach_port
     return kr;
 }
 
+mach_port_t death_watch(mach_port_t name)
+{
+    mach_port_t notify = port_create();
+    EXPECT(notification_request(name, MACH_NOTIFY_DEAD_NAME, 0, notify, NULL), KERN_SUCCESS);
+    return notify;
+}
+
 mach_msg_id_t notification_next(mach_port_t notify)
 {
     notification_value = MACH_PORT_NULL;

@@ -53,6 +53,8 @@ void status_observe(const char *what, mach_port_t name);
    before is given up; *PREVIOUS (if not null) tells whether there was such. */
 kern_return_t notification_request(mach_port_t name, mach_msg_id_t id, mach_port_mscount_t sync, mach_port_t notify,
                                    bool *previous);
+/* A new port, to which a dead-name notification of NAME will come. */
+mach_port_t death_watch(mach_port_t name);
 /* The notification that waits at NOTIFY: its id, or -1.  The last one's argument (a name, a count) is
    notification_value. */
 mach_msg_id_t notification_next(mach_port_t notify);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tasks: making and ending them, stopping them, their ports (mach.defs; Mach manual, "Task Interface").  */
 
+#include "memory_help.h"
 #include "objects.h"
 
 #include <mach/mach_traps.h>
@@ -32,15 +33,8 @@ CASE(create_inherits_memory)
 CASE(create_empty)
 {
     mach_port_t task = task_empty();
-    vm_address_t address = 0;
-    vm_size_t size;
-    vm_prot_t protection, most;
-    vm_inherit_t inheritance;
-    boolean_t shared;
-    mach_port_t object = MACH_PORT_NULL;
-    vm_offset_t offset;
-    EXPECT(vm_region(task, &address, &size, &protection, &most, &inheritance, &shared, &object, &offset),
-           KERN_NO_SPACE);
+    struct region region;
+    EXPECT(region_at(task, NULL, &region), KERN_NO_SPACE);
     EXPECT(task_basic(task).virtual_size, 0);
     EXPECT(task_basic(task).suspend_count, 0);
     task_end(task);

@@ -10,25 +10,12 @@
 
 enum { FLAVORS = 10, ROOM = 1024 };
 
-static mach_port_t thread_new(void)
-{
-    mach_port_t thread = MACH_PORT_NULL;
-    CHECK(thread_create(mach_task_self(), &thread) == KERN_SUCCESS);
-    return thread;
-}
-
-static void thread_end(mach_port_t thread)
-{
-    thread_terminate(thread);
-    mach_port_deallocate(mach_task_self(), thread);
-}
-
 /* ---- flavors and counts ------------------------------------------------------------------------ */
 
 CASE(flavors_readable)
 {
     static natural_t state[ROOM];
-    mach_port_t thread = thread_new();
+    mach_port_t thread = thread_empty();
     for (int flavor = -1; flavor <= FLAVORS; flavor++) {
         mach_msg_type_number_t count = ROOM;
         OBSERVE(flavor);
@@ -42,7 +29,7 @@ CASE(flavors_readable)
 CASE(flavors_of_the_list)
 {
     static natural_t state[ROOM];
-    mach_port_t thread = thread_new();
+    mach_port_t thread = thread_empty();
     for (mach_msg_type_number_t room = 0; room <= 8; room++) {
         mach_msg_type_number_t count = room;
         memset(state, 0, sizeof state);
@@ -57,7 +44,7 @@ CASE(flavors_of_the_list)
 static void counts_try(int flavor, unsigned int exact)
 {
     static natural_t state[ROOM], start[ROOM];
-    mach_port_t thread = thread_new();
+    mach_port_t thread = thread_empty();
     mach_msg_type_number_t full = ROOM;
     memset(start, 0, sizeof start);
     OBSERVE(thread_get_state(thread, flavor, start, &full));
@@ -83,7 +70,7 @@ CASE(counts_bases) { counts_try(i386_FSGS_BASE_STATE, i386_FSGS_BASE_STATE_COUNT
 CASE(of_no_thread)
 {
     static natural_t state[ROOM];
-    mach_port_t host = (mach_host_self)(), self = mach_thread_self(), dead = thread_new();
+    mach_port_t host = (mach_host_self)(), self = mach_thread_self(), dead = thread_empty();
     thread_terminate(dead);
     mach_msg_type_number_t count = ROOM;
     EXPECT(thread_get_state(host, i386_THREAD_STATE, state, &count), KERN_INVALID_ARGUMENT);
@@ -105,7 +92,7 @@ CASE(of_no_thread)
 
 CASE(fresh_registers)
 {
-    mach_port_t thread = thread_new();
+    mach_port_t thread = thread_empty();
     struct i386_thread_state s = registers_get(thread);
     EXPECT(s.rax | s.rbx | s.rcx | s.rdx | s.rsi | s.rdi | s.rbp | s.r8 | s.r15, 0);
     OBSERVE(s.rip);
@@ -407,7 +394,7 @@ CASE(float_fresh)
 {
     struct i386_float_state state;
     mach_msg_type_number_t count = i386_FLOAT_STATE_COUNT;
-    mach_port_t thread = thread_new();
+    mach_port_t thread = thread_empty();
     memset(&state, 0x55, sizeof state);
     EXPECT(thread_get_state(thread, i386_FLOAT_STATE, (thread_state_t)&state, &count), KERN_SUCCESS);
     OBSERVE(state.fpkind);
@@ -566,7 +553,7 @@ static kern_return_t debug_set(mach_port_t thread, uint64_t address, unsigned in
 
 CASE(debug_registers_refused)
 {
-    mach_port_t thread = thread_new();
+    mach_port_t thread = thread_empty();
     struct i386_debug_state state = {0};
     mach_msg_type_number_t count = i386_DEBUG_STATE_COUNT;
     OBSERVE(thread_get_state(thread, i386_DEBUG_STATE, (thread_state_t)&state, &count));
