@@ -176,15 +176,18 @@ static error_t walk_step(struct diskfs_walk *walk, struct diskfs_node *dir, cons
 static error_t walk_end(struct diskfs_walk *walk, struct diskfs_node *node)
 {
     if (!S_ISDIR(node->stat.st_mode)
-        && (walk->must_be_dir || (walk->flags & (O_DIRECTORY | O_NOFOLLOW)) == O_DIRECTORY))
+        && (walk->must_be_dir || (walk->flags & (O_DIRECTORY | O_NOFOLLOW)) == O_DIRECTORY)) {
+        diskfs_node_put(node);
         return ENOTDIR;
+    }
     walk->outcome = WALK_NODE;
     walk->node = node;
+    pthread_mutex_unlock(&node->lock);
     return 0;
 }
 
-/* The path is empty: NODE (referenced, locked), where it starts, is meant itself, and if it is no directory the
-   translator that sits on it (bind(2) comes so to the address of the node that it has just made). */
+/* The path is empty: NODE, where it starts, is meant itself, and if it is no directory the translator that sits on it
+   (bind(2) comes so to the address of the node that it has just made).  Lock and reference as walk_end. */
 static error_t walk_empty(struct diskfs_walk *walk, struct diskfs_node *node)
 {
     walk->last = true;
@@ -192,11 +195,14 @@ static error_t walk_empty(struct diskfs_walk *walk, struct diskfs_node *node)
         || !diskfs_node_translated(node, walk->flags))
         return walk_end(walk, node);
     error_t err = walk_set_rest(walk, "", "");
-    if (err)
+    if (err) {
+        diskfs_node_put(node);
         return err;
+    }
     diskfs_node_ref(node);
     walk->outcome = WALK_TRANSLATED;
     walk->node = walk->dir = node;
+    pthread_mutex_unlock(&node->lock);
     return 0;
 }
 
@@ -242,15 +248,9 @@ static error_t walk_from(struct diskfs_walk *walk, struct diskfs_node *dir, cons
 
     while (*path == '/')
         path++;
-    if (*path == '\0') {        /* "", "/" and what a link to "./" leaves */
-        pthread_mutex_lock(&dir->lock);
-        err = walk_empty(walk, dir);
-        pthread_mutex_unlock(&dir->lock);
-        if (err)
-            diskfs_node_deref(dir);
-        return err;
-    }
     pthread_mutex_lock(&dir->lock);
+    if (*path == '\0')          /* "", "/" and what a link to "./" leaves */
+        return walk_empty(walk, dir);
     for (;;) {
         struct diskfs_node *node = NULL;
         err = fshelp_path_step(&path, name, &walk->last, &walk->must_be_dir);
@@ -277,10 +277,6 @@ static error_t walk_from(struct diskfs_walk *walk, struct diskfs_node *dir, cons
         }
         if (walk->last) {
             err = walk_end(walk, node);
-            if (err)
-                diskfs_node_put(node);
-            else
-                pthread_mutex_unlock(&node->lock);
             break;
         }
         diskfs_node_deref(dir);

@@ -151,18 +151,35 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Arrays that have no room in the reply get memory of their own, which the stub deallocates. */
-static error_t reply_room(void **array, mach_msg_type_number_t room, unsigned int count, size_t size)
-{
-    vm_address_t pages;
-    error_t err;
+/* An array on its way into a reply that has ROOM for so many elements at PLACE. */
+struct reply_array {
+    void *place;
+    mach_msg_type_number_t room;
+    const void *elements;
+    unsigned int count;
+    size_t size;        /* of an element */
+    vm_address_t own;   /* where more elements go: memory that the stub deallocates */
+};
 
-    if (count <= room)
-        return 0;
-    err = vm_allocate(mach_task_self(), &pages, count * size, TRUE);
-    if (!err)
-        *array = (void *) pages;
-    return err ? ENOMEM : 0;
+/* Gives ARRAYS, COUNT of them, memory of their own where they need it; all, or none. */
+static error_t reply_arrays_prepare(struct reply_array *arrays, unsigned int count)
+{
+    for (unsigned int i = 0; i < count; i++) {
+        struct reply_array *a = &arrays[i];
+        if (a->count <= a->room || vm_allocate(mach_task_self(), &a->own, a->count * a->size, TRUE) == 0)
+            continue;
+        while (a-- > arrays)
+            if (a->own)
+                vm_deallocate(mach_task_self(), a->own, a->count * a->size);
+        return ENOMEM;
+    }
+    return 0;
+}
+
+/* Where the elements of ARRAY are now. */
+static void *reply_array(const struct reply_array *array)
+{
+    return memcpy(array->own ? (void *) array->own : array->place, array->elements, array->count * array->size);
 }
 
 kern_return_t S_exec_startup_get_info(struct exec_boot *boot, vm_address_t *user_entry, vm_address_t *phdr_data,
@@ -174,35 +191,31 @@ kern_return_t S_exec_startup_get_info(struct exec_boot *boot, vm_address_t *user
                                       mach_msg_type_number_t *portarray_count, intarray_t *intarray,
                                       mach_msg_type_number_t *intarray_count)
 {
-    void *descriptors = *dtable, *ports = *portarray, *ints = *intarray;
     error_t err;
 
     if (boot == NULL)
         return EOPNOTSUPP;
     pthread_mutex_lock(&boot->lock);
     size_t argv_room = smaller(*argv_length, boot->inline_max), envp_room = smaller(*envp_length, boot->inline_max);
+    struct reply_array arrays[] = {
+        { *dtable, *dtable_count, boot->dtable, boot->dtable_count, sizeof(mach_port_t), 0 },
+        { *portarray, *portarray_count, boot->portarray, boot->portarray_count, sizeof(mach_port_t), 0 },
+        { *intarray, *intarray_count, boot->intarray, boot->intarray_count, sizeof(int), 0 },
+    };
     err = boot->filled ? 0 : EALREADY;
     if (!err)
         err = reply_data_prepare(&boot->argv, argv_room);
     if (!err)
         err = reply_data_prepare(&boot->envp, envp_room);
     if (!err)
-        err = reply_room(&descriptors, *dtable_count, boot->dtable_count, sizeof(mach_port_t));
-    if (!err)
-        err = reply_room(&ports, *portarray_count, boot->portarray_count, sizeof(mach_port_t));
-    if (!err)
-        err = reply_room(&ints, *intarray_count, boot->intarray_count, sizeof(int));
+        err = reply_arrays_prepare(arrays, 3);
     if (err) {
-        if (descriptors != *dtable)
-            vm_deallocate(mach_task_self(), (vm_address_t) descriptors, boot->dtable_count * sizeof(mach_port_t));
-        if (ports != *portarray)
-            vm_deallocate(mach_task_self(), (vm_address_t) ports, boot->portarray_count * sizeof(mach_port_t));
         pthread_mutex_unlock(&boot->lock);
         return err;
     }
-    *dtable = memcpy(descriptors, boot->dtable, boot->dtable_count * sizeof(mach_port_t));
-    *portarray = memcpy(ports, boot->portarray, boot->portarray_count * sizeof(mach_port_t));
-    *intarray = memcpy(ints, boot->intarray, boot->intarray_count * sizeof(int));
+    *dtable = reply_array(&arrays[0]);
+    *portarray = reply_array(&arrays[1]);
+    *intarray = reply_array(&arrays[2]);
     *dtable_count = boot->dtable_count;
     *portarray_count = boot->portarray_count;
     *intarray_count = boot->intarray_count;

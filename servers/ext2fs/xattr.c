@@ -335,6 +335,22 @@ void ext2_xattr_free(struct ext2_fs *fs, struct ext2_inode *inode)
     pthread_mutex_unlock(&blocks_lock);
 }
 
+/* Changes one attribute in the block BUF, which is released.  *EMPTY: it was the last. */
+static error_t block_edit(struct ext2_fs *fs, struct ext2_inode *inode, struct ext2_buf *buf, uint8_t index,
+                          const char *name, const char *value, size_t length, bool *empty)
+{
+    struct area a = {buf->data + sizeof(struct xattr_header), buf->data,
+                     fs->block_size - (uint32_t)sizeof(struct xattr_header)};
+    error_t err = area_change(&a, index, name, value, length, empty);
+    if (err == EIO)
+        err = area_damaged(fs, inode, true);
+    block_hash(fs, buf);
+    if (!err)
+        ext2_cache_dirty(fs, buf, EXT2_INODE);
+    ext2_cache_put(fs, buf);
+    return err;
+}
+
 /* Changes the attribute block, made or copied as needed. blocks_lock held.  */
 static error_t block_change_locked(struct ext2_fs *fs, struct ext2_inode *inode, uint8_t index, const char *name,
                                    const char *value, size_t length)
@@ -356,15 +372,7 @@ static error_t block_change_locked(struct ext2_fs *fs, struct ext2_inode *inode,
         old.line = NULL;
     }
     if (!err) {
-        a = (struct area){buf.data + sizeof(struct xattr_header), buf.data,
-                          fs->block_size - (uint32_t)sizeof(struct xattr_header)};
-        err = area_change(&a, index, name, value, length, &empty);
-        if (err == EIO)
-            err = area_damaged(fs, inode, true);
-        block_hash(fs, &buf);
-        if (!err)
-            ext2_cache_dirty(fs, &buf, EXT2_INODE);
-        ext2_cache_put(fs, &buf);
+        err = block_edit(fs, inode, &buf, index, name, value, length, &empty);
         if (err && copy) {
             ext2_cache_forget(fs, block, 1);
             ext2_bfree(fs, block, 1);
