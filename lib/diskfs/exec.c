@@ -54,23 +54,11 @@ static error_t exec_server(mach_port_t *server, bool *looked_up)
 
 /* ---- set-id ------------------------------------------------------------------------------ */
 
-/* Gives PORT, a send right, in the name of AUTH: the new right replaces it.  If that fails the old port, with the old
-   rights, serves on, as after a setuid.  ETIMEDOUT: its server does not do its half, and auth has given that up after a
-   minute. */
+/* Gives PORT, if it is a right, in the name of AUTH.  If that fails the old port, with the old rights, serves on, as
+   after a setuid. */
 static error_t reauthenticate_port(mach_port_t *port, mach_port_t auth)
 {
-    if (!MACH_PORT_VALID(*port))
-        return 0;
-    mach_port_t rendezvous = mach_reply_port(), fresh = MACH_PORT_NULL;
-    error_t err = io_reauthenticate(*port, rendezvous, MACH_MSG_TYPE_MAKE_SEND);
-    if (!err)
-        err = auth_user_authenticate(auth, rendezvous, MACH_MSG_TYPE_MAKE_SEND, &fresh);
-    mach_port_mod_refs(mach_task_self(), rendezvous, MACH_PORT_RIGHT_RECEIVE, -1);
-    if (err)
-        return err;
-    mach_port_deallocate(mach_task_self(), *port);
-    *port = fresh;
-    return 0;
+    return MACH_PORT_VALID(*port) ? fshelp_port_renew(port, auth, io_reauthenticate) : 0;
 }
 
 struct ids {

@@ -54,6 +54,11 @@ struct fshelp_user *fshelp_user_create_sent(const struct fshelp_user *limit, con
    kept until then.  TAKE consumes RECEIVE on success. */
 typedef error_t (*fshelp_reauth_take_t)(void *object, struct fshelp_user *user, mach_port_t receive);
 error_t fshelp_reauthenticate(void *object, mach_port_t auth, mach_port_t rendezvous, fshelp_reauth_take_t take);
+/* The user's half: shows *PORT's server by ASK (io_reauthenticate, proc_reauthenticate) for whom AUTH stands, and waits
+   for the right that it gives him, which replaces *PORT.  After an error *PORT is as it was.  EINVAL: the server has
+   given none.  ETIMEDOUT: it does not do its half, and auth has given that up after a minute. */
+typedef kern_return_t (*fshelp_reauth_ask_t)(mach_port_t port, mach_port_t rendezvous, mach_msg_type_name_t type);
+error_t fshelp_port_renew(mach_port_t *port, mach_port_t auth, fshelp_reauth_ask_t ask);
 
 /* ---- permissions, on plain stat buffers [all pure] ------------------------- */
 

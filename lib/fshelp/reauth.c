@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* reauth: the server's half of io_reauthenticate.
+/* reauth: the server's half of io_reauthenticate; at the end the user's.
 
    Nobody waits for auth here: the user may come late or never, and a thread for each who never comes would be theirs to
    make.  auth's answer arrives as a message at an object, which keeps until then what is needed: the receive right of
@@ -14,6 +14,7 @@
 #include "reauth.h"
 
 #include <hurd.h>
+#include <hurd/auth.h>
 #include <hurd/auth_request.h>
 #include <mach/notify.h>
 
@@ -134,4 +135,22 @@ static mig_routine_t reauth_routine(const mach_msg_header_t *message)
     if (message->msgh_id == MACH_NOTIFY_SEND_ONCE || (answer && message->msgh_size == sizeof(mig_reply_header_t)))
         return reauth_refused;
     return answer ? auth_answer_server_routine(message) : NULL;
+}
+
+/* ---- the user's half ------------------------------------------------------------------------------------- */
+
+error_t fshelp_port_renew(mach_port_t *port, mach_port_t auth, fshelp_reauth_ask_t ask)
+{
+    mach_port_t rendezvous = mach_reply_port(), fresh = MACH_PORT_NULL;
+    error_t err = ask(*port, rendezvous, MACH_MSG_TYPE_MAKE_SEND);
+    if (!err)
+        err = auth_user_authenticate(auth, rendezvous, MACH_MSG_TYPE_MAKE_SEND, &fresh);
+    mach_port_mod_refs(mach_task_self(), rendezvous, MACH_PORT_RIGHT_RECEIVE, -1);
+    if (!err && !MACH_PORT_VALID(fresh))
+        err = EINVAL;
+    if (err)
+        return err;
+    mach_port_deallocate(mach_task_self(), *port);
+    *port = fresh;
+    return 0;
 }

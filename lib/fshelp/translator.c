@@ -197,17 +197,8 @@ static void narrow(mach_port_t *port, uid_t uid, gid_t gid)
 /* A child has our ids at proc: replaces its process port by one with the ids that AUTH stands for. */
 static error_t process_narrow(mach_port_t *proc, auth_t auth)
 {
-    mach_port_t rendezvous = mach_reply_port(), narrowed = MACH_PORT_NULL;
-    error_t err = proc_reauthenticate(*proc, rendezvous, MACH_MSG_TYPE_MAKE_SEND);
-
-    if (!err)
-        err = auth_user_authenticate(auth, rendezvous, MACH_MSG_TYPE_MAKE_SEND, &narrowed);
-    mach_port_mod_refs(mach_task_self(), rendezvous, MACH_PORT_RIGHT_RECEIVE, -1);
-    if (err)
-        return err;
-    mach_port_deallocate(mach_task_self(), *proc);
-    *proc = narrowed;
-    return proc_reauthenticate_complete(narrowed);
+    error_t err = fshelp_port_renew(proc, auth, proc_reauthenticate);
+    return err ? err : proc_reauthenticate_complete(*proc);
 }
 
 static error_t child_identity(struct child *child, task_t task, uid_t uid, gid_t gid)

@@ -4,6 +4,7 @@
 
 #include "exec.h"
 
+#include <fshelp/fshelp.h>
 #include <hurd.h>
 #include <hurd/auth.h>
 #include <hurd/fs.h>
@@ -61,22 +62,11 @@ static void run_set_port(struct run *run, unsigned int index, mach_port_t port)
 static void run_set_directory(struct run *run, unsigned int index)
 {
     mach_port_t directory = exec_defaults_port(index), auth = run->boot->portarray[INIT_PORT_AUTH];
-    mach_port_t rendezvous, own = MACH_PORT_NULL;
-    error_t err;
 
     if (directory == MACH_PORT_NULL)
         return;
-    if (MACH_PORT_VALID(auth)) {
-        rendezvous = mach_reply_port();
-        err = io_reauthenticate(directory, rendezvous, MACH_MSG_TYPE_MAKE_SEND);
-        if (!err)
-            err = auth_user_authenticate(auth, rendezvous, MACH_MSG_TYPE_MAKE_SEND, &own);
-        mach_port_mod_refs(mach_task_self(), rendezvous, MACH_PORT_RIGHT_RECEIVE, -1);
-        if (!err && MACH_PORT_VALID(own)) {
-            mach_port_deallocate(mach_task_self(), directory);
-            directory = own;
-        }
-    }
+    if (MACH_PORT_VALID(auth))
+        fshelp_port_renew(&directory, auth, io_reauthenticate);
     run_set_port(run, index, directory);
 }
 
