@@ -240,22 +240,29 @@ void device_tick(void)
 
 #define READ_MAX (1u << 20)
 
-kern_return_t ds_device_read(device_t device, ipc_port_t reply, mach_msg_type_name_t reply_type, dev_mode_t mode,
-                             recnum_t record, int wanted, io_buf_ptr_t *data, mach_msg_type_number_t *count)
+/* Whether WANTED bytes can be asked of DEVICE at all. */
+static kern_return_t read_check(device_t device, int wanted)
 {
     if (device == NULL)
         return D_NO_SUCH_DEVICE;
     if (device->ops->read == NULL)
         return D_INVALID_OPERATION;
-    if (wanted < 0)
-        return D_INVALID_SIZE;
+    return wanted < 0 ? D_INVALID_SIZE : D_SUCCESS;
+}
+
+kern_return_t ds_device_read(device_t device, ipc_port_t reply, mach_msg_type_name_t reply_type, dev_mode_t mode,
+                             recnum_t record, int wanted, io_buf_ptr_t *data, mach_msg_type_number_t *count)
+{
+    kern_return_t kr = read_check(device, wanted);
+    if (kr)
+        return kr;
     uint32_t size = min((uint32_t)wanted, READ_MAX);
     if (device->ops->copy)
         return device->ops->copy(device, record, size, (struct vm_copy **)data, count);
     char *buffer = kalloc(max(size, 1u));
     if (buffer == NULL)
         return D_NO_MEMORY;
-    kern_return_t kr = device->ops->read(device, record, buffer, size, count);
+    kr = device->ops->read(device, record, buffer, size, count);
     struct vm_copy *copy = kr == D_SUCCESS && *count ? vm_copy_from_kernel(buffer, *count) : NULL;
     bool lost = kr == D_SUCCESS && *count && copy == NULL;
     kfree(buffer, max(size, 1u));
@@ -271,13 +278,10 @@ kern_return_t ds_device_read_inband(device_t device, ipc_port_t reply, mach_msg_
                                     recnum_t record, int wanted, io_buf_ptr_inband_t data,
                                     mach_msg_type_number_t *count)
 {
-    if (device == NULL)
-        return D_NO_SUCH_DEVICE;
-    if (device->ops->read == NULL)
-        return D_INVALID_OPERATION;
-    if (wanted < 0)
-        return D_INVALID_SIZE;
-    kern_return_t kr = device->ops->read(device, record, data, min((uint32_t)wanted, (uint32_t)IO_INBAND_MAX), count);
+    kern_return_t kr = read_check(device, wanted);
+    if (kr)
+        return kr;
+    kr = device->ops->read(device, record, data, min((uint32_t)wanted, (uint32_t)IO_INBAND_MAX), count);
     if (kr || *count || !device->ops->waits || wanted == 0)
         return kr;
     return mode & D_NOWAIT ? D_WOULD_BLOCK : reader_add(device, reply, reply_type, (uint32_t)wanted, true);

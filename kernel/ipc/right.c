@@ -141,6 +141,20 @@ static kern_return_t copyin_dead(struct ipc_space *space, struct ipc_entry *entr
     return KERN_SUCCESS;
 }
 
+/* One reference of ENTRY's, a send right, as a right on its way. */
+static struct ipc_port *copyin_send(struct ipc_space *space, struct ipc_entry *entry)
+{
+    struct ipc_port *port = entry->port;
+    if (entry_has_more(entry) || is_receive(entry)) {
+        /* The name keeps a right, or the receive right keeps the reference. */
+        port->refs++;
+        if (entry_has_more(entry))
+            port->srights++;
+    }
+    send_uref_drop(space, entry);
+    return port;
+}
+
 kern_return_t right_copyin(struct ipc_space *space, mach_port_name_t name, mach_msg_type_name_t type, bool dead_ok,
                            struct ipc_port **result)
 {
@@ -167,22 +181,13 @@ kern_return_t right_copyin(struct ipc_space *space, mach_port_name_t name, mach_
             return KERN_INVALID_RIGHT;
         *result = port_copy_send(entry->port);
         return KERN_SUCCESS;
-    case MACH_MSG_TYPE_MOVE_SEND: {
+    case MACH_MSG_TYPE_MOVE_SEND:
         if (right_check_dead(space, entry))
             return copyin_dead(space, entry, type, dead_ok, result);
         if (!(entry->bits & MACH_PORT_TYPE_SEND))
             return KERN_INVALID_RIGHT;
-        struct ipc_port *port = entry->port;
-        if (entry_has_more(entry) || is_receive(entry)) {
-            /* The name keeps a right, or the receive right keeps the reference. */
-            port->refs++;
-            if (entry_has_more(entry))
-                port->srights++;
-        }
-        send_uref_drop(space, entry);
-        *result = port;
+        *result = copyin_send(space, entry);
         return KERN_SUCCESS;
-    }
     case MACH_MSG_TYPE_MOVE_SEND_ONCE:
         if (right_check_dead(space, entry))
             return copyin_dead(space, entry, type, dead_ok, result);

@@ -141,6 +141,8 @@ bool entry_copy(struct vm_map *map, struct map_entry *entry, struct map_entry *c
 /* Gives ENTRY an object of its own that others may share from now on.  False: no memory. */
 bool entry_share_prepare(struct map_entry *entry);
 struct map_entry *entry_alloc(void);
+/* Puts ENTRY, whose addresses are above all of MAP's, into MAP. */
+void map_append(struct vm_map *map, struct map_entry *entry);
 void entry_free(struct map_entry *entry);
 
 #endif
