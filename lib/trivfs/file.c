@@ -24,6 +24,17 @@ static error_t node_for_change(struct trivfs_protid *protid, mach_port_t *node)
     return trivfs_protid_realnode(protid, node);
 }
 
+/* As node_for_change; attributes that are ours are *STAT, which is locked until change_end. */
+static error_t change_begin(struct trivfs_protid *protid, mach_port_t *node, struct stat **stat)
+{
+    error_t err = node_for_change(protid, node);
+    if (err || *node != MACH_PORT_NULL)
+        return err;
+    pthread_mutex_lock(&protid->peropen->control->lock);
+    *stat = &protid->peropen->control->stat;
+    return 0;
+}
+
 /* The attributes of PROTID's node were changed, or not if ERR. */
 static error_t changed(struct trivfs_protid *protid, error_t err)
 {
@@ -32,66 +43,64 @@ static error_t changed(struct trivfs_protid *protid, error_t err)
     return err;
 }
 
+static error_t change_end(struct trivfs_protid *protid, error_t err)
+{
+    pthread_mutex_unlock(&protid->peropen->control->lock);
+    return changed(protid, err);
+}
+
 kern_return_t S_file_chown(trivfs_protid_t protid, uid_t owner, gid_t group)
 {
     mach_port_t node;
-    error_t err = node_for_change(protid, &node);
+    struct stat *stat;
+    error_t err = change_begin(protid, &node, &stat);
     if (err || node != MACH_PORT_NULL)
         return err ? err : changed(protid, file_chown(node, owner, group));
-    struct trivfs_control *control = protid->peropen->control;
-    pthread_mutex_lock(&control->lock);
-    err = fshelp_check_chown(&control->stat, owner, group, protid->user);
+    err = fshelp_check_chown(stat, owner, group, protid->user);
     if (err == 0 && owner != (uid_t)-1)
-        control->stat.st_uid = owner;
+        stat->st_uid = owner;
     if (err == 0 && group != (gid_t)-1)
-        control->stat.st_gid = group;
-    pthread_mutex_unlock(&control->lock);
-    return changed(protid, err);
+        stat->st_gid = group;
+    return change_end(protid, err);
 }
 
 kern_return_t S_file_chauthor(trivfs_protid_t protid, uid_t author)
 {
     mach_port_t node;
-    error_t err = node_for_change(protid, &node);
+    struct stat *stat;
+    error_t err = change_begin(protid, &node, &stat);
     if (err || node != MACH_PORT_NULL)
         return err ? err : changed(protid, file_chauthor(node, author));
-    struct trivfs_control *control = protid->peropen->control;
-    pthread_mutex_lock(&control->lock);
-    err = fshelp_check_owner(&control->stat, protid->user);
+    err = fshelp_check_owner(stat, protid->user);
     if (err == 0)
-        control->stat.st_author = author;
-    pthread_mutex_unlock(&control->lock);
-    return changed(protid, err);
+        stat->st_author = author;
+    return change_end(protid, err);
 }
 
 kern_return_t S_file_chmod(trivfs_protid_t protid, mode_t mode)
 {
     mach_port_t node;
-    error_t err = node_for_change(protid, &node);
+    struct stat *stat;
+    error_t err = change_begin(protid, &node, &stat);
     if (err || node != MACH_PORT_NULL)
         return err ? err : changed(protid, file_chmod(node, mode));
-    struct trivfs_control *control = protid->peropen->control;
-    pthread_mutex_lock(&control->lock);
-    err = fshelp_check_chmod(&control->stat, mode, protid->user, &mode);
+    err = fshelp_check_chmod(stat, mode, protid->user, &mode);
     if (err == 0)
-        control->stat.st_mode = mode;
-    pthread_mutex_unlock(&control->lock);
-    return changed(protid, err);
+        stat->st_mode = mode;
+    return change_end(protid, err);
 }
 
 kern_return_t S_file_chflags(trivfs_protid_t protid, int flags)
 {
     mach_port_t node;
-    error_t err = node_for_change(protid, &node);
+    struct stat *stat;
+    error_t err = change_begin(protid, &node, &stat);
     if (err || node != MACH_PORT_NULL)
         return err ? err : changed(protid, file_chflags(node, flags));
-    struct trivfs_control *control = protid->peropen->control;
-    pthread_mutex_lock(&control->lock);
-    err = fshelp_check_owner(&control->stat, protid->user);
+    err = fshelp_check_owner(stat, protid->user);
     if (err == 0)
-        control->stat.st_flags = flags;
-    pthread_mutex_unlock(&control->lock);
-    return changed(protid, err);
+        stat->st_flags = flags;
+    return change_end(protid, err);
 }
 
 static void time_apply(struct timespec *place, struct timespec new)
@@ -107,18 +116,16 @@ static void time_apply(struct timespec *place, struct timespec new)
 kern_return_t S_file_utimens(trivfs_protid_t protid, timespec_t atime, timespec_t mtime)
 {
     mach_port_t node;
-    error_t err = node_for_change(protid, &node);
+    struct stat *stat;
+    error_t err = change_begin(protid, &node, &stat);
     if (err || node != MACH_PORT_NULL)
         return err ? err : changed(protid, file_utimens(node, atime, mtime));
-    struct trivfs_control *control = protid->peropen->control;
-    pthread_mutex_lock(&control->lock);
-    err = fshelp_check_owner(&control->stat, protid->user);
+    err = fshelp_check_owner(stat, protid->user);
     if (err == 0) {
-        time_apply(&control->stat.st_atim, atime);
-        time_apply(&control->stat.st_mtim, mtime);
+        time_apply(&stat->st_atim, atime);
+        time_apply(&stat->st_mtim, mtime);
     }
-    pthread_mutex_unlock(&control->lock);
-    return changed(protid, err);
+    return change_end(protid, err);
 }
 
 static struct timespec time_convert(time_value_t old)
@@ -243,7 +250,8 @@ static error_t same_open_name(struct trivfs_protid *protid, mach_port_t *name)
     return *name == MACH_PORT_NULL ? ENOMEM : 0;
 }
 
-/* Whether NAME leads nowhere else: "", ".", or one of them with slashes, which is how the C library asks for a directory. */
+/* Whether NAME leads nowhere else: "", ".", or one of them with slashes, which is how the C library asks for a
+   directory. */
 static bool name_is_here(const char *name)
 {
     while (*name == '/' || (*name == '.' && (name[1] == '/' || name[1] == '\0')))

@@ -22,12 +22,10 @@ kern_return_t S_proc_getpids(pcall_t call, pid_t *pid, pid_t *ppid, int *orphane
 
 kern_return_t S_proc_pid2task(pcall_t call, pid_t pid, mach_port_t *task)
 {
-    struct process *p = call_enter(call);
-    if (!p)
-        return call_refuse(call);
-    struct process *other = call_find(p, pid);
-    if (!other)
-        return call_leave(ESRCH);
+    struct process *p, *other;
+    kern_return_t err = call_enter_about(call, pid, &p, &other);
+    if (err)
+        return err;
     if (!process_owns(p, other))
         return call_leave(EPERM);
     *task = other->task;
@@ -76,11 +74,11 @@ kern_return_t S_proc_proc2task(pcall_t call, mach_port_t *task)
 
 kern_return_t S_proc_pid2proc(pcall_t call, pid_t pid, mach_port_t *proc, mach_msg_type_name_t *proc_type)
 {
-    struct process *p = call_enter(call);
-    if (!p)
-        return call_refuse(call);
-    struct process *other = call_find(p, pid);
-    if (!other || other->dead || !other->port)
+    struct process *p, *other;
+    kern_return_t err = call_enter_about(call, pid, &p, &other);
+    if (err)
+        return err;
+    if (other->dead || !other->port)
         return call_leave(ESRCH);
     if (!process_owns(p, other))
         return call_leave(EPERM);
@@ -134,11 +132,11 @@ static bool msgport_to_come(struct process *p)
 kern_return_t S_proc_getmsgport(pcall_t call, mach_port_t reply, mach_msg_type_name_t reply_type, pid_t pid,
                                 mach_port_t *msgport, mach_msg_type_name_t *msgport_type)
 {
-    struct process *p = call_enter(call);
-    if (!p)
-        return call_refuse(call);
-    struct process *other = call_find(p, pid);
-    if (!other || (other->dead && !other->task && other != process_init()))
+    struct process *p, *other;
+    kern_return_t err = call_enter_about(call, pid, &p, &other);
+    if (err)
+        return err;
+    if (other->dead && !other->task && other != process_init())
         return call_leave(ESRCH);
     if (!msgport_to_come(other)) {
         *msgport = other->msgport;

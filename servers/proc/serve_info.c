@@ -84,12 +84,10 @@ static error_t strings_answer(mach_port_t task, uint64_t vector, data_t *data, m
 
 kern_return_t S_proc_getprocargs(pcall_t call, pid_t which, data_t *args, mach_msg_type_number_t *count)
 {
-    struct process *p = call_enter(call);
-    if (!p)
-        return call_refuse(call);
-    struct process *other = call_find(p, which);
-    if (!other)
-        return call_leave(ESRCH);
+    struct process *p, *other;
+    kern_return_t err = call_enter_about(call, which, &p, &other);
+    if (err)
+        return err;
     uint64_t vector = other->argv;
     mach_port_t task = task_ref(other);
     call_leave(0);
@@ -98,12 +96,10 @@ kern_return_t S_proc_getprocargs(pcall_t call, pid_t which, data_t *args, mach_m
 
 kern_return_t S_proc_getprocenv(pcall_t call, pid_t which, data_t *env, mach_msg_type_number_t *count)
 {
-    struct process *p = call_enter(call);
-    if (!p)
-        return call_refuse(call);
-    struct process *other = call_find(p, which);
-    if (!other)
-        return call_leave(ESRCH);
+    struct process *p, *other;
+    kern_return_t err = call_enter_about(call, which, &p, &other);
+    if (err)
+        return err;
     if (!process_owns(p, other))
         return call_leave(EPERM);
     uint64_t vector = other->envp;
@@ -170,12 +166,10 @@ kern_return_t S_proc_set_exe(pcall_t call, const_string_t path)
 
 kern_return_t S_proc_get_exe(pcall_t call, pid_t which, string_t path)
 {
-    struct process *p = call_enter(call);
-    if (!p)
-        return call_refuse(call);
-    struct process *other = call_find(p, which);
-    if (!other)
-        return call_leave(ESRCH);
+    struct process *p, *other;
+    kern_return_t err = call_enter_about(call, which, &p, &other);
+    if (err)
+        return err;
     path[0] = 0;
     if (other->exe)
         strncat(path, other->exe, sizeof(string_t) - 1);
@@ -337,15 +331,13 @@ kern_return_t S_proc_getnports(pcall_t call, pid_t which, mach_msg_type_number_t
     mach_port_t *names;
     mach_port_type_t *types;
     mach_msg_type_number_t name_count, type_count;
-    struct process *p = call_enter(call);
-    if (!p)
-        return call_refuse(call);
-    struct process *other = call_find(p, which);
-    if (!other)
-        return call_leave(ESRCH);
+    struct process *p, *other;
+    kern_return_t err = call_enter_about(call, which, &p, &other);
+    if (err)
+        return err;
     mach_port_t task = task_ref(other);
     call_leave(0);
-    error_t err = mach_port_names(task, &names, &name_count, &types, &type_count);
+    err = mach_port_names(task, &names, &name_count, &types, &type_count);
     task_unref(task);
     if (err)
         return err;

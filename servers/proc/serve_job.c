@@ -18,12 +18,10 @@ kern_return_t S_proc_setsid(pcall_t call)
 
 kern_return_t S_proc_getsid(pcall_t call, pid_t pid, pid_t *sid)
 {
-    struct process *p = call_enter(call);
-    if (!p)
-        return call_refuse(call);
-    struct process *other = call_find(p, pid);
-    if (!other)
-        return call_leave(ESRCH);
+    struct process *p, *other;
+    kern_return_t err = call_enter_about(call, pid, &p, &other);
+    if (err)
+        return err;
     *sid = other->pgrp->session->sid;
     return call_leave(0);
 }
@@ -38,12 +36,10 @@ kern_return_t S_proc_setpgrp(pcall_t call, pid_t pid, pid_t pgid)
 
 kern_return_t S_proc_getpgrp(pcall_t call, pid_t pid, pid_t *pgid)
 {
-    struct process *p = call_enter(call);
-    if (!p)
-        return call_refuse(call);
-    struct process *other = call_find(p, pid);
-    if (!other)
-        return call_leave(ESRCH);
+    struct process *p, *other;
+    kern_return_t err = call_enter_about(call, pid, &p, &other);
+    if (err)
+        return err;
     *pgid = other->pgrp->pgid;
     p->told_ids = true;
     return call_leave(0);
@@ -122,11 +118,11 @@ kern_return_t S_proc_make_login_coll(pcall_t call)
 
 kern_return_t S_proc_getloginid(pcall_t call, pid_t pid, pid_t *id)
 {
-    struct process *p = call_enter(call);
-    if (!p)
-        return call_refuse(call);
-    struct process *other = call_find(p, pid);
-    if (!other || !other->login)
+    struct process *p, *other;
+    kern_return_t err = call_enter_about(call, pid, &p, &other);
+    if (err)
+        return err;
+    if (!other->login)
         return call_leave(ESRCH);
     *id = other->login->id;
     return call_leave(0);

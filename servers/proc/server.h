@@ -68,6 +68,15 @@ static inline struct process *call_find(struct process *caller, pid_t pid)
 {
     return pid ? process_lookup(pid) : caller;
 }
+/* call_enter for a routine about the process PID: ESRCH, and no lock, if there is none. */
+static inline kern_return_t call_enter_about(pcall_t call, pid_t pid, struct process **caller, struct process **other)
+{
+    *caller = call_enter(call);
+    if (*caller == NULL)
+        return call_refuse(call);
+    *other = call_find(*caller, pid);
+    return *other ? 0 : call_leave(ESRCH);
+}
 
 /* tasks.c: tasks as the kernel shows them */
 extern const struct ports_class_ops tasks_class_ops;

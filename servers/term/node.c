@@ -64,22 +64,24 @@ static void node_stat(struct trivfs_protid *protid, struct stat *st)
     st->st_blksize = 4096;
 }
 
+/* Room in BUFFER for a read of *AMOUNT bytes when there are so many THERE: what is more than BUFFER has and more than
+   there is will not be read. */
+static error_t read_prepare(struct trivfs_buffer *buffer, size_t there, size_t *amount)
+{
+    error_t err = 0;
+    if (*amount > buffer->capacity && there > buffer->capacity)
+        err = trivfs_buffer_reserve(buffer, *amount < there ? *amount : there);
+    if (*amount > buffer->capacity)
+        *amount = buffer->capacity;
+    return err;
+}
+
 static error_t node_read(struct trivfs_protid *protid, off_t offset, size_t amount, struct trivfs_buffer *buffer)
 {
-    size_t available;
-    error_t err;
-
     (void)offset;
-    if (amount > buffer->capacity) {
-        available = terminal_available(&node_terminal);
-        if (available > buffer->capacity) {
-            err = trivfs_buffer_reserve(buffer, amount < available ? amount : available);
-            if (err)
-                return err;
-        }
-        if (amount > buffer->capacity)
-            amount = buffer->capacity;
-    }
+    error_t err = amount > buffer->capacity ? read_prepare(buffer, terminal_available(&node_terminal), &amount) : 0;
+    if (err)
+        return err;
     return terminal_read(&node_terminal, node_caller(protid), buffer->data, amount, &buffer->length);
 }
 
@@ -160,16 +162,9 @@ static void master_close(struct trivfs_peropen *peropen)
 static error_t master_read(struct trivfs_protid *protid, off_t offset, size_t amount, struct trivfs_buffer *buffer)
 {
     (void)offset;
-    size_t there = pty_readable(&node_pty);
-    if (amount > there && there > buffer->capacity)
-        amount = there;
-    if (amount > buffer->capacity && there > buffer->capacity) {
-        error_t err = trivfs_buffer_reserve(buffer, amount);
-        if (err)
-            return err;
-    }
-    if (amount > buffer->capacity)
-        amount = buffer->capacity;
+    error_t err = amount > buffer->capacity ? read_prepare(buffer, pty_readable(&node_pty), &amount) : 0;
+    if (err)
+        return err;
     return pty_read(&node_pty, protid->peropen->flags & O_NONBLOCK, buffer->data, amount, &buffer->length);
 }
 
