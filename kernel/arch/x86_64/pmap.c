@@ -9,24 +9,9 @@
 
 #include "../../vm/page.h"
 #include "cpu.h"
+#include "pmap_entry.h"
 #include "smp.h"
 
-#define PTE_PRESENT 0x001ul
-#define PTE_WRITE 0x002ul
-#define PTE_USER 0x004ul
-#define PTE_WRITE_THROUGH 0x008ul
-#define PTE_UNCACHED 0x010ul
-#define PTE_ACCESSED 0x020ul
-#define PTE_DIRTY 0x040ul
-#define PTE_HUGE 0x080ul
-#define PTE_MANAGED 0x200ul /* ours: the page has a struct page that knows of this mapping */
-#define PTE_NO_EXECUTE (1ul << 63)
-#define PTE_FRAME 0x000ffffffffff000ul
-
-#define LEVELS 4
-#define TABLE_ENTRIES 512
-#define USER_TOP_ENTRIES 256
-#define TABLE_SHIFT 21 /* a last table maps 2 MiB */
 #define NEAR_NONE UINT64_MAX
 
 extern uint64_t boot_top[];
@@ -34,16 +19,6 @@ extern uint64_t boot_top[];
 uint64_t direct_map_end = 4ul << 30;
 static struct cache pmap_cache, mapping_cache;
 static struct pmap kernel_pmap;
-
-static inline unsigned int index_of(uint64_t address, unsigned int level)
-{
-    return address >> (12 + 9 * level) & (TABLE_ENTRIES - 1);
-}
-
-static inline uint64_t *table_of(uint64_t entry)
-{
-    return phys_to_virt(entry & PTE_FRAME);
-}
 
 void pmap_bootstrap(uint64_t limit)
 {
@@ -150,16 +125,6 @@ static inline void address_flush(struct pmap *pmap, uint64_t address)
     }
     behind.start = min(behind.start, address);
     behind.end = max(behind.end, address + PAGE_SIZE);
-}
-
-/* Entries may be in use by other processors, which set the bits "accessed" and "dirty" in them. */
-static inline uint64_t pte_exchange(uint64_t *pte, uint64_t new)
-{
-    return __atomic_exchange_n(pte, new, __ATOMIC_ACQ_REL);
-}
-static inline void pte_clear_bits(uint64_t *pte, uint64_t bits)
-{
-    __atomic_fetch_and(pte, ~bits, __ATOMIC_ACQ_REL);
 }
 
 /* ---- the mappings of a page ------------------------------------------------------ */
@@ -280,14 +245,6 @@ static inline uint64_t *pte_make(struct pmap *pmap, uint64_t address)
     if (likely(address >> TABLE_SHIFT == pmap->near))
         return &pmap->near_table[index_of(address, 0)];
     return tables_make(pmap, address);
-}
-
-/* What can be read can be executed, as in GNU Mach: VM_PROT_DEFAULT has no VM_PROT_EXECUTE, and glibc runs trampolines
-   on stacks. */
-static inline uint64_t pte_bits(vm_prot_t protection, bool uncached)
-{
-    return PTE_PRESENT | PTE_USER | (protection & VM_PROT_WRITE ? PTE_WRITE : 0) |
-           (uncached ? PTE_UNCACHED | PTE_WRITE_THROUGH | PTE_NO_EXECUTE : 0);
 }
 
 bool pmap_enter(struct pmap *pmap, uint64_t address, uint64_t physical, struct page *page, vm_prot_t protection,
@@ -605,8 +562,7 @@ static bool page_bit(struct page *page, uint64_t bit, bool clear)
             if (bit == PTE_DIRTY)
                 address_flush(mapping->pmap, mapping->address);
             else
-                address_flush_here(mapping->pmap, mapping->address); /* the others may miss a use: it is a guess
-                                                                        anyway */
+                address_flush_here(mapping->pmap, mapping->address); /* others may miss a use: it is a guess */
         }
     }
     flush_finish(false);
