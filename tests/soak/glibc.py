@@ -11,6 +11,7 @@ import subprocess
 
 from image import BUILD, ROOT, Image
 from machine import Failure, Machine
+from session import clean
 
 FOLDERS = ("io", "posix", "dirent", "signal", "misc", "socket", "rt", "termios", "time", "setjmp", "hurd", "login", "stdio-common", "libio",
            "stdlib", "malloc", "sysdeps/pthread")
@@ -103,9 +104,7 @@ def run(folder, number, tests):
             if status not in (0, 77):  # 77: the test itself says that it has nothing to test here
                 failed[name] = f"status {status}: " + machine.run("tail -c 300 /tmp/out", status=None)[1]
         machine.halt()
-    problem = image.check()
-    if problem:
-        raise Failure(f"e2fsck -fn after halt:\n{problem}")
+    clean(image)
     return failed
 
 

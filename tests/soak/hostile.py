@@ -9,6 +9,7 @@ import time
 
 from attack import AS_ROOT, AS_USER, FOLDER, attack, census, grown, machine_for, said
 from machine import Failure
+from session import clean
 
 SETTLE = 150   # seconds: auth gives up who waits alone after 75, surplus threads of servers end after 60 without work
 LOOK = 10
@@ -51,9 +52,7 @@ def one(folder, interface, user, count, seed, busy):
         if growth:
             machine.fail("servers grew: " + "; ".join(growth))
         machine.halt(HALT)
-    problem = image.check()
-    if problem:
-        raise Failure(f"{interface}: e2fsck -fn after halt:\n{problem}")
+    clean(image, f"the attack on {interface}")
     os.remove(image.path)
     return sent, seconds
 

@@ -5,7 +5,7 @@ wrong port names, no server grows with the number of messages, the file system i
 import functools
 
 from attack import AS_ROOT, AS_USER, attack, census, grown, machine_for, said
-from machine import Failure
+from session import clean
 
 WARM, COUNT, SEED = 2, 10, 1
 
@@ -22,9 +22,7 @@ def hostile(interfaces, user, folder):
         if growth:
             machine.fail("servers grew: " + "; ".join(growth))
         machine.halt(400)   # those who do not answer are waited for
-    problem = image.check()
-    if problem:
-        raise Failure(f"e2fsck -fn after halt:\n{problem}")
+    clean(image)
 
 
 CASES = [("user", functools.partial(hostile, AS_USER, True)), ("root", functools.partial(hostile, AS_ROOT, False))]
