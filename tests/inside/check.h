@@ -7,15 +7,12 @@
 #include <errno.h>
 #include <stdio.h>
 
-static unsigned int passed, failed;
+extern unsigned int passed, failed; /* checks of this process */
 #define CHECK(CONDITION) \
-    ((CONDITION) ? (void)passed++ : (void)(failed++, printf("line %d: %s (errno %d)\n", __LINE__, #CONDITION, errno)))
+    ((CONDITION) ? (void)passed++ \
+                 : (void)(failed++, printf("%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #CONDITION, errno)))
 
 /* The last line, and main's result. */
-static inline int check_end(const char *name)
-{
-    printf("%s: %u passed, %u failed\n", name, passed, failed);
-    return failed != 0;
-}
+int check_end(const char *name);
 
 #endif /* TESTS_CHECK_H */

@@ -16,16 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static unsigned int passed, failed;
-
-#define CHECK(CONDITION) check(CONDITION, #CONDITION, __LINE__)
-
-static void check(bool good, const char *what, int line)
-{
-    good ? passed++ : failed++;
-    if (!good)
-        printf("line %d: %s\n", line, what);
-}
+#include "check.h"
 
 static mach_port_t disk_open(const char *name, dev_mode_t mode, error_t *err)
 {

@@ -24,10 +24,7 @@
 #include <unistd.h>
 
 #include "badmem.h"
-
-static unsigned int passed, failed;
-#define CHECK(CONDITION) \
-    ((CONDITION) ? (void) passed++ : (void) (failed++, printf("line %d: %s\n", __LINE__, #CONDITION)))
+#include "check.h"
 
 static file_t server;
 
@@ -454,6 +451,5 @@ int main(int argc, char **argv)
     test_dying(program, true);
     test_refused_leaves_all("/tmp/exectest-nonsense");
     test_damage(program, "/tmp/exectest-damaged");
-    printf("exectest: %u passed, %u failed\n", passed, failed);
-    return failed != 0;
+    return check_end("exectest");
 }

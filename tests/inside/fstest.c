@@ -15,7 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-unsigned int passed, failed;
 
 int in_child(uid_t uid, gid_t gid, int (*body)(const char *), const char *arg)
 {
@@ -91,6 +90,5 @@ int main(int argc, char **argv)
         mount_tests(argv[1]);
     if (chdir("/") == 0)
         shell("rm -rf /tmp/fstest");
-    printf("fstest: %u passed, %u failed\n", passed, failed);
-    return failed != 0;
+    return check_end("fstest");
 }

@@ -4,15 +4,11 @@
 #ifndef FSTEST_H
 #define FSTEST_H
 
-#include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <sys/types.h>
 
-extern unsigned int passed, failed;
-#define CHECK(CONDITION)                                                                                               \
-    ((CONDITION) ? (void)passed++                                                                                      \
-                 : (void)(failed++, printf("%s:%d: %s (errno %d)\n", __FILE__, __LINE__, #CONDITION, errno)))
+#include "check.h"
+
 /* CALL fails with errno ERROR. */
 #define FAILS(CALL, ERROR) (errno = 0, CHECK((CALL) == -1), CHECK(errno == (ERROR)))
 

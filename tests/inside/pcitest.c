@@ -24,21 +24,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "check.h"
+
 #define COMMAND 4
 #define MASTER 4
 #define LIVENESS 4 /* register of region 0 */
 
-static unsigned int passed, failed;
-
-#define CHECK(CONDITION) check(CONDITION, #CONDITION, __LINE__)
 #define CHECK_ERR(CALL, WANTED) check_err(CALL, WANTED, #CALL, __LINE__)
-
-static void check(bool good, const char *what, int line)
-{
-    good ? passed++ : failed++;
-    if (!good)
-        printf("line %d: %s\n", line, what);
-}
 
 static void check_err(error_t err, error_t wanted, const char *what, int line)
 {
@@ -303,6 +295,5 @@ int main(int argc, char **argv)
         claim_test(argv[1]);
         death_test(argv[1]);
     }
-    printf("%u passed, %u failed\n", passed, failed);
-    return failed != 0;
+    return check_end("pcitest");
 }

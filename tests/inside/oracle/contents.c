@@ -9,8 +9,8 @@
 static size_t any_offset(const struct node *node)
 {
     switch (any(8)) {
-    case 0: return any(SIZE_MAX_ - PIECE_MAX);                             /* often a hole */
-    case 1: return node->size < SIZE_MAX_ - PIECE_MAX ? node->size : 0;
+    case 0: return any(FILE_MAX - PIECE_MAX);                             /* often a hole */
+    case 1: return node->size < FILE_MAX - PIECE_MAX ? node->size : 0;
     case 2: return any(16) * 4096;
     default: return any(20000);
     }
@@ -44,7 +44,7 @@ void do_write(void)
         return;
     struct node *node = &nodes[file->node];
     size_t length = any_length(), offset = file->append ? node->size : (size_t)file->position;
-    if (offset + length > SIZE_MAX_)
+    if (offset + length > FILE_MAX)
         return;
     piece_fill(length);
     ssize_t done = write(file->fd, piece, length);

@@ -16,10 +16,10 @@ int node_new(enum kind kind, unsigned int mode)
     for (int i = 1; i < NODES; i++)
         if (nodes[i].kind == FREE) {
             unsigned char *data = nodes[i].data;
-            if (kind == REGULAR && !data && !(data = malloc(SIZE_MAX_)))
+            if (kind == REGULAR && !data && !(data = malloc(FILE_MAX)))
                 fail("no memory for the model");
             if (kind == REGULAR)
-                memset(data, 0, SIZE_MAX_);
+                memset(data, 0, FILE_MAX);
             nodes[i] = (struct node){ .kind = kind, .mode = mode, .data = data };
             return i;
         }

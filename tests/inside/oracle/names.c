@@ -33,7 +33,7 @@ void do_create(void)
     else if (flags & O_TRUNC) {
         nodes[n].size = 0;
         nodes[n].time_known = false;
-        memset(nodes[n].data, 0, SIZE_MAX_);
+        memset(nodes[n].data, 0, FILE_MAX);
     }
     opens[slot] = (struct open_file){ fd, n, append, 0 };
     nodes[n].opens++;

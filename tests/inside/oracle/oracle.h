@@ -19,7 +19,7 @@ enum {
     OPENS = 8,
     NAMES = 24,
     DEPTH_MAX = 4,
-    SIZE_MAX_ = 400 * 1024,
+    FILE_MAX = 400 * 1024,
     PIECE_MAX = 70000,
     PATH_SIZE = 1400
 };
@@ -31,7 +31,7 @@ struct node {
     bool time_known;
     long time;
     size_t size;
-    unsigned char *data;       /* SIZE_MAX_ bytes for a regular file */
+    unsigned char *data;       /* FILE_MAX bytes for a regular file */
     char target[80];
 };
 struct entry { int folder, name, node; bool used; };
