@@ -2,7 +2,7 @@
 /* The bootstrap file system's part of the dance, up to startup: seed, "libdiskfs bootstrap" and "libdiskfs taking back
    control".
 
-   boot_lock protects exec_control, exec_task_dead; it is a leaf.  */
+   boot_lock protects diskfs_exec_control and exec_task_dead; it is a leaf. */
 
 #include "diskfs-internal.h"
 #include "exec_startup_S.h"

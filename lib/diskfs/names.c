@@ -3,7 +3,7 @@
 
    An entry says which inode a name in a directory names, 0 if none: both kinds of knowledge save the same work.  It is
    exact: who changes a directory holds its node lock and tells the cache before letting go, and who enters what he has
-   read holds it too.  A directory that dies takes its entries with it (names_purge).
+   read holds it too.  A directory that dies takes its entries with it (diskfs_names_purge).
 
    The table grows up to NAMES_MAX entries; then each new one takes the place of one that was not used since the hand of
    a clock passed it last.  Knows no message; runs in unit tests on the host.
