@@ -321,18 +321,6 @@ static inline void pte_write_protect(struct pmap *pmap, uint64_t *pte, uint64_t 
     }
 }
 
-/* The first entry from I on, to LAST, that is present; above LAST: none.  Most of what is moved or given back was never
-   touched: nothing is skipped four at a time. */
-static inline unsigned int present_next(const uint64_t *table, unsigned int i, unsigned int last)
-{
-    while (i <= last && !(table[i] & PTE_PRESENT)) {
-        i++;
-        while (i + 3 <= last && !((table[i] | table[i + 1] | table[i + 2] | table[i + 3]) & PTE_PRESENT))
-            i += 4;
-    }
-    return i;
-}
-
 /* Takes away what TABLE, a last one, maps of [START, END). */
 static void last_table_remove(struct pmap *pmap, uint64_t *table, uint64_t start, uint64_t end)
 {
