@@ -24,9 +24,31 @@ static void protection_text(vm_prot_t protection, char text[4])
     text[3] = '\0';
 }
 
+struct region {
+    vm_address_t address;
+    vm_size_t size;
+    vm_prot_t protection, maximum;
+    vm_inherit_t inheritance;
+    boolean_t shared;
+    vm_offset_t offset;
+};
+
+static void region_print(const struct region *r)
+{
+    const char *child = r->inheritance == VM_INHERIT_COPY    ? "copy"
+                        : r->inheritance == VM_INHERIT_SHARE ? "share"
+                                                             : "none";
+    char now[4], most[4];
+
+    protection_text(r->protection, now);
+    protection_text(r->maximum, most);
+    printf("%#14lx %10lu KiB %s (%s) %s%s +%#lx\n", (unsigned long)r->address, (unsigned long)r->size / 1024, now, most,
+           child, r->shared ? " shared" : "", (unsigned long)r->offset);
+}
+
 static error_t show(pid_t pid, bool summary)
 {
-    vm_address_t address = 0;
+    struct region r = { 0 };
     unsigned long total = 0;
     unsigned int count = 0;
     task_t task;
@@ -34,37 +56,20 @@ static error_t show(pid_t pid, bool summary)
 
     if (!err && task == MACH_PORT_NULL)
         err = ESRCH;
-    while (!err) {
-        vm_prot_t protection, maximum;
-        vm_inherit_t inheritance;
-        boolean_t shared;
-        mach_port_t object;
-        vm_offset_t offset;
-        vm_size_t size;
-        char now[4], most[4];
-        kern_return_t end = vm_region(task, &address, &size, &protection, &maximum, &inheritance, &shared, &object,
-                                      &offset);
-        if (end == KERN_NO_SPACE)
-            break;
-        err = end;
+    for (; !err; r.address += r.size) {
+        mach_port_t object = MACH_PORT_NULL;
+        err = vm_region(task, &r.address, &r.size, &r.protection, &r.maximum, &r.inheritance, &r.shared, &object,
+                        &r.offset);
         if (err)
             break;
-        protection_text(protection, now);
-        protection_text(maximum, most);
         if (!summary)
-            printf("%#14lx %10lu KiB %s (%s) %s%s +%#lx\n", (unsigned long)address, (unsigned long)size / 1024, now,
-                   most,
-                   inheritance == VM_INHERIT_COPY    ? "copy"
-                   : inheritance == VM_INHERIT_SHARE ? "share"
-                                                     : "none",
-                   shared ? " shared" : "", (unsigned long)offset);
+            region_print(&r);
         if (MACH_PORT_VALID(object))
             mach_port_deallocate(mach_task_self(), object);
-        total += size;
+        total += r.size;
         count++;
-        address += size;
     }
-    if (err) {
+    if (err != KERN_NO_SPACE) {
         complain(err, "%d", pid);
         return err;
     }

@@ -127,6 +127,9 @@ def tools(machine):
         machine.fail("the kernel is not process 3")
     for process in ("exec", "auth", "ext2fs", "rumpdisk", "term"):
         wanted(machine, "ps -e -o comm", process)
+    wanted(machine, "vminfo 1", "KiB rwx (rwx) copy +0")
+    wanted(machine, "vminfo --summary 1", "1: ")
+    wanted(machine, "vminfo 4711 2>&1", "vminfo: 4711: No such process", 1)
 
 
 def rpctrace(machine):
