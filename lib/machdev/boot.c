@@ -3,7 +3,7 @@
    becomes an ordinary translator (bootstrap.txt, "rumpdisk getting initialized" and "pci-arbiter getting
    initialized"). */
 
-#include "internal.h"
+#include "machdev-internal.h"
 
 #include <dance/dance.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Before there is a terminal, what a server says goes to the Mach console, a line at a time. */
 
-#include "internal.h"
+#include "machdev-internal.h"
 
 #include <device/device.h>
 #include <hurd.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* device.defs: master ports (the control port and the node) and device ports. */
 
-#include "internal.h"
+#include "machdev-internal.h"
 
 #include <device/device.h>
 #include <fcntl.h>

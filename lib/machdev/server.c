@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A machdev server: its ports, its start, its loop. */
 
-#include "internal.h"
+#include "machdev-internal.h"
 
 #include <dance/dance.h>
 #include <fcntl.h>

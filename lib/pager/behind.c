@@ -6,7 +6,7 @@
 
    Lock: behind_lock, a leaf, below pagers' locks; the count itself is atomic.  */
 
-#include "internal.h"
+#include "pager-internal.h"
 
 #include <mach.h>
 #include <stdatomic.h>

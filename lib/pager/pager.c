@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pager: life of a pager, and what the server asks of the kernel for it.  */
 
-#include "internal.h"
+#include "pager-internal.h"
 
 #include <mach.h>
 #include <mach/mach4.h>

@@ -3,7 +3,7 @@
 
    Each message brings a send right to the control port; they are the same name, and are given back many at a time.  */
 
-#include "internal.h"
+#include "pager-internal.h"
 
 #include <mach.h>
 #include <stdatomic.h>

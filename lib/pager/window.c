@@ -5,7 +5,7 @@
    file is not mapped anew too often.  Windows stay until the file goes idle, or has too many: what was read once costs
    no fault the next time.  */
 
-#include "internal.h"
+#include "pager-internal.h"
 
 #include <mach.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
    pages that are there already.  So whoever has the privilege takes pages in a row as they are and clears them
    here.  */
 
-#include "internal.h"
+#include "pager-internal.h"
 
 #include <mach.h>
 #include <mach/gnumach.h>

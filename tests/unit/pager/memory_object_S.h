@@ -4,7 +4,7 @@
 #ifndef PAGER_UNIT_MEMORY_OBJECT_S_H
 #define PAGER_UNIT_MEMORY_OBJECT_S_H
 
-#include "../../../lib/pager/internal.h"
+#include "../../../lib/pager/pager-internal.h"
 
 typedef struct pager *pager_t;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a server does with the root file system: see fshelp.h. */
+/* What a server that was there before the root file system does when that comes: see fshelp.h. */
 
 #include <fshelp/fshelp.h>
 
