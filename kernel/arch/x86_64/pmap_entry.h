@@ -55,8 +55,8 @@ static inline void pte_clear_bits(uint64_t *pte, uint64_t bits)
     __atomic_fetch_and(pte, ~bits, __ATOMIC_ACQ_REL);
 }
 
-/* The first entry of TABLE from I on, to LAST, that is present; above LAST: none.  Most of what is moved or given back was never
-   touched: nothing is skipped four at a time. */
+/* The first entry of TABLE from I on, to LAST, that is present; above LAST: none.  Most of what is moved or given back
+   was never touched: nothing is skipped four at a time. */
 static inline unsigned int present_next(const uint64_t *table, unsigned int i, unsigned int last)
 {
     while (i <= last && !(table[i] & PTE_PRESENT)) {
