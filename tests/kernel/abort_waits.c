@@ -99,6 +99,20 @@ CASE_OURS(send_from_memory_at_a_pager)
     object_terminate_expect(&object);
 }
 
+/* A thread that waits in RUN(ARGUMENT) is stopped, interrupted and goes on: what the call gave already stands in rax
+   while it is stopped. */
+static void abort_stopped(void (*run)(void *), void *argument)
+{
+    struct helper helper = {0};
+    helper_start(&helper, run, argument);
+    CHECK(helper_waits(&helper));
+    EXPECT(thread_suspend(helper.thread), KERN_SUCCESS);
+    EXPECT(thread_abort(helper.thread), KERN_SUCCESS);
+    OBSERVE((int)registers_get(helper.thread).rax);
+    EXPECT(thread_resume(helper.thread), KERN_SUCCESS);
+    CHECK(helper_join(&helper));
+}
+
 static void switch_wait(void *result)
 {
     *(volatile long *)result = TRAP_3(-61, MACH_PORT_NULL, SWITCH_OPTION_WAIT, LONG_MS);
@@ -107,14 +121,7 @@ static void switch_wait(void *result)
 CASE(thread_switch_stopped)
 {
     volatile long result = PENDING;
-    struct helper helper = {0};
-    helper_start(&helper, switch_wait, (void *)&result);
-    CHECK(helper_waits(&helper));
-    EXPECT(thread_suspend(helper.thread), KERN_SUCCESS);
-    EXPECT(thread_abort(helper.thread), KERN_SUCCESS);
-    OBSERVE((int)registers_get(helper.thread).rax);
-    EXPECT(thread_resume(helper.thread), KERN_SUCCESS);
-    CHECK(helper_join(&helper));
+    abort_stopped(switch_wait, (void *)&result);
     OBSERVE(result);
 }
 
@@ -171,14 +178,7 @@ CASE(gsync_stopped)
         if (flags & 2)
             continue;
         struct gsync_call wait = {.flags = flags, .result = PENDING};
-        struct helper helper = {0};
-        helper_start(&helper, gsync_run, &wait);
-        CHECK(helper_waits(&helper));
-        EXPECT(thread_suspend(helper.thread), KERN_SUCCESS);
-        EXPECT(thread_abort(helper.thread), KERN_SUCCESS);
-        OBSERVE((int)registers_get(helper.thread).rax);
-        EXPECT(thread_resume(helper.thread), KERN_SUCCESS);
-        CHECK(helper_join(&helper));
+        abort_stopped(gsync_run, &wait);
         OBSERVE(wait.result);
     }
 }
