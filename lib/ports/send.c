@@ -38,6 +38,8 @@ mach_msg_return_t ports_msg_send(mach_msg_header_t *message, mach_msg_option_t o
         mach_port_deallocate(mach_task_self(), message->msgh_local_port);
     ports_message_destroy(message, true);
     message->msgh_bits = 0;
-    message->msgh_remote_port = message->msgh_local_port = MACH_PORT_NULL;
+    message->msgh_remote_port = MACH_PORT_NULL;
+    /* A call's stub now gives up the reply port by this field; the C library ends the program if it is another. */
+    message->msgh_local_port = option & MACH_RCV_MSG ? receive : MACH_PORT_NULL;
     return err;
 }
