@@ -58,9 +58,10 @@ static void cursor_show(void)
     out8(VGA_INDEX + 1, (uint8_t)at);
 }
 
-/* As much of the ring as the line takes now. */
-static void output_run(void)
+/* As much of the ring as the line takes now.  Did it take anything? */
+static bool output_run(void)
 {
+    const size_t before = output_first;
     while (output_first != output_last) {
         size_t at = output_first % OUTPUT_SIZE;
         size_t taken = serial_put_some(output + at, min(output_last - output_first, OUTPUT_SIZE - at));
@@ -73,6 +74,7 @@ static void output_run(void)
         output_interrupts = left;
         serial_interrupts_set(left);
     }
+    return output_first != before;
 }
 
 static void put(char c)
@@ -187,15 +189,19 @@ static void arrived(bool debugger)
         debugger_enter("called from the console");
 }
 
+/* The line's interrupts are edges: there is no other while it still wants something, so this ends when it wants nothing
+   any more. */
 static void serial_interrupt(bool user)
 {
     (void)user;
-    bool debugger = false;
-    output_run();
+    bool debugger = false, more = true;
+    while (output_run() || more) {
+        more = false;
+        for (int c; (c = serial_get()) != SERIAL_NONE; more = true)
+            debugger |= c == SERIAL_BREAK ? debugger_enabled : !input_add((char)c);
+    }
     if (output_last - output_first <= OUTPUT_SIZE / 2)
         thread_wakeup(output);
-    for (int c; (c = serial_get()) != SERIAL_NONE;)
-        debugger |= c == SERIAL_BREAK ? debugger_enabled : !input_add((char)c);
     arrived(debugger);
 }
 
