@@ -13,6 +13,7 @@
 
 static const char *dance_name;  /* NULL: nothing is told; constant, like dance_console, once set by main's thread */
 static mach_port_t dance_console;
+static unsigned int hold_step, hold_ms; /* 0: none; likewise */
 
 void dance_start(const char *name, mach_port_t device_master)
 {
@@ -28,6 +29,19 @@ void dance_start_if_asked(const char *name, char **argv)
             dance_start(name, MACH_PORT_NULL);
             return;
         }
+}
+
+void dance_hold(const char *words)
+{
+    const char *at = dance_name ? strstr(words, DANCE_HOLD) : NULL;
+    size_t length = dance_name ? strlen(dance_name) : 0;
+    unsigned int step, ms;
+    if (at == NULL || strncmp(at + strlen(DANCE_HOLD), dance_name, length))
+        return;
+    if (sscanf(at + strlen(DANCE_HOLD) + length, ":%u:%u", &step, &ms) == 2) {
+        hold_step = step;
+        hold_ms = ms;
+    }
 }
 
 bool dance_told(void)
@@ -50,6 +64,13 @@ static void line_write(char *line, size_t length)
     }
 }
 
+static void rest(void)
+{
+    mach_port_t port = mach_reply_port();
+    mach_msg(NULL, MACH_RCV_MSG | MACH_RCV_TIMEOUT, 0, 0, port, hold_ms, MACH_PORT_NULL);
+    mach_port_mod_refs(mach_task_self(), port, MACH_PORT_RIGHT_RECEIVE, -1);
+}
+
 void dance_step(unsigned int number, const char *format, ...)
 {
     char line[IO_INBAND_MAX];
@@ -62,5 +83,7 @@ void dance_step(unsigned int number, const char *format, ...)
     length += vsnprintf(line + length, room - length, format, args);
     va_end(args);
     line_write(line, (size_t)(length < room ? length : room - 1));
+    if (number == hold_step && hold_ms > 0)
+        rest();
     errno = saved;
 }

@@ -23,6 +23,11 @@ void dance_start(const char *name, mach_port_t device_master);
 /* dance_start, to standard error, if one of the words of ARGV is DANCE_OPTION or DANCE_WORD. */
 void dance_start_if_asked(const char *name, char **argv);
 
+/* For tests, after dance_start: if WORDS contain DANCE_HOLD "NAME:STEP:MS", who takes that step rests for so many
+   milliseconds then: others may be that much faster. */
+#define DANCE_HOLD "hold-boot="
+void dance_hold(const char *words);
+
 /* True after dance_start. */
 bool dance_told(void);
 

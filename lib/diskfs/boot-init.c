@@ -20,11 +20,13 @@
 #include <hurd/process.h>
 #include <hurd/startup.h>
 #include <stdio.h>
+#include <time.h>
 
 static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t init_wakeup = PTHREAD_COND_INITIALIZER;
 static bool init_done;                  /* fsys_init was called; init_lock */
 static mach_port_t boot_auth;           /* send right, as soon as fsys_init has come; init_lock */
+static bool process_done;               /* the C library has all that a process has; init_lock */
 static bool parent_told;                /* diskfs_boot_parent_told was called; init_lock */
 
 /* ---- who is who, before the C library knows the auth server ------------------------------------ */
@@ -39,6 +41,24 @@ error_t diskfs_auth_await(mach_port_t *auth)
     while (!err && boot_auth == MACH_PORT_NULL)
         err = ports_cond_wait(&init_wakeup, &init_lock);
     *auth = boot_auth;
+    pthread_mutex_unlock(&init_lock);
+    return err;
+}
+
+/* Those who take part in the boot must not be kept waiting for each other for ever. */
+enum { STARTS_PATIENCE = 60 /* seconds */ };
+
+error_t diskfs_starts_await(void)
+{
+    struct timespec until;
+    error_t err = 0;
+    if (!diskfs_is_boot())
+        return 0;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += STARTS_PATIENCE;
+    pthread_mutex_lock(&init_lock);
+    while (!err && init_done && !process_done)
+        err = ports_cond_timedwait(&init_wakeup, &init_lock, &until);
     pthread_mutex_unlock(&init_lock);
     return err;
 }
@@ -156,6 +176,14 @@ static void start_c_library(void *ports)
     _hurd_libc_proc_init(diskfs_argv);
 }
 
+static void process_is_done(void)
+{
+    pthread_mutex_lock(&init_lock);
+    process_done = true;
+    pthread_cond_broadcast(&init_wakeup);
+    pthread_mutex_unlock(&init_lock);
+}
+
 /* Our pid, by which programs tell our files from those of other servers (st_dev). */
 static void take_fsid(mach_port_t proc)
 {
@@ -243,6 +271,7 @@ kern_return_t diskfs_S_fsys_init(diskfs_control_t control, mach_port_t reply, ma
     init_exec(proc, auth);
     init_bootstrap_parent(proc, auth);
     init_default_ports(proc, auth);
+    process_is_done();
     take_fsid(proc);
     tell_startup(proc);
     return MIG_NO_REPLY;

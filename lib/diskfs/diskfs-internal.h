@@ -312,6 +312,9 @@ extern mach_port_t diskfs_exec_control;  /* exec's control port, from its fsys_s
 /* For fshelp_reauthenticate: *AUTH is null, but the boot file system's own auth port (borrowed) before the C library
    knows it; waits until there is one (fsys_init).  EINTR. */
 error_t diskfs_auth_await(mach_port_t *auth);
+/* For fshelp_transbox_ops: waits while the boot file system is becoming a process (from fsys_init on): before it is one
+   it cannot start translators.  What is started even earlier fails at once.  EINTR, ETIMEDOUT. */
+error_t diskfs_starts_await(void);
 /* An ordinary translator asks to be told when the system goes down. */
 void diskfs_request_shutdown_notice(void);
 

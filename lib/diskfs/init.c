@@ -136,6 +136,8 @@ void diskfs_init_main(const struct diskfs_ops *ops, const struct argp_child *opt
         open_console();
         if (diskfs_arguments.trace_boot)
             dance_start(ops->name, diskfs_arguments.device_master);
+        for (char **word = argv; *word != NULL; word++)
+            dance_hold(*word);
         dance_step(1, "command line parsed, console open");
         dance_step(2, "bootstrap port set to null%s",
                    diskfs_bootstrap != MACH_PORT_NULL ? "; the disk driver's is kept" : "");

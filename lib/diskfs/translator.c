@@ -128,7 +128,7 @@ static void start_owner(void *cookie, uid_t *uid, gid_t *gid)
 }
 
 static const struct fshelp_transbox_ops start_ops = {
-    .underlying = start_underlying, .argv = start_argv, .owner = start_owner,
+    .underlying = start_underlying, .argv = start_argv, .owner = start_owner, .ready = diskfs_starts_await,
 };
 
 /* A port to DIR for nobody in particular: the translator hands it to who walks out of it, to be reauthenticated. */

@@ -109,6 +109,9 @@ struct fshelp_transbox_ops {
     error_t (*argv)(void *node, char **argz, size_t *length);
     /* The ids that the translator runs with: the node's owner's.  Node lock held.  NULL: root. */
     void (*owner)(void *node, uid_t *uid, gid_t *gid);
+    /* Waits until the program itself is so far that it can start others; its error is that of the start.  Node lock not
+       held.  NULL: always. */
+    error_t (*ready)(void);
 };
 
 /* Gives the root of the node's translator: starts the passive one if none is active (drops and takes NODE_LOCK again

@@ -56,7 +56,9 @@ static error_t start_passive(struct fshelp_transbox *box, const struct fshelp_tr
         ops->owner(node, &uid, &gid);
     box->starting = true;
     pthread_mutex_unlock(node_lock);
-    err = fshelp_translator_start(argz, length, uid, gid, START_TIMEOUT_MS, ops->underlying, node, &control);
+    err = ops->ready ? ops->ready() : 0;
+    if (!err)
+        err = fshelp_translator_start(argz, length, uid, gid, START_TIMEOUT_MS, ops->underlying, node, &control);
     free(argz);
     pthread_mutex_lock(node_lock);
     box->starting = false;

@@ -124,13 +124,15 @@ kern_return_t S_fshelp_startup(struct fshelp_start *start, mach_port_t reply, ma
 static error_t start_bucket(struct ports_bucket **result)
 {
     static struct ports_bucket *bucket;
+    static bool served;
     error_t err = 0;
 
     pthread_mutex_lock(&start_lock);
-    if (!bucket) {
+    if (!bucket)
         err = ports_bucket_create(&bucket);
-        if (!err)
-            err = ports_bucket_serve_detached(bucket, NULL);
+    if (!err && !served) {      /* if that fails it is tried again the next time */
+        err = ports_bucket_serve_detached(bucket, NULL);
+        served = !err;
     }
     pthread_mutex_unlock(&start_lock);
     *result = bucket;

@@ -41,6 +41,8 @@ static time_t started;        /* main's thread only */
 static void stdio_ports(mach_port_t ports[STDIO], bool terminal)
 {
     mach_port_t console = terminal ? file_name_lookup("/dev/console", O_RDWR, 0) : MACH_PORT_NULL;
+    if (terminal && console == MACH_PORT_NULL)
+        complain(errno, "/dev/console: a shell reads the kernel's console, without a prompt");
     for (int fd = 0; fd < STDIO; fd++) {
         ports[fd] = console;
         if (console == MACH_PORT_NULL)

@@ -219,6 +219,20 @@ def boot(folder, chain, exec_kind):
         machine.halt()
 
 
+def held(folder, chain, exec_kind):
+    """The file system takes its time to become a process: runsystem, which is there long before, waits for the first translators and goes on as always."""
+    kernel = ["--kernel", "quadrille"] if chain == "2" else []
+    with Machine(os.path.join(folder, "serial.log"), "--trace", "--append", "hold-boot=ext2fs:18:3000", "--chain", chain, "--exec", exec_kind, *kernel,
+                 disk=Image(folder).path) as machine:
+        machine.prompt()
+        if machine.run("tty") != "/dev/console\n":
+            machine.fail("the shell is on no terminal")
+        if "runsystem ended" in machine.log or "rror" in machine.log:
+            machine.fail("something could not be started")
+        check_order(machine.log, chain)
+        machine.halt()
+
+
 def silent(folder):
     """Without the option nobody tells steps."""
     with Machine(os.path.join(folder, "serial.log"), disk=Image(folder).path) as machine:
@@ -287,4 +301,5 @@ def documented(_folder):
 
 
 CASES = [(f"chain{chain}-{exec_kind}", functools.partial(boot, chain=chain, exec_kind=exec_kind))
-         for chain in ("4", "3", "2") for exec_kind in ("static", "ldso")] + [("silent", silent), ("documented", documented)]
+         for chain in ("4", "3", "2") for exec_kind in ("static", "ldso")] + [("held-chain4", functools.partial(held, chain="4", exec_kind="static")),
+         ("held-chain2", functools.partial(held, chain="2", exec_kind="ldso")), ("silent", silent), ("documented", documented)]

@@ -13,7 +13,7 @@ import time
 from image import ROOT
 
 BOOT = os.path.join(ROOT, "tools", "boot")
-PROMPT = r"[#$] $"
+PROMPT = r"^[#$] |[#$] $"   # at the beginning of a line somebody else may have gone on behind it
 TAIL = 40
 
 
