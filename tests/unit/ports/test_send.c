@@ -136,6 +136,17 @@ UNIT_TEST(not_sent_leaves_nothing)
     }
 }
 
+/* A call: MIG's stub gives up the reply port that it finds in the message, which must be its own. */
+UNIT_TEST(a_call_keeps_its_reply_port)
+{
+    struct message message = prepare(ANSWER);
+    result = MACH_SEND_TIMED_OUT;
+    CHECK_EQ(ports_msg_send(&message.head, MACH_SEND_MSG | MACH_RCV_MSG | MACH_SEND_TIMEOUT, sizeof message,
+                            sizeof message, ANSWER, 0, MACH_PORT_NULL), MACH_SEND_TIMED_OUT);
+    CHECK(refs[TARGET] == 1 && refs[COPIED] == 1 && refs[MOVED] == 0 && refs[MADE] == 0);
+    CHECK_EQ(message.head.msgh_local_port, ANSWER);
+}
+
 /* What went wrong then is nothing that the message says. */
 UNIT_TEST(other_errors_change_nothing)
 {
