@@ -28,6 +28,7 @@ struct auth_handle {
     struct ids ids;             /* constant */
     struct waiter_list waiters; /* requests to it that wait for a partner, the oldest first; rendezvous.c's lock */
     unsigned int waiting;       /* how many; rendezvous.c's lock */
+    bool ended;                 /* nobody has it any more, and no request to it waits; rendezvous.c's lock */
 };
 typedef struct auth_handle *auth_handle_t;
 
@@ -51,7 +52,7 @@ enum { AUTH_WAITING_MAX = 4096 };
    right (or null) for the user.  MIG_NO_REPLY: he will be answered at REPLY (ETIMEDOUT after a minute).  Both consume
    rendezvous and, the second, the reply right; errors (EBUSY: another user waits there; EINVAL: the rendezvous or
    NEWPORT is a handle, or there is no send-once right to answer, so that nobody could say whether it is waited at;
-   ENOMEM) consume nothing. */
+   EINTR: nobody has HANDLE any more; ENOMEM) consume nothing. */
 kern_return_t auth_rendezvous_user(struct auth_handle *handle, struct auth_reply reply, mach_port_t rendezvous,
                                    mach_port_t *newport);
 
@@ -65,8 +66,12 @@ kern_return_t auth_rendezvous_server(struct auth_handle *handle, struct auth_rep
 enum { AUTH_TICK_MS = 15000, AUTH_TICKS_MAX = 5 };
 void auth_rendezvous_tick(void);
 
-/* Answers everybody who waits on a request to HANDLE with EINTR: it was interrupted, or nobody has it any more. */
+/* Answers everybody who waits on a request to HANDLE with EINTR: it was interrupted. */
 void auth_rendezvous_interrupt(struct auth_handle *handle);
+
+/* The same for good, since nobody has HANDLE any more: a request that another thread is about to enter does not wait
+   either. */
+void auth_rendezvous_end(struct auth_handle *handle);
 
 /* RENDEZVOUS, at which somebody waits on a request to HANDLE, has died; so nobody will come. */
 void auth_rendezvous_dead(struct auth_handle *handle, mach_port_t rendezvous);

@@ -222,10 +222,13 @@ static bool port_is_handle(mach_port_t port)
     return own != NULL;
 }
 
-/* Whether WANTED may wait: a handle as rendezvous or new port would be kept alive by the wait itself; and of a reply
-   port that others may send to nobody could say whether it is waited at. */
+/* Whether WANTED may wait: nobody would hear of it at a handle that nobody has any more (EINTR); a handle as rendezvous
+   or new port would be kept alive by the wait itself; and of a reply port that others may send to nobody could say
+   whether it is waited at.  Lock held. */
 static error_t waiting_check(const struct waiter *wanted)
 {
+    if (wanted->handle->ended)
+        return EINTR;
     if (!MACH_PORT_VALID(wanted->reply.port) || wanted->reply.type != MACH_MSG_TYPE_MOVE_SEND_ONCE)
         return EINVAL;
     return port_is_handle(wanted->entry.name) || port_is_handle(wanted->newport) ? EINVAL : 0;
@@ -343,6 +346,14 @@ void auth_rendezvous_interrupt(struct auth_handle *handle)
     size_t count = handle->waiting;     /* who comes from here on is not meant */
     pthread_mutex_unlock(&waiting_lock);
     end_many(count, end_interrupted, handle);
+}
+
+void auth_rendezvous_end(struct auth_handle *handle)
+{
+    pthread_mutex_lock(&waiting_lock);
+    handle->ended = true;
+    pthread_mutex_unlock(&waiting_lock);
+    auth_rendezvous_interrupt(handle);
 }
 
 void auth_rendezvous_dead(struct auth_handle *handle, mach_port_t rendezvous)

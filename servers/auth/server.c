@@ -21,7 +21,7 @@ static void handle_dead_name(struct ports_object *object, mach_port_t name)
 /* Whoever sent requests to it has ended, or does not care. */
 static void handle_no_senders(struct ports_object *object)
 {
-    auth_rendezvous_interrupt((struct auth_handle *) object);
+    auth_rendezvous_end((struct auth_handle *) object);
 }
 
 static const ports_interface_t handle_interfaces[] = { auth_server_routine, interrupt_server_routine, NULL };

@@ -308,6 +308,20 @@ UNIT_TEST(a_crowd_is_looked_at_a_few_at_a_time)
     check_nothing_left();
 }
 
+/* A request that was received before the last right to its handle went, and whose thread comes late, does not wait for
+   a minute. */
+UNIT_TEST(who_comes_late_at_a_handle_that_nobody_has)
+{
+    begin();
+    CHECK_EQ(user_comes(&handle, 11, 5), MIG_NO_REPLY);
+    auth_rendezvous_end(&handle);
+    CHECK_EQ(answer[11], EINTR);
+    CHECK_EQ(user_comes(&handle, 12, 6), EINTR);
+    CHECK_EQ(server_comes(&other, 13, 7, 8), MIG_NO_REPLY);
+    CHECK_EQ(user_comes(&handle, 14, 7), 0);    /* whose partner is there */
+    check_nothing_left();
+}
+
 UNIT_TEST(interrupted_dead_and_doubled)
 {
     begin();
