@@ -212,7 +212,7 @@ static error_t tree_lookup(struct trivfs_protid *protid, const char *path, int f
                            char *retry_name, mach_port_t *result, mach_msg_type_name_t *result_type)
 {
     struct trivfs_protid *child;
-    struct trivfs_dotdot *dotdot = protid->peropen->dotdot;
+    struct trivfs_right *dotdot = protid->peropen->dotdot;
     const char *above = NULL;
     error_t err = protid->peropen->control->ops->lookup(protid, path, flags, &child, &above);
     if (err)
@@ -226,10 +226,7 @@ static error_t tree_lookup(struct trivfs_protid *protid, const char *path, int f
         *result_type = MACH_MSG_TYPE_COPY_SEND;
         return 0;
     }
-    if (dotdot != NULL) {
-        atomic_fetch_add_explicit(&dotdot->refs, 1, memory_order_relaxed);
-        child->peropen->dotdot = dotdot;
-    }
+    child->peropen->dotdot = right_ref(dotdot);
     *retry = FS_RETRY_NORMAL;
     retry_name[0] = '\0';
     *result = ports_object_make_send_name(child);

@@ -20,11 +20,12 @@ error_t trivfs_startup(const struct trivfs_ops *ops, struct ports_bucket *bucket
                                   : ENOMEM;
     if (right != MACH_PORT_NULL)
         mach_port_deallocate(mach_task_self(), right);
+    if (err == 0)
+        err = trivfs_control_set_underlying(control, underlying);
     if (err) {
         ports_object_deref(control);
         return err;
     }
-    trivfs_control_set_underlying(control, underlying);
     ports_sieve_install();
     *result = control;
     return 0;

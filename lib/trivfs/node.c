@@ -40,13 +40,18 @@ error_t trivfs_control_create(const struct trivfs_ops *ops, struct ports_bucket 
     struct trivfs_control *control;
     ports_takes_beginning(IO_WRITE);
     error_t err = trivfs_classes_create(ops, &control_class, &protid_class);
+    struct trivfs_right *node = NULL;
+    if (err == 0 && underlying != MACH_PORT_NULL && (node = right_create(underlying)) == NULL)
+        err = ENOMEM;
     if (err == 0)
         err = ports_object_create(control_class, bucket, &control);
-    if (err)
+    if (err) {
+        free(node);
         return err;
+    }
     control->ops = ops;
     control->hook = hook;
-    control->underlying = underlying;
+    control->underlying = node;
     control->protid_class = protid_class;
     control->bucket = bucket;
     pthread_mutex_init(&control->lock, NULL);
@@ -59,8 +64,7 @@ error_t trivfs_control_create(const struct trivfs_ops *ops, struct ports_bucket 
 void control_destroy(struct ports_object *object)
 {
     struct trivfs_control *control = (struct trivfs_control *)object;
-    if (MACH_PORT_VALID(control->underlying))
-        mach_port_deallocate(mach_task_self(), control->underlying);
+    trivfs_right_deref(control->underlying);
     if (control->identity != MACH_PORT_NULL)
         mach_port_mod_refs(mach_task_self(), control->identity, MACH_PORT_RIGHT_RECEIVE, -1);
     if (control->fs_identity != MACH_PORT_NULL)
@@ -106,20 +110,35 @@ void trivfs_control_release(struct trivfs_control *control)
     ports_object_deref(control);
 }
 
-void trivfs_control_set_underlying(struct trivfs_control *control, mach_port_t underlying)
+error_t trivfs_control_set_underlying(struct trivfs_control *control, mach_port_t underlying)
+{
+    struct trivfs_right *new = underlying != MACH_PORT_NULL ? right_create(underlying) : NULL;
+    if (new == NULL && underlying != MACH_PORT_NULL)
+        return ENOMEM;
+    pthread_mutex_lock(&control->lock);
+    struct trivfs_right *old = control->underlying;
+    control->underlying = new;
+    pthread_mutex_unlock(&control->lock);
+    trivfs_right_deref(old);
+    return 0;
+}
+
+struct trivfs_right *trivfs_control_underlying(struct trivfs_control *control)
 {
     pthread_mutex_lock(&control->lock);
-    control->underlying = underlying;
+    struct trivfs_right *underlying = right_ref(control->underlying);
     pthread_mutex_unlock(&control->lock);
+    return underlying;
 }
 
 error_t control_stat(struct trivfs_control *control, struct stat *st)
 {
     pthread_mutex_lock(&control->lock);
-    mach_port_t underlying = control->underlying;
+    struct trivfs_right *underlying = right_ref(control->underlying);
     *st = control->stat;
     pthread_mutex_unlock(&control->lock);
-    error_t err = underlying != MACH_PORT_NULL ? io_stat(underlying, (io_statbuf_t *)st) : 0;
+    error_t err = underlying != NULL ? io_stat(underlying->port, (io_statbuf_t *)st) : 0;
+    trivfs_right_deref(underlying);
     if (err)
         return err;
 
@@ -150,14 +169,6 @@ static error_t control_check_open(struct trivfs_control *control, const struct f
     if (err)
         return err;
     return (flags & FLAGS_ACCESS) & ~fshelp_allowed(&st, user) ? EACCES : 0;
-}
-
-static void dotdot_deref(struct trivfs_dotdot *dotdot)
-{
-    if (dotdot == NULL || atomic_fetch_sub_explicit(&dotdot->refs, 1, memory_order_acq_rel) != 1)
-        return;
-    mach_port_deallocate(mach_task_self(), dotdot->port);
-    free(dotdot);
 }
 
 /* ---- peropens ------------------------------------------------------------------- */
@@ -191,7 +202,7 @@ static void peropen_deref(struct trivfs_peropen *peropen, bool opened)
         return;
     if (opened && control->ops->close != NULL)
         control->ops->close(peropen);
-    dotdot_deref(peropen->dotdot);
+    trivfs_right_deref(peropen->dotdot);
     struct fshelp_lockbox *locks = peropen_lockbox(peropen);
     pthread_mutex_lock(&control->lock);
     if (opened && locks != NULL)
@@ -279,7 +290,7 @@ error_t control_open_root_name(struct trivfs_control *control, struct fshelp_use
                                mach_port_t *name)
 {
     struct trivfs_protid *protid;
-    struct trivfs_dotdot *dotdot = malloc(sizeof *dotdot);
+    struct trivfs_right *dotdot = right_create(port);
     if (dotdot == NULL)
         return ENOMEM;
     error_t err = trivfs_open_checked(control, user, flags, &protid);
@@ -287,8 +298,6 @@ error_t control_open_root_name(struct trivfs_control *control, struct fshelp_use
         free(dotdot);
         return err;
     }
-    atomic_init(&dotdot->refs, 1);
-    dotdot->port = port;
     protid->peropen->dotdot = dotdot;
     *name = ports_object_make_send_name(protid);
     ports_object_deref(protid);
@@ -302,13 +311,14 @@ error_t trivfs_protid_realnode(struct trivfs_protid *protid, mach_port_t *realno
     mach_port_t made = MACH_PORT_NULL;
 
     pthread_mutex_lock(&control->lock);
-    mach_port_t underlying = control->underlying;
     *realnode = protid->realnode;
+    struct trivfs_right *underlying = *realnode == MACH_PORT_NULL ? right_ref(control->underlying) : NULL;
     pthread_mutex_unlock(&control->lock);
-    if (*realnode != MACH_PORT_NULL || underlying == MACH_PORT_NULL)
+    if (underlying == NULL)
         return 0;
 
-    error_t err = io_restrict_auth(underlying, &made, user->uids, user->nuids, user->gids, user->ngids);
+    error_t err = io_restrict_auth(underlying->port, &made, user->uids, user->nuids, user->gids, user->ngids);
+    trivfs_right_deref(underlying);
     if (err)
         return err;
     pthread_mutex_lock(&control->lock);

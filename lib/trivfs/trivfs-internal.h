@@ -17,6 +17,13 @@ enum {
 /* Set by trivfs_main: the program ends when its control port and all nodes have gone. */
 extern bool trivfs_ends_with_control;
 
+/* ---- right.c ---- */
+
+/* With one reference; consumes PORT, unless it returns NULL: no memory. */
+struct trivfs_right *right_create(mach_port_t port);
+/* RIGHT, which may be NULL, with one more. */
+struct trivfs_right *right_ref(struct trivfs_right *right);
+
 /* ---- node.c ---- */
 
 /* A protid for PEROPEN (a reference is taken) and USER (the same); TAG; with the receive right RECEIVE (consumed on

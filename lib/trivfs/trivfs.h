@@ -19,11 +19,17 @@
 
 struct trivfs_ops;
 
+/* A send right that several use, until the last of them gives up his reference. */
+struct trivfs_right {
+    atomic_uint refs;
+    mach_port_t port;                 /* constant */
+};
+
 struct trivfs_control {
     struct ports_object port;
     const struct trivfs_ops *ops;     /* constant */
     void *hook;                       /* the server's own */
-    mach_port_t underlying;           /* send right, MACH_PORT_NULL before/without one; lock */
+    struct trivfs_right *underlying;  /* referenced; NULL before/without one; lock */
     struct ports_class *protid_class; /* constant */
     struct ports_bucket *bucket;      /* constant: where its protids are served */
     pthread_mutex_t lock;
@@ -36,21 +42,15 @@ struct trivfs_control {
     bool orphan;                      /* nobody has the control port, or the node has no name, any more; lock */
 };
 
-/* The directory that a tree's root hangs in, as its opener sees it: where ".." leads from the root. Shared by what is
-   opened from there. */
-struct trivfs_dotdot {
-    atomic_uint refs;
-    mach_port_t port;                 /* send right; constant */
-};
-
 struct trivfs_peropen {
     atomic_uint refs;
     struct trivfs_control *control;   /* referenced */
     int flags;                        /* O_READ, O_WRITE, O_EXEC, O_NONBLOCK, O_APPEND, ...; lock of control */
     off_t offset;                     /* lock of control; used when the ops are `seekable` */
     void *hook;                       /* the server's own */
-    struct trivfs_dotdot *dotdot;     /* referenced; only with ops->lookup, else NULL; constant once a port has been
-                                         given away */
+    struct trivfs_right *dotdot;      /* where ".." leads from the root, as its opener sees it: the directory that a
+                                         tree hangs in.  Referenced; only with ops->lookup, else NULL; constant once a
+                                         port has been given away */
 };
 
 struct trivfs_protid {
@@ -187,8 +187,11 @@ error_t trivfs_startup(const struct trivfs_ops *ops, struct ports_bucket *bucket
 void trivfs_control_hold(struct trivfs_control *control);
 void trivfs_control_release(struct trivfs_control *control);
 
-/* Sets the underlying node later on (consumes the right).  An older one is not released: calls may be using it. */
-void trivfs_control_set_underlying(struct trivfs_control *control, mach_port_t underlying);
+/* Sets the underlying node later on, or another one.  The right is consumed, but on ENOMEM. */
+error_t trivfs_control_set_underlying(struct trivfs_control *control, mach_port_t underlying);
+/* A reference to it, or NULL if there is none, and the reference back. */
+struct trivfs_right *trivfs_control_underlying(struct trivfs_control *control);
+void trivfs_right_deref(struct trivfs_right *right);
 
 /* Opens the node for USER (referenced by the result on its own) with FLAGS: one protid in *PROTID, one reference for
    the caller. */

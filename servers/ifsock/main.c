@@ -41,13 +41,14 @@ static void node_close(struct trivfs_peropen *peropen)
 
     pthread_mutex_lock(&control->lock);
     bool last = control->peropens <= 1;
-    mach_port_t node = control->underlying;
     pthread_mutex_unlock(&control->lock);
-    if (last && node != MACH_PORT_NULL && io_stat(node, (io_statbuf_t *) &st) == 0 && st.st_nlink == 0) {
-        file_set_translator(node, 0, FS_TRANS_SET | FS_TRANS_ORPHAN, 0, NULL, 0, MACH_PORT_NULL,
+    struct trivfs_right *node = last ? trivfs_control_underlying(control) : NULL;
+    if (node != NULL && io_stat(node->port, (io_statbuf_t *) &st) == 0 && st.st_nlink == 0) {
+        file_set_translator(node->port, 0, FS_TRANS_SET | FS_TRANS_ORPHAN, 0, NULL, 0, MACH_PORT_NULL,
                             MACH_MSG_TYPE_COPY_SEND);
         exit(0);
     }
+    trivfs_right_deref(node);
 }
 
 static const struct trivfs_ops ops = {

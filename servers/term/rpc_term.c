@@ -4,6 +4,7 @@
    tells the C library (ptsname) which side it has. */
 
 #include <fcntl.h>
+#include <hurd/hurd_types.h>
 #include <hurd/io.h>
 #include <string.h>
 #include "node.h"
@@ -120,13 +121,25 @@ kern_return_t S_term_get_nodename(trivfs_protid_t protid, string_t name)
     return *name ? 0 : ENOENT;
 }
 
+/* A terminal that is a terminal's node, its own or another's, might be asked for its attributes by itself, for ever.
+   EINVAL; or what asking FILENODE gave. */
+static error_t check_filenode(mach_port_t filenode)
+{
+    struct stat st;
+
+    if (ports_name_type(filenode) & MACH_PORT_TYPE_RECEIVE)
+        return EINVAL;
+    error_t err = io_stat(filenode, (io_statbuf_t *)&st);
+    return err ? err : st.st_fstype == FSTYPE_TERM ? EINVAL : 0;
+}
+
 kern_return_t S_term_set_filenode(trivfs_protid_t protid, mach_port_t filenode)
 {
     error_t err = check_owner(protid);
 
     if (!err)
-        trivfs_control_set_underlying(protid->peropen->control, filenode);
-    return err;
+        err = check_filenode(filenode);
+    return err ? err : trivfs_control_set_underlying(protid->peropen->control, filenode);
 }
 
 kern_return_t S_term_get_peername(trivfs_protid_t protid, string_t name)

@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 
 #include "badmem.h"
 #include "check.h"
+#include "fullport.h"
 
 static file_t server;
 
@@ -67,6 +69,24 @@ static bool nobodys_ends(file_t file)
     }
     mach_port_mod_refs(mach_task_self(), given, MACH_PORT_RIGHT_RECEIVE, -1);
     return err == 0;
+}
+
+static void *request_main(void *arg)
+{
+    return (void *)(intptr_t)request(*(file_t *)arg, MACH_PORT_NULL, 0, 0, 0, 0, 0);
+}
+
+/* A file whose server takes no messages any more: exec waits for room there, is interrupted, and lives. */
+static void test_full_file(void)
+{
+    mach_port_t file = fullport_create();
+    pthread_t thread;
+    void *result;
+    CHECK(pthread_create(&thread, NULL, request_main, &file) == 0);
+    usleep(500000);
+    CHECK(interrupt_send(server) == 0);
+    CHECK(pthread_join(thread, &result) == 0 && (intptr_t)result == EINTR);
+    fullport_destroy(file);
 }
 
 /* A program with more rights, whose process is said to be PROC, in the place of TASK. */
@@ -443,6 +463,7 @@ int main(int argc, char **argv)
     server = file_name_lookup("/servers/exec", 0, 0);
     CHECK(server != MACH_PORT_NULL);
     test_requests(program);
+    test_full_file();
     test_movable();
     test_interpreters("/tmp/exectest-interpreter");
     test_limits(program);

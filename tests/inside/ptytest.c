@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "fullport.h"
 
 static int master, slave;
 static char slave_name[64];
@@ -565,9 +566,37 @@ static void test_shell(void)
 
 /* ---- requests that no sane program makes ------------------------------------------------------------ */
 
+/* Another terminal as the node below this one. */
+static error_t set_other_terminal(mach_port_t terminal)
+{
+    mach_port_t console = file_name_lookup("/dev/console", 0, 0);
+    error_t err = term_set_filenode(terminal, console);
+    mach_port_deallocate(mach_task_self(), console);
+    return err;
+}
+
+static void on_alarm(int signo)
+{
+    (void)signo;
+}
+
+/* A node that takes no messages any more: the terminal waits for room there, is interrupted, and lives. */
+static error_t set_full_node(mach_port_t terminal)
+{
+    mach_port_t node = fullport_create();
+    struct sigaction action = {.sa_handler = on_alarm}, before;
+    sigaction(SIGALRM, &action, &before);
+    alarm(1);
+    error_t err = term_set_filenode(terminal, node);
+    sigaction(SIGALRM, &before, NULL);
+    fullport_destroy(node);
+    return err;
+}
+
 static void test_strange(void)
 {
     static char much[300000];
+    struct stat st;
     struct termios modes;
     if (!pair_open())
         return;
@@ -579,6 +608,11 @@ static void test_strange(void)
     CHECK(HURD_DPORT_USE(slave, term_open_ctty(port, -1, 7, &new)) == EINVAL);
     CHECK(HURD_DPORT_USE(master, term_open_ctty(port, 1, 1, &new)) == EOPNOTSUPP);
     CHECK(HURD_DPORT_USE(slave, term_on_machdev(port, mach_task_self())) == EOPNOTSUPP);
+    CHECK(HURD_DPORT_USE(slave, term_set_filenode(port, port)) == EINVAL);
+    CHECK(HURD_DPORT_USE(slave, term_set_filenode(port, MACH_PORT_NULL)) == MACH_SEND_INVALID_DEST);
+    CHECK(HURD_DPORT_USE(slave, set_other_terminal(port)) == EINVAL);
+    CHECK(HURD_DPORT_USE(slave, set_full_node(port)) == EINTR);
+    CHECK(fstat(slave, &st) == 0 && S_ISCHR(st.st_mode));
     CHECK(tcgetattr(slave, &modes) == 0);
     modes.c_iflag = modes.c_oflag = modes.c_lflag = ~(tcflag_t)ICANON & ~(tcflag_t)TOSTOP;
     memset(modes.c_cc, 0xff, sizeof modes.c_cc);
