@@ -303,6 +303,7 @@ bool routine_excluded(const char *name)
 {
     static const char *const roots[] = {
         "startup_reboot",                       /* ends the machine */
+        "startup_request_notification",         /* root's stay as long as their ports: no quota (users: lists.h) */
         "fsys_set_options", "fsys_init",        /* makes the root file system read-only, or begins its life anew */
         "device_write", "device_write_inband",  /* spoils the disk */
         "io_revoke",                            /* takes the terminal away from the tester and the shell */
