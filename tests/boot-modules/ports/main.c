@@ -274,7 +274,10 @@ static void check_no_senders(mach_port_t port)
     CHECK(atomic_load(&destroyed_seen) == destroyed + OPENS + 50);
     say("open, null, close: %lu\n", (end - begin) / OPENS);
     pause_ms(50);
-    CHECK(names_now() <= names + 2);
+    /* A thread that was needed meanwhile has names, too, but none is left for each open. */
+    unsigned int more = names_now() - names;
+    say("names: %u, %d more\n", names, (int)more);
+    CHECK((int)more <= OPENS / 50);
 
     /* A large request to an object, then its last right: the count of messages must still come out even. */
     static char large[32768];
