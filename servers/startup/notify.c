@@ -67,7 +67,7 @@ static error_t dosync_send(struct notify *n, mach_port_t replies)
     if (err)
         return err;
     request.msgh_local_port = n->reply;
-    return mach_msg(&request, MACH_SEND_MSG | MACH_SEND_TIMEOUT, sizeof request, 0, MACH_PORT_NULL, 0, MACH_PORT_NULL);
+    return ports_message_send_now(&request);
 }
 
 /* What an answer says: anything at all may come. */
